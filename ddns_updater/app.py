@@ -1,0 +1,132 @@
+"""The composition root: from Settings to each command's work. Adapters are imported when they are first needed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+
+from ddns_updater.detection import AddressSource, detect
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.limits import run_limit, time_limit
+from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
+from ddns_updater.origins import choose_origins
+from ddns_updater.publisher import Dns, Policy, Publisher
+from ddns_updater.settings import Settings, SqliteUrl, export_aws
+from ddns_updater.updater import Plan, Updater
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """An origin that `init` found or made, by its latest version."""
+
+    version: Version
+    created: bool
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """What `init` did: migrations applied, and the origin of each address family."""
+
+    migrations: int
+    seeded: tuple[Seeded, ...]
+
+
+def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
+    """Do one run; raises SettingsError for what has to be mended first, and nothing else of our tree."""
+    plan = Plan(
+        name=name or settings.name,
+        families=settings.ip_families,
+        records=tuple(Record(each, family.record_type) for each in settings.records for family in settings.ip_families),
+        run_timeout=settings.run_timeout,
+        dry_run=dry_run,
+    )
+    policy = Policy(settings.ttl, settings.verify_timeout, settings.recheck_every)
+    return Updater(
+        plan,
+        sources=_sources(settings),
+        open_history=partial(open_history, settings),
+        publisher=Publisher(policy, partial(_open_dns, settings)),
+        whole_run=partial(run_limit, settings.run_timeout, f"DDNS_RUN_TIMEOUT={settings.run_timeout}"),
+        limit=time_limit,
+    ).run()
+
+
+def init(
+    settings: Settings, *, name: str | None, addresses: Mapping[Family, Address], note: str | None = None
+) -> InitResult:
+    """Create or upgrade the schema and seed the origin, in each configured family; what exists is left as it is.
+
+    `addresses` are those the operator gave; a family without one is detected, before anything is written.
+    """
+    wanted = name or settings.name
+    if wanted is None:
+        raise OriginError("the origin has no name; give one with --name or DDNS_NAME")
+    families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
+    try:
+        with open_history(settings) as history:
+            existing = _origins(history, wanted)
+    except NotInitialised:
+        existing = {}
+    found = dict(addresses)
+    for family in families:
+        if family not in existing and family not in found:
+            half = settings.run_timeout / 2
+            found[family] = detect(_sources(settings), family, half, time_limit, monotonic).address
+    with open_history(settings, for_init=True) as history, history.lock("init") as mine:
+        from ddns_updater.history.schema import upgrade  # yoyo is needed here only
+
+        if not mine:
+            raise HistoryError("another ddns init is at work on this database; wait for its end")
+        migrations = upgrade(history)
+        existing = _origins(history, wanted)
+        seeded = []
+        for family in families:
+            created = family not in existing
+            origin = history.seed(wanted, family, str(found[family]), note) if created else existing[family]
+            seeded.append(Seeded(history.latest(origin).version, created))
+    return InitResult(migrations, tuple(seeded))
+
+
+def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
+    """Return at most `limit` versions of the origin, newest first, of all its address families."""
+    with open_history(settings) as versions:
+        origins = choose_origins(versions.origins(), name or settings.name)
+        entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
+    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+
+
+@contextmanager
+def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlHistory]:
+    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements."""
+    opened: SqlHistory
+    if isinstance(settings.database, SqliteUrl):
+        from ddns_updater.history.sqlite import SqliteHistory
+
+        opened = SqliteHistory(settings.database, create=for_init)
+    else:
+        from ddns_updater.history.mysql import MySqlHistory
+
+        opened = MySqlHistory(settings.database, patient=for_init)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
+    return {origin.family: origin for origin in history.origins() if origin.name == name}
+
+
+def _sources(settings: Settings) -> list[AddressSource]:
+    from ddns_updater.sources.http import HttpSource
+
+    return [HttpSource(url, timeout=settings.ip_timeout, retries=settings.ip_retries) for url in settings.ip_sources]
+
+
+def _open_dns(settings: Settings) -> Dns:
+    export_aws(settings)
+    from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
+
+    return Route53(settings.hosted_zone_ids)

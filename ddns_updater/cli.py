@@ -1,0 +1,195 @@
+"""The commands: parse, call one function, print, exit. An exit status goes out here and nowhere else."""
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ddns_updater import __version__, app, report
+from ddns_updater.errors import DdnsError, SourceError
+from ddns_updater.model import Address, Family, Outcome
+from ddns_updater.settings import Settings, load_settings, origin_name
+from ddns_updater.sources.address import public_address
+
+_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
+_BAD = (Outcome.FAILED, Outcome.HELD)
+
+
+class _Group(click.Group):
+    """Turns every error of our tree into one line and its exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DdnsError as error:
+            for line in str(error).splitlines():
+                click.echo(f"error: {line}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else origin_name(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} {error}", ctx, param) from None
+
+
+def _addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
+    found: dict[Family, Address] = {}
+    for value in values:
+        family = Family.IPV6 if ":" in value else Family.IPV4
+        try:
+            address = public_address(value, family)
+        except SourceError as error:
+            raise click.BadParameter(str(error).removeprefix("answered "), ctx, param) from None
+        if found.setdefault(family, address) != address:
+            raise click.BadParameter(f"{found[family]} and {address} are of one family; give one of them", ctx, param)
+    return found
+
+
+_name_option = click.option(
+    "--name",
+    callback=_name,
+    help="The origin: the line being tracked. Default: DDNS_NAME, else the only one there is.",
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--env-file", type=click.Path(path_type=Path), help="Read this file in place of the .env files.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what is being done.")
+@click.version_option(__version__, prog_name="ddns")
+@click.pass_context
+def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
+    """Keep a machine without a fixed address reachable under its own name in AWS Route 53.
+
+    Every address the line ever had is kept as a numbered version in MySQL or SQLite. Settings are DDNS_… variables,
+    from the environment, from .env in the working directory, and from .env in the per-user folder.
+
+    \b
+    Begin with:
+      ddns demo                  the whole story, no account needed
+      ddns init --name home      once
+      ddns run                   each minute, from cron
+
+    Exit status: 0 all is well (unchanged, updated, pending, skipped), 1 failed or held, 2 usage or settings.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing warnings of their own
+    if verbose:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logging.getLogger("ddns_updater").addHandler(handler)
+        logging.getLogger("ddns_updater").setLevel(logging.INFO)
+    ctx.obj = env_file
+
+
+@main.command()
+@_name_option
+@click.option(
+    "--ip",
+    "addresses",
+    callback=_addresses,
+    multiple=True,
+    help="The first address. Default: ask the address sources.",
+)
+@click.option("--note", help="A text to keep with the first version.")
+@click.pass_context
+def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
+    """Create or upgrade the tables, and seed the origin with its first address.
+
+    A table admin_ip_history that exists already is adopted with its rows. Run again, this says so and changes nothing.
+
+    \b
+    Example:
+      ddns init --name ddokso-scrap --note "office line"
+    """
+    result = app.init(_settings(ctx), name=name, addresses=addresses, note=note)
+    if result.migrations:
+        click.echo(f"schema: {result.migrations} migrations applied")
+    for each in result.seeded:
+        version = each.version
+        if each.created:
+            click.echo(f"created origin {version.name}: version {version.version} is {version.ip}")
+        else:
+            click.echo(
+                f"origin {version.name} exists already: version {version.version} is {version.ip}; nothing changed"
+            )
+
+
+@main.command()
+@_name_option
+@click.option("--dry-run", is_flag=True, help="Ask and compare, tell what would be done, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
+@click.pass_context
+def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Do one run: fetch the public address, record a change, publish it, see it hold.
+
+    Made for cron, each minute. What an earlier run left unfinished is gone on with; overlapping runs are harmless.
+
+    \b
+    Outcomes and exit status:
+      unchanged, updated, pending, skipped    0
+      failed, held                            1
+      usage or settings                       2
+
+    \b
+    Example:
+      ddns run --quiet
+    """
+    result = app.run(_settings(ctx), name=name, dry_run=dry_run)
+    if as_json and not (quiet and result.outcome in _QUIET):
+        click.echo(report.run_json(result))
+    for outcome, line in report.run_lines(result):
+        if outcome in _BAD:
+            click.echo(line, err=True)
+        elif not as_json and not (quiet and outcome in _QUIET):
+            click.echo(line)
+    if result.outcome in _BAD:
+        ctx.exit(DdnsError.exit_code)
+
+
+@main.command()
+@_name_option
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many versions.")
+@click.option("--json", "form", flag_value="json", help="Print a JSON array.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
+@click.pass_context
+def history(ctx: click.Context, name: str | None, limit: int, form: str | None) -> None:
+    """List the versions, newest first: address, since when, how long it was held, and how DNS followed.
+
+    \b
+    Example:
+      ddns history --limit 5
+    """
+    entries = app.history(_settings(ctx), name=name, limit=limit)
+    if form == "json":
+        click.echo(report.history_json(entries))
+    elif form == "csv":
+        click.echo(report.history_csv(entries), nl=False)
+    else:
+        click.echo(report.history_table(entries, _terminal_width()))
+
+
+@main.command()
+def demo() -> None:
+    """Play the whole story on embedded stand-ins for AWS and the internet; no account needed, nothing is left behind.
+
+    \b
+    Example:
+      ddns demo
+    """
+    from ddns_updater import demo as story  # an extra; nothing else needs it
+
+    story.play(click.echo)
+
+
+def _settings(ctx: click.Context) -> Settings:
+    return load_settings(ctx.obj)
+
+
+def _terminal_width() -> int | None:
+    """Return the width of the terminal that stdout is, None when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -1,0 +1,183 @@
+"""The whole story on embedded stand-ins: moto's Route 53 and an address service, both on loopback in this process.
+
+Every command of the story is the real program, in a process of its own with its settings in its environment.
+"""
+
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import boto3  # noqa: TID251 - the demo plays AWS's side too: it makes the hosted zone
+
+from ddns_updater.errors import DdnsError, SettingsError
+
+try:
+    from moto.server import ThreadedMotoServer
+except ImportError as error:
+    raise SettingsError("the demo needs the extra of that name; install ddns-updater[demo]") from error
+
+Echo = Callable[[str], None]
+
+_NAME, _RECORD, _ZONE = "demo-line", "home.example.com", "example.com"
+_FIRST, _SECOND, _THIRD = "9.9.9.9", "149.112.112.112", "1.1.1.1"  # well-known resolvers, for they must be public
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def play(echo: Echo) -> None:
+    """Play the story through `echo`; raises DdnsError when it does not go as it should."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the stand-in's request log
+    with tempfile.TemporaryDirectory(prefix="ddns-demo-") as folder, _AddressService.running() as service:
+        aws = _Aws()
+        try:
+            _Story(echo, service, aws, Path(folder)).tell()
+        finally:
+            aws.stop()
+
+
+class _AddressService(ThreadingHTTPServer):
+    """Answers every request with `address`, as ifconfig.me/ip does."""
+
+    daemon_threads = True
+    address = _FIRST
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["_AddressService"]:
+        with cls(("127.0.0.1", 0), _AddressAnswer) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield server
+            finally:
+                server.shutdown()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/ip"
+
+
+class _AddressAnswer(BaseHTTPRequestHandler):
+    server: _AddressService
+
+    def do_GET(self) -> None:
+        body = self.server.address.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the story is told elsewhere."""
+
+
+class _Aws:
+    """Moto's Route 53, which can go away and come back on the same port with what it holds."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self._server: ThreadedMotoServer | None = None
+        self.start()
+        client = boto3.client(
+            "route53",
+            endpoint_url=self.url,
+            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=_CREDENTIALS["AWS_DEFAULT_REGION"],
+        )
+        zone = client.create_hosted_zone(Name=_ZONE, CallerReference="demo")["HostedZone"]["Id"]
+        self._zone_id, self._client = zone, client
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self._port, verbose=False)
+        self._server.start()
+        self._port = self._server.get_host_and_port()[1]
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop()
+            self._server = None
+
+    def holds(self) -> str:
+        """Return what Route 53 says of the record."""
+        sets = self._client.list_resource_record_sets(HostedZoneId=self._zone_id)["ResourceRecordSets"]
+        return next(each["ResourceRecords"][0]["Value"] for each in sets if each["Type"] == "A")
+
+
+class _Story:
+    def __init__(self, echo: Echo, service: _AddressService, aws: _Aws, folder: Path) -> None:
+        self._echo = echo
+        self._service = service
+        self._aws = aws
+        self._folder = folder
+
+    def tell(self) -> None:
+        self._say("A line without a fixed address, a name in Route 53, a history in an SQLite file. Here both the")
+        self._say("address service and AWS are stand-ins on this machine; the program is the real one.")
+        self._say(f"\n1. The line has {_FIRST}. Once, the tables are made and the first version is written:")
+        self._ddns("init", "--name", _NAME, "--note", "the demo's line", expect=0)
+        self._say("\n2. Cron starts the first run. Nothing is published yet, so it publishes and reads it back:")
+        self._run(expect=0, published=_FIRST)
+        self._say(f"\n3. The provider changes the address to {_SECOND}. The next run follows:")
+        self._service.address = _SECOND
+        self._run(expect=0, published=_SECOND)
+        self._say("\n4. A quiet run, as nearly all are; AWS is not asked at all:")
+        self._run(expect=0, published=_SECOND)
+        self._say(
+            f"\n5. AWS goes away, and just then the address changes to {_THIRD}. The version is kept, the run fails:"
+        )
+        self._aws.stop()
+        self._service.address = _THIRD
+        self._run(expect=1)
+        self._say("\n6. AWS returns. The address did not change again, but the change was never forgotten:")
+        self._aws.start()
+        self._run(expect=0, published=_THIRD)
+        self._say("\n7. Every address the line ever had, and how DNS followed:")
+        self._ddns("history", expect=0)
+        self._say("\nThat was all. Nothing is left behind; the README says how to set it up for your own line.")
+
+    def _say(self, text: str) -> None:
+        self._echo(text)
+
+    def _run(self, *, expect: int, published: str | None = None) -> None:
+        self._ddns("run", expect=expect)
+        if published:
+            holds = self._aws.holds()
+            self._say(f"   Route 53 now answers {_RECORD} with {holds}")
+            if holds != published:
+                raise DdnsError(f"the demo failed: Route 53 should hold {published}")
+
+    def _ddns(self, *arguments: str, expect: int) -> None:
+        """Run one command as a person would, and show what it printed and its exit status."""
+        self._say("   $ ddns " + " ".join(f'"{each}"' if " " in each else each for each in arguments))
+        environment = _CREDENTIALS | {
+            "HOME": str(self._folder),  # no settings of the person at the keyboard come in
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self._aws.url,
+            "DDNS_DATABASE_URL": f"sqlite:///{self._folder}/ddns.sqlite3",
+            "DDNS_IP_SOURCES": self._service.url,
+            "DDNS_RECORDS": _RECORD,
+            "DDNS_RUN_TIMEOUT": "30",
+        }
+        done = subprocess.run(  # noqa: S603 - this very program
+            [sys.executable, "-m", "ddns_updater", *arguments],
+            env=environment,
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        for line in done.stdout.splitlines():
+            self._say(f"   {line}")
+        self._say(f"   (exit status {done.returncode})")
+        if done.returncode != expect:
+            raise DdnsError(f"the demo failed: exit status {done.returncode} where {expect} was due")

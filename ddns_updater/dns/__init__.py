@@ -1,0 +1,1 @@
+"""Where records are published and checked."""

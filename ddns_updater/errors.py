@@ -1,0 +1,54 @@
+"""The errors of this program, each with the exit status it leads to.
+
+    DdnsError                 1   anything a person or another machine can cause
+    ├── SettingsError         2   a setting or an option has to be mended first
+    │   └── OriginError       2   --name (or DDNS_NAME) names no origin, or does not say which
+    ├── SourceError           1   an address source gave no trustworthy address
+    ├── HistoryError          1   the database did not do what was asked
+    │   ├── NotInitialised    1   there is no table, or no origin in it: `ddns init` comes first
+    │   └── VersionTaken      1   another writer appended that version in the meantime
+    ├── DnsError              1   the DNS provider did not do what was asked
+    └── Stopped               1   a signal or the run's time limit ended the work in hand
+
+An exception outside this tree is a bug and keeps its traceback.
+"""
+
+
+class DdnsError(Exception):
+    """Carry one line for the operator: what failed, its cause, what to do."""
+
+    exit_code = 1
+
+
+class SettingsError(DdnsError):
+    """Report settings or options that cannot be used; nothing has been done yet."""
+
+    exit_code = 2
+
+
+class OriginError(SettingsError):
+    """Report that it is not clear which origin is meant."""
+
+
+class SourceError(DdnsError):
+    """Report that an address source gave no address that can be trusted."""
+
+
+class HistoryError(DdnsError):
+    """Report that the database could not be used."""
+
+
+class NotInitialised(HistoryError):
+    """Report that `ddns init` has not been run on this database."""
+
+
+class VersionTaken(HistoryError):
+    """Report that the version to be appended exists already."""
+
+
+class DnsError(DdnsError):
+    """Report that the DNS provider refused, failed or holds something else."""
+
+
+class Stopped(DdnsError):
+    """Report that the work in hand was ended by a signal or a time limit."""

@@ -1,0 +1,148 @@
+"""History on MySQL 8.0 and later, and on MariaDB 10.11 and later."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.settings import MySqlUrl
+
+_CONNECT_TIMEOUT = 5  # seconds
+_ANSWER_TIMEOUT = 10  # seconds for one answer
+_READ_ONLY = (
+    ER.OPTION_PREVENTS_STATEMENT,
+    1792,
+    1836,
+)  # --read-only, a read-only transaction, read-only mode
+_LOST = (CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
+_LOCKED = (ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK)
+_DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
+_OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
+
+
+class MySqlHistory(SqlHistory):
+    """History on a PyMySQL connection in autocommit mode."""
+
+    engine = "mysql"
+    local_epoch = "UNIX_TIMESTAMP({})"
+    utc_epoch = "TIMESTAMPDIFF(SECOND, '1970-01-01', {})"
+    now_epoch = "UNIX_TIMESTAMP()"
+    on_conflict = "ON DUPLICATE KEY UPDATE"
+    excluded = "VALUES({})"  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
+
+    def __init__(self, url: MySqlUrl, *, patient: bool = False) -> None:
+        """Connect; `patient` lets a statement take its time (building an index on a large table)."""
+        self._url = url
+        self._answer_timeout = None if patient else _ANSWER_TIMEOUT
+        self.database = url.database
+        with self.errors():
+            super().__init__(self.connect())
+
+    def connect(self) -> Any:
+        url = self._url
+        return pymysql.connect(
+            host=url.host,
+            port=url.port,
+            user=url.user,
+            password=url.password,
+            database=url.database,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=self._answer_timeout,
+            write_timeout=_ANSWER_TIMEOUT,
+            ssl_ca=url.ssl_ca,
+            ssl_cert=url.ssl_cert,
+            ssl_key=url.ssl_key,
+            ssl_verify_cert=True if url.ssl_ca else None,
+            ssl_verify_identity=url.ssl_verify_identity if url.ssl_ca else None,
+        )
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[bool]:
+        # Held by the session: it ends with the connection. Named for the database, for a server has one space of names.
+        with self.errors():
+            taken = self.execute("SELECT GET_LOCK(CONCAT('ddns:', MD5(DATABASE()), ':', ?), 0)", (key,)).fetchone()[0]
+        yield taken == 1
+
+    def has_table(self, name: str) -> bool:
+        return bool(self.execute("SHOW TABLES LIKE ?", (name,)).fetchone())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            if self._connection.open:
+                self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(_placed(sql), values)
+        return cursor
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._connection.cursor().executemany(_placed(sql), rows)
+
+    def is_duplicate(self, error: BaseException | None) -> bool:
+        return isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (pymysql.err.MySQLError, RuntimeError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> HistoryError:
+        code = error.args[0] if error.args else 0
+        text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        where = f"{self._url.host}:{self._url.port}"
+        if code == CR.CR_CONN_HOST_ERROR:
+            return HistoryError(
+                f"failed to reach the database at {where}: {_cause(text)}; is it running, and is that its address?"
+            )
+        if code == ER.ACCESS_DENIED_ERROR:
+            return HistoryError(
+                f"the database at {where} refused the login of {self._url.user};"
+                " check user and password in DDNS_DATABASE_URL"
+            )
+        if code == ER.BAD_DB_ERROR:
+            return HistoryError(
+                f"database {self._url.database} does not exist at {where}; create it, or correct DDNS_DATABASE_URL"
+            )
+        if code in _OLD_SCHEMA:
+            return NotInitialised(
+                f'the schema of {self._url.database} is missing or old: {text}; run "ddns init --name NAME"'
+            )
+        if code in _DENIED:
+            return HistoryError(
+                f"the database at {where} does not allow it: {text}; give the account the grants in the README"
+            )
+        if code in _READ_ONLY:
+            return HistoryError(f"the database at {where} is read-only: {text}; use the primary server")
+        if code in _LOST:
+            return HistoryError(
+                f"lost the connection to the database at {where}: {_cause(text)}; the next run tries again"
+            )
+        if code in _LOCKED:
+            return HistoryError(f"the database at {where} is locked: {text}; the next run tries again")
+        return HistoryError(f"the database at {where} failed: {text} ({code})")
+
+
+def _placed(sql: str) -> str:
+    """Return `sql` with PyMySQL's mark for a value in the place of `?`."""
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _cause(text: str) -> str:
+    """Return what stands in the brackets that the driver puts around the operating system's words."""
+    inner = text.rpartition("(")[2].rstrip(")") if "(" in text else text
+    return inner.rpartition("] ")[2] or text

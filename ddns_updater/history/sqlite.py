@@ -1,0 +1,110 @@
+"""History in an SQLite file, the embedded default."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.settings import SqliteUrl
+
+_BUSY_TIMEOUT = 5  # seconds to wait for another writer
+
+
+class SqliteHistory(SqlHistory):
+    """History in one SQLite file; the file and its lock files are readable by their owner alone."""
+
+    engine = "sqlite"
+    local_epoch = utc_epoch = "CAST(strftime('%s', {}) AS INTEGER)"
+    now_epoch = "CAST(strftime('%s', 'now') AS INTEGER)"
+    on_conflict = "ON CONFLICT (historyId, recordName, recordType) DO UPDATE SET"
+    excluded = "excluded.{}"
+
+    def __init__(self, url: SqliteUrl, *, create: bool = False) -> None:
+        """Open the file; only with `create` is it made when it does not exist."""
+        self._path = url.path.expanduser().absolute()
+        self.database = str(self._path)
+        if create:
+            self._create()
+        elif not self._path.is_file():
+            raise NotInitialised(f'there is no database at {self._path}; run "ddns init --name NAME"')
+        with self.errors():
+            super().__init__(self.connect())
+
+    def connect(self) -> Any:
+        return sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
+
+    def _create(self) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise HistoryError(
+                f"failed to create {self._path}: {error.strerror}; choose another place with DDNS_DATABASE_URL=sqlite:///FILE"
+            ) from error
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[bool]:
+        # The kernel drops it when the process ends; the file stays, for removing it would open a race.
+        path = f"{self._path}.{key}.lock"
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise HistoryError(
+                f"failed to open the lock file {path}: {error.strerror}; make its folder writable"
+            ) from error
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken = True
+            except BlockingIOError:
+                taken = False
+            yield taken
+        finally:
+            os.close(file)
+
+    def has_table(self, name: str) -> bool:
+        return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Any:
+        return self._connection.execute(sql, values)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def is_duplicate(self, error: BaseException | None) -> bool:
+        return isinstance(error, sqlite3.IntegrityError)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> HistoryError:
+        text = str(error)
+        if "no such table" in text or "no such column" in text:
+            return NotInitialised(f'the schema of {self._path} is missing or old: {text}; run "ddns init --name NAME"')
+        if "locked" in text:
+            return HistoryError(
+                f"the database {self._path} is locked by another program: {text}; the next run tries again"
+            )
+        if "readonly" in text or "unable to open" in text:
+            return HistoryError(
+                f"failed to write or open the database {self._path}: {text}; check who owns it and its folder"
+            )
+        return HistoryError(f"the database {self._path} failed: {text}")

@@ -1,0 +1,187 @@
+"""The words of the program as frozen dataclasses; nothing here does any work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+
+Address = IPv4Address | IPv6Address
+
+
+class Family(StrEnum):
+    """An address family, and the type of the records that carry it."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+    @property
+    def record_type(self) -> str:
+        """Return the type of the record sets that hold addresses of this family."""
+        return "A" if self is Family.IPV4 else "AAAA"
+
+
+class Outcome(StrEnum):
+    """How a run ended, from best to worst."""
+
+    SKIPPED = "skipped"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+    PENDING = "pending"
+    HELD = "held"
+    FAILED = "failed"
+
+    @classmethod
+    def worst(cls, outcomes: Sequence["Outcome"]) -> "Outcome":
+        """Return the worst of `outcomes`, which must not be empty."""
+        return max(outcomes, key=list(cls).index)
+
+
+class PublicationState(StrEnum):
+    """What is known of one record set for one version."""
+
+    PENDING = "pending"  # an UPSERT may or may not have been sent
+    SUBMITTED = "submitted"  # Route 53 took the change and gave it an ID
+    VERIFIED = "verified"  # the change is INSYNC and the record set was seen to hold the address
+    FAILED = "failed"  # refused, or something else stands there
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One line being tracked, in one address family."""
+
+    id: int
+    name: str
+    family: Family
+
+
+@dataclass(frozen=True)
+class Version:
+    """One row of `admin_ip_history`; `created_at` is aware, in UTC, by the database's clock."""
+
+    id: int
+    origin_id: int
+    name: str
+    version: int
+    ip: str
+    created_at: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Record:
+    """A record set that follows the line: name (lower-case, no final dot) and type."""
+
+    name: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """What DNS holds at a name.
+
+    `obstacle` says in words why the set must not be overwritten (alias, routing policy, CNAME); None when it may be.
+    """
+
+    values: tuple[str, ...]
+    ttl: int | None
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One record set as it is to be; `ttl` in seconds."""
+
+    record: Record
+    address: str
+    ttl: int
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The answer to some of the changes sent: an ID to follow, or the error that concerns them."""
+
+    changes: tuple[Change, ...]
+    change_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of `admin_dns_publication`: what DNS was asked for one version and record set.
+
+    Times are aware, in UTC, by the database's clock. `verified_at` is when the address was first seen to hold,
+    `checked_at` when it was last seen to hold. `ttl` is what was asked, in seconds.
+    """
+
+    record: Record
+    created_at: datetime
+    state: PublicationState = PublicationState.PENDING
+    hosted_zone_id: str | None = None
+    ttl: int | None = None
+    change_id: str | None = None
+    attempts: int = 0
+    error: str | None = None
+    submitted_at: datetime | None = None
+    verified_at: datetime | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The latest version of an origin, its publications, and the database's clock when they were read."""
+
+    version: Version
+    publications: tuple[Publication, ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A version and what DNS was asked for it; `until` is when the next version came, None for the latest."""
+
+    version: Version
+    family: Family
+    until: datetime | None
+    read_at: datetime
+    publications: tuple[Publication, ...]
+
+    @property
+    def held(self) -> timedelta:
+        """Return how long the address was, or has been, the current one."""
+        return (self.until or self.read_at) - self.version.created_at
+
+
+@dataclass(frozen=True)
+class FamilyResult:
+    """How a run ended for one address family.
+
+    `created_at` is when the version was recorded, `publications` are those of the configured records.
+    """
+
+    family: Family
+    outcome: Outcome
+    address: str | None = None
+    previous_address: str | None = None
+    version: int | None = None
+    source: str | None = None
+    recorded: bool = False
+    created_at: datetime | None = None
+    publications: tuple[Publication, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended; one result for each address family."""
+
+    name: str | None
+    results: tuple[FamilyResult, ...]
+    dry_run: bool = False
+    outcome: Outcome = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", Outcome.worst([result.outcome for result in self.results]))

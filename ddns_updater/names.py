@@ -1,0 +1,28 @@
+"""Domain names as records are compared: lower-case, without the final dot (RFC 1035, RFC 4592 for wildcards)."""
+
+import re
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def normalize_name(text: str) -> str:
+    """Return `text` as a record name.
+
+    Underscores are allowed and `*` may be the first label. Raises ValueError, saying what is wrong, for anything else
+    that is not a host name of at least two labels and at most 253 characters (RFC 1035 §2.3.4).
+    """
+    name = text.strip().lower().removesuffix(".")
+    if len(name) > 253:
+        raise ValueError("is longer than 253 characters")
+    labels = name.split(".")
+    if len(labels) < 2:
+        raise ValueError("is not a full domain name such as home.example.com")
+    for place, label in enumerate(labels):
+        if not _LABEL.fullmatch(label) and not (place == 0 and label == "*"):
+            raise ValueError(f"has the label {label!r}, which is not a valid DNS label")
+    return name
+
+
+def covers(zone_name: str, name: str) -> bool:
+    """Return whether `name` lies in the zone `zone_name`, compared by whole labels."""
+    return name == zone_name or name.endswith("." + zone_name)

@@ -1,0 +1,203 @@
+"""Results as text, JSON and CSV; nothing here decides anything."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ddns_updater.model import (
+    FamilyResult,
+    HistoryEntry,
+    Outcome,
+    Publication,
+    PublicationState,
+    RunResult,
+)
+
+_NAMED = 3  # records named one by one before they are only counted
+
+
+def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
+    """Return one line for each address family, with its outcome."""
+    return [(each.outcome, _run_line(result, each)) for each in result.results]
+
+
+def run_json(result: RunResult) -> str:
+    """Return the object that `ddns run --json` prints."""
+    return json.dumps(
+        {
+            "outcome": result.outcome,
+            "name": result.name,
+            "results": [
+                {
+                    "family": each.family,
+                    "outcome": each.outcome,
+                    "address": each.address,
+                    "previous_address": each.previous_address,
+                    "version": each.version,
+                    "source": each.source,
+                    "records": [_record_json(publication) for publication in each.publications],
+                    "error": each.error,
+                }
+                for each in result.results
+            ],
+        }
+    )
+
+
+def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
+    """Return the versions as a table, newest first, in local time; lines are cut at `width` columns."""
+    rows = [("VERSION", "ADDRESS", "SINCE", "HELD", "DNS", "NOTE")]
+    rows += [
+        (
+            str(entry.version.version),
+            entry.version.ip,
+            entry.version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            duration(entry.held),
+            _dns_state(entry),
+            " ".join((entry.version.note or "").split()),
+        )
+        for entry in entries
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if width:
+        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+    return "\n".join(lines)
+
+
+def history_json(entries: Sequence[HistoryEntry]) -> str:
+    """Return the versions as a JSON array, newest first; times in UTC."""
+    return json.dumps([_entry_json(entry) for entry in entries], indent=2)
+
+
+def history_csv(entries: Sequence[HistoryEntry]) -> str:
+    """Return the versions as CSV (RFC 4180) with a header, one row a version; times in UTC."""
+    columns = (
+        "version",
+        "address",
+        "family",
+        "since",
+        "until",
+        "held_seconds",
+        "dns",
+        "followed_after_seconds",
+        "note",
+    )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(_entry_json(entry) for entry in entries)
+    return text.getvalue()
+
+
+def duration(time: timedelta) -> str:
+    """Return a length of time in its two largest units: `34 s`, `12 min`, `3 h 20 min`, `41 d 2 h`."""
+    seconds = max(int(time.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def _run_line(result: RunResult, each: FamilyResult) -> str:
+    word = f"dry run, {each.outcome}" if result.dry_run else str(each.outcome)
+    if each.outcome is Outcome.SKIPPED:
+        return f"{word}: another run of {result.name} is at work"
+    if each.error and not each.recorded:
+        return f"{word}: {each.error}"
+    before = f" (was {each.previous_address})" if each.recorded else ""
+    verb = "would be" if result.dry_run and each.recorded else "is"
+    line = f"{word}: {each.address}{before} {verb} version {each.version} of {result.name}"
+    return f"{line}, but {each.error}" if each.error else f"{line}; {_dns_line(result, each)}"
+
+
+def _dns_line(result: RunResult, each: FamilyResult) -> str:
+    if not each.publications:
+        return "no DDNS_RECORDS, so DNS is left alone"
+    parts = []
+    for state, count in Counter(publication.state for publication in each.publications).items():
+        those = [publication for publication in each.publications if publication.state is state]
+        named = ", ".join(str(publication.record) for publication in those) if count <= _NAMED else f"{count} records"
+        parts.append(f"{named} {_state_words(result, each, state, those)}")
+    return "; ".join(parts)
+
+
+def _state_words(result: RunResult, each: FamilyResult, state: PublicationState, those: Sequence[Publication]) -> str:
+    if result.dry_run and state is PublicationState.PENDING:
+        return "would be published"
+    if state is PublicationState.VERIFIED:
+        if each.outcome is Outcome.UNCHANGED or not each.created_at:
+            return "verified"
+        return f"verified after {duration(max(_followed_after(one, each.created_at) for one in those))}"
+    if state is PublicationState.SUBMITTED:
+        return "submitted and not yet in sync; the next run checks again"
+    return "not published yet; the next run tries again"
+
+
+def _followed_after(publication: Publication, recorded_at: datetime) -> timedelta:
+    return (publication.verified_at - recorded_at) if publication.verified_at else timedelta(0)
+
+
+def _dns_state(entry: HistoryEntry) -> str:
+    if not entry.publications:
+        return "-"
+    states = Counter(publication.state for publication in entry.publications)
+    count, verified = len(entry.publications), states.pop(PublicationState.VERIFIED, 0)
+    followed = f"verified after {duration(timedelta(seconds=_followed_seconds(entry) or 0))}" if verified else ""
+    if verified == count:
+        return followed if count == 1 else f"{count} {followed}"
+    rest = ", ".join(f"{number} {state}" if count > 1 else str(state) for state, number in states.items())
+    return f"{verified} {followed}, {rest}" if verified else rest
+
+
+def _followed_seconds(entry: HistoryEntry) -> int | None:
+    """Return how long the slowest record took to follow; None when none has."""
+    times = [
+        _followed_after(each, entry.version.created_at).total_seconds()
+        for each in entry.publications
+        if each.verified_at
+    ]
+    return max(int(max(times)), 0) if times else None
+
+
+def _entry_json(entry: HistoryEntry) -> dict[str, object]:
+    return {
+        "version": entry.version.version,
+        "address": entry.version.ip,
+        "family": entry.family,
+        "since": entry.version.created_at.isoformat(),
+        "until": entry.until.isoformat() if entry.until else None,
+        "held_seconds": int(entry.held.total_seconds()),
+        "dns": _dns_state(entry),
+        "followed_after_seconds": _followed_seconds(entry),
+        "note": entry.version.note,
+        "records": [
+            _record_json(each)
+            | {
+                "ttl": each.ttl,
+                "attempts": each.attempts,
+                "submitted_at": each.submitted_at.isoformat() if each.submitted_at else None,
+                "verified_at": each.verified_at.isoformat() if each.verified_at else None,
+                "checked_at": each.checked_at.isoformat() if each.checked_at else None,
+            }
+            for each in entry.publications
+        ],
+    }
+
+
+def _record_json(publication: Publication) -> dict[str, object]:
+    return {
+        "name": publication.record.name,
+        "type": publication.record.type,
+        "hosted_zone_id": publication.hosted_zone_id,
+        "state": publication.state,
+        "change_id": publication.change_id,
+        "error": publication.error,
+    }

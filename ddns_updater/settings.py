@@ -1,0 +1,327 @@
+"""The only reader of the environment and of `.env`; everything else gets one frozen `Settings`.
+
+The environment wins over `.env` in the working directory, which wins over `.env` in the per-user folder. `AWS_…` lines
+of those files are the SDK's and are handed to it as they are.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import click
+from dotenv.parser import parse_stream
+
+from ddns_updater.errors import SettingsError
+from ddns_updater.model import Family
+from ddns_updater.names import normalize_name
+
+_T = TypeVar("_T")
+
+APP_NAME = "ddns-updater"
+DEFAULT_SOURCES = ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org")
+VARIABLES = (
+    "DDNS_NAME",
+    "DDNS_DATABASE_URL",
+    "DDNS_DATABASE_URL_FILE",
+    "DDNS_RECORDS",
+    "DDNS_HOSTED_ZONE_ID",
+    "DDNS_TTL",
+    "DDNS_IP_SOURCES",
+    "DDNS_IP_FAMILIES",
+    "DDNS_IP_TIMEOUT",
+    "DDNS_IP_RETRIES",
+    "DDNS_RUN_TIMEOUT",
+    "DDNS_VERIFY_TIMEOUT",
+    "DDNS_RECHECK_EVERY",
+)
+
+
+@dataclass(frozen=True)
+class MySqlUrl:
+    """Where a MySQL or MariaDB database is; with the file `ssl_ca`, encrypted and the server verified."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    ssl_ca: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    ssl_verify_identity: bool = True
+
+
+@dataclass(frozen=True)
+class SqliteUrl:
+    """The file that holds an SQLite database."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a command needs to know; times in seconds. See `.env.example` for what each means."""
+
+    name: str | None = None
+    database: MySqlUrl | SqliteUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
+    records: tuple[str, ...] = ()
+    hosted_zone_ids: tuple[str, ...] = ()
+    ttl: int | None = None
+    ip_sources: tuple[str, ...] = DEFAULT_SOURCES
+    ip_families: tuple[Family, ...] = (Family.IPV4,)
+    ip_timeout: int = 5
+    ip_retries: int = 3
+    run_timeout: int = 55
+    verify_timeout: int = 45
+    recheck_every: int = 3600
+    aws: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def user_folder() -> Path:
+    """Return the per-user folder of this program; it need not exist."""
+    return Path(click.get_app_dir(APP_NAME))
+
+
+def load_settings(env_file: Path | None = None) -> Settings:
+    """Read the environment and the `.env` files, or `env_file` in their place.
+
+    Raises SettingsError that lists every bad value at once.
+    """
+    problems: list[str] = []
+    files: dict[str, str] = {}
+    if env_file is not None and not env_file.is_file():
+        raise SettingsError(f"--env-file {str(env_file)!r} is not a file; name an existing one")
+    for path in [env_file] if env_file else [user_folder() / ".env", Path(".env")]:
+        files |= _read_env_file(path, problems)
+    values = files | os.environ
+    known = {key: values[key] for key in VARIABLES if key in values}
+    problems += _misspelt(values)
+    aws = {key: value for key, value in files.items() if key.startswith("AWS_")}
+    settings = _Reader(known, problems).settings(aws)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def export_aws(settings: Settings) -> None:
+    """Hand the `AWS_…` lines of `.env` to the SDK, which reads the environment; the environment wins."""
+    for key, value in settings.aws.items():
+        os.environ.setdefault(key, value)
+
+
+def _read_env_file(path: Path, problems: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    try:
+        if not path.is_file():
+            return values
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                if binding.error:
+                    line = binding.original.string.strip().split("=")[0][:40]
+                    number = binding.original.line
+                    problems.append(f"{path}, line {number} ({line!r}) cannot be read; write NAME=value")
+                elif binding.key is not None:
+                    values[binding.key] = binding.value or ""
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        problems.append(f"cannot read {path}: {cause}; mend or remove it")
+    return values
+
+
+def _misspelt(values: Mapping[str, str]) -> list[str]:
+    found = []
+    for key in sorted(values):
+        if key.startswith("DDNS_") and key not in VARIABLES:
+            near = difflib.get_close_matches(key, VARIABLES, n=1, cutoff=0.85)
+            if near:
+                found.append(f"{key} is not a setting; did you mean {near[0]}?")
+    return found
+
+
+class _Reader:
+    """Turns text into values, noting every problem instead of stopping at the first."""
+
+    def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:
+        self._values = {key: value.strip() for key, value in values.items()}
+        self._problems = problems
+
+    def settings(self, aws: Mapping[str, str]) -> Settings:
+        for key, value in self._values.items():
+            if not value:
+                self._problems.append(f"{key} is empty; give it a value or remove the line")
+        default = Settings()
+        settings = Settings(
+            name=self._get("DDNS_NAME", origin_name, default.name),
+            database=self._get_secret("DDNS_DATABASE_URL", _database, default.database),
+            records=self._list("DDNS_RECORDS", normalize_name, default.records),
+            hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", _zone_id, default.hosted_zone_ids),
+            ttl=self._get("DDNS_TTL", _whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
+            ip_sources=self._list("DDNS_IP_SOURCES", _source, default.ip_sources),
+            ip_families=self._list("DDNS_IP_FAMILIES", _family, default.ip_families),
+            ip_timeout=self._seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
+            ip_retries=self._get("DDNS_IP_RETRIES", _whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
+            run_timeout=self._seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
+            verify_timeout=self._seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
+            recheck_every=self._seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
+            aws=aws,
+        )
+        if "DDNS_VERIFY_TIMEOUT" in self._values and settings.verify_timeout > settings.run_timeout:
+            self._problems.append(
+                f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
+                f" DDNS_RUN_TIMEOUT={settings.run_timeout}; no wait can outlast its run, make it shorter"
+            )
+        return settings
+
+    def _get(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
+        text = self._values.get(key)
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self._problems.append(f"{key}={text!r} {error}")
+            return default
+
+    def _seconds(self, key: str, default: int, low: int, high: int) -> int:
+        return self._get(key, _whole(key, "seconds", low, high, default), default)
+
+    def _list(self, key: str, parse: Callable[[str], _T], default: tuple[_T, ...]) -> tuple[_T, ...]:
+        def parse_list(text: str) -> tuple[_T, ...]:
+            parsed: dict[_T, None] = {}  # keeps the order, drops what is named twice
+            for item in filter(None, map(str.strip, text.split(","))):
+                try:
+                    parsed[parse(item)] = None
+                except ValueError as error:
+                    self._problems.append(f"{key}: {item!r} {error}")
+            return tuple(parsed) or default
+
+        return self._get(key, parse_list, default)
+
+    def _get_secret(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
+        """Read `key` or the file that `key`_FILE names; a problem never shows the value."""
+        text, file = self._values.get(key), self._values.get(f"{key}_FILE")
+        shown = key
+        if text and file:
+            self._problems.append(f"{key} and {key}_FILE are both set; keep one of them")
+        elif file:
+            shown = f"{key}_FILE={file!r}"
+            try:
+                text = Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                self._problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
+                return default
+            if not text:
+                self._problems.append(f"{shown} is an empty file; put the value into it")
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self._problems.append(f"{shown} {error}")
+            return default
+
+
+def origin_name(text: str) -> str:
+    """Return `text` as the name of an origin; raises ValueError when it cannot be one."""
+    name = text.strip()
+    if not name or len(name) > 255 or not name.isprintable():
+        raise ValueError("is not a name of 1 to 255 printable characters")
+    return name
+
+
+def _whole(key: str, unit: str, low: int, high: int, example: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(f"is not a whole number of {unit}; write {key}={example}")
+        if not low <= int(text) <= high:
+            raise ValueError(f"is not between {low} and {high} {unit}; write {key}={example}")
+        return int(text)
+
+    return parse
+
+
+def _zone_id(text: str) -> str:
+    zone_id = text.removeprefix("/hostedzone/")
+    if not (zone_id.isascii() and zone_id.isalnum() and len(zone_id) <= 32):
+        raise ValueError("is not a hosted zone ID such as Z0123456789ABCDEFGHIJ")
+    return zone_id.upper()
+
+
+def _family(text: str) -> Family:
+    try:
+        return Family(text.lower())
+    except ValueError:
+        raise ValueError("is not an address family; write ipv4") from None
+
+
+def _source(text: str) -> str:
+    url = _split_url(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("is not an address source; write a URL such as https://ifconfig.me/ip")
+    return text
+
+
+def _split_url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return url
+
+
+def _database(text: str) -> MySqlUrl | SqliteUrl:
+    try:
+        url = _split_url(text)
+    except ValueError:
+        raise ValueError(f"is not a URL; {_DATABASE_FORMS}") from None
+    if url.scheme == "sqlite":
+        if url.netloc or not url.path.removeprefix("/") or url.query:
+            raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
+        return SqliteUrl(Path(unquote(url.path.removeprefix("/"))))
+    if url.scheme != "mysql":
+        raise ValueError(
+            f"begins with {url.scheme!r}; {_DATABASE_FORMS}" if url.scheme else f"is not a URL; {_DATABASE_FORMS}"
+        )
+    database = unquote(url.path.removeprefix("/"))
+    if not url.hostname or not url.username or not database:
+        raise ValueError(f"lacks the host, the user or the database; {_DATABASE_FORMS}")
+    return MySqlUrl(
+        url.hostname,
+        url.port or 3306,
+        unquote(url.username),
+        unquote(url.password or ""),
+        database,
+        **_tls(url.query),
+    )
+
+
+def _tls(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for parameter, value in parse_qsl(query, keep_blank_values=True):
+        if parameter == "ssl_verify_identity":
+            if value not in ("0", "1"):
+                raise ValueError(
+                    f"has ssl_verify_identity={value!r}; write 0 (for a certificate without the host's name) or 1"
+                )
+            options[parameter] = value == "1"
+        elif parameter not in _TLS_FILES:
+            raise ValueError(
+                f"has the parameter {parameter!r}; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            )
+        elif not Path(value).is_file():
+            raise ValueError(f"has {parameter}={value!r}, which is not a file; name an existing one")
+        else:
+            options[parameter] = value
+    if options and "ssl_ca" not in options:
+        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE, by which the server is verified")
+    return options
+
+
+_DATABASE_FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")

@@ -1,0 +1,1 @@
+"""Where the public address comes from: one file a kind; `address.py` decides what counts as one."""

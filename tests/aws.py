@@ -1,0 +1,214 @@
+"""Moto's Route 53 over HTTP on loopback, with faults before it: calls that fail, hang, or lose their answer."""
+
+import logging
+import re
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from threading import Event, Thread
+from typing import Any
+
+import boto3
+import requests
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+_NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
+_PATTERNS = (
+    ("GET", r"/hostedzone/?", "ListHostedZones"),
+    ("GET", r"/hostedzone/[^/]+", "GetHostedZone"),
+    ("GET", r"/hostedzone/[^/]+/rrset/?", "ListResourceRecordSets"),
+    ("POST", r"/hostedzone/[^/]+/rrset/?", "ChangeResourceRecordSets"),
+    ("GET", r"/change/[^/]+", "GetChange"),
+)
+_TESTER = "the-test-itself"
+
+Environ = dict[str, Any]
+Forward = Callable[[], bytes]
+Fault = Callable[["Call"], bytes]
+
+
+class Call:
+    """One request to AWS; `forward` lets it through and returns moto's answer."""
+
+    def __init__(self, operation: str, body: str, environ: Environ, forward: Forward) -> None:
+        self.operation = operation
+        self.body = body
+        self.environ = environ
+        self.forward = forward
+        self.status = "200 OK"
+
+
+class FakeAws:
+    """`calls` are the operations asked for, in order; `faults` are tried in order, each as often as it says."""
+
+    def __init__(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.calls: list[str] = []
+        self.bodies: list[str] = []
+        self._faults: list[list[Any]] = []
+        self._released = Event()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        self.client = boto3.client(
+            "route53",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(user_agent_extra=_TESTER),
+        )
+
+    def reset(self) -> None:
+        """Forget all zones, calls and faults, and let hanging calls go."""
+        self._released.set()
+        self._released = Event()
+        self.calls.clear()
+        self.bodies.clear()
+        self._faults.clear()
+        requests.post(f"{self.url}/moto-api/reset", headers={"User-Agent": _TESTER}, timeout=10).raise_for_status()
+
+    def stop(self) -> None:
+        """End the server."""
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def fault(self, operation: str, fault: Fault, *, times: int = 10**6, containing: str = "", after: int = 0) -> None:
+        """Answer the next `times` calls of `operation` whose body contains a text with `fault`, after `after` of them."""
+        self._faults.append([operation, containing, after, times, fault])
+
+    def heal(self) -> None:
+        """Take away all faults."""
+        self._released.set()
+        self._released = Event()
+        self._faults.clear()
+
+    def count(self) -> Counter[str]:
+        """Return how often each operation was asked for."""
+        return Counter(self.calls)
+
+    def zone(self, name: str = "example.com", *, private: bool = False) -> str:
+        """Make a hosted zone and return its ID."""
+        options: dict[str, Any] = {"HostedZoneConfig": {"PrivateZone": private}} if private else {}
+        if private:
+            options["VPC"] = {"VPCRegion": "us-east-1", "VPCId": "vpc-1"}
+        answer = self.client.create_hosted_zone(Name=name, CallerReference=f"{name}-{len(self.calls)}", **options)
+        return str(answer["HostedZone"]["Id"]).rpartition("/")[2]
+
+    def put(self, zone_id: str, *record_sets: dict[str, Any]) -> None:
+        """Write record sets as they are given."""
+        for start in range(0, len(record_sets), 400):
+            changes: Any = [
+                {"Action": "UPSERT", "ResourceRecordSet": each} for each in record_sets[start : start + 400]
+            ]
+            self.client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+
+    def put_address(self, zone_id: str, name: str, address: str, ttl: int = 60, kind: str = "A") -> None:
+        """Write one plain record set."""
+        self.put(zone_id, {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": [{"Value": address}]})
+
+    def delete(self, zone_id: str, name: str, kind: str = "A") -> None:
+        """Delete one record set."""
+        record_set: Any = self.record_sets(zone_id)[(name, kind)]
+        self.client.change_resource_record_sets(
+            HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record_set}]}
+        )
+
+    def record_sets(self, zone_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what the zone holds by name (as AWS writes it, less the final dot) and type."""
+        pages = self.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+        return {
+            (each["Name"].removesuffix("."), each["Type"]): dict(each)
+            for page in pages
+            for each in page["ResourceRecordSets"]
+        }
+
+    def address(self, zone_id: str, name: str = "home.example.com", kind: str = "A") -> str | None:
+        """Return the one value of a record set, None when there is no such set."""
+        found = self.record_sets(zone_id).get((name, kind))
+        return found["ResourceRecords"][0]["Value"] if found else None
+
+    def hang(self, call: Call) -> bytes:
+        """Answer nothing until the fault is taken away."""
+        self._released.wait(120)
+        return cut(call)
+
+    def _application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        operation = _operation(environ)
+        if operation is None or _TESTER in environ.get("HTTP_USER_AGENT", ""):
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+        def forward() -> bytes:
+            import io
+
+            answered: list[Any] = []
+            environ["wsgi.input"] = io.BytesIO(body)
+            chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+            call.status = answered[0]
+            return b"".join(chunks)
+
+        call = Call(operation, body.decode(), environ, forward)
+        self.calls.append(operation)
+        self.bodies.append(call.body)
+        answer = self._fault_for(call)(call)
+        start_response(call.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def _fault_for(self, call: Call) -> Fault:
+        for rule in self._faults:
+            operation, containing, after, times, fault = rule
+            if operation == call.operation and containing in call.body and times > 0:
+                if after > 0:
+                    rule[2] -= 1
+                    break
+                rule[3] -= 1
+                return fault  # type: ignore[no-any-return]
+        return lambda passing: passing.forward()
+
+
+def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
+    """Return a fault that answers with an error of AWS's."""
+
+    def fault(call: Call) -> bytes:
+        call.status = f"{status} Error"
+        return (
+            f'<?xml version="1.0"?><ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
+            f"<Message>{message}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+        ).encode()
+
+    return fault
+
+
+def cut(call: Call) -> bytes:
+    """Close the connection without an answer."""
+    call.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    return b""
+
+
+def lose_answer(call: Call) -> bytes:
+    """Do what is asked and close the connection without an answer."""
+    call.forward()
+    return cut(call)
+
+
+def pending(call: Call) -> bytes:
+    """Answer that the change is not in sync yet."""
+    return call.forward().replace(b"INSYNC", b"PENDING")
+
+
+def replacing(old: str, new: str) -> Fault:
+    """Return a fault that lets the call through and changes the text of the answer."""
+    return lambda call: call.forward().replace(old.encode(), new.encode())
+
+
+def _operation(environ: Environ) -> str | None:
+    path = environ["PATH_INFO"].removeprefix("/2013-04-01")
+    for method, pattern, operation in _PATTERNS:
+        if environ["REQUEST_METHOD"] == method and re.fullmatch(pattern, path):
+            return operation
+    return None

@@ -1,0 +1,94 @@
+"""Loopback servers for address sources: one that answers, and one that plays back whatever bytes it is told."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+Play = Callable[[socket.socket], None]
+
+
+class AddressService:
+    """Answers `address` as ifconfig.me/ip does; a `play` in its place writes to the socket itself.
+
+    `requests` counts connections that asked for something.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((host, 0))
+        self._listener.listen(128)
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/ip"
+        self.address = "9.9.9.9"
+        self.play: Play | None = None
+        self.requests = 0
+        Thread(target=self._serve, daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port; connections are refused from now on."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                piece = connection.recv(4096)
+                if not piece:
+                    return
+                request += piece
+            self.requests += 1
+            (self.play or answer(self.address))(connection)
+
+
+@contextmanager
+def running(host: str = "127.0.0.1") -> Iterator[AddressService]:
+    """Run an address service for the length of the block."""
+    service = AddressService(host)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def answer(body: str | bytes, status: str = "200 OK", headers: Sequence[str] = ()) -> Play:
+    """Answer with a status, a body and its length."""
+    content = body if isinstance(body, bytes) else body.encode()
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
+    return send("\r\n".join(head).encode() + b"\r\n\r\n" + content)
+
+
+def send(raw: bytes) -> Play:
+    """Answer with these bytes and close."""
+    return lambda connection: connection.sendall(raw)
+
+
+def drip(raw: bytes, pause: float = 1.0) -> Play:
+    """Answer with one byte at a time."""
+
+    def play(connection: socket.socket) -> None:
+        for each in raw:
+            connection.sendall(bytes([each]))
+            time.sleep(pause)
+
+    return play
+
+
+def hang(connection: socket.socket) -> None:
+    """Answer nothing; end when the client does."""
+    connection.settimeout(60)
+    with suppress(OSError):
+        connection.recv(1)
