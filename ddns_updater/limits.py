@@ -1,8 +1,8 @@
 """Time limits that hold whatever a peer does, and signals that end a run cleanly.
 
 Timeouts of libraries bound one wait each; a peer that sends a byte a second outlives them all. Here an alarm signal
-interrupts the main thread wherever it is. It raises an exception that no library's `except Exception` can swallow
-and that `time_limit` turns into an error of our tree. Every phase of a run can be cut off at any instant, so it is safe.
+interrupts the main thread wherever it is. It raises what no library's `except Exception` can swallow and `time_limit`
+turns into an error of our tree. Every phase of a run can be cut off at any instant, so it is safe.
 """
 
 import os

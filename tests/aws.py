@@ -1,5 +1,6 @@
 """Moto's Route 53 over HTTP on loopback, with faults before it: calls that fail, hang, or lose their answer."""
 
+import io
 import logging
 import re
 import socket
@@ -78,7 +79,7 @@ class FakeAws:
         self._server.server_close()
 
     def fault(self, operation: str, fault: Fault, *, times: int = 10**6, containing: str = "", after: int = 0) -> None:
-        """Answer the next `times` calls of `operation` whose body contains a text with `fault`, after `after` of them."""
+        """Do `fault` at `times` calls of `operation` whose body contains a text, after the first `after` of them."""
         self._faults.append([operation, containing, after, times, fault])
 
     def heal(self) -> None:
@@ -144,8 +145,6 @@ class FakeAws:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
         def forward() -> bytes:
-            import io
-
             answered: list[Any] = []
             environ["wsgi.input"] = io.BytesIO(body)
             chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))

@@ -97,13 +97,12 @@ class Database:
 
     def states(self) -> dict[str, str]:
         """Return the state of every record for the latest version."""
-        return {
-            name: state
-            for name, state in self.sql(
+        return dict(
+            self.sql(
                 "SELECT recordName, state FROM admin_dns_publication"
                 " WHERE historyId = (SELECT MAX(id) FROM admin_ip_history)"
             )
-        }
+        )
 
 
 def load_settings_with(environment: dict[str, Any]) -> Settings:
@@ -218,8 +217,8 @@ class Machine:
         }
 
     def start(
-        self, *arguments: str, program: Sequence[str] = ("-m", "ddns_updater"), **changes: str
-    ) -> "subprocess.Popen[str]":
+        self, *arguments: str, program: Sequence[str] = ("-m", "ddns_updater"), **changes: Any
+    ) -> subprocess.Popen[str]:
         """Start one command."""
         environment = {key: value for key, value in (self.environment | changes).items() if value is not None}
         return subprocess.Popen(
@@ -248,7 +247,7 @@ class Machine:
         assert done.status == 0, done.err
 
     def statements_hold(self, address: str) -> None:
-        """Assert the three statements: versions contiguous, nothing lost, the next clean run ends verified on `address`."""
+        """Assert the three statements: versions contiguous, nothing lost, the next clean run verified on `address`."""
         self.aws.heal()
         before = self.database.versions()
         result = self.run(DDNS_RECHECK_EVERY="3600")
@@ -261,7 +260,7 @@ class Machine:
         assert self.aws.address(self.zone_id) == address
 
 
-def finish(process: "subprocess.Popen[str]", timeout: float = 60) -> Finished:
+def finish(process: subprocess.Popen[str], timeout: float = 60) -> Finished:
     """Wait for a command to end."""
     out, err = process.communicate(timeout=timeout)
     return Finished(process.returncode, out, err)

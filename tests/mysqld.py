@@ -30,13 +30,15 @@ class MySqlServer:
         self._socket = folder / "s"
         certificates(folder)
         common = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
-        if program.endswith("mariadbd"):
-            install = [shutil.which("mariadb-install-db", path=_PATH) or "mariadb-install-db", *common]
-            install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        else:
-            install = [program, *common, "--initialize-insecure"]
+        mariadb = Path(program).resolve().name == "mariadbd"
+        (folder / "data").mkdir()
         with (folder / "log").open("wb") as log:
-            subprocess.run(install, stdout=log, stderr=log, check=True)
+            if mariadb:
+                script = _mariadb_bootstrap(Path(program).resolve().parents[1] / "share")
+                subprocess.run([program, *common, "--bootstrap"], input=script, stdout=log, stderr=log, check=True)
+            else:
+                common.append("--mysqlx=0")
+                subprocess.run([program, *common, "--initialize-insecure"], stdout=log, stderr=log, check=True)
             self._process = subprocess.Popen(
                 [
                     program,
@@ -63,17 +65,29 @@ class MySqlServer:
 
     def _wait(self) -> None:
         end = time.monotonic() + 60
-        while True:
-            try:
-                with pymysql.connect(unix_socket=str(self._socket), user="root", password="") as admin:
-                    cursor = admin.cursor()
-                    cursor.execute("CREATE USER tester@'%' IDENTIFIED BY 'tester'")
-                    cursor.execute("GRANT ALL ON *.* TO tester@'%' WITH GRANT OPTION")
-                return
-            except pymysql.err.OperationalError:
-                if time.monotonic() > end or self._process.poll() is not None:
-                    raise RuntimeError((self.folder / "log").read_text()[-2000:]) from None
-                time.sleep(0.1)
+        while not self._listening():
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            time.sleep(0.05)
+        with pymysql.connect(unix_socket=str(self._socket), user="root", password="") as admin:
+            cursor = admin.cursor()
+            cursor.execute("CREATE USER tester@'%' IDENTIFIED BY 'tester'")
+            cursor.execute("GRANT ALL ON *.* TO tester@'%' WITH GRANT OPTION")
+
+    def _listening(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
+
+
+def _mariadb_bootstrap(share: Path) -> bytes:
+    """Return what mariadb-install-db feeds to the server; that script itself needs programs of other packages."""
+    parts = [b"CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"]
+    for name in ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql"):
+        found = sorted([*share.glob(f"mysql/m*_{name}"), *share.glob(f"mariadb/m*_{name}")])
+        if not found:
+            raise RuntimeError(f"no {name} below {share}; apt-get install mariadb-server-core")
+        parts.append(found[0].read_bytes())
+    return b"\n".join(parts)
 
 
 def free_port() -> int:

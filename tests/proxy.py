@@ -7,7 +7,7 @@ from threading import Thread
 
 
 class Proxy:
-    """`fault` is asked for every piece the client sends: "cut" before it is forwarded, "lose" its answer, "hang", or None."""
+    """`fault` is asked about what the client sends: "cut" before forwarding it, "lose" its answer, "hang", or None."""
 
     def __init__(self, port: int) -> None:
         self._target = port

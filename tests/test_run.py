@@ -1,13 +1,12 @@
 """The run from end to end: the real command, a real database, Route 53 over HTTP."""
 
-
 from tests.conftest import Machine
 
 
 def test_it_publishes_the_first_version_and_then_stays_quiet(machine: Machine) -> None:
     machine.init()
     first = machine.ddns("run")
-    assert (first.status, first.err) == (0, "")
+    assert (first.err, first.status) == ("", 0)
     assert first.out.startswith("updated: 9.9.9.9 is version 1 of line; home.example.com A verified after ")
     asked = len(machine.aws.calls)
     second = machine.ddns("run")

@@ -26,7 +26,12 @@ from ddns_updater.names import covers
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.client import Route53Client
-    from mypy_boto3_route53.type_defs import ChangeTypeDef, HostedZoneTypeDef, ResourceRecordSetOutputTypeDef
+    from mypy_boto3_route53.type_defs import (
+        ChangeTypeDef,
+        HostedZoneTypeDef,
+        ResourceRecordSetOutputTypeDef,
+        ResourceRecordSetTypeDef,
+    )
 
 _BATCH = 500  # a request may hold 1,000 values, and an UPSERT counts each of its values twice
 _BATCH_CHARACTERS = 16_000  # likewise 32,000 characters of values
@@ -52,8 +57,11 @@ class Route53:
         self._zone_ids = hosted_zone_ids
         self._candidates: list[_Zone] | None = None
         with _errors("failed to prepare the AWS client"):
-            self._client: Route53Client = boto3.client(
+            session = boto3.Session()
+            self._client: Route53Client = session.client(
                 "route53",
+                region_name=session.region_name
+                or "us-east-1",  # it has no regions, but with AWS_ENDPOINT_URL one is asked
                 config=Config(
                     retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                     connect_timeout=_CONNECT_TIMEOUT,
@@ -205,15 +213,13 @@ def _batches(changes: Sequence[Change]) -> Iterator[list[Change]]:
 
 
 def _upsert(change: Change) -> "ChangeTypeDef":
-    return {
-        "Action": "UPSERT",
-        "ResourceRecordSet": {
-            "Name": change.record.name,
-            "Type": change.record.type,  # type: ignore[typeddict-item] # the stubs want a literal
-            "TTL": change.ttl,
-            "ResourceRecords": [{"Value": change.address}],
-        },
+    record_set: ResourceRecordSetTypeDef = {
+        "Name": change.record.name,
+        "Type": change.record.type,  # type: ignore[typeddict-item] # the stubs want a literal
+        "TTL": change.ttl,
+        "ResourceRecords": [{"Value": change.address}],
     }
+    return {"Action": "UPSERT", "ResourceRecordSet": record_set}
 
 
 def _named(batch: Sequence[Change]) -> str:
