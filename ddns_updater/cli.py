@@ -3,13 +3,14 @@
 import logging
 import shutil
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ddns_updater import __version__, app, report
-from ddns_updater.errors import DdnsError, SourceError
+from ddns_updater.errors import DdnsError, SettingsError, SourceError
 from ddns_updater.model import Address, Family, Outcome
 from ddns_updater.settings import Settings, load_settings, origin_name
 from ddns_updater.sources.address import public_address
@@ -19,7 +20,7 @@ _BAD = (Outcome.FAILED, Outcome.HELD)
 
 
 class _Group(click.Group):
-    """Turns every error of our tree into one line and its exit status."""
+    """Turns every error of our tree, and every wrong use of a command, into one line and its exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -28,25 +29,36 @@ class _Group(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
+            click.echo(f'error: {error.format_message().removesuffix(".")}; see "{path} --help"', err=True)
+            ctx.exit(error.exit_code)
 
 
-def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     try:
         return None if value is None else origin_name(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} {error}", ctx, param) from None
+        raise SettingsError(f"--name {value!r} {error}") from None
 
 
-def _addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
+def _note(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and value.encode().decode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"--note {value!r} is not UTF-8 text; write it in plain letters") from None
+
+
+def _addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
     found: dict[Family, Address] = {}
     for value in values:
         family = Family.IPV6 if ":" in value else Family.IPV4
         try:
             address = public_address(value, family)
         except SourceError as error:
-            raise click.BadParameter(str(error).removeprefix("answered "), ctx, param) from None
+            raise SettingsError(f"--ip cannot be {str(error).removeprefix('answered ')}") from None
         if found.setdefault(family, address) != address:
-            raise click.BadParameter(f"{found[family]} and {address} are of one family; give one of them", ctx, param)
+            raise SettingsError(f"--ip {found[family]} and --ip {address} are of one family; give one of them")
     return found
 
 
@@ -65,8 +77,8 @@ _name_option = click.option(
 def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     """Keep a machine without a fixed address reachable under its own name in AWS Route 53.
 
-    Every address the line ever had is kept as a numbered version in MySQL or SQLite. Settings are DDNS_… variables,
-    from the environment, from .env in the working directory, and from .env in the per-user folder.
+    Every address the line ever had is kept as a numbered version in MySQL or SQLite. Settings are the variables
+    DDNS_*, from the environment, from .env in the working directory, and from .env in the per-user folder.
 
     \b
     Begin with:
@@ -76,6 +88,8 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
 
     Exit status: 0 all is well (unchanged, updated, pending, skipped), 1 failed or held, 2 usage or settings.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for a note that the terminal's encoding lacks
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing warnings of their own
     if verbose:
         handler = logging.StreamHandler()
@@ -94,7 +108,7 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     multiple=True,
     help="The first address. Default: ask the address sources.",
 )
-@click.option("--note", help="A text to keep with the first version.")
+@click.option("--note", callback=_note, help="A text to keep with the first version.")
 @click.pass_context
 def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
     """Create or upgrade the tables, and seed the origin with its first address.
@@ -107,7 +121,7 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     """
     result = app.init(_settings(ctx), name=name, addresses=addresses, note=note)
     if result.migrations:
-        click.echo(f"schema: {result.migrations} migrations applied")
+        click.echo(f"schema: {result.migrations} migration{'' if result.migrations == 1 else 's'} applied")
     for each in result.seeded:
         version = each.version
         if each.created:
@@ -192,4 +206,4 @@ def _settings(ctx: click.Context) -> Settings:
 
 def _terminal_width() -> int | None:
     """Return the width of the terminal that stdout is, None when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed

@@ -47,7 +47,7 @@ def detect(
     for place, source in enumerate(sources):
         share = max((end - monotonic()) / (len(sources) - place), 0.1)
         try:
-            with limit(share, SourceError(f"did not finish within its {share:.0f} s")):
+            with limit(share, SourceError(f"did not finish within its {round(share, 1):g} s")):
                 address = source.fetch(family)
         except SourceError as error:
             log.info("%s: %s", source.name, error)

@@ -5,46 +5,50 @@ interrupts the main thread wherever it is. It raises what no library's `except E
 turns into an error of our tree. Every phase of a run can be cut off at any instant, so it is safe.
 """
 
+import math
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from ddns_updater.errors import DdnsError, Stopped
 
-Limit = Callable[[float, DdnsError], AbstractContextManager[None]]
+_AGAIN = 0.1  # seconds; an alarm just before a blocking call, or one that was swallowed, comes once more
 
 
 class _Interrupt(BaseException):
-    def __init__(self, cause: object) -> None:
-        self.cause = cause
+    def __init__(self, limit: "time_limit") -> None:
+        self.limit = limit
 
 
 _running: list["time_limit"] = []
 
 
-def _on_alarm(_signum: int, _frame: FrameType | None) -> None:
+def _interrupt(_signum: int, frame: FrameType | None) -> None:
+    """Leave the block of the outermost limit that is over, but not while one is being entered or left."""
+    while frame is not None:
+        if frame.f_globals is globals():
+            _arm()
+            return
+        frame = frame.f_back
     now = time.monotonic()
-    over = next((limit for limit in _running if limit.at <= now), None)
-    if over is None:
-        _arm()
-        return
-    over.at = float("inf")
+    for place, limit in enumerate(_running):
+        if limit.at <= now:
+            limit.at = now + 1
+            del _running[place + 1 :]
+            _arm()
+            raise _Interrupt(limit)
     _arm()
-    raise _Interrupt(over)
 
 
 def _arm() -> None:
-    nearest = min((limit.at for limit in _running), default=float("inf"))
-    if nearest == float("inf"):
+    nearest = min((limit.at for limit in _running), default=math.inf)
+    if nearest == math.inf:
         signal.setitimer(signal.ITIMER_REAL, 0)
     else:
-        signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 1e-6))
+        signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 0.001), _AGAIN)
 
 
 class time_limit:  # noqa: N801 - used as a function; a class because a generator cannot guard its own exit
@@ -61,60 +65,55 @@ class time_limit:  # noqa: N801 - used as a function; a class because a generato
         if threading.current_thread() is not threading.main_thread():
             return
         if not _running:
-            signal.signal(signal.SIGALRM, _on_alarm)
+            signal.signal(signal.SIGALRM, _interrupt)
         _running.append(self)
         _arm()
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._leave()
-        except _Interrupt as interrupt:  # the alarm came between the block's end and here
-            self._leave()
-            raised = interrupt
-        if isinstance(raised, _Interrupt):
-            if raised.cause is self:
-                raise self.error from None
-            raise raised
-
-    def _leave(self) -> None:
         if self in _running:
-            _running.remove(self)
+            del _running[_running.index(self) :]
             _arm()
+        if isinstance(raised, _Interrupt) and raised.limit is self:
+            raise self.error from None
 
 
-@contextmanager
-def run_limit(seconds: float, setting: str) -> Iterator[None]:
+class run_limit(time_limit):  # noqa: N801 - as above
     """Bound a whole run: SIGTERM, SIGINT and the end of `seconds` raise `Stopped` inside the block.
 
     A thread stands behind the alarm for the one case it cannot reach, a call into C that does not return (a resolver
     that hangs): it ends the process at `seconds`, with exit status 1. `setting` names the limit in the message.
     """
 
-    def stop(signum: int, _frame: FrameType | None) -> NoReturn:
-        signal.signal(signum, signal.SIG_DFL)  # a second one ends the process at once
-        raise _Interrupt(Stopped(f"stopped by {signal.Signals(signum).name}; the next run goes on from here"))
+    def __init__(self, seconds: float, setting: str) -> None:
+        over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run goes on from here")
+        super().__init__(max(seconds - 1, seconds * 0.8), over)
+        self._guard = threading.Timer(seconds, _end_process, [f"failed: {over}\n"])
+        self._guard.daemon = True
+        self._before: dict[signal.Signals, Any] = {}
 
-    over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run goes on from here")
-    before: dict[signal.Signals, Any] = {}
-    guard = threading.Timer(seconds, _end_process, [f"failed: {over}\n"])
-    guard.daemon = True
-    try:
+    def __enter__(self) -> None:
+        super().__enter__()
         for wanted in (signal.SIGTERM, signal.SIGINT):
-            before[wanted] = signal.signal(wanted, stop)
-        guard.start()
-        with time_limit(max(seconds - 1, seconds * 0.8), over):
-            yield
-    except _Interrupt as interrupt:
-        raise interrupt.cause if isinstance(interrupt.cause, Stopped) else over from None
-    finally:
-        guard.cancel()
-        for number, handler in before.items():
+            self._before[wanted] = signal.signal(wanted, self._stop)
+        self._guard.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._guard.cancel()
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+        super().__exit__(kind, raised, trace)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        signal.signal(signum, signal.SIG_DFL)  # a second one ends the process at once
+        self.error = Stopped(f"stopped by {signal.Signals(signum).name}; the next run goes on from here")
+        self.at = time.monotonic()
+        _interrupt(signum, frame)
 
 
 def _end_process(message: str) -> NoReturn:
-    sys.stdout.flush()
     os.write(2, message.encode())
     os._exit(DdnsError.exit_code)

@@ -1,5 +1,6 @@
 """Which origin a command is about."""
 
+import shlex
 from collections.abc import Iterable
 
 from ddns_updater.errors import NotInitialised, OriginError
@@ -21,7 +22,7 @@ def choose_origins(origins: Iterable[Origin], name: str | None) -> dict[Family, 
     wanted = names[0] if name is None else name
     if wanted not in names:
         raise OriginError(
-            f'there is no origin {wanted!r}, only {listed}; correct it, or run "ddns init --name {wanted}"'
+            f'there is no origin {wanted!r}, only {listed}; correct it, or run "ddns init --name {shlex.quote(wanted)}"'
         )
     chosen: dict[Family, Origin] = {}
     for origin in origins:

@@ -140,31 +140,29 @@ class Publisher:
     def verify(self, ledgers: Sequence[tuple[Ledger, Sequence[Record]]], until: float) -> None:
         """Wait until the submitted changes are in sync and read them back, at most until the monotonic `until`."""
         until = min(until, self._monotonic() + self._policy.verify_timeout)
-        waiting = [
-            (ledger, ledger.get(record))
-            for ledger, records in ledgers
-            for record in records
-            if ledger.get(record).state is PublicationState.SUBMITTED
-        ]
+        waiting: dict[tuple[Ledger, str], list[Publication]] = {}
+        for ledger, records in ledgers:
+            for publication in map(ledger.get, records):
+                if publication.state is PublicationState.SUBMITTED:
+                    waiting.setdefault((ledger, publication.change_id or ""), []).append(publication)
         synced: dict[tuple[Ledger, str], list[Publication]] = {}
         pause = _POLL_FIRST
         while waiting:
-            answers = {change_id: self._ask(change_id) for change_id in {each.change_id or "" for _, each in waiting}}
-            still = []
-            for ledger, publication in waiting:
-                answer = answers[publication.change_id or ""]
+            for (ledger, change_id), publications in list(waiting.items()):
+                answer = self._ask(change_id)
+                if answer is False:
+                    seen = [replace(each, error=None) for each in publications if each.error]  # an earlier look failed
+                    ledger.write(seen)
+                    waiting[ledger, change_id] = [ledger.get(each.record) for each in publications]
+                    continue
+                del waiting[ledger, change_id]
                 if answer is True:
-                    synced.setdefault((ledger, publication.hosted_zone_id or ""), []).append(publication)
+                    for each in publications:
+                        synced.setdefault((ledger, each.hosted_zone_id or ""), []).append(each)
                 elif answer is None:
-                    ledger.write([replace(publication, state=PublicationState.PENDING, change_id=None)])
-                elif isinstance(answer, DnsError):
-                    ledger.note([publication.record], _unconfirmed(ledger, publication, answer))
+                    ledger.write(replace(each, state=PublicationState.PENDING, change_id=None) for each in publications)
                 else:
-                    if publication.error:  # of an earlier look that failed
-                        publication = replace(publication, error=None)
-                        ledger.write([publication])
-                    still.append((ledger, publication))
-            waiting = still
+                    ledger.write(replace(each, error=_unconfirmed(ledger, each, answer)) for each in publications)
             if not waiting or self._monotonic() + pause > until:
                 break
             self._sleep(pause)
@@ -186,11 +184,12 @@ class Publisher:
 
     def _is_stale(self, ledger: Ledger, record: Record) -> bool:
         publication = ledger.get(record)
-        if publication.state is not PublicationState.VERIFIED or not self._policy.recheck_every:
+        if publication.state is not PublicationState.VERIFIED or self._is_unsent(ledger, record):
             return False
+        if publication.error or not self._policy.recheck_every:
+            return publication.error is not None  # of a look that failed: only another look takes it away
         age = ledger.now() - (publication.checked_at or publication.created_at)
-        fresh = timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
-        return not fresh and not self._is_unsent(ledger, record)
+        return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
     def _by_zone(self, ledger: Ledger, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
         """Yield the records of each hosted zone; those that have none fail."""
@@ -278,7 +277,7 @@ class Publisher:
                     )
                 )  # fmt: skip
             else:
-                cause = f"DNS holds {_shown(found)}"
+                cause = f"DNS holds {_shown(found)}; the next run sends it again"
                 seen.append(replace(each, state=PublicationState.FAILED, error=_unconfirmed(ledger, each, cause)))
         ledger.write(seen)
 
@@ -301,5 +300,5 @@ def _shown(found: RecordSet | None) -> str:
 
 
 def _unconfirmed(ledger: Ledger, publication: Publication, cause: object) -> str:
-    advice = "" if str(cause).endswith("tries again") else "; the next run checks again"
+    advice = "" if str(cause).endswith("again") else "; the next run checks again"
     return f"could not confirm that {publication.record} now points to {ledger.version.ip}: {cause}{advice}"

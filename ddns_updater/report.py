@@ -20,8 +20,9 @@ _NAMED = 3  # records named one by one before they are only counted
 
 
 def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
-    """Return one line for each address family, with its outcome."""
-    return [(each.outcome, _run_line(result, each)) for each in result.results]
+    """Return one line for each address family, with its outcome; what is true of all of them, once."""
+    lines = [(each.outcome, " ".join(_run_line(result, each).split())) for each in result.results]
+    return list(dict.fromkeys(lines))
 
 
 def run_json(result: RunResult) -> str:
@@ -111,7 +112,7 @@ def _run_line(result: RunResult, each: FamilyResult) -> str:
     if each.outcome is Outcome.SKIPPED:
         return f"{word}: another run of {result.name} is at work"
     if each.error and not each.recorded:
-        return f"{word}: {each.error}"
+        return f"{word}: {each.error}".replace("failed: failed to", "failed to", 1)
     before = f" (was {each.previous_address})" if each.recorded else ""
     verb = "would be" if result.dry_run and each.recorded else "is"
     line = f"{word}: {each.address}{before} {verb} version {each.version} of {result.name}"

@@ -71,7 +71,7 @@ class Settings:
     records: tuple[str, ...] = ()
     hosted_zone_ids: tuple[str, ...] = ()
     ttl: int | None = None
-    ip_sources: tuple[str, ...] = DEFAULT_SOURCES
+    ip_sources: tuple[str, ...] = field(default=DEFAULT_SOURCES, repr=False)  # a URL may hold a key
     ip_families: tuple[Family, ...] = (Family.IPV4,)
     ip_timeout: int = 5
     ip_retries: int = 3
@@ -93,10 +93,8 @@ def load_settings(env_file: Path | None = None) -> Settings:
     """
     problems: list[str] = []
     files: dict[str, str] = {}
-    if env_file is not None and not env_file.is_file():
-        raise SettingsError(f"--env-file {str(env_file)!r} is not a file; name an existing one")
     for path in [env_file] if env_file else [user_folder() / ".env", Path(".env")]:
-        files |= _read_env_file(path, problems)
+        files |= _read_env_file(path, problems, required=env_file is not None)
     values = files | os.environ
     known = {key: values[key] for key in VARIABLES if key in values}
     problems += _misspelt(values)
@@ -113,17 +111,19 @@ def export_aws(settings: Settings) -> None:
         os.environ.setdefault(key, value)
 
 
-def _read_env_file(path: Path, problems: list[str]) -> dict[str, str]:
+def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[str, str]:
     values: dict[str, str] = {}
     try:
         if not path.is_file():
+            if required:
+                problems.append(f"--env-file {str(path)!r} is not a file; name an existing one")
             return values
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             for binding in parse_stream(stream):
-                if binding.error:
-                    line = binding.original.string.strip().split("=")[0][:40]
-                    number = binding.original.line
-                    problems.append(f"{path}, line {number} ({line!r}) cannot be read; write NAME=value")
+                if binding.error:  # the line itself is not shown, for it may hold a secret
+                    text = binding.original.string
+                    number = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+                    problems.append(f"{path}, line {number} cannot be read; write NAME=value")
                 elif binding.key is not None:
                     values[binding.key] = binding.value or ""
     except (OSError, UnicodeDecodeError) as error:
@@ -148,6 +148,7 @@ class _Reader:
     def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:
         self._values = {key: value.strip() for key, value in values.items()}
         self._problems = problems
+        self._bad: set[str] = set()
 
     def settings(self, aws: Mapping[str, str]) -> Settings:
         for key, value in self._values.items():
@@ -160,7 +161,7 @@ class _Reader:
             records=self._list("DDNS_RECORDS", normalize_name, default.records),
             hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", _zone_id, default.hosted_zone_ids),
             ttl=self._get("DDNS_TTL", _whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
-            ip_sources=self._list("DDNS_IP_SOURCES", _source, default.ip_sources),
+            ip_sources=self._list("DDNS_IP_SOURCES", _source, default.ip_sources, show=_without_secrets),
             ip_families=self._list("DDNS_IP_FAMILIES", _family, default.ip_families),
             ip_timeout=self._seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
             ip_retries=self._get("DDNS_IP_RETRIES", _whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
@@ -169,10 +170,11 @@ class _Reader:
             recheck_every=self._seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
             aws=aws,
         )
-        if "DDNS_VERIFY_TIMEOUT" in self._values and settings.verify_timeout > settings.run_timeout:
+        both_good = not self._bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
+        if "DDNS_VERIFY_TIMEOUT" in self._values and both_good and settings.verify_timeout > settings.run_timeout:
             self._problems.append(
                 f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
-                f" DDNS_RUN_TIMEOUT={settings.run_timeout}; no wait can outlast its run, make it shorter"
+                f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
             )
         return settings
 
@@ -184,19 +186,25 @@ class _Reader:
             return parse(text)
         except ValueError as error:
             self._problems.append(f"{key}={text!r} {error}")
+            self._bad.add(key)
             return default
 
     def _seconds(self, key: str, default: int, low: int, high: int) -> int:
         return self._get(key, _whole(key, "seconds", low, high, default), default)
 
-    def _list(self, key: str, parse: Callable[[str], _T], default: tuple[_T, ...]) -> tuple[_T, ...]:
+    def _list(
+        self, key: str, parse: Callable[[str], _T], default: tuple[_T, ...], show: Callable[[str], str] = repr
+    ) -> tuple[_T, ...]:
         def parse_list(text: str) -> tuple[_T, ...]:
             parsed: dict[_T, None] = {}  # keeps the order, drops what is named twice
-            for item in filter(None, map(str.strip, text.split(","))):
+            items = [item.strip() for item in text.split(",") if item.strip()]
+            if not items:
+                raise ValueError("lists nothing; give it a value or remove the line")
+            for item in items:
                 try:
                     parsed[parse(item)] = None
                 except ValueError as error:
-                    self._problems.append(f"{key}: {item!r} {error}")
+                    self._problems.append(f"{key}: {show(item)} {error}")
             return tuple(parsed) or default
 
         return self._get(key, parse_list, default)
@@ -256,34 +264,34 @@ def _family(text: str) -> Family:
     try:
         return Family(text.lower())
     except ValueError:
-        raise ValueError("is not an address family; write ipv4") from None
+        raise ValueError("is not an address family; write ipv4, ipv6 or ipv4,ipv6") from None
 
 
 def _source(text: str) -> str:
-    url = _split_url(text)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        good = False
+    if not good:
         raise ValueError("is not an address source; write a URL such as https://ifconfig.me/ip")
     return text
 
 
-def _split_url(text: str) -> SplitResult:
-    try:
-        url = urlsplit(text)
-        _ = url.port
-    except ValueError:
-        raise ValueError("is not a URL") from None
-    return url
+def _without_secrets(url: str) -> str:
+    return repr(url.split("?")[0].rpartition("@")[2])
 
 
 def _database(text: str) -> MySqlUrl | SqliteUrl:
     try:
-        url = _split_url(text)
+        url = urlsplit(text)
+        port = url.port or 3306
     except ValueError:
         raise ValueError(f"is not a URL; {_DATABASE_FORMS}") from None
+    if url.fragment:
+        raise ValueError("holds a '#', where a URL ends; write %23 in its place")
     if url.scheme == "sqlite":
-        if url.netloc or not url.path.removeprefix("/") or url.query:
-            raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
-        return SqliteUrl(Path(unquote(url.path.removeprefix("/"))))
+        return SqliteUrl(_sqlite_file(url))
     if url.scheme != "mysql":
         raise ValueError(
             f"begins with {url.scheme!r}; {_DATABASE_FORMS}" if url.scheme else f"is not a URL; {_DATABASE_FORMS}"
@@ -293,12 +301,21 @@ def _database(text: str) -> MySqlUrl | SqliteUrl:
         raise ValueError(f"lacks the host, the user or the database; {_DATABASE_FORMS}")
     return MySqlUrl(
         url.hostname,
-        url.port or 3306,
+        port,
         unquote(url.username),
         unquote(url.password or ""),
         database,
         **_tls(url.query),
     )
+
+
+def _sqlite_file(url: SplitResult) -> Path:
+    if url.netloc or not url.path.removeprefix("/") or url.query or "%00" in url.path:
+        raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
+    try:
+        return Path(unquote(url.path.removeprefix("/"))).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
 
 
 def _tls(query: str) -> dict[str, Any]:
@@ -314,9 +331,13 @@ def _tls(query: str) -> dict[str, Any]:
             raise ValueError(
                 f"has the parameter {parameter!r}; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
-        elif not Path(value).is_file():
-            raise ValueError(f"has {parameter}={value!r}, which is not a file; name an existing one")
         else:
+            try:
+                Path(value).open("rb").close()
+            except OSError as error:
+                raise ValueError(
+                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a file that can"
+                ) from None
             options[parameter] = value
     if options and "ssl_ca" not in options:
         raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE, by which the server is verified")

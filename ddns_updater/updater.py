@@ -141,11 +141,13 @@ class Updater:
         """Append a version when the address is not that of the latest one."""
         if _same(journal.version.ip, line.address):
             return journal
-        line.recorded = True
         if self._plan.dry_run:
             version = replace(journal.version, version=journal.version.version + 1, ip=str(line.address))
-            return Journal(version, (), journal.read_at)
-        return history.append(origin, journal.version, str(line.address))
+            journal = Journal(version, (), journal.read_at)
+        else:
+            journal = history.append(origin, journal.version, str(line.address))
+        line.recorded = True
+        return journal
 
     def _publish(self, line: _Line, history: History, journal: Journal) -> None:
         line.ledger = self._ledger(history, journal)

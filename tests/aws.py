@@ -23,6 +23,7 @@ _PATTERNS = (
     ("POST", r"/hostedzone/[^/]+/rrset/?", "ChangeResourceRecordSets"),
     ("GET", r"/change/[^/]+", "GetChange"),
 )
+_ONLY_CHANGE_ID = b"C2682N5HXP0BZ4"  # moto gives this one to every change
 _TESTER = "the-test-itself"
 
 Environ = dict[str, Any]
@@ -36,19 +37,26 @@ class Call:
     def __init__(self, operation: str, body: str, environ: Environ, forward: Forward) -> None:
         self.operation = operation
         self.body = body
+        self.asked = "\n".join((environ["PATH_INFO"], environ["QUERY_STRING"], body))
         self.environ = environ
         self.forward = forward
         self.status = "200 OK"
 
 
 class FakeAws:
-    """`calls` are the operations asked for, in order; `faults` are tried in order, each as often as it says."""
+    """`calls` are the operations asked for, in order; `faults` are tried in order, each as often as it says.
+
+    `asked` has the path, query and body of each call. What moto lacks is added: names are stored as AWS does,
+    lower-case and with `*` as `\\052`, and every change has an ID of its own.
+    """
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.calls: list[str] = []
         self.bodies: list[str] = []
+        self.asked: list[str] = []
         self._faults: list[list[Any]] = []
+        self.next_change_id = "C1"
         self._released = Event()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
@@ -69,6 +77,7 @@ class FakeAws:
         self._released = Event()
         self.calls.clear()
         self.bodies.clear()
+        self.asked.clear()
         self._faults.clear()
         requests.post(f"{self.url}/moto-api/reset", headers={"User-Agent": _TESTER}, timeout=10).raise_for_status()
 
@@ -79,7 +88,7 @@ class FakeAws:
         self._server.server_close()
 
     def fault(self, operation: str, fault: Fault, *, times: int = 10**6, containing: str = "", after: int = 0) -> None:
-        """Do `fault` at `times` calls of `operation` whose body contains a text, after the first `after` of them."""
+        """Do `fault` at `times` calls of `operation` that contain a text anywhere, after the first `after` of them."""
         self._faults.append([operation, containing, after, times, fault])
 
     def heal(self) -> None:
@@ -146,14 +155,21 @@ class FakeAws:
 
         def forward() -> bytes:
             answered: list[Any] = []
-            environ["wsgi.input"] = io.BytesIO(body)
+            stored = _as_stored(r"(?<=<Name>)[^<]*", call.body).encode()
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(stored), str(len(stored))
+            environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
             chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
             call.status = answered[0]
-            return b"".join(chunks)
+            answer = b"".join(chunks)
+            if _ONLY_CHANGE_ID in answer:
+                answer = answer.replace(_ONLY_CHANGE_ID, self.next_change_id.encode())
+                self.next_change_id = f"C{int(self.next_change_id[1:]) + 1}"
+            return answer
 
         call = Call(operation, body.decode(), environ, forward)
         self.calls.append(operation)
         self.bodies.append(call.body)
+        self.asked.append(call.asked)
         answer = self._fault_for(call)(call)
         start_response(call.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
         return [answer]
@@ -161,7 +177,7 @@ class FakeAws:
     def _fault_for(self, call: Call) -> Fault:
         for rule in self._faults:
             operation, containing, after, times, fault = rule
-            if operation == call.operation and containing in call.body and times > 0:
+            if operation == call.operation and containing in call.asked and times > 0:
                 if after > 0:
                     rule[2] -= 1
                     break
@@ -179,6 +195,16 @@ def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
             f'<?xml version="1.0"?><ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
             f"<Message>{message}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
         ).encode()
+
+    return fault
+
+
+def answering(body: str, status: str = "200 OK") -> Fault:
+    """Return a fault that answers what AWS would not."""
+
+    def fault(call: Call) -> bytes:
+        call.status = status
+        return body.encode()
 
     return fault
 
@@ -211,3 +237,8 @@ def _operation(environ: Environ) -> str | None:
         if environ["REQUEST_METHOD"] == method and re.fullmatch(pattern, path):
             return operation
     return None
+
+
+def _as_stored(pattern: str, text: str) -> str:
+    """Write the names that `pattern` finds in `text` as AWS stores them."""
+    return re.sub(pattern, lambda name: name[0].lower().replace("%2a", "%5C052").replace("*", r"\052"), text)

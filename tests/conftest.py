@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,9 @@ class Database:
         """Execute a statement as the database's owner would."""
         with closing(self.connect()) as connection:
             cursor = connection.cursor()
-            cursor.execute(statement if self.engine == "sqlite" else statement.replace("?", "%s"), values)
+            cursor.execute(
+                statement if self.engine == "sqlite" else statement.replace("%", "%%").replace("?", "%s"), values
+            )
             rows = list(cursor.fetchall())
             connection.commit()
             return rows
@@ -105,6 +107,11 @@ class Database:
         )
 
 
+def replace_port(url: str, port: int) -> str:
+    """Return a database's URL as it is reached through a proxy."""
+    return url.replace(f":{urlsplit(url).port}/", f":{port}/")
+
+
 def load_settings_with(environment: dict[str, Any]) -> Settings:
     """Load settings from an environment of just these variables."""
     with pytest.MonkeyPatch.context() as patch:
@@ -114,21 +121,33 @@ def load_settings_with(environment: dict[str, Any]) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL, without a database, of a server where everything is allowed."""
-    if _TEST_MYSQL_URL:
-        yield _TEST_MYSQL_URL.rstrip("/") + "/"
-        return
+def private_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySqlServer]:
+    """Give the suite's own MySQL-compatible server."""
     server = MySqlServer(tmp_path_factory.mktemp("mysql"))
-    yield server.url
+    yield server
     server.stop()
 
 
 @pytest.fixture
-def mysql(mysql_url: str) -> Iterator[Database]:
-    """Give an empty MySQL database."""
+def mysql(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Give an empty MySQL database, on the server that DDNS_TEST_MYSQL_URL names or else on the private one."""
+    url = _TEST_MYSQL_URL or request.getfixturevalue("private_server").url
+    with new_database(url) as database:
+        yield database
+
+
+@pytest.fixture
+def private_mysql(private_server: MySqlServer) -> Iterator[Database]:
+    """Give an empty database on the private server, whose certificates are known."""
+    with new_database(private_server.url) as database:
+        yield database
+
+
+@contextmanager
+def new_database(server_url: str) -> Iterator[Database]:
+    """Make an empty database for the length of the block."""
     name = f"ddns_test_{os.getpid()}_{next(_numbers)}"
-    url = urlsplit(mysql_url)
+    url = urlsplit(server_url)
     with closing(
         pymysql.connect(
             host=url.hostname or "",
@@ -139,7 +158,7 @@ def mysql(mysql_url: str) -> Iterator[Database]:
         )
     ) as admin:
         admin.cursor().execute(f"CREATE DATABASE {name}")
-        yield Database("mysql", mysql_url + name)
+        yield Database("mysql", f"{server_url.rstrip('/')}/{name}")
         admin.cursor().execute(f"DROP DATABASE {name}")
 
 

@@ -14,31 +14,42 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.fault: Callable[[bytes], str | None] = lambda _: None
-        self.seen: list[bytes] = []
+        self.fired = False
         self._open: list[socket.socket] = []
         Thread(target=self._serve, daemon=True).start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Close the port and every connection."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        self.cut_all()
 
-    def on(self, statement: str, fault: str, *, times: int = 1, after: int = 0) -> None:
-        """Do `fault` to the next `times` statements that contain a text, after `after` of them."""
-        left, skipped = [times], [after]
+    def cut_all(self) -> None:
+        """Close every connection there is now."""
+        self._close(*self._open)
+
+    def on(self, statement: str, fault: str, *, after: int = 0) -> None:
+        """Do `fault` to the next statement that contains a text, after the first `after` of them."""
+        skipped = iter(range(after + 1))
 
         def decide(piece: bytes) -> str | None:
-            if statement.encode() not in piece or not left[0]:
+            if statement.encode() not in piece or next(skipped, None) != after:
                 return None
-            if skipped[0]:
-                skipped[0] -= 1
-                return None
-            left[0] -= 1
+            self.fired = True
             return fault
+
+        self.fault = decide
+
+    def die_at(self, number: int, fault: str) -> None:
+        """Let `number` pieces through, do `fault` to the next, and cut whatever the client still sends."""
+        passed = iter(range(number))
+
+        def decide(_piece: bytes) -> str | None:
+            if next(passed, None) is not None:
+                return None
+            first, self.fired = not self.fired, True
+            return fault if first else "cut"
 
         self.fault = decide
 
@@ -46,10 +57,11 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                self._open.append(client)
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            self._open += [client, server]
+            self._open.append(server)
             losing: list[bool] = []
             Thread(target=self._upstream, args=(client, server, losing), daemon=True).start()
             Thread(target=self._downstream, args=(client, server, losing), daemon=True).start()
@@ -57,7 +69,6 @@ class Proxy:
     def _upstream(self, client: socket.socket, server: socket.socket, losing: list[bool]) -> None:
         with suppress(OSError):
             while piece := client.recv(65536):
-                self.seen.append(piece)
                 fault = self.fault(piece)
                 if fault == "cut":
                     break
@@ -70,6 +81,7 @@ class Proxy:
 
     def _downstream(self, client: socket.socket, server: socket.socket, losing: list[bool]) -> None:
         with suppress(OSError):
+            client.sendall(_without_tls(server.recv(65536)))
             while piece := server.recv(65536):
                 if losing:
                     break
@@ -79,4 +91,14 @@ class Proxy:
     def _close(self, *connections: socket.socket) -> None:
         for each in connections:
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+            each.close()
+
+
+def _without_tls(greeting: bytes) -> bytes:
+    """Return the server's greeting without the offer of TLS, so that statements can be read here.
+
+    https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
+    """
+    flags = greeting.index(b"\0", 5) + 1 + 4 + 8 + 1  # after the version, the thread, the scramble and a filler
+    return greeting[: flags + 1] + bytes([greeting[flags + 1] & ~0x08]) + greeting[flags + 2 :]

@@ -19,6 +19,7 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.parsers import ResponseParserError
 
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Change, Record, RecordSet, Submission
@@ -76,8 +77,16 @@ class Route53:
         zones: dict[str, str | DnsError] = {}
         for name in names:
             covering = [zone for zone in candidates if covers(zone.name, name)]
-            if covering:
-                zones[name] = max(covering, key=lambda zone: len(zone.name)).id
+            longest = max((zone.name for zone in covering), key=len, default="")
+            found = [zone.id for zone in covering if zone.name == longest]
+            if len(found) == 1:
+                zones[name] = found[0]
+            elif found:
+                shown = ", ".join(found)
+                zones[name] = DnsError(
+                    f"{name} lies in {len(found)} hosted zones called {longest} ({shown}); put the ID of the one"
+                    " that is delegated into DDNS_HOSTED_ZONE_ID"
+                )
             elif self._zone_ids:
                 given = ", ".join(self._zone_ids)
                 zones[name] = DnsError(f"{name} lies outside of hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
@@ -109,7 +118,7 @@ class Route53:
         A batch that is refused because of one of its records is halved until the error stands alone. Changes that were
         not sent (too many refusals) are not in any answer.
         """
-        waiting = list(_batches(changes))
+        waiting = _batches(changes)
         for _ in range(_MAX_CHANGE_CALLS):
             if not waiting:
                 return
@@ -119,7 +128,7 @@ class Route53:
                     answer = self._client.change_resource_record_sets(
                         HostedZoneId=zone_id,
                         ChangeBatch={"Comment": "ddns-updater", "Changes": [_upsert(each) for each in batch]},
-                    )
+                    )["ChangeInfo"]
             except DnsError as error:
                 if len(batch) > 1 and _code(error.__cause__) in _NARROWED:
                     middle = len(batch) // 2
@@ -127,7 +136,7 @@ class Route53:
                 else:
                     yield Submission(tuple(batch), error=str(error))
             else:
-                yield Submission(tuple(batch), change_id=_bare_id(answer["ChangeInfo"]["Id"]))
+                yield Submission(tuple(batch), change_id=_bare_id(answer["Id"]))
 
     def in_sync(self, change_id: str) -> bool | None:
         """Return whether every name server of AWS has the change; None when AWS no longer knows the change."""
@@ -140,8 +149,7 @@ class Route53:
             raise
 
     def _pages(self, zone_id: str) -> int:
-        known = next((zone for zone in self._candidates or () if zone.id == zone_id), None)
-        return -(-(known or self._zone(zone_id)).record_sets // _PAGE)
+        return next((-(-zone.record_sets // _PAGE) for zone in self._zones() if zone.id == zone_id), 1)
 
     def _zone(self, zone_id: str) -> _Zone:
         with _errors(f"failed to read hosted zone {zone_id}"):
@@ -199,17 +207,9 @@ def _record_set(found: Iterable["ResourceRecordSetOutputTypeDef"], record: Recor
     return None
 
 
-def _batches(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    batch: list[Change] = []
-    characters = 0
-    for change in changes:
-        if len(batch) == _BATCH or characters + len(change.address) > _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-        batch.append(change)
-        characters += len(change.address)
-    if batch:
-        yield batch
+def _batches(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    size = min(_BATCH, _BATCH_CHARACTERS // max(len(change.address) for change in changes))
+    return [changes[start : start + size] for start in range(0, len(changes), size)]
 
 
 def _upsert(change: Change) -> "ChangeTypeDef":
@@ -236,8 +236,7 @@ _ADVICE: Mapping[str, str] = {
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
     "ExpiredToken": "renew the AWS credentials",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID",
-    "Throttling": "the next run tries again",
-    "PriorRequestNotComplete": "the next run tries again",
+    "InvalidChangeBatch": "mend what stands there, or take the name out of DDNS_RECORDS",
 }
 
 
@@ -248,7 +247,7 @@ def _errors(doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = _code(error)
-        said = " ".join(str(error.response["Error"].get("Message") or "no reason given").split())
+        said = _line(error.response["Error"].get("Message") or "no reason given")
         raise DnsError(
             f"{doing}: AWS answered {code}: {said}; {_ADVICE.get(code, 'the next run tries again')}"
         ) from error
@@ -257,7 +256,12 @@ def _errors(doing: str) -> Iterator[None]:
             f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
         ) from error
     except (AwsConnectionError, HTTPClientError) as error:
-        cause = " ".join(str(error).split()).rstrip(".")
-        raise DnsError(f"{doing}: AWS did not answer: {cause}; the next run tries again") from error
-    except BotoCoreError as error:
-        raise DnsError(f"{doing}: {' '.join(str(error).split())}; check the AWS settings of this machine") from error
+        raise DnsError(f"{doing}: AWS did not answer: {_line(error)}; the next run tries again") from error
+    except (ResponseParserError, KeyError) as error:  # not XML, or not the fields that AWS's answers have
+        raise DnsError(f"{doing}: the answer is not of AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
+    except (BotoCoreError, ValueError) as error:  # a bad AWS_ENDPOINT_URL is a ValueError
+        raise DnsError(f"{doing}: {_line(error)}; check the AWS settings of this machine") from error
+
+
+def _line(cause: object) -> str:
+    return " ".join(str(cause).split()).rstrip(".")

@@ -1,5 +1,7 @@
 """History on MySQL 8.0 and later, and on MariaDB 10.11 and later."""
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -64,9 +66,11 @@ class MySqlHistory(SqlHistory):
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
-        # Held by the session: it ends with the connection. Named for the database, for a server has one space of names.
+        # Held by the session: it ends with the connection. A server has one space of names, of 64 characters each, for
+        # all databases; the digest is made here because MySQL 9.6 and later have no MD5().
+        name = f"ddns:{hashlib.sha256(self.database.encode()).hexdigest()[:32]}:{key}"
         with self.errors():
-            taken = self.execute("SELECT GET_LOCK(CONCAT('ddns:', MD5(DATABASE()), ':', ?), 0)", (key,)).fetchone()[0]
+            taken = self.execute("SELECT GET_LOCK(?, 0)", (name,)).fetchone()[0]
         yield taken == 1
 
     def has_table(self, name: str) -> bool:
@@ -105,6 +109,10 @@ class MySqlHistory(SqlHistory):
         code = error.args[0] if error.args else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         where = f"{self._url.host}:{self._url.port}"
+        if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
+            return HistoryError(
+                f"refused to trust the database at {where}: {_cause(text)}; check ssl_ca in DDNS_DATABASE_URL"
+            )
         if code == CR.CR_CONN_HOST_ERROR:
             return HistoryError(
                 f"failed to reach the database at {where}: {_cause(text)}; is it running, and is that its address?"
@@ -143,6 +151,6 @@ def _placed(sql: str) -> str:
 
 
 def _cause(text: str) -> str:
-    """Return what stands in the brackets that the driver puts around the operating system's words."""
-    inner = text.rpartition("(")[2].rstrip(")") if "(" in text else text
-    return inner.rpartition("] ")[2] or text
+    """Return what stands in the outer brackets that the driver puts around the operating system's words."""
+    inner = re.search(r"\((?:\[[^]]*\] )?(.*?)(?: \(_ssl\.c:\d+\))?\)$", text)
+    return inner[1] if inner else text

@@ -36,8 +36,7 @@ def upgrade(history: SqlHistory) -> int:
     column or holds a version twice.
     """
     _check_adoptable(history)
-    backend = _backend(history)
-    with history.errors(), backend:
+    with history.errors(), _backend(history) as backend:
         _discard_half_made(backend)
         migrations = backend.to_apply(yoyo.read_migrations(str(_folder() / history.engine)))
         for migration in migrations:

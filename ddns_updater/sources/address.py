@@ -1,11 +1,13 @@
 """What counts as a public address: the rule that every source obeys."""
 
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 
 _CARRIER_GRADE_NAT = IPv4Network("100.64.0.0/10")  # RFC 6598
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291; Python takes mapped, site-local and unassigned ones for global
+_DOCUMENTATION = IPv6Network("3fff::/20")  # RFC 9637, too young for some versions of Python
 _SHOWN = 60
 
 
@@ -26,9 +28,16 @@ def public_address(text: str, family: Family) -> Address:
             f"answered {address}, an address of carrier-grade NAT: this line has no public IPv4 address of its own;"
             " ask the provider for one"
         )
-    if address.is_multicast or not address.is_global:
+    if not _is_public(address):
         raise SourceError(f"answered {address}, which is not a public address")
     return address
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv6Address):
+        ours = address in _GLOBAL_UNICAST and address not in _DOCUMENTATION and address.scope_id is None
+        return ours and address.is_global
+    return address.is_global and not address.is_multicast
 
 
 def _shown(text: str) -> str:

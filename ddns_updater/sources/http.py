@@ -1,19 +1,21 @@
 """An address source that is asked over HTTP or HTTPS and answers with the caller's address as plain text."""
 
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from io import BytesIO
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, IncompleteRead, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.util import Retry
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 
-_MAX_BODY = 64  # bytes, stripped; the longest address has 45
-_MAX_SPACE = 64  # bytes of white space tolerated around it
+_MAX_BODY = 128  # bytes; the longest address has 45, the rest may be white space
 _MAX_REDIRECTS = 3
 _RETRIED = (429, 500, 502, 503, 504)
 _ANY_ADDRESS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - binds an outgoing socket, nothing listens
@@ -28,9 +30,7 @@ class HttpSource:
         self._timeout = timeout
         self._retries = retries
         parts = urlsplit(url)
-        self.host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-        self.name = f"{parts.scheme}://{self.host}{port}{parts.path}"  # without what may be secret
+        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
         """Return the public address that the service sees; raises SourceError with the reason when it does not say."""
@@ -43,37 +43,62 @@ class HttpSource:
             raise_on_status=False,
         )
         with requests.Session() as session:
+            session.verify = session.merge_environment_settings(self._url, {}, True, None, None)["verify"]
+            session.trust_env = False  # no more of it than REQUESTS_CA_BUNDLE: no proxy, no password of ~/.netrc
             session.max_redirects = _MAX_REDIRECTS
+            session.hooks["response"] = [_drop_redirect_body]
             session.mount("http://", _FamilyAdapter(family, retry))
             session.mount("https://", _FamilyAdapter(family, retry))
             try:
-                response = session.get(
+                with session.get(
                     self._url,
                     stream=True,
                     timeout=self._timeout,
-                    headers={"Accept": "text/plain", "User-Agent": "ddns-updater"},
-                    proxies={"no_proxy": "*"},
-                )
-                if response.status_code != requests.codes.ok:
-                    raise SourceError(f"answered with status {response.status_code}")
-                return public_address(_body(response), family)
-            except (requests.RequestException, HTTPError, OSError) as error:
+                    headers={"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "ddns-updater"},
+                ) as response:
+                    if response.status_code != requests.codes.ok:
+                        raise SourceError(f"answered with status {response.status_code}")
+                    return public_address(_body(response), family)
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 raise SourceError(self._reason(error)) from error
 
     def _reason(self, error: BaseException) -> str:
-        causes = list(_chain(error))
-        if isinstance(error, requests.TooManyRedirects):
-            return f"redirected more than {_MAX_REDIRECTS} times"
-        if isinstance(error, requests.exceptions.SSLError):
-            return "its certificate could not be verified"
-        if any(isinstance(cause, IncompleteRead) for cause in causes):
-            return "its answer was cut off"
-        if any(isinstance(cause, requests.Timeout | ReadTimeoutError | TimeoutError) for cause in causes):
-            return f"timed out after {self._timeout:g} s"
-        for cause in reversed(causes):
-            if isinstance(cause, OSError) and cause.strerror:
-                return f"cannot be reached: {cause.strerror}"
-        return f"cannot be reached: {type(error).__name__}"
+        match _innermost(error):
+            case requests.TooManyRedirects():
+                return f"redirected more than {_MAX_REDIRECTS} times"
+            case SSLCertVerificationError() as cause:
+                return f"its certificate could not be verified: {cause.verify_message}"
+            case SSLError() as cause:
+                return f"does not speak TLS: {cause.reason}"
+            case ValueError():
+                return "leads to a URL that cannot be used"
+            case TimeoutError():
+                return f"timed out after {self._timeout:g} s"
+            case IncompleteRead() | ProtocolError():
+                return "its answer was cut off"
+            case RemoteDisconnected():
+                return "closed the connection without an answer"
+            case HTTPException() | HTTPError():
+                return "did not answer in HTTP"
+            case OSError() as cause:
+                return f"cannot be reached: {cause.strerror or cause}"
+            case cause:
+                return f"cannot be reached: {type(cause).__name__}"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the first cause: requests and urllib3 wrap errors in one another, as causes and as arguments."""
+    for inner in (error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            return _innermost(inner)
+    return error
+
+
+def _drop_redirect_body(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+    """Keep requests from reading the body of a redirect whole, for nothing bounds its length."""
+    if response.is_redirect:
+        response.close()
+        response.raw = BytesIO()
 
 
 class _FamilyAdapter(HTTPAdapter):
@@ -91,30 +116,14 @@ def _body(response: requests.Response) -> str:
     """Return the whole body as text; raises SourceError when it is too long or may have been cut off.
 
     A body with neither a length nor chunks ends where the connection ends, so only a final line break proves it whole.
+    It is not decompressed: half of a gzip stream may hold half an address.
     """
     body = b""
-    while len(body) <= _MAX_BODY + _MAX_SPACE:
-        piece = response.raw.read(_MAX_BODY, decode_content=True)
-        if not piece:
-            break
+    while len(body) <= _MAX_BODY and (piece := response.raw.read(_MAX_BODY, decode_content=False)):
         body += piece
-    if len(body.strip()) > _MAX_BODY or len(body) > _MAX_BODY + _MAX_SPACE:
+    if len(body) > _MAX_BODY:
         raise SourceError(f"answered more than an address: {body[:40].decode('ascii', 'replace')!r}…")
-    framed = "Content-Length" in response.headers or response.raw.chunked
+    framed = response.raw.chunked or response.raw.length_remaining is not None
     if not framed and not body.endswith(b"\n"):
         raise SourceError("its answer may have been cut off: it has neither a length nor a final line break")
     return body.decode("ascii", "replace")
-
-
-def _chain(error: BaseException) -> Any:
-    """Yield the error and everything below it: urllib3 and requests nest causes in attributes and arguments."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if isinstance(each, BaseException) and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            waiting += [each.__cause__, each.__context__, *each.args]
-            if isinstance(each, MaxRetryError):
-                waiting.append(each.reason)

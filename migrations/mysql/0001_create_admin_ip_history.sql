@@ -1,4 +1,5 @@
 -- The addresses of every origin, one row a version; other services read it. An existing table is left as it is.
+-- transactional: false
 CREATE TABLE IF NOT EXISTS admin_ip_history (
     id bigint NOT NULL AUTO_INCREMENT,
     createdAt datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,

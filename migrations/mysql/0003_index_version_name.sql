@@ -1,2 +1,3 @@
 -- The origins (their first rows are version 1) found without reading the others.
+-- transactional: false
 CREATE INDEX admin_ip_history_version_name ON admin_ip_history (version, name);

@@ -1,4 +1,5 @@
 -- What DNS was asked for each version and record set, and whether it was seen to hold. Times are UTC.
+-- transactional: false
 CREATE TABLE IF NOT EXISTS admin_dns_publication (
     id bigint NOT NULL AUTO_INCREMENT,
     historyId bigint NOT NULL,

@@ -1,0 +1,69 @@
+"""Print what ddns costs, as ratios within this run: `python -m benchmarks [--quick]`, on loopback alone.
+
+The ratio is the median over rounds of one measurement over the other in the same round, with its quartiles. Commands
+are compared by CPU time, queries by wall time, for half of their work is the server's; "1,000 x 10" is a table with
+10 versions of each of 1,000 origins.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pymysql
+
+from benchmarks.commands import Commands
+from benchmarks.interleaved import HEADER, Row
+from benchmarks.rows import rows
+from ddns_updater.settings import MySqlUrl, SqliteUrl
+from tests.aws import FakeAws
+from tests.mysqld import MySqlServer
+
+
+def main() -> None:
+    """Start the servers, measure, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Print what ddns costs, as ratios.")
+    parser.add_argument("--quick", action="store_true", help="few repetitions and rows: does it run at all?")
+    quick = parser.parse_args().quick
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended then, too
+    for key in list(os.environ):
+        if key.startswith(("AWS_", "DDNS_")) or key.lower().endswith("_proxy"):
+            del os.environ[key]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _print(list(_measure(stack, folder, quick)))
+
+
+def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
+    server = MySqlServer(folder)
+    stack.callback(server.stop)
+    aws = FakeAws()
+    stack.callback(aws.stop)
+    databases = [f"rows{number}" for number in range(4)]
+    with closing(pymysql.connect(host="127.0.0.1", port=server.port, user="tester", password="tester")) as admin:
+        for name in ("bench", *databases):
+            admin.cursor().execute(f"CREATE DATABASE {name}")
+    home = folder / "home"
+    home.mkdir()
+    commands = Commands(home, aws, f"{server.url}bench")
+    yield from commands.rows(2 if quick else 60)
+    rounds, digits = (2, 4) if quick else (100, 6)
+    yield from rows("SQLite", [SqliteUrl(folder / name) for name in databases], rounds, digits)
+    mysql = [MySqlUrl("127.0.0.1", server.port, "tester", "tester", name) for name in databases]
+    yield from rows("MySQL", mysql, rounds, digits)
+    yield from commands.first_publication(1000)
+
+
+def _print(table: list[Row]) -> None:
+    lines = [HEADER, *table]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""CPU time of whole commands: the interpreter, the floor, ddns, and others doing their part of the job."""
+
+import shutil
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks.interleaved import Row, cpu, ratio, take_turns
+from tests.aws import FakeAws
+from tests.services import AddressService, answer
+
+_DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
+_FLOOR = str(Path(__file__).with_name("floor.py"))
+_PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # first of all an `aws` that is no shim
+
+
+class Commands:
+    """What is run, each in an environment of its own, on two databases behind two lines."""
+
+    def __init__(self, folder: Path, aws: FakeAws, mysql_url: str) -> None:
+        """Seed both databases and publish their first versions."""
+        self._folder = folder
+        self._aws = aws
+        self._zone = aws.zone()
+        self._clean = {
+            "HOME": str(folder),
+            "PATH": _PATH,
+            "TZ": "UTC",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": aws.url,
+        }
+        self._services = {"SQLite": AddressService(), "MySQL": AddressService()}
+        self._ddns = {
+            engine: self._clean
+            | {"DDNS_DATABASE_URL": url, "DDNS_IP_SOURCES": self._services[engine].url}
+            | {"DDNS_RECORDS": f"{engine.lower()}.example.com"}
+            for engine, url in {"SQLite": f"sqlite:///{folder}/ddns.sqlite3", "MySQL": mysql_url}.items()
+        }
+        for engine in self._ddns:
+            self._run(engine, "init", "--name", "line")
+            self._run(engine, "run")
+        port = mysql_url.rpartition(":")[2].partition("/")[0]
+        self._floors = {"SQLite": [f"{folder}/ddns.sqlite3", port], "MySQL": ["", port]}
+
+    def rows(self, rounds: int) -> Iterator[Row]:
+        """Measure everything and yield the table's rows."""
+        bare = partial(cpu, [sys.executable, "-c", "pass"], self._clean, self._folder)
+        measures: dict[str, Callable[[], float]] = {"bare interpreter": bare}
+        for engine in self._ddns:
+            measures[f"floor, {engine}"] = partial(self._floor, engine)
+            measures[f"quiet run, {engine}"] = partial(self._run, engine, "run", "--quiet")
+        times = take_turns(measures, rounds)
+        for engine in self._ddns:
+            yield ratio(times, f"floor, {engine}", "bare interpreter")
+            yield ratio(times, f"quiet run, {engine}", f"floor, {engine}", "1.10")
+        measures = {}
+        for engine in self._ddns:
+            measures[f"changing run, {engine}"] = partial(self._changing_run, engine)
+            measures[f"quiet run, {engine}"] = partial(self._run, engine, "run", "--quiet")
+        others, absent = self._others()
+        times = take_turns(measures | others, max(2, rounds // 5))
+        for engine in self._ddns:
+            yield ratio(times, f"changing run, {engine}", f"quiet run, {engine}")
+        for name in others:
+            yield ratio(times, name, "quiet run, SQLite")
+        yield from absent
+
+    def first_publication(self, records: int) -> Iterator[Row]:
+        """Publish `records` new names of one zone in one run, and count the calls to AWS."""
+        names = ",".join(f"host{number}.many.example.com" for number in range(records))
+        database = f"sqlite:///{self._folder}/many.sqlite3"
+        environment = self._ddns["SQLite"] | {"DDNS_DATABASE_URL": database, "DDNS_RECORDS": names}
+        zone = self._aws.zone("many.example.com")
+        cpu([_DDNS, "init", "--name", "line"], environment, self._folder)
+        self._aws.calls.clear()
+        start = time.perf_counter()
+        seconds = cpu([_DDNS, "run", "--quiet"], environment, self._folder)
+        took = f"{time.perf_counter() - start:.2f} s wall, {seconds:.2f} s CPU"
+        calls = self._aws.count()
+        assert len(self._aws.record_sets(zone)) == records + 2
+        changes, pages = -(-records // 500), -(-(records + 2) // 300)
+        formula = {
+            "ListHostedZones": "1",
+            "ListResourceRecordSets": f"1 + {min(records, pages)}",  # pages: of the new zone, and when it was filled
+            "ChangeResourceRecordSets": f"{changes}",
+            "GetChange": f"{changes}",  # one a change ID, as the stand-in is in sync at once
+        }
+        for operation in formula | calls:
+            yield f"{records} records, {operation}", str(calls[operation]), "", formula.get(operation, "0"), ""
+        yield f"{records} records, the whole run", "", "", "", took
+
+    def _floor(self, engine: str) -> float:
+        command = [sys.executable, _FLOOR, self._services[engine].url, *self._floors[engine]]
+        return cpu(command, self._clean, self._folder)
+
+    def _run(self, engine: str, *arguments: str) -> float:
+        return cpu([_DDNS, *arguments], self._ddns[engine], self._folder)
+
+    def _changing_run(self, engine: str) -> float:
+        service = self._services[engine]
+        service.address = "1.1.1.1" if service.address == "9.9.9.9" else "9.9.9.9"
+        return self._run(engine, "run", "--quiet")
+
+    def _others(self) -> tuple[dict[str, Callable[[], float]], list[Row]]:
+        """Return the measures of the other programs that are on this machine, and a row for each that is not."""
+        commands = {
+            "ddclient, quiet": ("ddclient", "-daemon=0", "-quiet", *self._ddclient_files()),
+            "aws list-resource-record-sets": (
+                *("aws", "route53", "list-resource-record-sets", "--hosted-zone-id"),
+                *(self._zone, "--max-items", "1"),
+            ),
+        }
+        measures: dict[str, Callable[[], float]] = {}
+        absent: list[Row] = []
+        for name, (program, *arguments) in commands.items():
+            if found := shutil.which(program, path=_PATH):
+                measures[name] = partial(cpu, [found, *arguments], self._clean, self._folder)
+            else:
+                absent.append((name, "absent", "", "", ""))
+        return measures, absent
+
+    def _ddclient_files(self) -> tuple[str, ...]:
+        """Return the options that keep ddclient on loopback: one server is its address source and what it updates."""
+        server = AddressService()
+        server.play = answer("good 9.9.9.9")
+        file = self._folder / "ddclient.conf"
+        file.touch(0o600)
+        file.write_text(
+            f"ssl=no\nuse=web\nweb={server.url}\nprotocol=dyndns2\nserver=127.0.0.1:{server.port}\n"
+            "login=line\npassword='secret'\nhome.example.com\n"
+        )
+        return "-file", str(file), "-cache", str(file.with_suffix(".cache"))

@@ -1,0 +1,33 @@
+"""The least that a quiet run can cost: its libraries, its one request, its one connection and two short queries."""
+
+import sys
+
+import click  # noqa: F401 - only its import is measured
+import dotenv  # noqa: F401 - as above
+import pymysql
+import requests
+
+ORIGINS = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 ORDER BY id"
+LATEST = "SELECT id, version, ip FROM admin_ip_history ORDER BY originId DESC, version DESC LIMIT 1"
+
+
+def main(url: str, sqlite_file: str, mysql_port: str) -> None:
+    """Ask `url`, then the SQLite file, or with an empty name the MySQL server on loopback."""
+    assert requests.get(url, timeout=5).content  # not text, which would guess at the character set for 15 ms
+    if sqlite_file:
+        import sqlite3
+
+        file = sqlite3.connect(sqlite_file)
+        assert file.execute(ORIGINS).fetchall()
+        assert file.execute(LATEST).fetchone()
+        return
+    server = pymysql.connect(
+        host="127.0.0.1", port=int(mysql_port), user="tester", password="tester", database="bench", autocommit=True
+    )
+    cursor = server.cursor()
+    for query in (ORIGINS, LATEST):
+        cursor.execute(query)
+        assert cursor.fetchone()
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,50 @@
+"""Measurements taken in turns (A B A B …), so that a drift of the machine meets all of them alike."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median, quantiles
+
+Row = tuple[str, ...]
+HEADER: Row = ("measured", "ratio or count", "quartiles", "budget", "medians")
+
+
+def take_turns(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of every measure in each of `rounds`, after one round that warms the caches."""
+    times: dict[str, list[float]] = {name: [] for name in measures}
+    for turn in range(rounds + 1):
+        for name, measure in measures.items():
+            seconds = measure()
+            if turn:
+                times[name].append(seconds)
+    return times
+
+
+def ratio(times: Mapping[str, Sequence[float]], name: str, base: str, budget: str = "") -> Row:
+    """Return the median of `name` over `base`, compared within each round."""
+    ratios = [one / other for one, other in zip(times[name], times[base], strict=True)]
+    low, middle, high = quantiles(ratios, n=4)
+    seconds = f"{median(times[name]) * 1000:.3g} / {median(times[base]) * 1000:.3g} ms"
+    return f"{name} / {base}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}", budget, seconds
+
+
+def cpu(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> float:
+    """Run a child to its end and return its CPU seconds, user and system, with those of its own children."""
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, cwd=folder, stdin=silent, stdout=silent) as child:
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with status {child.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def wall(call: Callable[[], object], times: int) -> float:
+    """Return the wall seconds of one `call`, the mean of `times` in a row, after one that warms the caches."""
+    call()
+    start = time.perf_counter()
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - start) / times

@@ -1,0 +1,49 @@
+"""The latest version and the origins, found among few rows and among a million."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from benchmarks.interleaved import Row, ratio, take_turns, wall
+from ddns_updater.app import open_history
+from ddns_updater.history.schema import upgrade
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.settings import MySqlUrl, Settings, SqliteUrl
+
+_CALLS = 20  # in a row, for one measurement
+
+
+def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, digits: int) -> Iterator[Row]:
+    """Compare 10 with 10**`digits` versions of one origin, and 1,000 origins of one version with as many of many."""
+    sizes = {"1 x 10": (0, 1), f"1 x {10**digits:,}": (0, digits), "1,000 x 1": (3, 0)}
+    sizes[f"1,000 x {10 ** (digits - 3):,}"] = (3, digits - 3)
+    measures = {}
+    with ExitStack() as stack:
+        for url, (name, size) in zip(databases, sizes.items(), strict=True):
+            history = stack.enter_context(open_history(Settings(database=url), for_init=True))
+            upgrade(history)
+            _fill(history, *size)
+            origin = history.origins()[-1]
+            measures[f"latest, {engine}, {name}"] = partial(wall, partial(history.latest, origin), _CALLS)
+            measures[f"origins, {engine}, {name}"] = partial(wall, history.origins, _CALLS)
+        times = take_turns(measures, rounds)
+    few, many, few_each, many_each = sizes
+    for what in (f"latest, {engine}", f"origins, {engine}"):
+        yield ratio(times, f"{what}, {many}", f"{what}, {few}", "1.20")
+        yield ratio(times, f"{what}, {many_each}", f"{what}, {few_each}", "1.20")
+
+
+def _fill(history: SqlHistory, origins: int, versions: int) -> None:
+    """Insert 10**`versions` versions of each of 10**`origins` origins, in one statement.
+
+    One origin after the other, so that the first versions lie as far apart as they can.
+    """
+    digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
+    origin = "".join(f" + o{place}.n * {10**place}" for place in range(origins))
+    version = "".join(f" + v{place}.n * {10**place}" for place in range(versions))
+    tables = [f"d AS o{place}" for place in range(origins)] + [f"d AS v{place}" for place in range(versions)]
+    with history.transaction():
+        history.execute(
+            f"INSERT INTO admin_ip_history (ip, name, originId, version) WITH d AS ({digits})"
+            f" SELECT '192.0.2.7', 'line', 1{origin}, 1{version} FROM {', '.join(tables)} ORDER BY 3, 4"
+        )
