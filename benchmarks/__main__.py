@@ -19,7 +19,7 @@ import pymysql
 from benchmarks.commands import Commands
 from benchmarks.interleaved import HEADER, Row
 from benchmarks.rows import rows
-from ddns_updater.settings import MySqlUrl, SqliteUrl
+from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from tests.aws import FakeAws
 from tests.mysqld import MySqlServer
 

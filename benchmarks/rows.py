@@ -6,9 +6,10 @@ from functools import partial
 
 from benchmarks.interleaved import Row, ratio, take_turns, wall
 from ddns_updater.app import open_history
+from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.settings import MySqlUrl, Settings, SqliteUrl
+from ddns_updater.settings import Settings
 
 _CALLS = 20  # in a row, for one measurement
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
+from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource, detect
-from ddns_updater.errors import HistoryError, NotInitialised, OriginError
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
 from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Dns, Policy, Publisher
-from ddns_updater.settings import Settings, SqliteUrl, export_aws
+from ddns_updater.settings import Settings, export_aws
 from ddns_updater.updater import Plan, Updater
 
 
@@ -72,8 +73,7 @@ def init(
     found = dict(addresses)
     for family in families:
         if family not in existing and family not in found:
-            half = settings.run_timeout / 2
-            found[family] = detect(_sources(settings), family, half, time_limit, monotonic).address
+            found[family] = _detected(settings, family)
     with open_history(settings, for_init=True) as history, history.lock("init") as mine:
         from ddns_updater.history.schema import upgrade  # yoyo is needed here only
 
@@ -117,6 +117,13 @@ def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlH
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
     return {origin.family: origin for origin in history.origins() if origin.name == name}
+
+
+def _detected(settings: Settings, family: Family) -> Address:
+    try:
+        return detect(_sources(settings), family, settings.run_timeout / 2, time_limit, monotonic).address
+    except SourceError as error:
+        raise SourceError(f"{error}; give the address with --ip") from error
 
 
 def _sources(settings: Settings) -> list[AddressSource]:

@@ -48,7 +48,7 @@ def _arm() -> None:
     if nearest == math.inf:
         signal.setitimer(signal.ITIMER_REAL, 0)
     else:
-        signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 0.001), _AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 1e-6), _AGAIN)
 
 
 class time_limit:  # noqa: N801 - used as a function; a class because a generator cannot guard its own exit

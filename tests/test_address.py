@@ -125,7 +125,7 @@ def test_it_refuses_an_address_of_the_other_family() -> None:
         "0x9.9.9.9",
         "151587081",
         "٩.٩.٩.٩",
-        "９.9.9.9",
+        "\N{FULLWIDTH DIGIT NINE}.9.9.9",
         "nginx/1.18.0.1",
         "[2606:4700:4700::1111]",
         "2606:4700:4700::1111::",

@@ -28,7 +28,7 @@ class Slow:
     seconds: float = 0
     reason: str | None = None
 
-    def fetch(self, family: Family) -> Address:
+    def fetch(self, family: Family) -> Address:  # noqa: ARG002 - the port's
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             try:
@@ -76,7 +76,8 @@ def test_it_names_every_source_with_its_own_reason_when_all_fail(service: Addres
     service.play = answer("1.1.1.1", "403 Forbidden")
     with running() as other:
         other.address = "100.64.0.1"
-        assert refusal([http(service), http(other), Slow("third", reason="was cut off")]) == (
+        sources: list[AddressSource] = [http(service), http(other), Slow("third", reason="was cut off")]
+        assert refusal(sources) == (
             f"no trustworthy ipv4 address, so nothing was changed: {service.url} answered with status 403;"
             f" {other.url} answered 100.64.0.1, an address of carrier-grade NAT: this line has no public IPv4 address"
             " of its own; ask the provider for one; third was cut off"
@@ -94,7 +95,7 @@ def test_sources_that_hang_get_equal_shares_and_end_in_time() -> None:
 
 def test_a_source_that_drips_does_not_eat_the_share_of_the_next(service: AddressService) -> None:
     service.play = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n9.9.9.9", pause=0.05)
-    sources = [http(service), Slow("b", "1.1.1.1", seconds=0.4), Slow("c", seconds=60)]
+    sources: list[AddressSource] = [http(service), Slow("b", "1.1.1.1", seconds=0.4), Slow("c", seconds=60)]
     assert found(sources, 2.1) == Detected(ip_address("1.1.1.1"), "b")
 
 
@@ -107,14 +108,12 @@ def test_a_source_without_any_time_left_is_asked_all_the_same() -> None:
 
 
 def test_an_error_outside_our_tree_is_a_bug_and_passes() -> None:
-    class Broken:
-        name = "broken"
-
+    class Broken(Slow):
         def fetch(self, family: Family) -> Address:
-            raise ZeroDivisionError
+            raise ZeroDivisionError(family)
 
     with pytest.raises(ZeroDivisionError):
-        found([Broken(), Slow("b")])
+        found([Broken("a"), Slow("b")])
 
 
 def test_a_run_falls_back_to_the_next_source(small_machine: Machine) -> None:

@@ -230,7 +230,9 @@ def test_it_sees_a_cname_in_the_way_of_an_ipv6_address(aws: FakeAws) -> None:
     assert Route53().read(zone, [record]) == {record: RecordSet((), None, OBSTACLES["cname"][1])}
 
 
-@pytest.mark.parametrize(("stored", "asked", "calls"), [(0, 2, 1), (350, 1, 1), (350, 2, 2), (350, 50, 2), (250, 3, 1)])
+@pytest.mark.parametrize(
+    ("stored", "asked", "calls"), [(0, 2, 1), (350, 1, 1), (350, 2, 2), (650, 2, 2), (650, 50, 3), (250, 3, 1)]
+)
 def test_it_reads_by_record_or_by_page_whichever_takes_fewer_calls(
     aws: FakeAws, stored: int, asked: int, calls: int
 ) -> None:

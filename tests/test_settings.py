@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Family
-from ddns_updater.settings import DEFAULT_SOURCES, MySqlUrl, Settings, SqliteUrl, load_settings
+from ddns_updater.settings import DEFAULT_SOURCES, Settings, load_settings
 from tests.conftest import Machine
 
 FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"

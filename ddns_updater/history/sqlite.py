@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ddns_updater.database_url import SqliteUrl
 from ddns_updater.errors import HistoryError, NotInitialised
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.settings import SqliteUrl
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
 
@@ -25,17 +25,25 @@ class SqliteHistory(SqlHistory):
 
     def __init__(self, url: SqliteUrl, *, create: bool = False) -> None:
         """Open the file; only with `create` is it made when it does not exist."""
-        self._path = url.path.expanduser().absolute()
+        self._path = url.path.absolute()
         self.database = str(self._path)
         if create:
             self._create()
-        elif not self._path.is_file():
+        elif not self._exists():
             raise NotInitialised(f'there is no database at {self._path}; run "ddns init --name NAME"')
         with self.errors():
             super().__init__(self.connect())
 
     def connect(self) -> Any:
         return sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
+
+    def _exists(self) -> bool:
+        try:
+            return self._path.is_file()
+        except OSError as error:
+            raise HistoryError(
+                f"failed to open the database {self._path}: {error.strerror}; correct DDNS_DATABASE_URL"
+            ) from error
 
     def _create(self) -> None:
         try:
@@ -107,4 +115,6 @@ class SqliteHistory(SqlHistory):
             return HistoryError(
                 f"failed to write or open the database {self._path}: {text}; check who owns it and its folder"
             )
+        if "not a database" in text:
+            return HistoryError(f"{self._path} is not an SQLite database; name another file in DDNS_DATABASE_URL")
         return HistoryError(f"the database {self._path} failed: {text}")

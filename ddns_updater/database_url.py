@@ -1,0 +1,94 @@
+"""Where the database is, as a URL says it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+_DATABASE_FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+
+
+@dataclass(frozen=True)
+class MySqlUrl:
+    """Where a MySQL or MariaDB database is; with the file `ssl_ca`, encrypted and the server verified."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    ssl_ca: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    ssl_verify_identity: bool = True
+
+
+@dataclass(frozen=True)
+class SqliteUrl:
+    """The file that holds an SQLite database."""
+
+    path: Path
+
+
+def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
+    """Return what a database URL says; raises ValueError, which never shows it, for it holds a password."""
+    try:
+        url = urlsplit(text)
+        port = url.port or 3306
+    except ValueError:
+        raise ValueError(f"is not a URL; {_DATABASE_FORMS}") from None
+    if url.fragment:
+        raise ValueError("holds a '#', where a URL ends; write %23 in its place")
+    if url.scheme == "sqlite":
+        return SqliteUrl(_sqlite_file(url))
+    if url.scheme != "mysql":
+        raise ValueError(
+            f"begins with {url.scheme!r}; {_DATABASE_FORMS}" if url.scheme else f"is not a URL; {_DATABASE_FORMS}"
+        )
+    database = unquote(url.path.removeprefix("/"))
+    if not url.hostname or not url.username or not database:
+        raise ValueError(f"lacks the host, the user or the database; {_DATABASE_FORMS}")
+    return MySqlUrl(
+        url.hostname,
+        port,
+        unquote(url.username),
+        unquote(url.password or ""),
+        database,
+        **_tls(url.query),
+    )
+
+
+def _sqlite_file(url: SplitResult) -> Path:
+    if url.netloc or not url.path.removeprefix("/") or url.query or "%00" in url.path:
+        raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
+    try:
+        return Path(unquote(url.path.removeprefix("/"))).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
+
+
+def _tls(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for parameter, value in parse_qsl(query, keep_blank_values=True):
+        if parameter == "ssl_verify_identity":
+            if value not in ("0", "1"):
+                raise ValueError(
+                    f"has ssl_verify_identity={value!r}; write 0 (for a certificate without the host's name) or 1"
+                )
+            options[parameter] = value == "1"
+        elif parameter not in _TLS_FILES:
+            raise ValueError(
+                f"has the parameter {parameter!r}; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            )
+        else:
+            try:
+                Path(value).open("rb").close()
+            except OSError as error:
+                raise ValueError(
+                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a file that can"
+                ) from None
+            options[parameter] = value
+    if options and "ssl_ca" not in options:
+        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE, by which the server is verified")
+    return options
