@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from typing import NamedTuple
 
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource, detect
@@ -18,16 +18,14 @@ from ddns_updater.settings import Settings, export_aws
 from ddns_updater.updater import Plan, Updater
 
 
-@dataclass(frozen=True)
-class Seeded:
+class Seeded(NamedTuple):
     """An origin that `init` found or made, by its latest version."""
 
     version: Version
     created: bool
 
 
-@dataclass(frozen=True)
-class InitResult:
+class InitResult(NamedTuple):
     """What `init` did: migrations applied, and the origin of each address family."""
 
     migrations: int
@@ -43,7 +41,7 @@ def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -
         run_timeout=settings.run_timeout,
         dry_run=dry_run,
     )
-    policy = Policy(settings.ttl, settings.verify_timeout, settings.recheck_every)
+    policy = Policy(settings.ttl, settings.verify_timeout, settings.recheck_every, settings.hosted_zone_ids)
     return Updater(
         plan,
         sources=_sources(settings),
@@ -92,7 +90,7 @@ def init(
 def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
     """Return at most `limit` versions of the origin, newest first, of all its address families."""
     with open_history(settings) as versions:
-        origins = choose_origins(versions.origins(), name or settings.name)
+        origins = choose_origins(versions.origins, name or settings.name)
         entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
     return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
 
@@ -116,7 +114,7 @@ def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlH
 
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
-    return {origin.family: origin for origin in history.origins() if origin.name == name}
+    return {origin.family: origin for origin in history.origins(name)}
 
 
 def _detected(settings: Settings, family: Family) -> Address:

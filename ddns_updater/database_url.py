@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 _DATABASE_FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
@@ -24,8 +24,7 @@ class MySqlUrl:
     ssl_verify_identity: bool = True
 
 
-@dataclass(frozen=True)
-class SqliteUrl:
+class SqliteUrl(NamedTuple):
     """The file that holds an SQLite database."""
 
     path: Path

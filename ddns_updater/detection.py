@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ddns_updater.errors import DdnsError, SourceError
 from ddns_updater.model import Address, Family
@@ -23,8 +22,7 @@ class AddressSource(Protocol):
         """Return the public address; raises SourceError when it cannot be trusted."""
 
 
-@dataclass(frozen=True)
-class Detected:
+class Detected(NamedTuple):
     """An address, and the name of the source that gave it."""
 
     address: Address

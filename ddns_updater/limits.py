@@ -5,7 +5,6 @@ interrupts the main thread wherever it is. It raises what no library's `except E
 turns into an error of our tree. Every phase of a run can be cut off at any instant, so it is safe.
 """
 
-import math
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 from ddns_updater.errors import DdnsError, Stopped
 
 _AGAIN = 0.1  # seconds; an alarm just before a blocking call, or one that was swallowed, comes once more
+_SOON = 0.001  # seconds until one that came while a limit was being entered or left
 
 
 class _Interrupt(BaseException):
@@ -44,11 +44,12 @@ def _interrupt(_signum: int, frame: FrameType | None) -> None:
 
 
 def _arm() -> None:
-    nearest = min((limit.at for limit in _running), default=math.inf)
-    if nearest == math.inf:
+    if not _running:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    else:
-        signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 1e-6), _AGAIN)
+        return
+    left = min(limit.at for limit in _running) - time.monotonic()
+    soon = min(signal.getitimer(signal.ITIMER_REAL)[0] or _SOON, _SOON)  # an alarm that is due is not put off again
+    signal.setitimer(signal.ITIMER_REAL, max(left, soon), _AGAIN)
 
 
 class time_limit:  # noqa: N801 - used as a function; a class because a generator cannot guard its own exit

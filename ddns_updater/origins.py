@@ -1,18 +1,19 @@
 """Which origin a command is about."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ddns_updater.errors import NotInitialised, OriginError
 from ddns_updater.model import Family, Origin
 
 
-def choose_origins(origins: Iterable[Origin], name: str | None) -> dict[Family, Origin]:
+def choose_origins(find: Callable[[str | None], Iterable[Origin]], name: str | None) -> dict[Family, Origin]:
     """Return the origins called `name`, or those of the only name there is, by family.
 
-    Raises NotInitialised when there is none at all, OriginError when `name` is unknown or has to be given.
+    `find` gives the origins of a name, or all of them. Raises NotInitialised when there is none at all, OriginError when
+    `name` is unknown or has to be given.
     """
-    origins = tuple(origins)
+    origins = tuple(find(name)) or tuple(find(None))
     names = sorted({origin.name for origin in origins})
     if not names:
         raise NotInitialised('there is no origin in the database yet; run "ddns init --name NAME"')

@@ -8,10 +8,10 @@ UPSERT may be repeated.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ddns_updater.errors import DnsError
 from ddns_updater.model import (
@@ -38,8 +38,8 @@ class History(Protocol):
     def lock(self, key: str) -> AbstractContextManager[bool]:
         """Take a lock without waiting; False when another run holds it."""
 
-    def origins(self) -> tuple[Origin, ...]:
-        """Return every origin."""
+    def origins(self, name: str | None = None) -> tuple[Origin, ...]:
+        """Return the origins called `name`, or every origin."""
 
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
@@ -67,13 +67,16 @@ class Dns(Protocol):
         """Return whether every name server has the change; None when the change is unknown."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How to publish; times in seconds, `ttl` None to keep what stands, `recheck_every` 0 for never."""
+class Policy(NamedTuple):
+    """How to publish; times in seconds.
+
+    `ttl` None keeps what stands, `recheck_every` 0 is never, `hosted_zone_ids` are the only zones to use.
+    """
 
     ttl: int | None = None
     verify_timeout: float = 45
     recheck_every: float = 3600
+    hosted_zone_ids: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -180,7 +183,9 @@ class Publisher:
         publication = ledger.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        return self._policy.ttl is not None and publication.ttl != self._policy.ttl
+        zones = self._policy.hosted_zone_ids
+        moved = bool(zones) and publication.hosted_zone_id not in zones
+        return moved or (self._policy.ttl is not None and publication.ttl != self._policy.ttl)
 
     def _is_stale(self, ledger: Ledger, record: Record) -> bool:
         publication = ledger.get(record)

@@ -9,8 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from ddns_updater.detection import AddressSource, Limit, detect
 from ddns_updater.errors import DdnsError, NotInitialised, SettingsError, Stopped, VersionTaken
@@ -33,8 +34,7 @@ log = logging.getLogger(__name__)
 _LAST_WRITES = 5.0  # seconds of a run in which nothing is waited for any more: the re-read, the journal, the end
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a run is asked to do; `run_timeout` in seconds."""
 
     name: str | None
@@ -91,11 +91,12 @@ class Updater:
         name = self._plan.name
         try:
             with self._whole_run(), self._open_history() as history, ExitStack() as locks:
-                origins = choose_origins(history.origins(), name)
+                origins = choose_origins(history.origins, name)
                 name = next(iter(origins.values())).name
                 for line in lines:
                     self._begin(line, history, origins.get(line.family), locks)
-                self._verify([line for line in lines if line.outcome is None], end)
+                if not self._plan.dry_run:
+                    self._verify([line for line in lines if line.outcome is None], end)
         except SettingsError:
             raise
         except DdnsError as error:
@@ -142,7 +143,7 @@ class Updater:
         if _same(journal.version.ip, line.address):
             return journal
         if self._plan.dry_run:
-            version = replace(journal.version, version=journal.version.version + 1, ip=str(line.address))
+            version = journal.version._replace(version=journal.version.version + 1, ip=str(line.address))
             journal = Journal(version, (), journal.read_at)
         else:
             journal = history.append(origin, journal.version, str(line.address))
@@ -168,9 +169,7 @@ class Updater:
             outcome = line.outcome
         elif errors or PublicationState.FAILED in states:
             outcome = Outcome.FAILED
-        elif self._plan.dry_run:
-            outcome = Outcome.UPDATED if line.recorded or (ledger and ledger.touched) else Outcome.UNCHANGED
-        elif states - {PublicationState.VERIFIED}:
+        elif PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
             outcome = Outcome.PENDING
         elif line.recorded or (ledger and ledger.touched):
             outcome = Outcome.UPDATED

@@ -37,7 +37,7 @@ def test_versions_are_appended_one_by_one(history: SqlHistory, database: Databas
     origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
     second = history.append(origin, history.latest(origin).version, "192.0.2.2")
     third = history.append(origin, second.version, "192.0.2.1")
-    assert history.latest(origin) == replace(third, read_at=history.latest(origin).read_at)
+    assert history.latest(origin) == third._replace(read_at=history.latest(origin).read_at)
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2"), (3, "192.0.2.1")]
     assert database.sql("SELECT DISTINCT originId, name FROM admin_ip_history") == [(origin.id, "line")]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -176,6 +177,22 @@ def test_limits_that_end_just_as_their_blocks_do_leak_nothing() -> None:
         ends[end] = ends.get(end, 0) + 1
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert set(ends) <= {"in time", "outer", "inner"}
+
+
+@pytest.mark.parametrize("when", ["call", "return"])
+@pytest.mark.parametrize("step", ["__enter__", "__exit__"])
+def test_an_end_that_comes_while_a_limit_is_entered_or_left_leaks_nothing(step: str, when: str) -> None:
+    def slow_down(frame: FrameType, event: str, _argument: object) -> None:
+        if (frame.f_code, event) == (getattr(time_limit, step).__code__, when):
+            busy_until(time.monotonic() + 0.05)
+
+    before = sys.getprofile()
+    sys.setprofile(slow_down)
+    try:
+        with suppress(SourceError), time_limit(0.02, SourceError("outer")), time_limit(0.03, SourceError("inner")):
+            pass
+    finally:
+        sys.setprofile(before)
 
 
 def busy_until(end: float) -> None:

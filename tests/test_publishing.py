@@ -16,7 +16,6 @@ from ddns_updater.dns.route53 import Route53
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.model import Family, Publication, PublicationState, Record
 from ddns_updater.publisher import Ledger, Policy, Publisher
-from ddns_updater.database_url import 
 from ddns_updater.settings import Settings
 from tests.aws import Fault, cut, lose_answer, pending, refuse
 from tests.conftest import AWS, Machine

@@ -5,7 +5,6 @@ import io
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,7 +68,7 @@ def result(outcome: Outcome, *publications: Publication, **changes: Any) -> Fami
         created_at=RECORDED,
         publications=publications,
     )
-    return replace(known, **changes)
+    return known._replace(**changes)
 
 
 def line(outcome: Outcome, *publications: Publication, dry_run: bool = False, **changes: Any) -> str:
@@ -84,7 +83,7 @@ def entry(
 ) -> HistoryEntry:
     """Return a version that held an address for some days."""
     end = RECORDED + timedelta(days=days)
-    row = replace(Version(version, 1, "line", version, f"192.0.2.{version}", RECORDED), **changes)
+    row = Version(version, 1, "line", version, f"192.0.2.{version}", RECORDED)._replace(**changes)
     return HistoryEntry(row, Family.IPV4, None if latest else end, end, publications)
 
 

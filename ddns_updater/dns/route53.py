@@ -7,8 +7,7 @@ Limits: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -43,8 +42,7 @@ _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True)
-class _Zone:
+class _Zone(NamedTuple):
     id: str
     name: str
     record_sets: int

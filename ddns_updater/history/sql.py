@@ -98,12 +98,18 @@ class SqlHistory(ABC):
         """Close the connection, which gives back its locks."""
         self._connection.close()
 
-    def origins(self) -> tuple[Origin, ...]:
-        """Return every origin, oldest first: the first row of each is version 1, and its address tells the family."""
+    def origins(self, name: str | None = None) -> tuple[Origin, ...]:
+        """Return every origin, or those called `name`, oldest first.
+
+        The first row of each is version 1, and its address tells the family.
+        """
+        sql = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1"
         with self.errors():
-            rows = self.execute(
-                "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 ORDER BY id"
-            ).fetchall()
+            if name is None:
+                rows = self.execute(f"{sql} ORDER BY id").fetchall()
+            else:  # the database may take names for equal that are not: case, accents
+                found = self.execute(f"{sql} AND name = ? ORDER BY id", (name,)).fetchall()
+                rows = [row for row in found if row[1] == name]
         return tuple(Origin(row[0], row[1], Family.IPV6 if ":" in row[2] else Family.IPV4) for row in rows)
 
     def latest(self, origin: Origin) -> Journal:
