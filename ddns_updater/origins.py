@@ -10,7 +10,7 @@ from ddns_updater.model import Family, Origin
 def choose_origins(find: Callable[[str | None], Iterable[Origin]], name: str | None) -> dict[Family, Origin]:
     """Return the origins called `name`, or those of the only name there is, by family.
 
-    `find` gives the origins of a name, or all of them. Raises NotInitialised when there is none at all, OriginError when
+    `find` gives the origins of a name, or all of them. Raises NotInitialised when there is none, OriginError when
     `name` is unknown or has to be given.
     """
     origins = tuple(find(name)) or tuple(find(None))
