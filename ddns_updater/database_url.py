@@ -34,7 +34,8 @@ def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
     """Return what a database URL says; raises ValueError, which never shows it, for it holds a password."""
     try:
         url = urlsplit(text)
-        port = url.port or 3306
+        port = 3306 if url.port is None else url.port
+        text.encode()
     except ValueError:
         raise ValueError(f"is not a URL; {_DATABASE_FORMS}") from None
     if url.fragment:
@@ -77,8 +78,8 @@ def _tls(query: str) -> dict[str, Any]:
                 )
             options[parameter] = value == "1"
         elif parameter not in _TLS_FILES:
-            raise ValueError(
-                f"has the parameter {parameter!r}; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            raise ValueError(  # it is not shown, for a password that is not percent-encoded may end up here
+                f"has an unknown parameter; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
         else:
             try:

@@ -121,9 +121,63 @@ def test_an_index_that_exists_already_is_no_obstacle(database: Database) -> None
 
 def test_a_lock_left_by_a_killed_upgrade_is_no_obstacle(database: Database) -> None:
     _upgrade(database)
-    database.sql("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', 4711)")
+    database.sql("INSERT INTO admin_ddns_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', 4711)")
     assert _upgrade(database) == 0
-    assert database.sql("SELECT * FROM yoyo_lock") == []
+    assert database.sql("SELECT * FROM admin_ddns_lock") == []
+
+
+def test_the_migration_tables_of_another_program_are_left_alone(database: Database) -> None:
+    database.sql("CREATE TABLE _yoyo_migration (migration_id varchar(20))")
+    database.sql("INSERT INTO _yoyo_migration VALUES ('0001-other')")
+    database.sql("CREATE TABLE yoyo_lock (locked int)")
+    database.sql("INSERT INTO yoyo_lock VALUES (1)")
+    _upgrade(database)
+    assert database.sql("SELECT * FROM _yoyo_migration") == [("0001-other",)]
+    assert database.sql("SELECT * FROM yoyo_lock") == [(1,)]
+
+
+@pytest.mark.parametrize("table", ["admin_dns_publication", "admin_ip_history"])
+def test_init_makes_a_table_again_that_was_dropped(machine: Machine, table: str) -> None:
+    machine.init()
+    machine.run()
+    machine.database.sql(f"DROP TABLE {table}")
+    broken = machine.ddns("run")
+    assert broken.status == 1
+    assert 'run "ddns init --name NAME"' in broken.err
+    machine.init()
+    machine.statements_hold("9.9.9.9")
+
+
+def test_a_publication_table_of_another_form_is_not_adopted(database: Database) -> None:
+    database.sql("CREATE TABLE admin_dns_publication (id int, name varchar(20))")
+    with pytest.raises(HistoryError, match="failed to adopt table admin_dns_publication: it lacks historyId"):
+        _upgrade(database)
+
+
+def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_taken_for_another_run(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
+    _insert(database, ("9.9.9.9", "line", 1, 1), ("8.8.8.8", "line", 2, 1))
+    machine.ddns("init", "--name", "line")
+    done = machine.ddns("run")
+    assert done.status == 1
+    assert done.out == ""
+    assert "failed: the database" in done.err
+
+
+def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    for row in [("8.8.8.8", "line", 1, 1), (None, "line", 2, 1), (None, "other", 1, 3), ("8.8.8.8", None, 1, 4)]:
+        database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", row)
+    assert machine.ddns("init", "--name", "line").status == 0
+    assert machine.ddns("history").status == 0
+    assert machine.run()["outcome"] == "updated"
+    assert database.sql("SELECT version, ip FROM admin_ip_history WHERE originId = 1 ORDER BY version")[-1] == (
+        3,
+        "9.9.9.9",
+    )
 
 
 def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() -> None:

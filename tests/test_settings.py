@@ -387,7 +387,7 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         (f"mysql://u:{SECRET}@db/d#x", "holds a '#', where a URL ends; write %23 in its place"),
         (
             f"mysql://u:{SECRET}@db/d?charset=utf8",
-            "has the parameter 'charset'; known are ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
+            "has an unknown parameter; known are ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_ca=/missing",

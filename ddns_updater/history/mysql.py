@@ -102,13 +102,15 @@ class MySqlHistory(SqlHistory):
     def errors(self) -> Iterator[None]:
         try:
             yield
-        except (pymysql.err.MySQLError, RuntimeError) as error:
+        except (pymysql.err.MySQLError, RuntimeError, UnicodeError) as error:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> HistoryError:
         code = error.args[0] if error.args else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         where = f"{self._url.host}:{self._url.port}"
+        if isinstance(error, UnicodeError):
+            return HistoryError(f"failed to reach the database: {where} is no valid host; correct DDNS_DATABASE_URL")
         if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
             return HistoryError(
                 f"refused to trust the database at {where}: {_cause(text)}; check ssl_ca in DDNS_DATABASE_URL"

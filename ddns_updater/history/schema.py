@@ -1,7 +1,7 @@
 """Create, adopt and upgrade the schema with yoyo-migrations; only `ddns init` imports this.
 
-A kill may come between any two statements: every migration is one statement that can be told to have been applied
-already, and yoyo's own tables are made anew when they were left half made.
+A kill may come between any two statements, so every migration is one statement that does no harm when it is applied
+again, and yoyo's own tables are made anew when they were left half made.
 """
 
 import logging
@@ -23,28 +23,40 @@ from ddns_updater.history.sql import SqlHistory
 log = logging.getLogger(__name__)
 
 _BACKENDS = {"mysql": MySQLBackend, "sqlite": SQLiteBackend}
-_COLUMNS = ("id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note")
-_YOYO_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
-_APPLIED_ALREADY = (1060, 1061)  # MySQL: the column or the index exists (ER_DUP_FIELDNAME, ER_DUP_KEYNAME)
+_COLUMNS = {
+    "admin_ip_history": ("id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"),
+    "admin_dns_publication": ("id", "historyId", "recordName", "recordType", "state", "changeId", "lastError"),
+}
+# Names of our own: other programs may use yoyo in the same database.
+_MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
+_INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
 _SHOWN = 10
 
 
 def upgrade(history: SqlHistory) -> int:
     """Bring the schema of `history` up to date and return how many migrations that took; 0 when it was current.
 
-    An existing `admin_ip_history` is adopted with its rows. Raises HistoryError, with nothing changed, when it lacks a
-    column or holds a version twice.
+    An existing `admin_ip_history` is adopted with its rows. Raises HistoryError, with nothing changed, when a table
+    lacks a column or a version stands there twice.
     """
-    _check_adoptable(history)
+    with history.errors():
+        present = [table for table in _COLUMNS if history.has_table(table)]
+        for table in present:
+            _check_columns(history, table)
+        if "admin_ip_history" in present:
+            _check_versions(history)
     with history.errors(), _backend(history) as backend:
-        _discard_half_made(backend)
+        if len(present) < len(_COLUMNS) or not _is_complete(backend):
+            _forget(backend)  # a table was dropped, or yoyo's own are half made: every migration can be applied again
+        backend.init_database()
+        backend.break_lock()  # whoever held it died, for we hold the lock of `init`
         migrations = backend.to_apply(yoyo.read_migrations(str(_folder() / history.engine)))
         for migration in migrations:
             log.info("applying migration %s", migration.id)
             try:
                 backend.apply_one(migration)
             except backend.DatabaseError as error:
-                if error.args[0] not in _APPLIED_ALREADY:
+                if error.args[0] != _INDEX_EXISTS:
                     raise
                 backend.mark_migrations([migration])
         return len(migrations)
@@ -56,21 +68,22 @@ def _folder() -> Path:
     return packaged if packaged.is_dir() else packaged.parents[1] / "migrations"
 
 
-def _check_adoptable(history: SqlHistory) -> None:
-    with history.errors():
-        if not history.has_table("admin_ip_history"):
-            return
-        present = {column[0] for column in history.execute("SELECT * FROM admin_ip_history LIMIT 0").description}
-        missing = [column for column in _COLUMNS if column not in present]
-        if missing:
-            raise HistoryError(
-                f"failed to adopt table admin_ip_history: it lacks {', '.join(missing)};"
-                f" its columns must be {', '.join(_COLUMNS)}"
-            )
-        twice = history.execute(
-            "SELECT originId, version, COUNT(*), MIN(id), MAX(id) FROM admin_ip_history"
-            " GROUP BY originId, version HAVING COUNT(*) > 1 ORDER BY originId, version"
-        ).fetchall()
+def _check_columns(history: SqlHistory, table: str) -> None:
+    cursor = history.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 - a constant
+    present = {column[0].lower() for column in cursor.description}
+    missing = [column for column in _COLUMNS[table] if column.lower() not in present]
+    if missing:
+        raise HistoryError(
+            f"failed to adopt table {table}: it lacks {', '.join(missing)}; its columns must be"
+            f" {', '.join(_COLUMNS[table])}"
+        )
+
+
+def _check_versions(history: SqlHistory) -> None:
+    twice = history.execute(
+        "SELECT originId, version, COUNT(*), MIN(id), MAX(id) FROM admin_ip_history"
+        " GROUP BY originId, version HAVING COUNT(*) > 1 ORDER BY originId, version"
+    ).fetchall()
     if twice:
         listed = ", ".join(
             f"originId {origin} version {version} ({count} rows, id {first} to {last})"
@@ -89,6 +102,8 @@ def _backend(history: SqlHistory) -> Any:
     base: Any = _BACKENDS[history.engine]
 
     class Backend(base):  # type: ignore[misc] # yoyo has no types
+        log_table, version_table, lock_table = _LOG, _VERSION, _LOCK
+
         def connect(self, dburi: object) -> Any:  # noqa: ARG002 - the connection is not made from yoyo's URI
             return history.connect()
 
@@ -104,18 +119,16 @@ def _backend(history: SqlHistory) -> Any:
                 "operation": operation,
             }
 
-    return Backend(DatabaseURI(history.engine, None, None, None, None, history.database, {}), "_yoyo_migration")
+    return Backend(DatabaseURI(history.engine, None, None, None, None, history.database, {}), _MIGRATION)
 
 
-def _discard_half_made(backend: Any) -> None:
-    """Drop yoyo's tables when their last row is missing (they hold nothing yet then), and a lock whose owner died."""
-    try:
-        complete = backend.execute("SELECT MAX(version) FROM _yoyo_version").fetchone()[0] is not None
-    except backend.DatabaseError:
-        complete = False
-    backend.rollback()
-    if not complete:
-        for table in _YOYO_TABLES:
-            backend.execute(f"DROP TABLE IF EXISTS {table}")
-    backend.init_database()
-    backend.break_lock()
+def _is_complete(backend: Any) -> bool:
+    """Return whether yoyo's own tables were made to the end: their version is the last thing that is written."""
+    if _VERSION not in backend.list_tables():
+        return False
+    return backend.execute(f"SELECT MAX(version) FROM {_VERSION}").fetchone()[0] is not None  # noqa: S608 - a constant
+
+
+def _forget(backend: Any) -> None:
+    for table in (_MIGRATION, _LOG, _VERSION, _LOCK):
+        backend.execute(f"DROP TABLE IF EXISTS {table}")

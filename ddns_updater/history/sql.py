@@ -25,7 +25,7 @@ Row = Sequence[Any]
 _UNSETTLED = 2**63 - 1
 
 _VERSIONS = """
-SELECT h.id, h.originId, h.name, h.version, h.ip, COALESCE({created}, 0), h.note, {now},
+SELECT h.id, h.originId, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {now},
        p.recordName, p.recordType, {p_created}, p.state, p.hostedZoneId, p.ttl, p.changeId, p.attempts, p.lastError,
        {p_submitted}, {p_verified}, {p_checked}
 FROM (SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT ?) h
@@ -103,7 +103,9 @@ class SqlHistory(ABC):
 
         The first row of each is version 1, and its address tells the family.
         """
-        sql = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1"
+        sql = (
+            "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 AND name IS NOT NULL AND ip IS NOT NULL"
+        )
         with self.errors():
             if name is None:
                 rows = self.execute(f"{sql} ORDER BY id").fetchall()
@@ -138,7 +140,7 @@ class SqlHistory(ABC):
             with self.errors(), self.transaction():
                 self._insert(ip, origin.name, previous.version + 1, origin.id, None)
         except HistoryError as error:
-            if self.is_duplicate(error.__cause__):
+            if self.is_duplicate(error.__cause__) and self.latest(origin).version.version > previous.version:
                 raise VersionTaken(
                     f"version {previous.version + 1} of {origin.name} was appended by another run"
                 ) from error

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ddns_updater.database_url import SqliteUrl
@@ -25,7 +26,7 @@ class SqliteHistory(SqlHistory):
 
     def __init__(self, url: SqliteUrl, *, create: bool = False) -> None:
         """Open the file; only with `create` is it made when it does not exist."""
-        self._path = url.path.absolute()
+        self._path = Path(os.path.realpath(url.path))
         self.database = str(self._path)
         if create:
             self._create()
@@ -61,9 +62,7 @@ class SqliteHistory(SqlHistory):
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise HistoryError(
-                f"failed to open the lock file {path}: {error.strerror}; make its folder writable"
-            ) from error
+            raise HistoryError(f"failed to open the lock file {path}: {error.strerror}; check who owns it") from error
         try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
