@@ -9,13 +9,13 @@ demo: .venv/demo
 	$(BIN)/ddns demo
 
 test: .venv/dev server
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: .venv/dev server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 bench: .venv/dev server
 	$(BIN)/python -m benchmarks

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from random import randrange
 from time import monotonic
 from typing import NamedTuple
 
 from ddns_updater.database_url import SqliteUrl
-from ddns_updater.detection import AddressSource, detect
-from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError
+from ddns_updater.detection import AddressSource, Detection
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError, missing_extra
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
 from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
 from ddns_updater.origins import choose_origins
-from ddns_updater.publisher import Dns, Policy, Publisher
-from ddns_updater.settings import Settings, export_aws
+from ddns_updater.ports import Authority, Dns
+from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.settings import DEFAULT_SOURCES, Settings, export_aws
 from ddns_updater.updater import Plan, Updater
 
 
@@ -30,23 +32,38 @@ class InitResult(NamedTuple):
 
     migrations: int
     seeded: tuple[Seeded, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
     """Do one run; raises SettingsError for what has to be mended first, and nothing else of our tree."""
+    wanted = [
+        (Record(each.name, family.record_type), each.zone_id)
+        for each in settings.records
+        for family in settings.ip_families
+        if each.family in (None, family)
+    ]
     plan = Plan(
         name=name or settings.name,
         families=settings.ip_families,
-        records=tuple(Record(each, family.record_type) for each in settings.records for family in settings.ip_families),
+        records=tuple(dict.fromkeys(record for record, _ in wanted)),
         run_timeout=settings.run_timeout,
+        agreement=settings.ip_agreement,
         dry_run=dry_run,
     )
-    policy = Policy(settings.ttl, settings.verify_timeout, settings.recheck_every, settings.hosted_zone_ids)
+    policy = Policy(
+        ttl=settings.ttl,
+        verify_timeout=settings.verify_timeout,
+        recheck_every=settings.recheck_every,
+        on_drift=settings.on_drift,
+        hosted_zone_ids=settings.hosted_zone_ids,
+        pins={record: zone_id for record, zone_id in wanted if zone_id},
+    )
     return Updater(
         plan,
         sources=_sources(settings),
         open_history=partial(open_history, settings),
-        publisher=Publisher(policy, partial(_open_dns, settings)),
+        publisher=Publisher(policy, partial(_open_dns, settings), authority=_authority(settings)),
         whole_run=partial(run_limit, settings.run_timeout, f"DDNS_RUN_TIMEOUT={settings.run_timeout}"),
         limit=time_limit,
     ).run()
@@ -69,9 +86,11 @@ def init(
     except NotInitialised:
         existing = {}
     found = dict(addresses)
+    warnings: list[str] = []
     for family in families:
         if family not in existing and family not in found:
-            found[family] = _detected(settings, family)
+            found[family], warning = _detected(settings, family)
+            warnings += [warning] if warning else []
     with open_history(settings, for_init=True) as history, history.lock("init") as mine:
         from ddns_updater.history.schema import upgrade  # yoyo is needed here only
 
@@ -84,7 +103,7 @@ def init(
             created = family not in existing
             origin = history.seed(wanted, family, str(found[family]), note) if created else existing[family]
             seeded.append(Seeded(history.latest(origin).version, created))
-    return InitResult(migrations, tuple(seeded))
+    return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
 def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
@@ -117,17 +136,73 @@ def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
     return {origin.family: origin for origin in history.origins(name)}
 
 
-def _detected(settings: Settings, family: Family) -> Address:
+def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:
+    advice = "give the address with --ip"
+    detection = Detection(_sources(settings), family, settings.run_timeout / 2, time_limit, monotonic, advice)
     try:
-        return detect(_sources(settings), family, settings.run_timeout / 2, time_limit, monotonic).address
+        first = detection.first()
     except SourceError as error:
-        raise SourceError(f"{error}; give the address with --ip") from error
+        raise SourceError(f"{error}; {advice}") from error
+    found, warning = detection.confirm(first, settings.ip_agreement)
+    return found.address, warning
 
 
 def _sources(settings: Settings) -> list[AddressSource]:
-    from ddns_updater.sources.http import HttpSource
+    sources = [_source(settings, text) for text in settings.ip_sources]
+    if settings.ip_sources is DEFAULT_SOURCES:
+        start = randrange(len(sources))  # noqa: S311 - only spreads the load; an operator's own order stays as it is
+        sources = sources[start:] + sources[:start]
+    return sources
 
-    return [HttpSource(url, timeout=settings.ip_timeout, retries=settings.ip_retries) for url in settings.ip_sources]
+
+def _source(settings: Settings, text: str) -> AddressSource:
+    """Return the source that `text` names: here its kind is chosen, and what it needs is imported."""
+    kind, _, spec = text.partition(":")
+    try:
+        match kind:
+            case "dns":
+                from ddns_updater.sources.dns import DnsSource
+
+                return DnsSource(spec, timeout=settings.ip_timeout)
+            case "interface":
+                from ddns_updater.sources.interface import InterfaceSource
+
+                return InterfaceSource(spec)
+            case "ec2":
+                export_aws(settings)
+                from ddns_updater.sources.ec2 import Ec2Source
+
+                return Ec2Source(spec)
+            case "imds":
+                from ddns_updater.sources.imds import ImdsSource
+
+                return ImdsSource(spec)
+            case "file":
+                from ddns_updater.sources.file import FileSource
+
+                return FileSource(spec)
+            case "command":
+                from ddns_updater.sources.command import CommandSource
+
+                return CommandSource(spec, timeout=settings.ip_timeout)
+            case _:
+                from ddns_updater.sources.http import HttpSource
+
+                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
+    except ImportError as error:
+        if kind not in ("dns", "interface"):  # the others need nothing that is not always there
+            raise
+        raise missing_extra(f"the address source {kind}:", kind) from error
+
+
+def _authority(settings: Settings) -> Authority | None:
+    if not settings.verify_name_servers:
+        return None
+    try:
+        from ddns_updater.dns.authority import NameServers
+    except ImportError as error:
+        raise missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
+    return NameServers()
 
 
 def _open_dns(settings: Settings) -> Dns:

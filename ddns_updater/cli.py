@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -106,20 +107,22 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     "addresses",
     callback=_addresses,
     multiple=True,
-    help="The first address. Default: ask the address sources.",
+    help="The first address; once for each family. Default: what two address sources agree on.",
 )
 @click.option("--note", callback=_note, help="A text to keep with the first version.")
 @click.pass_context
 def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
-    """Create or upgrade the tables, and seed the origin with its first address.
+    """Create or upgrade the tables, and seed the origin with its first address, in each of DDNS_IP_FAMILIES.
 
-    A table admin_ip_history that exists already is adopted with its rows. Run again, this says so and changes nothing.
+    A table admin_ip_history that exists already is adopted with its rows. Run again, this says so and changes nothing,
+    unless an address family was added to the settings: it is seeded then.
 
     \b
     Example:
       ddns init --name ddokso-scrap --note "office line"
     """
     result = app.init(_settings(ctx), name=name, addresses=addresses, note=note)
+    _warn(result.warnings)
     if result.migrations:
         click.echo(f"schema: {result.migrations} migration{'' if result.migrations == 1 else 's'} applied")
     for each in result.seeded:
@@ -142,6 +145,8 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
     """Do one run: fetch the public address, record a change, publish it, see it hold.
 
     Made for cron, each minute. What an earlier run left unfinished is gone on with; overlapping runs are harmless.
+    A changed address is held back when a second source says otherwise (DDNS_IP_AGREEMENT). Address families do not
+    hold back one another; the exit status is that of the worse.
 
     \b
     Outcomes and exit status:
@@ -156,6 +161,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
     result = app.run(_settings(ctx), name=name, dry_run=dry_run)
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(report.run_json(result))
+    _warn(report.run_warnings(result))
     for outcome, line in report.run_lines(result):
         if outcome in _BAD:
             click.echo(line, err=True)
@@ -198,6 +204,11 @@ def demo() -> None:
     from ddns_updater import demo as story  # an extra; nothing else needs it
 
     story.play(click.echo)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _settings(ctx: click.Context) -> Settings:

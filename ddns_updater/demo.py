@@ -15,12 +15,12 @@ from threading import Thread
 
 import boto3  # noqa: TID251 - the demo plays AWS's side too: it makes the hosted zone
 
-from ddns_updater.errors import DdnsError, SettingsError
+from ddns_updater.errors import DdnsError, missing_extra
 
 try:
     from moto.server import ThreadedMotoServer
 except ImportError as error:
-    raise SettingsError("the demo needs the extra of that name; install ddns-updater[demo]") from error
+    raise missing_extra("the demo", "demo") from error
 
 Echo = Callable[[str], None]
 
@@ -163,7 +163,7 @@ class _Story:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self._aws.url,
             "DDNS_DATABASE_URL": f"sqlite:///{self._folder}/ddns.sqlite3",
-            "DDNS_IP_SOURCES": self._service.url,
+            "DDNS_IP_SOURCES": f"{self._service.url},{self._service.url.replace('127.0.0.1', 'localhost')}",
             "DDNS_RECORDS": _RECORD,
             "DDNS_RUN_TIMEOUT": "30",
         }

@@ -1,12 +1,12 @@
-"""The phase detect: which public address the line has, by the first source that gives one that can be trusted."""
+"""The phases detect and confirm: which public address the line has, and whether a second source says so too."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from ddns_updater.errors import DdnsError, SourceError
-from ddns_updater.model import Address, Family
+from ddns_updater.errors import DdnsError, Disagreement, SourceError
+from ddns_updater.model import Address, Agreement, Family
 
 log = logging.getLogger(__name__)
 
@@ -14,43 +14,90 @@ Limit = Callable[[float, DdnsError], AbstractContextManager[None]]
 
 
 class AddressSource(Protocol):
-    """Something that knows the public address; `name` is how it is called in messages, without secrets."""
+    """Something that knows the public address.
+
+    `name` is how it is called in messages, without secrets; `host` is who answers: two sources of one host are one
+    witness.
+    """
 
     name: str
+    host: str
 
     def fetch(self, family: Family) -> Address:
         """Return the public address; raises SourceError when it cannot be trusted."""
 
 
 class Detected(NamedTuple):
-    """An address, and the name of the source that gave it."""
+    """An address, and the source that gave it."""
 
     address: Address
     source: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.source} says {self.address}"
 
 
-def detect(
-    sources: Sequence[AddressSource],
-    family: Family,
-    seconds: float,
-    limit: Limit,
-    monotonic: Callable[[], float],
-) -> Detected:
-    """Ask `sources` in turn for at most `seconds`, each for its share of what is left of them.
+class Detection:
+    """The sources in turn, for one address family and so many seconds in all, each for its share of what is left."""
 
-    Raises SourceError that names every source with its own reason when none gives an address that can be trusted.
-    """
-    end = monotonic() + seconds
-    reasons = []
-    for place, source in enumerate(sources):
-        share = max((end - monotonic()) / (len(sources) - place), 0.1)
-        try:
-            with limit(share, SourceError(f"did not finish within its {round(share, 1):g} s")):
-                address = source.fetch(family)
-        except SourceError as error:
-            log.info("%s: %s", source.name, error)
-            reasons.append(f"{source.name} {error}")
-        else:
-            log.info("%s says %s", source.name, address)
-            return Detected(address, source.name)
-    raise SourceError(f"no trustworthy {family} address, so nothing was changed: {'; '.join(reasons)}")
+    def __init__(
+        self,
+        sources: Sequence[AddressSource],
+        family: Family,
+        seconds: float,
+        limit: Limit,
+        monotonic: Callable[[], float],
+        advice: str = "the next run asks again",
+    ) -> None:
+        self._waiting = list(sources)
+        self._family = family
+        self._end = monotonic() + seconds
+        self._limit = limit
+        self._monotonic = monotonic
+        self._advice = advice
+        self._reasons: list[str] = []
+
+    def first(self) -> Detected:
+        """Return the first answer; raises SourceError, which names every source with its reason, when there is none."""
+        for found in self._answers():
+            return found
+        raise SourceError(f"no trustworthy {self._family} address, so nothing was changed: {'; '.join(self._reasons)}")
+
+    def confirm(self, first: Detected, agreement: Agreement) -> tuple[Detected, str | None]:
+        """Return the answer that two sources of different hosts agree on, and a warning when nobody could second it.
+
+        Sources are asked until two agree: two are always enough. Raises Disagreement when they are exhausted before.
+        """
+        if agreement is Agreement.OFF:
+            return first, None
+        heard = [first]
+        while self._waiting:
+            self._waiting = [source for source in self._waiting if source.host not in {each.host for each in heard}]
+            found = next(self._answers(), None)
+            if found is None:
+                break
+            if any(each.address == found.address for each in heard):
+                return found, None
+            heard.append(found)
+        if len(heard) > 1:
+            raise Disagreement(f"{' but '.join(map(str, heard))}; nothing was changed, {self._advice}")
+        reasons = "; ".join(self._reasons) or "no source of another host is configured"
+        if agreement is Agreement.REQUIRED:
+            raise Disagreement(f"{first} and nobody seconds it ({reasons}); nothing was changed, {self._advice}")
+        return first, f"{first} and nobody seconds it ({reasons})"
+
+    def _answers(self) -> Iterator[Detected]:
+        """Yield answers as the sources give them, and note the reasons of those that give none."""
+        while self._waiting:
+            share = max((self._end - self._monotonic()) / len(self._waiting), 0.1)
+            source = self._waiting.pop(0)
+            try:
+                with self._limit(share, SourceError(f"did not finish within its {round(share, 1):g} s")):
+                    address = source.fetch(self._family)
+            except SourceError as error:
+                log.info("%s: %s", source.name, error)
+                self._reasons.append(f"{source.name} {error}")
+            else:
+                log.info("%s says %s", source.name, address)
+                yield Detected(address, source.name, source.host)

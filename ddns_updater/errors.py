@@ -4,6 +4,7 @@
     ├── SettingsError         2   a setting or an option has to be mended first
     │   └── OriginError       2   --name (or DDNS_NAME) names no origin, or does not say which
     ├── SourceError           1   an address source gave no trustworthy address
+    │   └── Disagreement      1   sources contradict one another, or the one that had to second is missing
     ├── HistoryError          1   the database did not do what was asked
     │   ├── NotInitialised    1   there is no table, or no origin in it: `ddns init` comes first
     │   └── VersionTaken      1   another writer appended that version in the meantime
@@ -26,12 +27,21 @@ class SettingsError(DdnsError):
     exit_code = 2
 
 
+def missing_extra(what: str, extra: str) -> SettingsError:
+    """Return the error of something that needs a package which not everybody needs."""
+    return SettingsError(f"{what} needs the extra {extra}; in the checkout, run pipx install --force '.[{extra}]'")
+
+
 class OriginError(SettingsError):
     """Report that it is not clear which origin is meant."""
 
 
 class SourceError(DdnsError):
     """Report that an address source gave no address that can be trusted."""
+
+
+class Disagreement(SourceError):
+    """Report that the address is in doubt, because sources do not agree on it."""
 
 
 class HistoryError(DdnsError):

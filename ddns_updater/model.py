@@ -25,6 +25,21 @@ class Family(StrEnum):
         return "A" if self is Family.IPV4 else "AAAA"
 
 
+class Agreement(StrEnum):
+    """Whether a second source has to say the same before a change is recorded."""
+
+    REQUIRED = "required"
+    PREFERRED = "preferred"  # when no second source answers, the change goes through with a warning
+    OFF = "off"
+
+
+class OnDrift(StrEnum):
+    """What to do when a verified record was changed by somebody else."""
+
+    REPAIR = "repair"
+    REPORT = "report"
+
+
 class Outcome(StrEnum):
     """How a run ended, from best to worst."""
 
@@ -80,6 +95,14 @@ class Record(NamedTuple):
         return f"{self.name} {self.type}"
 
 
+class WantedRecord(NamedTuple):
+    """What the operator wrote of a record: every family unless one is named, and the hosted zone if it is pinned."""
+
+    name: str
+    family: Family | None = None
+    zone_id: str | None = None
+
+
 class RecordSet(NamedTuple):
     """What DNS holds at a name.
 
@@ -111,14 +134,16 @@ class Submission(NamedTuple):
 class Publication:
     """One row of `admin_dns_publication`: what DNS was asked for one version and record set.
 
-    Times are aware, in UTC, by the database's clock. `verified_at` is when the address was first seen to hold,
-    `checked_at` when it was last seen to hold. `ttl` is what was asked, in seconds.
+    Times are aware, in UTC, by the database's clock. `created_at` is when the record was first due, `verified_at` when
+    the address was first seen to hold, `checked_at` when it was last seen to hold. `address` and `ttl` (in seconds) are
+    what was asked. `drift` is what was last found in its place after it had been verified, and `drift_at` when.
     """
 
     record: Record
     created_at: datetime
     state: PublicationState = PublicationState.PENDING
     hosted_zone_id: str | None = None
+    address: str | None = None
     ttl: int | None = None
     change_id: str | None = None
     attempts: int = 0
@@ -126,6 +151,8 @@ class Publication:
     submitted_at: datetime | None = None
     verified_at: datetime | None = None
     checked_at: datetime | None = None
+    drift: str | None = None
+    drift_at: datetime | None = None
 
 
 class Journal(NamedTuple):
@@ -154,7 +181,7 @@ class HistoryEntry(NamedTuple):
 class FamilyResult(NamedTuple):
     """How a run ended for one address family.
 
-    `created_at` is when the version was recorded, `publications` are those of the configured records.
+    `publications` are those of the configured records.
     """
 
     family: Family
@@ -164,8 +191,8 @@ class FamilyResult(NamedTuple):
     version: int | None = None
     source: str | None = None
     recorded: bool = False
-    created_at: datetime | None = None
     publications: tuple[Publication, ...] = ()
+    warnings: tuple[str, ...] = ()
     error: str | None = None
 
 

@@ -6,108 +6,35 @@ UPSERT may be repeated.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ddns_updater.errors import DnsError
-from ddns_updater.model import (
-    Change,
-    Journal,
-    Origin,
-    Publication,
-    PublicationState,
-    Record,
-    RecordSet,
-    Submission,
-    Version,
-)
+from ddns_updater.ledger import Ledger, Monotonic
+from ddns_updater.model import Change, OnDrift, Publication, PublicationState, Record, RecordSet
+from ddns_updater.ports import Authority, Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
 _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two looks at a change
-
-Monotonic = Callable[[], float]
-
-
-class History(Protocol):
-    """Where versions and publications are kept; its methods raise HistoryError."""
-
-    def lock(self, key: str) -> AbstractContextManager[bool]:
-        """Take a lock without waiting; False when another run holds it."""
-
-    def origins(self, name: str | None = None) -> tuple[Origin, ...]:
-        """Return the origins called `name`, or every origin."""
-
-    def latest(self, origin: Origin) -> Journal:
-        """Return the latest version of `origin` and its publications."""
-
-    def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
-        """Append the version after `previous`; VersionTaken when it exists already."""
-
-    def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write the publications of `version` over what is there."""
-
-
-class Dns(Protocol):
-    """Where records are published; its methods raise DnsError."""
-
-    def zones_for(self, names: Sequence[str]) -> Mapping[str, str | DnsError]:
-        """Return the hosted zone that each name belongs to, or why it has none."""
-
-    def read(self, zone_id: str, records: Sequence[Record]) -> Mapping[Record, RecordSet | None]:
-        """Return what stands at each of `records`."""
-
-    def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
-        """Send `changes` and yield the answers as they come; those not sent are in none."""
-
-    def in_sync(self, change_id: str) -> bool | None:
-        """Return whether every name server has the change; None when the change is unknown."""
 
 
 class Policy(NamedTuple):
     """How to publish; times in seconds.
 
-    `ttl` None keeps what stands, `recheck_every` 0 is never, `hosted_zone_ids` are the only zones to use.
+    `ttl` None keeps what stands, `recheck_every` 0 is never, `hosted_zone_ids` are the only zones to use and `pins` the
+    zone of single records.
     """
 
     ttl: int | None = None
     verify_timeout: float = 45
     recheck_every: float = 3600
+    on_drift: OnDrift = OnDrift.REPAIR
     hosted_zone_ids: tuple[str, ...] = ()
-
-
-class Ledger:
-    """The journal of one version in hand: what is written goes to the database at once (not in a dry run)."""
-
-    def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:
-        self.version = journal.version
-        self.touched = False  # something was sent, or seen to hold for the first time
-        self._publications = {each.record: each for each in journal.publications}
-        self._history = history
-        self.dry_run = dry_run
-        self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
-
-    def now(self) -> datetime:
-        """Return the time by the database's clock."""
-        return self._read_at + timedelta(seconds=self._monotonic() - self._start)
-
-    def get(self, record: Record) -> Publication:
-        """Return the publication of `record`; a new one when it has none."""
-        return self._publications.get(record) or Publication(record, self.now())
-
-    def write(self, publications: Iterable[Publication]) -> None:
-        """Remember `publications` and save them."""
-        written = list(publications)
-        self._publications |= {each.record: each for each in written}
-        if written and not self.dry_run:
-            self._history.save(self.version, written)
-
-    def note(self, records: Iterable[Record], error: object) -> None:
-        """Write why nothing could be learned or done about `records`; their state stays what it was."""
-        self.write(replace(self.get(each), error=str(error)) for each in records)
+    pins: Mapping[Record, str] = MappingProxyType({})
 
 
 class Publisher:
@@ -118,11 +45,13 @@ class Publisher:
         policy: Policy,
         open_dns: Callable[[], Dns],
         *,
+        authority: Authority | None = None,
         monotonic: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._policy = policy
         self._open_dns = open_dns
+        self._authority = authority
         self._monotonic = monotonic
         self._sleep = sleep
         self._opened: Dns | None = None
@@ -171,7 +100,7 @@ class Publisher:
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
         for (ledger, zone_id), publications in synced.items():
-            self._read_back(ledger, zone_id, publications)
+            self._read_back(ledger, zone_id, publications, until)
 
     @property
     def _dns(self) -> Dns:
@@ -183,7 +112,10 @@ class Publisher:
         publication = ledger.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        zones = self._policy.hosted_zone_ids
+        if not _same(publication.address, ledger.version.ip):  # the version was edited, or its id used before
+            return True
+        pin = self._policy.pins.get(record)
+        zones = (pin,) if pin else self._policy.hosted_zone_ids
         moved = bool(zones) and publication.hosted_zone_id not in zones
         return moved or (self._policy.ttl is not None and publication.ttl != self._policy.ttl)
 
@@ -201,13 +133,13 @@ class Publisher:
         if not records:
             return
         try:
-            zones = self._dns.zones_for([record.name for record in records])
+            zones = self._dns.zones_for({record: self._policy.pins.get(record) for record in records})
         except DnsError as error:
             ledger.note(records, error)
             return
         inside: dict[str, list[Record]] = {}
         for record in records:
-            zone = zones[record.name]
+            zone = zones[record]
             if isinstance(zone, DnsError):
                 ledger.note([record], zone)
             else:
@@ -220,17 +152,28 @@ class Publisher:
         known: list[Publication] = []
         for record, found in standing.items():
             publication = ledger.get(record)
+            if record in stale:
+                if _holds(found, ledger.version.ip, publication.ttl):
+                    known.append(replace(publication, checked_at=ledger.now(), error=None))
+                    continue
+                publication = replace(publication, drift=_shown(found), drift_at=ledger.now())
+                if self._policy.on_drift is OnDrift.REPORT:
+                    known.append(replace(publication, error=_drifted(ledger, publication)))
+                    continue
             if found and found.obstacle:
                 error = (
                     f"failed to change {record}: {found.obstacle} stands there and is never overwritten;"
                     " remove it, or take the name out of DDNS_RECORDS"
                 )
                 known.append(replace(publication, state=PublicationState.FAILED, error=error))
-            elif record in stale and _holds(found, ledger.version.ip, self._policy.ttl):
-                known.append(replace(publication, checked_at=ledger.now(), error=None))
-            else:
-                ttl = self._policy.ttl or (found and found.ttl) or _DEFAULT_TTL
-                changes.append(Change(record, ledger.version.ip, ttl))
+                continue
+            if record in stale:
+                known.append(publication)
+                verb = "would be" if ledger.dry_run else "is being"
+                ledger.warnings.append(f"{record} held {publication.drift}, which {verb} repaired")
+            asked = publication.ttl if publication.drift else None  # a repair may take several runs
+            ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
+            changes.append(Change(record, ledger.version.ip, next(ttl for ttl in ttls if ttl is not None)))
         ledger.write(known)
         return sorted(changes, key=lambda change: (ledger.get(change.record).attempts, change.record))
 
@@ -238,13 +181,7 @@ class Publisher:
         if not changes:
             return
         ledger.touched = True
-        ledger.write(
-            replace(
-                ledger.get(change.record), state=PublicationState.PENDING, hosted_zone_id=zone_id, ttl=change.ttl,
-                change_id=None, error=None,
-            )
-            for change in changes
-        )  # fmt: skip
+        ledger.write(self._to_be_sent(ledger.get(change.record), change, zone_id) for change in changes)
         if ledger.dry_run:
             return
         for answer in self._dns.upsert(zone_id, changes):
@@ -257,45 +194,81 @@ class Publisher:
                 for change in answer.changes
             )  # fmt: skip
 
+    def _to_be_sent(self, publication: Publication, change: Change, zone_id: str) -> Publication:
+        if publication.address and not _same(publication.address, change.address):
+            publication = Publication(publication.record, publication.created_at)  # what was seen is of another address
+        return replace(
+            publication,
+            state=PublicationState.PENDING,
+            hosted_zone_id=zone_id,
+            address=change.address,
+            ttl=change.ttl,
+            change_id=None,
+            error=None,
+        )
+
     def _ask(self, change_id: str) -> bool | DnsError | None:
         try:
             return self._dns.in_sync(change_id)
         except DnsError as error:
             return error
 
-    def _read_back(self, ledger: Ledger, zone_id: str, publications: Sequence[Publication]) -> None:
+    def _read_back(self, ledger: Ledger, zone_id: str, publications: Sequence[Publication], until: float) -> None:
+        """Write what is seen of `publications`, whose changes are in sync."""
         try:
             standing = self._dns.read(zone_id, [each.record for each in publications])
+            servers = self._dns.name_servers(zone_id) if self._authority else ()
         except DnsError as error:
             ledger.write(replace(each, error=_unconfirmed(ledger, each, error)) for each in publications)
             return
         ledger.touched = True
+        seen: list[Publication] = []
+        try:
+            for each in publications:
+                left = until - self._monotonic()
+                if not seen:
+                    left = max(left, 1)  # the first is asked for in any case, so that every run gets on
+                seen.append(self._seen(ledger, each, standing[each.record], servers, left))
+        finally:
+            ledger.write(seen)  # also when the run is stopped meanwhile
+
+    def _seen(
+        self, ledger: Ledger, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
+    ) -> Publication:
+        """Return what is known of `each` after it was read back, and its name servers asked for so many seconds."""
+        if not _holds(found, ledger.version.ip, each.ttl):
+            cause = f"DNS holds {_shown(found)}; the next run sends it again"
+            return replace(each, state=PublicationState.FAILED, error=_unconfirmed(ledger, each, cause))
+        try:
+            complaint = self._authority and self._authority.answers(each.record, ledger.version.ip, servers, seconds)
+        except TimeoutError:
+            return replace(each, error=None)  # the next run asks the name servers
+        if complaint:
+            return replace(each, error=_unconfirmed(ledger, each, complaint))
         now = ledger.now()
-        seen = []
-        for each in publications:
-            found = standing[each.record]
-            if _holds(found, ledger.version.ip, each.ttl):
-                seen.append(
-                    replace(
-                        each, state=PublicationState.VERIFIED, error=None, verified_at=each.verified_at or now,
-                        checked_at=now,
-                    )
-                )  # fmt: skip
-            else:
-                cause = f"DNS holds {_shown(found)}; the next run sends it again"
-                seen.append(replace(each, state=PublicationState.FAILED, error=_unconfirmed(ledger, each, cause)))
-        ledger.write(seen)
+        verified_at = each.verified_at or now
+        return replace(each, state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
 
 
 def _holds(found: RecordSet | None, ip: str, ttl: int | None) -> bool:
     """Return whether `found` is just this address, with this TTL where one is asked for."""
     if found is None or found.obstacle or len(found.values) != 1:
         return False
+    return _same(found.values[0], ip) and ttl in (None, found.ttl)
+
+
+def _same(one: str | None, other: str) -> bool:
     try:
-        same = ip_address(found.values[0]) == ip_address(ip)
+        return one is not None and ip_address(one) == ip_address(other)
     except ValueError:
         return False
-    return same and ttl in (None, found.ttl)
+
+
+def _drifted(ledger: Ledger, publication: Publication) -> str:
+    return (
+        f"{publication.record} should hold {ledger.version.ip} with TTL {publication.ttl}, not {publication.drift};"
+        " put it right, or set DDNS_ON_DRIFT=repair"
+    )
 
 
 def _shown(found: RecordSet | None) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ddns_updater.model import (
     FamilyResult,
@@ -22,7 +22,17 @@ _NAMED = 3  # records named one by one before they are only counted
 def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
     """Return one line for each address family, with its outcome; what is true of all of them, once."""
     lines = [(each.outcome, " ".join(_run_line(result, each).split())) for each in result.results]
-    return list(dict.fromkeys(lines))
+    if len(set(lines)) == 1:
+        return lines[:1]
+    return [
+        (outcome, f"{each.family}: {line}" if _is_of_no_family(each) else line)
+        for each, (outcome, line) in zip(result.results, lines, strict=True)
+    ]
+
+
+def run_warnings(result: RunResult) -> list[str]:
+    """Return what did not stop the run but should be known."""
+    return [warning for each in result.results for warning in each.warnings]
 
 
 def run_json(result: RunResult) -> str:
@@ -31,6 +41,7 @@ def run_json(result: RunResult) -> str:
         {
             "outcome": result.outcome,
             "name": result.name,
+            **({"dry_run": True} if result.dry_run else {}),
             "results": [
                 {
                     "family": each.family,
@@ -40,6 +51,7 @@ def run_json(result: RunResult) -> str:
                     "version": each.version,
                     "source": each.source,
                     "records": [_record_json(publication) for publication in each.publications],
+                    "warnings": each.warnings,
                     "error": each.error,
                 }
                 for each in result.results
@@ -119,7 +131,16 @@ def _run_line(result: RunResult, each: FamilyResult) -> str:
     return f"{line}, but {each.error}" if each.error else f"{line}; {_dns_line(result, each)}"
 
 
+def _is_of_no_family(each: FamilyResult) -> bool:
+    """Return whether the line of `each` tells neither its address nor, for want of one, its family."""
+    if each.outcome is Outcome.SKIPPED:
+        return True
+    return each.outcome is Outcome.FAILED and each.address is not None and not each.recorded
+
+
 def _dns_line(result: RunResult, each: FamilyResult) -> str:
+    if not each.publications and len(result.results) > 1:
+        return f"no {each.family.record_type} record in DDNS_RECORDS, so DNS is left alone"
     if not each.publications:
         return "no DDNS_RECORDS, so DNS is left alone"
     parts = []
@@ -134,16 +155,19 @@ def _state_words(result: RunResult, each: FamilyResult, state: PublicationState,
     if result.dry_run and state is PublicationState.PENDING:
         return "would be published"
     if state is PublicationState.VERIFIED:
-        if each.outcome is Outcome.UNCHANGED or not each.created_at:
+        if each.outcome is Outcome.UNCHANGED:
             return "verified"
-        return f"verified after {duration(max(_followed_after(one, each.created_at) for one in those))}"
+        if all(one.verified_at != one.checked_at for one in those):
+            return "verified again"
+        return f"verified after {duration(max(map(_followed_after, those)))}"
     if state is PublicationState.SUBMITTED:
         return "submitted and not yet in sync; the next run checks again"
     return "not published yet; the next run tries again"
 
 
-def _followed_after(publication: Publication, recorded_at: datetime) -> timedelta:
-    return (publication.verified_at - recorded_at) if publication.verified_at else timedelta(0)
+def _followed_after(publication: Publication) -> timedelta:
+    """Return how long DNS took, from when the record was first due for this version."""
+    return (publication.verified_at - publication.created_at) if publication.verified_at else timedelta(0)
 
 
 def _dns_state(entry: HistoryEntry) -> str:
@@ -160,11 +184,7 @@ def _dns_state(entry: HistoryEntry) -> str:
 
 def _followed_seconds(entry: HistoryEntry) -> int | None:
     """Return how long the slowest record took to follow; None when none has."""
-    times = [
-        _followed_after(each, entry.version.created_at).total_seconds()
-        for each in entry.publications
-        if each.verified_at
-    ]
+    times = [_followed_after(each).total_seconds() for each in entry.publications if each.verified_at]
     return max(int(max(times)), 0) if times else None
 
 
@@ -187,6 +207,8 @@ def _entry_json(entry: HistoryEntry) -> dict[str, object]:
                 "submitted_at": each.submitted_at.isoformat() if each.submitted_at else None,
                 "verified_at": each.verified_at.isoformat() if each.verified_at else None,
                 "checked_at": each.checked_at.isoformat() if each.checked_at else None,
+                "drift": each.drift,
+                "drift_at": each.drift_at.isoformat() if each.drift_at else None,
             }
             for each in entry.publications
         ],

@@ -6,24 +6,28 @@ of those files are the SDK's and are handed to it as they are.
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import click
 from dotenv.parser import parse_stream
 
 from ddns_updater.database_url import MySqlUrl, SqliteUrl, parse_database_url
 from ddns_updater.errors import SettingsError
-from ddns_updater.model import Family
+from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.names import normalize_name
+from ddns_updater.source_forms import SEPARATOR, host_of, parse_source, without_secrets
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
 
 APP_NAME = "ddns-updater"
 DEFAULT_SOURCES = ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org")
+_COMMA = re.compile(",")
 VARIABLES = (
     "DDNS_NAME",
     "DDNS_DATABASE_URL",
@@ -33,11 +37,14 @@ VARIABLES = (
     "DDNS_TTL",
     "DDNS_IP_SOURCES",
     "DDNS_IP_FAMILIES",
+    "DDNS_IP_AGREEMENT",
     "DDNS_IP_TIMEOUT",
     "DDNS_IP_RETRIES",
     "DDNS_RUN_TIMEOUT",
     "DDNS_VERIFY_TIMEOUT",
     "DDNS_RECHECK_EVERY",
+    "DDNS_ON_DRIFT",
+    "DDNS_VERIFY_NAME_SERVERS",
 )
 
 
@@ -47,16 +54,19 @@ class Settings:
 
     name: str | None = None
     database: MySqlUrl | SqliteUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
-    records: tuple[str, ...] = ()
+    records: tuple[WantedRecord, ...] = ()
     hosted_zone_ids: tuple[str, ...] = ()
     ttl: int | None = None
     ip_sources: tuple[str, ...] = field(default=DEFAULT_SOURCES, repr=False)  # a URL may hold a key
     ip_families: tuple[Family, ...] = (Family.IPV4,)
+    ip_agreement: Agreement = Agreement.PREFERRED
     ip_timeout: int = 5
     ip_retries: int = 3
     run_timeout: int = 55
     verify_timeout: int = 45
     recheck_every: int = 3600
+    on_drift: OnDrift = OnDrift.REPAIR
+    verify_name_servers: bool = False
     aws: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -133,22 +143,29 @@ class _Reader:
         for key, value in self._values.items():
             if not value:
                 self._problems.append(f"{key} is empty; give it a value or remove the line")
+                self._bad.add(key)
         default = Settings()
         settings = Settings(
             name=self._get("DDNS_NAME", origin_name, default.name),
             database=self._get_secret("DDNS_DATABASE_URL", parse_database_url, default.database),
-            records=self._list("DDNS_RECORDS", normalize_name, default.records),
+            records=self._list("DDNS_RECORDS", _record, default.records),
             hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", _zone_id, default.hosted_zone_ids),
             ttl=self._get("DDNS_TTL", _whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
-            ip_sources=self._list("DDNS_IP_SOURCES", _source, default.ip_sources, show=_without_secrets),
+            ip_sources=self._list(
+                "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
+            ),
             ip_families=self._list("DDNS_IP_FAMILIES", _family, default.ip_families),
+            ip_agreement=self._choice("DDNS_IP_AGREEMENT", default.ip_agreement),
             ip_timeout=self._seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
             ip_retries=self._get("DDNS_IP_RETRIES", _whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
             run_timeout=self._seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
             verify_timeout=self._seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
             recheck_every=self._seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
+            on_drift=self._choice("DDNS_ON_DRIFT", default.on_drift),
+            verify_name_servers=self._get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
             aws=aws,
         )
+        self._problems += _contradictions(settings, self._bad)
         both_good = not self._bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
         if "DDNS_VERIFY_TIMEOUT" in self._values and both_good and settings.verify_timeout > settings.run_timeout:
             self._problems.append(
@@ -171,12 +188,28 @@ class _Reader:
     def _seconds(self, key: str, default: int, low: int, high: int) -> int:
         return self._get(key, _whole(key, "seconds", low, high, default), default)
 
+    def _choice(self, key: str, default: _E) -> _E:
+        def parse(text: str) -> _E:
+            try:
+                return type(default)(text.lower())
+            except ValueError:
+                words = " or ".join(", ".join(type(default)).rsplit(", ", 1))
+                raise ValueError(f"is not {words}; write {key}={default}") from None
+
+        return self._get(key, parse, default)
+
     def _list(
-        self, key: str, parse: Callable[[str], _T], default: tuple[_T, ...], show: Callable[[str], str] = repr
+        self,
+        key: str,
+        parse: Callable[[str], _T],
+        default: tuple[_T, ...],
+        *,
+        show: Callable[[str], str] = repr,
+        comma: re.Pattern[str] = _COMMA,
     ) -> tuple[_T, ...]:
         def parse_list(text: str) -> tuple[_T, ...]:
             parsed: dict[_T, None] = {}  # keeps the order, drops what is named twice
-            items = [item.strip() for item in text.split(",") if item.strip()]
+            items = [item.strip() for item in comma.split(text) if item.strip(" ,")]
             if not items:
                 raise ValueError("lists nothing; give it a value or remove the line")
             for item in items:
@@ -184,6 +217,7 @@ class _Reader:
                     parsed[parse(item)] = None
                 except ValueError as error:
                     self._problems.append(f"{key}: {show(item)} {error}")
+                    self._bad.add(key)
             return tuple(parsed) or default
 
         return self._get(key, parse_list, default)
@@ -198,7 +232,7 @@ class _Reader:
             shown = f"{key}_FILE={file!r}"
             try:
                 text = Path(file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
                 self._problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
                 return default
@@ -246,16 +280,41 @@ def _family(text: str) -> Family:
         raise ValueError("is not an address family; write ipv4, ipv6 or ipv4,ipv6") from None
 
 
-def _source(text: str) -> str:
-    try:
-        url = urlsplit(text)
-        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("is not an address source; write a URL such as https://ifconfig.me/ip")
-    return text
+def _record(text: str) -> WantedRecord:
+    """Return what `name`, `name/A`, `name/AAAA` or any of them with `=ZONEID` says."""
+    name, equals, zone_id = text.partition("=")
+    name, slash, kind = name.partition("/")
+    families = {family.record_type: family for family in Family}
+    if slash and kind.strip().upper() not in families:
+        raise ValueError(f"has the type {kind!r}; write /A or /AAAA, or leave it out")
+    return WantedRecord(
+        normalize_name(name),
+        families[kind.strip().upper()] if slash else None,
+        _zone_id(zone_id.strip()) if equals else None,
+    )
 
 
-def _without_secrets(url: str) -> str:
-    return repr(url.split("?")[0].rpartition("@")[2])
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("is not 0 or 1; write DDNS_VERIFY_NAME_SERVERS=1")
+    return text == "1"
+
+
+def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
+    """Return what is good by itself but cannot be together; a bad value of `bad` settings is not compared."""
+    problems = []
+    pins: dict[tuple[str, Family], str] = {}
+    for record in settings.records:
+        for family in Family:
+            zone_id = record.zone_id if record.family in (None, family) else None
+            if zone_id and pins.setdefault((record.name, family), zone_id) != zone_id:
+                problems.append(f"DDNS_RECORDS pins {record.name} to two hosted zones; keep one of them")
+        if record.family and record.family not in settings.ip_families and "DDNS_IP_FAMILIES" not in bad:
+            problems.append(
+                f"DDNS_RECORDS names {record.name}/{record.family.record_type}, but {record.family} is not in"
+                f" DDNS_IP_FAMILIES; write DDNS_IP_FAMILIES={','.join([*settings.ip_families, record.family])}"
+            )
+    hosts = set(map(host_of, settings.ip_sources))
+    if settings.ip_agreement is Agreement.REQUIRED and len(hosts) < 2 and "DDNS_IP_SOURCES" not in bad:
+        problems.append("DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one of another host")
+    return list(dict.fromkeys(problems))

@@ -1,4 +1,4 @@
-"""The run: lock, detect, compare, record, publish, verify, report.
+"""The run: lock, detect, compare, confirm, record, publish, verify, report.
 
 The rule that everything serves: a record is due not when the address changed but when the latest version is not yet
 verified in DNS. Every phase can be cut off at any instant: what was not written is done again by the next run, and
@@ -9,14 +9,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from ddns_updater.detection import AddressSource, Limit, detect
-from ddns_updater.errors import DdnsError, NotInitialised, SettingsError, Stopped, VersionTaken
+from ddns_updater.detection import AddressSource, Detected, Detection, Limit
+from ddns_updater.errors import DdnsError, Disagreement, NotInitialised, SettingsError, Stopped, VersionTaken
+from ddns_updater.ledger import Ledger, Monotonic
 from ddns_updater.model import (
-    Address,
+    Agreement,
     Family,
     FamilyResult,
     Journal,
@@ -27,7 +28,8 @@ from ddns_updater.model import (
     RunResult,
 )
 from ddns_updater.origins import choose_origins
-from ddns_updater.publisher import History, Ledger, Monotonic, Publisher
+from ddns_updater.ports import History
+from ddns_updater.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Plan(NamedTuple):
     families: tuple[Family, ...]
     records: tuple[Record, ...]
     run_timeout: float
+    agreement: Agreement = Agreement.PREFERRED
     dry_run: bool = False
 
 
@@ -49,16 +52,18 @@ class _Line:
     """What the run knows so far of the line in one address family; it runs on until it has an outcome."""
 
     family: Family
-    address: Address | None = None
-    source: str | None = None
+    detection: Detection | None = None
+    found: Detected | None = None
     previous_ip: str | None = None
     recorded: bool = False
     ledger: Ledger | None = None
     outcome: Outcome | None = None
+    warnings: list[str] = field(default_factory=list)
     error: str | None = None
 
     def fail(self, error: DdnsError) -> None:
-        self.outcome, self.error = Outcome.FAILED, str(error)
+        self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
+        self.error = str(error)
 
 
 class Updater:
@@ -115,6 +120,7 @@ class Updater:
                 return
             self._detect(line)
             journal = self._compare(line, history, origin)
+            self._confirm(line, journal)
             journal = self._record(line, history, origin, journal)
             self._publish(line, history, journal)
         except VersionTaken as error:
@@ -128,8 +134,8 @@ class Updater:
     def _detect(self, line: _Line) -> None:
         """Ask the sources in turn; together they get half of the run, so that there is time to publish."""
         seconds = self._plan.run_timeout / 2 / len(self._plan.families)
-        found = detect(self._sources, line.family, seconds, self._limit, self._monotonic)
-        line.address, line.source = found.address, found.source
+        line.detection = Detection(self._sources, line.family, seconds, self._limit, self._monotonic)
+        line.found = line.detection.first()
 
     def _compare(self, line: _Line, history: History, origin: Origin) -> Journal:
         journal = history.latest(origin)
@@ -138,15 +144,22 @@ class Updater:
         log.info("the latest version of %s is %d, %s", origin.name, journal.version.version, journal.version.ip)
         return journal
 
+    def _confirm(self, line: _Line, journal: Journal) -> None:
+        """Have a second source say the same before a change is believed; a quiet run does not ask."""
+        if line.detection and line.found and not _same(journal.version.ip, line.found):
+            line.found, warning = line.detection.confirm(line.found, self._plan.agreement)
+            line.warnings += [warning] if warning else []
+
     def _record(self, line: _Line, history: History, origin: Origin, journal: Journal) -> Journal:
         """Append a version when the address is not that of the latest one."""
-        if _same(journal.version.ip, line.address):
+        if line.found is None or _same(journal.version.ip, line.found):
             return journal
+        ip = str(line.found.address)
         if self._plan.dry_run:
-            version = journal.version._replace(version=journal.version.version + 1, ip=str(line.address))
+            version = journal.version._replace(version=journal.version.version + 1, ip=ip)
             journal = Journal(version, (), journal.read_at)
         else:
-            journal = history.append(origin, journal.version, str(line.address))
+            journal = history.append(origin, journal.version, ip)
         line.recorded = True
         return journal
 
@@ -178,13 +191,13 @@ class Updater:
         return FamilyResult(
             family=line.family,
             outcome=outcome,
-            address=str(line.address) if line.address else None,
+            address=str(line.found.address) if line.found else None,
             previous_address=line.previous_ip,
             version=ledger.version.version if ledger else None,
-            source=line.source,
+            source=line.found.source if line.found else None,
             recorded=line.recorded,
-            created_at=ledger.version.created_at if ledger else None,
             publications=publications,
+            warnings=(*line.warnings, *(ledger.warnings if ledger else ())),
             error=line.error or (_summary(errors) if errors else None),
         )
 
@@ -195,9 +208,9 @@ class Updater:
         return [record for record in self._plan.records if record.type == line.family.record_type]
 
 
-def _same(ip: str, address: Address | None) -> bool:
+def _same(ip: str, found: Detected) -> bool:
     try:
-        return ip_address(ip.strip()) == address
+        return ip_address(ip) == found.address  # white space is not overlooked: it cannot be published
     except ValueError:
         return False
 

@@ -20,6 +20,7 @@ from ddns_updater.settings import Settings, load_settings
 from tests.aws import FakeAws
 from tests.mysqld import MySqlServer
 from tests.services import AddressService, running
+from tests.trials import trial as trial  # a fixture
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -230,6 +231,7 @@ class Machine:
             "DDNS_DATABASE_URL": self.database.url,
             "DDNS_IP_SOURCES": self.service.url,
             "DDNS_IP_RETRIES": "0",
+            "DDNS_IP_AGREEMENT": "off",
             "DDNS_IP_TIMEOUT": "2",
             "DDNS_RECORDS": "home.example.com",
             "PYTHONWARNINGS": "error",

@@ -1,5 +1,9 @@
 """Fakes of ports, 20 lines or fewer each."""
 
+from collections.abc import Sequence
+
+from ddns_updater.model import Record
+
 
 class Clock:
     """A monotonic clock that only sleeping moves; `slept` has the pauses in seconds."""
@@ -14,3 +18,18 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+class Witness:
+    """An authority that says what it is told for each record in turn, or raises it; None is no complaint."""
+
+    def __init__(self, *answers: str | BaseException | None) -> None:
+        self.asked: list[str] = []
+        self._answers = iter(answers)
+
+    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:  # noqa: ARG002 - the port's
+        self.asked.append(record.name)
+        answer = next(self._answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer

@@ -20,7 +20,7 @@ from ddns_updater.report import duration
 from tests.aws import refuse
 from tests.conftest import Database, Machine
 from tests.mysqld import free_port
-from tests.services import answer
+from tests.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
 COMMANDS = ("demo", "history", "init", "run")
@@ -53,6 +53,30 @@ def server(database: Database) -> str:
 def sources(machine: Machine) -> str:
     """Say as the program does that the only address source is down."""
     return f"{machine.service.url} cannot be reached: Connection refused"
+
+
+def alone(machine: Machine, address: str) -> str:
+    """Say as the program does that the only address source is believed."""
+    return f"{machine.service.url} says {address} and nobody seconds it (no source of another host is configured)"
+
+
+def ask_both(machine: Machine, other: AddressService) -> None:
+    """Configure two address services of different hosts."""
+    machine.environment["DDNS_IP_SOURCES"] = f"{machine.service.url},{other.url}"
+
+
+def two_files(machine: Machine, ipv4: str, ipv6: str) -> None:
+    """Configure a file for each address family as address sources."""
+    for name, address in (("v4", ipv4), ("v6", ipv6)):
+        (machine.folder / name).write_text(f"{address}\n")
+    machine.environment["DDNS_IP_SOURCES"] = f"file:{machine.folder}/v4,file:{machine.folder}/v6"
+
+
+@pytest.fixture
+def other() -> Iterator[AddressService]:
+    """Give an address service of another host than the machine's own."""
+    with running("127.0.0.2") as each:
+        yield each
 
 
 @pytest.fixture
@@ -206,13 +230,41 @@ def test_init_seeds_each_address_family(small_machine: Machine) -> None:
     assert small_machine.database.versions() == [(1, "9.9.9.9"), (1, "2620:fe::fe")]
 
 
+def test_init_seeds_a_family_that_was_added_to_the_settings(small_machine: Machine) -> None:
+    small_machine.init()
+    two_files(small_machine, "1.1.1.1", "2620:fe::fe")
+    done = small_machine.ddns("init", "--name", "line", DDNS_IP_FAMILIES="ipv6,ipv4")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "created origin line: version 1 is 2620:fe::fe",
+        "origin line exists already: version 1 is 9.9.9.9; nothing changed",
+    ]
+
+
+def test_init_says_when_nobody_seconds_the_first_address(small_machine: Machine) -> None:
+    done = small_machine.ddns("init", "--name", "line", DDNS_IP_AGREEMENT=None)
+    assert (done.status, done.err) == (0, f"warning: {alone(small_machine, '9.9.9.9')}\n")
+    assert done.out.endswith("created origin line: version 1 is 9.9.9.9\n")
+
+
+def test_init_writes_nothing_when_two_sources_disagree(small_machine: Machine, other: AddressService) -> None:
+    ask_both(small_machine, other)
+    other.address = "1.1.1.1"
+    done = small_machine.ddns("init", "--name", "line", DDNS_IP_AGREEMENT=None)
+    assert (done.status, done.out) == (1, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"error: {small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1; ")
+    assert line.endswith("; nothing was changed, give the address with --ip")
+    assert nothing_exists(small_machine)
+
+
 def test_init_writes_nothing_when_no_source_answers(machine: Machine) -> None:
     machine.service.stop()
     done = machine.ddns("init", "--name", "line")
     assert (done.status, done.out) == (1, "")
     (line,) = done.err.splitlines()
     assert line.startswith("error: no trustworthy ipv4 address, so nothing was changed: ")
-    assert sources(machine) in line
+    assert line.endswith(f"{sources(machine)}; give the address with --ip")
     assert nothing_exists(machine)
 
 
@@ -391,6 +443,131 @@ def test_quiet_prints_only_what_changed_or_went_wrong(small_machine: Machine) ->
     assert wrong.err == (f"failed: no trustworthy ipv4 address, so nothing was changed: {sources(small_machine)}\n")
 
 
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--json"], ["--quiet", "--json"]])
+def test_a_warning_goes_to_stderr_however_little_is_asked_for(small_machine: Machine, options: list[str]) -> None:
+    small_machine.init()
+    small_machine.service.address = "1.1.1.1"
+    done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
+    assert (done.status, done.err) == (0, f"warning: {alone(small_machine, '1.1.1.1')}\n")
+    if "--json" in options:
+        assert done.json["results"][0]["warnings"] == [alone(small_machine, "1.1.1.1")]
+    else:
+        assert done.out.startswith("updated: 1.1.1.1 (was 9.9.9.9) is version 2 of line; ")
+    again = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
+    assert (again.status, again.err) == (0, "")
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--json"], ["--quiet", "--json"]])
+def test_a_change_that_is_held_is_one_line_on_stderr_and_status_1(
+    small_machine: Machine, other: AddressService, options: list[str]
+) -> None:
+    small_machine.init()
+    ask_both(small_machine, other)
+    small_machine.service.address = "1.1.1.1"
+    done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required")
+    error = (
+        f"{small_machine.service.url} says 1.1.1.1 but {other.url} says 9.9.9.9; nothing was changed,"
+        " the next run asks again"
+    )
+    assert (done.status, done.err) == (1, f"held: {error}\n")
+    if "--json" in options:
+        assert (done.json["outcome"], done.json["results"][0]["error"]) == ("held", error)
+    else:
+        assert done.out == ""
+    assert small_machine.database.versions() == [(1, "9.9.9.9")]
+    assert small_machine.aws.calls == []
+    other.address = "1.1.1.1"
+    assert small_machine.run(DDNS_IP_AGREEMENT="required")["outcome"] == "updated"
+
+
+def test_drift_is_a_warning_when_it_is_repaired_and_a_failure_when_it_is_reported(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    small_machine.aws.put_address(small_machine.zone_id, "home.example.com", "192.0.2.1")
+    small_machine.database.sql("UPDATE admin_dns_publication SET checkedAt = '2026-01-02 03:04:05'")
+    reported = small_machine.ddns("run", "--quiet", DDNS_ON_DRIFT="report")
+    assert (reported.status, reported.out) == (1, "")
+    assert reported.err == (
+        "failed: home.example.com A should hold 9.9.9.9 with TTL 60, not 192.0.2.1 with TTL 60;"
+        " put it right, or set DDNS_ON_DRIFT=repair\n"
+    )
+    repaired = small_machine.ddns("run", "--quiet")
+    assert (repaired.status, len(repaired.err.splitlines())) == (0, 1)
+    assert repaired.err.startswith("warning: home.example.com A held 192.0.2.1 with TTL 60, ")
+    assert repaired.out == "updated: 9.9.9.9 is version 1 of line; home.example.com A verified again\n"
+    (entry,) = small_machine.ddns("history", "--json").json
+    assert entry["records"][0]["drift"] == "192.0.2.1 with TTL 60"
+    assert entry["records"][0]["drift_at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(("kind", "library"), [("dns", "dns"), ("interface", "pyroute2")])
+def test_a_source_whose_extra_is_missing_says_which(small_machine: Machine, kind: str, library: str) -> None:
+    small_machine.init()
+    (small_machine.folder / f"{library}.py").write_text("raise ImportError('not installed')")
+    source = {"dns": "dns:opendns", "interface": "interface:eth0"}[kind]
+    done = small_machine.ddns("run", DDNS_IP_SOURCES=source)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        f"error: the address source {kind}: needs the extra {kind};"
+        f" in the checkout, run pipx install --force '.[{kind}]'\n"
+    )
+
+
+def test_the_question_to_the_name_servers_says_which_extra_it_needs(small_machine: Machine) -> None:
+    small_machine.init()
+    (small_machine.folder / "dns.py").write_text("raise ImportError('not installed')")
+    done = small_machine.ddns("run", DDNS_VERIFY_NAME_SERVERS="1")
+    assert (done.status, done.out) == (2, "")
+    assert (
+        done.err
+        == "error: DDNS_VERIFY_NAME_SERVERS needs the extra dns; in the checkout, run pipx install --force '.[dns]'\n"
+    )
+
+
+def test_each_family_has_its_line_and_the_worse_of_the_two_is_the_exit_status(small_machine: Machine) -> None:
+    two_files(small_machine, "9.9.9.9", "2620:fe::fe")
+    small_machine.environment |= {"DDNS_IP_FAMILIES": "ipv4,ipv6", "DDNS_RECORDS": "home.example.com,*.example.com/A"}
+    assert small_machine.ddns("init", "--name", "line").status == 0
+    done = small_machine.ddns("run")
+    assert (done.status, done.err) == (0, "")
+    assert [re.sub(r"\d+ s$", "0 s", line) for line in done.out.splitlines()] == [
+        "updated: 9.9.9.9 is version 1 of line; home.example.com A, *.example.com A verified after 0 s",
+        "updated: 2620:fe::fe is version 1 of line; home.example.com AAAA verified after 0 s",
+    ]
+    assert small_machine.aws.address(small_machine.zone_id, kind="AAAA") == "2620:fe::fe"
+
+    (small_machine.folder / "v6").write_text("fe80::1\n")
+    done = small_machine.ddns("run")
+    assert (done.status, done.out) == (
+        1,
+        "unchanged: 9.9.9.9 is version 1 of line; home.example.com A, *.example.com A verified\n",
+    )
+    assert done.err.startswith("failed: no trustworthy ipv6 address, so nothing was changed: ")
+    two_files(small_machine, "1.1.1.1", "2606:4700:4700::1111")
+    assert [each["outcome"] for each in small_machine.run()["results"]] == ["updated", "updated"]
+
+    shown = small_machine.ddns("history").out.splitlines()[1:]
+    assert sorted(line.split()[:2] for line in shown[:2]) == [["2", "1.1.1.1"], ["2", "2606:4700:4700::1111"]]
+    assert sorted(line.split()[:2] for line in shown[2:]) == [["1", "2620:fe::fe"], ["1", "9.9.9.9"]]
+    entries = small_machine.ddns("history", "--json", "--limit", "3").json
+    assert len(entries) == 3
+    assert {(entry["family"], entry["address"]) for entry in entries[:2]} == {
+        ("ipv4", "1.1.1.1"),
+        ("ipv6", "2606:4700:4700::1111"),
+    }
+
+
+def test_a_family_without_a_record_says_so(small_machine: Machine) -> None:
+    two_files(small_machine, "9.9.9.9", "2620:fe::fe")
+    small_machine.environment |= {"DDNS_IP_FAMILIES": "ipv4,ipv6", "DDNS_RECORDS": "home.example.com/A"}
+    assert small_machine.ddns("init", "--name", "line").status == 0
+    lines = small_machine.ddns("run").out.splitlines()
+    assert lines[0].startswith("updated: 9.9.9.9 is version 1 of line; home.example.com A verified after ")
+    assert lines[1] == (
+        "unchanged: 2620:fe::fe is version 1 of line; no AAAA record in DDNS_RECORDS, so DNS is left alone"
+    )
+
+
 def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(machine: Machine) -> None:
     machine.init()
     machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied", "not you", 403))
@@ -421,6 +598,7 @@ def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(machine:
                         "change_id": None,
                     }
                 ],
+                "warnings": [],
             }
         ],
     }
@@ -435,7 +613,7 @@ def test_json_of_a_run_that_knows_nothing_has_the_same_form(small_machine: Machi
         "outcome": "failed",
         "name": None,
         "results": [
-            {"family": family, "outcome": "failed", **unknown, "records": [], "error": error}
+            {"family": family, "outcome": "failed", **unknown, "records": [], "warnings": [], "error": error}
             for family in ("ipv4", "ipv6")
         ],
     }
@@ -653,9 +831,12 @@ def test_no_secret_is_ever_shown(small_machine: Machine, mysql: Database, accoun
     see("run", status=1, DDNS_DATABASE_URL=f"{url}_missing")
     see("run", status=2, DDNS_DATABASE_URL=f"{url}?what=1")
     see("run", status=2, DDNS_DATABASE_URL=url.replace("mysql://", ""))
+    see("run", status=1, DDNS_IP_SOURCES="command:false --password a-command-secret")
+    see("run", status=2, DDNS_IP_SOURCES="command:false --password 'a-command-secret")
     everything = "\n".join(seen)
     assert "1.1.1.1" in everything
-    for secret in (PASSWORD, quote(PASSWORD, safe=""), "a-secret-of-aws", "a-source-secret", "a-key"):
+    others = ("a-secret-of-aws", "a-source-secret", "a-key", "a-command-secret")
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), *others):
         assert secret not in everything
 
 

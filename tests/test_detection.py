@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ddns_updater.detection import AddressSource, Detected, detect
+from ddns_updater.detection import AddressSource, Detected, Detection
 from ddns_updater.errors import SourceError
 from ddns_updater.limits import time_limit
 from ddns_updater.model import Address, Family
@@ -27,6 +27,7 @@ class Slow:
     answer: str = "9.9.9.9"
     seconds: float = 0
     reason: str | None = None
+    host: str = ""
 
     def fetch(self, family: Family) -> Address:  # noqa: ARG002 - the port's
         end = time.monotonic() + self.seconds
@@ -41,7 +42,7 @@ class Slow:
 
 
 def found(sources: Sequence[AddressSource], seconds: float = 5) -> Detected:
-    return detect(sources, Family.IPV4, seconds, time_limit, time.monotonic)
+    return Detection(sources, Family.IPV4, seconds, time_limit, time.monotonic).first()
 
 
 def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
@@ -56,14 +57,14 @@ def http(service: AddressService) -> HttpSource:
 
 def test_it_takes_the_first_source_that_answers_and_asks_no_other(service: AddressService) -> None:
     with running() as other:
-        assert found([http(service), http(other)]) == Detected(ip_address("9.9.9.9"), service.url)
+        assert found([http(service), http(other)]) == Detected(ip_address("9.9.9.9"), service.url, "127.0.0.1")
         assert other.requests == 0
 
 
 def test_it_asks_the_next_source_when_one_fails(service: AddressService) -> None:
     service.play = answer("1.1.1.1", "403 Forbidden")
     with running() as other:
-        assert found([http(service), http(other)]) == Detected(ip_address("9.9.9.9"), other.url)
+        assert found([http(service), http(other)]) == Detected(ip_address("9.9.9.9"), other.url, "127.0.0.1")
 
 
 def test_it_asks_the_next_source_when_one_answers_an_address_that_is_not_public(service: AddressService) -> None:
@@ -96,7 +97,7 @@ def test_sources_that_hang_get_equal_shares_and_end_in_time() -> None:
 def test_a_source_that_drips_does_not_eat_the_share_of_the_next(service: AddressService) -> None:
     service.play = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n9.9.9.9", pause=0.05)
     sources: list[AddressSource] = [http(service), Slow("b", "1.1.1.1", seconds=0.4), Slow("c", seconds=60)]
-    assert found(sources, 2.1) == Detected(ip_address("1.1.1.1"), "b")
+    assert found(sources, 2.1) == Detected(ip_address("1.1.1.1"), "b", "")
 
 
 def test_what_a_quick_failure_leaves_goes_to_the_next_sources() -> None:

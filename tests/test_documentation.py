@@ -5,16 +5,20 @@ import re
 import shlex
 import stat
 import subprocess
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from ddns_updater.settings import VARIABLES, Settings, load_settings
+from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
+from ddns_updater.settings import DEFAULT_SOURCES, VARIABLES, Settings, load_settings
 from tests.conftest import Machine, load_settings_with
 
 _TOP = Path(__file__).parents[1]
 _README = (_TOP / "README.md").read_text()
 _EXAMPLE = (_TOP / ".env.example").read_text()
+_CHANGELOG = (_TOP / "CHANGELOG.md").read_text()
 
 
 def _blocks(language: str) -> list[str]:
@@ -68,17 +72,70 @@ def test_the_example_settings_load_and_their_comments_show_the_defaults(tmp_path
     file = tmp_path / "example"
     file.write_text(_EXAMPLE)
     loaded = load_settings(file)
-    assert (loaded.name, loaded.records) == ("ddokso-scrap", ("home.example.com",))
+    assert (loaded.name, loaded.records) == ("ddokso-scrap", (WantedRecord("home.example.com"),))
     shown = dict(re.findall(r"^#(DDNS_\w+)=(.+)$", _EXAMPLE, re.MULTILINE))
     for name in ("DDNS_DATABASE_URL", "DDNS_DATABASE_URL_FILE", "DDNS_HOSTED_ZONE_ID", "DDNS_TTL"):
         shown.pop(name)  # these have no value by default
     assert load_settings_with(shown) == Settings()
+    default = {field.name: field.default for field in fields(Settings)}
+    for name in ("IP_TIMEOUT", "IP_RETRIES", "RUN_TIMEOUT", "VERIFY_TIMEOUT", "RECHECK_EVERY"):
+        assert shown[f"DDNS_{name}"] == str(default[name.lower()])
+    for name in ("IP_AGREEMENT", "ON_DRIFT"):
+        assert shown[f"DDNS_{name}"] == default[name.lower()]
+    assert shown["DDNS_VERIFY_NAME_SERVERS"] == "0"
+    assert shown["DDNS_IP_SOURCES"] == ",".join(DEFAULT_SOURCES)
+
+
+def _words(text: str) -> list[str]:
+    """Return what stands between backquotes or alone at the begin of a commented line, taken apart at commas."""
+    found = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^#   (\S.*?)(?:  .*)?$", text, re.MULTILINE)
+    return [word for each in found for word in each.split(", ")]
+
+
+@pytest.mark.parametrize("text", [_README, _EXAMPLE], ids=["README.md", ".env.example"])
+def test_every_address_source_that_is_shown_is_one_and_every_kind_is_shown(text: str) -> None:
+    kinds = ("https", "dns", "interface", "ec2", "imds", "file", "command")
+    shown = [word for word in _words(text) if word.startswith(tuple(f"{kind}:" for kind in kinds))]
+    bare = [word for word in shown if word.endswith(":") and word != "imds:"]  # the kind itself is meant
+    examples = [word for word in shown if word not in bare and word != "ec2:DescribeInstances"]
+    assert {word.partition(":")[0] for word in examples} == set(kinds)
+    assert any("#/" in word for word in examples)
+    for example in examples:
+        assert load_settings_with({"DDNS_IP_SOURCES": example}).ip_sources == (example,)
+
+
+def test_every_form_of_a_record_that_the_readme_shows_is_one() -> None:
+    table = _README.partition("| record | means |")[2].partition("\n\n")[0]
+    forms = [word for word in _words(table) if word.startswith("home.example.com")]
+    assert len(forms) == 4
+    for form in forms:
+        (record,) = load_settings_with({"DDNS_RECORDS": form, "DDNS_IP_FAMILIES": "ipv4,ipv6"}).records
+        assert record.name == "home.example.com"
+    assert record.zone_id == "Z0123456789ABCDEFGHIJ"
+
+
+@pytest.mark.parametrize("text", [_README, _EXAMPLE, _CHANGELOG], ids=["README.md", ".env.example", "CHANGELOG.md"])
+def test_every_variable_and_extra_that_is_named_exists(text: str) -> None:
+    assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
+    with (_TOP / "pyproject.toml").open("rb") as file:
+        extras = set(tomllib.load(file)["project"]["optional-dependencies"])
+    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"extra `?(\w+)", text)
+    assert {extra for each in named for extra in each.split(",")} <= extras
+
+
+def test_every_value_of_a_choice_is_explained() -> None:
+    (agreement,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_IP_AGREEMENT=" in each]
+    (drift,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_ON_DRIFT=" in each]
+    (families,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_IP_FAMILIES=" in each]
+    for text, words in ((agreement, Agreement), (drift, OnDrift), (families, Family)):
+        assert all(re.search(rf"\b{word}\b", text.rpartition("\n#")[0]) for word in words)
 
 
 def test_the_policy_of_the_readme_has_the_form_that_aws_documents() -> None:
     (policy,) = [json.loads(block) for block in _blocks("json")]
     statement = policy["Statement"][0]
     keys = statement["Condition"]["ForAllValues:StringEquals"]
+    assert keys["route53:ChangeResourceRecordSetsRecordTypes"] == [family.record_type for family in Family]
     assert set(keys) == {
         "route53:ChangeResourceRecordSetsNormalizedRecordNames",
         "route53:ChangeResourceRecordSetsRecordTypes",
@@ -116,6 +173,6 @@ def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:
     assert (small_machine.ddns(*arguments).out, first.err) == ("", "")
 
 
-@pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "failed"])
+@pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "held", "failed"])
 def test_the_outcomes_are_explained(word: str) -> None:
     assert f"| `{word}` |" in _README

@@ -14,8 +14,9 @@ from ddns_updater import app
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.dns.route53 import Route53
 from ddns_updater.history.sqlite import SqliteHistory
+from ddns_updater.ledger import Ledger
 from ddns_updater.model import Family, Publication, PublicationState, Record
-from ddns_updater.publisher import Ledger, Policy, Publisher
+from ddns_updater.publisher import Policy, Publisher
 from ddns_updater.settings import Settings
 from tests.aws import Fault, cut, lose_answer, pending, refuse
 from tests.conftest import AWS, Machine
@@ -198,6 +199,43 @@ def test_it_sends_one_batch_to_each_of_three_zones(line: Machine) -> None:
     for name, zone_id in zones.items():
         assert {line.aws.address(zone_id, each) for each in names(4, name)} == {"9.9.9.9"}
         assert {journal(line)[each]["hostedZoneId"] for each in names(4, name)} == {zone_id}
+
+
+def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_other_999(line: Machine) -> None:
+    zones = {"example.com": line.zone_id} | {name: line.aws.zone(name) for name in ("b.example.com", "c.example.com")}
+    wanted = {"example.com": 600, "b.example.com": 300, "c.example.com": 100}
+    everything = {each: zones[name] for name, count in wanted.items() for each in names(count, name)}
+    taken = names(600)[250]
+    line.aws.put(line.zone_id, {"Name": taken} | OBSTACLES["alias"][0])
+    line.environment["DDNS_RECORDS"] = ",".join(everything)
+    records, text = failing(line)
+    assert text.startswith(f"failed to change {taken} A: {OBSTACLES['alias'][1]} stands there")
+    assert line.aws.count() == {
+        "ListHostedZones": 1,
+        "ListResourceRecordSets": 3
+        + 3
+        + 2
+        + 1,  # a page of each zone before; then 602, 302 and 102 sets in pages of 300
+        CHANGE: 2 + 1 + 1,  # 599, 300 and 100 records, 500 in a batch
+        "GetChange": 4,
+    }
+    rows = journal(line)
+    assert set(rows) == set(records) == set(everything)
+    assert {name for name, row in rows.items() if row["state"] != "verified"} == {taken}
+    assert rows[taken]["state"] == "failed"
+    assert {name: row["hostedZoneId"] for name, row in rows.items() if name != taken} == {
+        name: zone for name, zone in everything.items() if name != taken
+    }
+    for name, zone_id in zones.items():
+        found = line.aws.record_sets(zone_id)
+        assert {found[each, "A"].get("TTL") for each in names(wanted[name], name) if each != taken} == {60}
+    line.aws.calls.clear()
+    failing(line)
+    assert line.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1}
+    line.aws.calls.clear()
+    line.database.sql("UPDATE admin_dns_publication SET checkedAt = '2020-01-01 00:00:00'")
+    failing(line)
+    assert line.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 3 + 2 + 1}
 
 
 def test_it_publishes_in_one_zone_when_another_cannot_be_read(line: Machine) -> None:
@@ -511,32 +549,6 @@ def test_it_ends_in_time_when_aws_never_answers(line: Machine, operation: str) -
 # Rechecks
 
 
-@pytest.mark.parametrize("drift", ["address", "ttl", "deleted"])
-def test_it_repairs_in_the_same_run_what_somebody_changed(line: Machine, drift: str) -> None:
-    line.environment["DDNS_TTL"] = "60"
-    line.run()
-    if drift == "deleted":
-        line.aws.delete(line.zone_id, HOME)
-    else:
-        line.aws.put_address(line.zone_id, HOME, *(("8.8.8.8", 60) if drift == "address" else ("9.9.9.9", 300)))
-    assert line.run()["outcome"] == "unchanged"  # it is not looked at yet
-    age(line)
-    assert line.run()["outcome"] == "updated"
-    assert line.aws.address(line.zone_id) == "9.9.9.9"
-    assert line.aws.record_sets(line.zone_id)[HOME, "A"]["TTL"] == 60
-    assert line.database.versions() == [(1, "9.9.9.9")]
-    line.statements_hold("9.9.9.9")
-
-
-def test_it_keeps_a_ttl_that_somebody_else_chose(line: Machine) -> None:
-    line.run()
-    line.aws.put_address(line.zone_id, HOME, "9.9.9.9", 300)
-    age(line)
-    assert line.run()["outcome"] == "unchanged"
-    assert line.aws.record_sets(line.zone_id)[HOME, "A"]["TTL"] == 300
-    assert line.aws.count()[CHANGE] == 1
-
-
 def test_it_rechecks_once_an_interval(line: Machine) -> None:
     line.run()
     age(line)
@@ -590,12 +602,45 @@ def test_it_looks_again_after_a_failed_recheck_whatever_the_interval(line: Machi
     assert journal(line)[HOME]["lastError"] is None
 
 
-def test_it_does_not_overwrite_an_alias_that_came_later(line: Machine) -> None:
-    line.run()
-    line.aws.delete(line.zone_id, HOME)
-    line.aws.put(line.zone_id, {"Name": HOME} | OBSTACLES["alias"][0])
-    age(line)
-    records, text = failing(line)
-    assert OBSTACLES["alias"][1] in text
-    assert records[HOME]["state"] == "failed"
-    assert line.aws.count()[CHANGE] == 1
+def test_a_version_whose_id_was_used_before_is_published_all_the_same(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.run()
+    small_machine.database.sql("DELETE FROM admin_ip_history")
+    small_machine.database.sql(
+        "INSERT INTO admin_ip_history (id, ip, name, version, originId) VALUES (1, '1.1.1.1', 'line', 1, 1)"
+    )
+    small_machine.service.address = "1.1.1.1"
+    assert small_machine.run()["outcome"] == "updated"
+    assert small_machine.aws.address(small_machine.zone_id) == "1.1.1.1"
+
+
+def test_a_version_that_was_edited_by_hand_is_published_all_the_same(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.run()
+    small_machine.database.sql("UPDATE admin_ip_history SET ip = '8.8.8.8'")
+    small_machine.service.address = "8.8.8.8"
+    assert small_machine.run()["outcome"] == "updated"
+    assert small_machine.aws.address(small_machine.zone_id) == "8.8.8.8"
+
+
+def test_an_adopted_address_with_spaces_is_replaced_by_a_clean_version(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.database.sql("UPDATE admin_ip_history SET ip = ' 9.9.9.9 '")
+    assert small_machine.run()["outcome"] == "updated"
+    assert small_machine.database.versions() == [(1, " 9.9.9.9 "), (2, "9.9.9.9")]
+    assert small_machine.aws.address(small_machine.zone_id) == "9.9.9.9"
+
+
+def test_a_record_added_later_counts_its_time_from_then(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.run()
+    small_machine.database.sql("UPDATE admin_ip_history SET createdAt = '2026-01-01 00:00:00'")
+    done = small_machine.ddns("run", DDNS_RECORDS="home.example.com,second.example.com")
+    assert "verified after 0 s" in done.out or "verified after 1 s" in done.out, done.out
+
+
+def test_a_ttl_of_zero_is_kept(small_machine: Machine) -> None:
+    small_machine.aws.put_address(small_machine.zone_id, "home.example.com", "8.8.8.8", ttl=0)
+    small_machine.init("9.9.9.9")
+    small_machine.run()
+    assert small_machine.aws.record_sets(small_machine.zone_id)[("home.example.com", "A")]["TTL"] == 0

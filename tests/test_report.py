@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +23,15 @@ from ddns_updater.model import (
     RunResult,
     Version,
 )
-from ddns_updater.report import duration, history_csv, history_json, history_table, run_json, run_lines
+from ddns_updater.report import (
+    duration,
+    history_csv,
+    history_json,
+    history_table,
+    run_json,
+    run_lines,
+    run_warnings,
+)
 
 RECORDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PENDING, SUBMITTED, VERIFIED, FAILED = PublicationState
@@ -65,7 +75,6 @@ def result(outcome: Outcome, *publications: Publication, **changes: Any) -> Fami
         version=2,
         source="https://ip.example.com/",
         recorded=True,
-        created_at=RECORDED,
         publications=publications,
     )
     return known._replace(**changes)
@@ -175,8 +184,53 @@ def test_each_family_has_its_line_and_a_common_failure_one_for_all() -> None:
     assert one.outcome is Outcome.FAILED
 
 
+def lines_of_two(ipv4: FamilyResult, ipv6: FamilyResult) -> list[str]:
+    """Return the lines of a run on both families."""
+    return [text for _, text in run_lines(RunResult("line", (ipv4, ipv6._replace(family=Family.IPV6))))]
+
+
+def test_a_line_that_tells_neither_its_address_nor_its_family_begins_with_the_family() -> None:
+    same = result(Outcome.UNCHANGED, publication(VERIFIED), recorded=False)
+    six = result(
+        Outcome.UPDATED, publication(VERIFIED, kind="AAAA"), address="2001:db8::7", previous_address="2001:db8::1"
+    )
+    skipped = FamilyResult(Family.IPV6, Outcome.SKIPPED)
+    refused = six._replace(outcome=Outcome.FAILED, error="AWS answered no")
+    nowhere = FamilyResult(Family.IPV6, Outcome.FAILED, error="no trustworthy ipv6 address")
+    held = six._replace(outcome=Outcome.HELD, recorded=False, error="a says 2001:db8::7 but b says 2001:db8::8")
+    unchanged = "unchanged: 192.0.2.7 is version 2 of line; home.example.com A verified"
+    assert lines_of_two(same, six) == [
+        unchanged,
+        "updated: 2001:db8::7 (was 2001:db8::1) is version 2 of line; home.example.com AAAA verified after 34 s",
+    ]
+    assert lines_of_two(same, skipped) == [unchanged, "ipv6: skipped: another run of line is at work"]
+    assert lines_of_two(skipped, skipped) == ["skipped: another run of line is at work"]
+    assert lines_of_two(same, refused) == [
+        unchanged,
+        "failed: 2001:db8::7 (was 2001:db8::1) is version 2 of line, but AWS answered no",
+    ]
+    assert lines_of_two(same, refused._replace(recorded=False)) == [unchanged, "ipv6: failed: AWS answered no"]
+    assert lines_of_two(same, nowhere) == [unchanged, "failed: no trustworthy ipv6 address"]
+    assert lines_of_two(same, held) == [unchanged, "held: a says 2001:db8::7 but b says 2001:db8::8"]
+    both = refused._replace(recorded=False)
+    assert lines_of_two(both, both) == ["failed: AWS answered no"]
+
+
+def test_a_family_without_records_does_not_say_that_there_are_none() -> None:
+    six = result(Outcome.UNCHANGED, recorded=False, address="2001:db8::7")
+    (_, line) = lines_of_two(result(Outcome.UNCHANGED, publication(VERIFIED), recorded=False), six)
+    assert line == "unchanged: 2001:db8::7 is version 2 of line; no AAAA record in DDNS_RECORDS, so DNS is left alone"
+
+
+def test_the_warnings_of_a_run_are_those_of_every_family() -> None:
+    four = result(Outcome.UPDATED, warnings=("one", "two"))
+    six = result(Outcome.FAILED, warnings=("three",), family=Family.IPV6)
+    assert run_warnings(RunResult("line", (four, six))) == ["one", "two", "three"]
+
+
 def test_the_json_of_a_run_has_the_documented_form() -> None:
-    shown = json.loads(run_json(RunResult("büro", (result(Outcome.FAILED, publication(FAILED), error="no"),))))
+    failed = result(Outcome.FAILED, publication(FAILED), error="no", warnings=("nobody seconds it",))
+    shown = json.loads(run_json(RunResult("büro", (failed,))))
     assert shown == {
         "outcome": "failed",
         "name": "büro",
@@ -198,6 +252,7 @@ def test_the_json_of_a_run_has_the_documented_form() -> None:
                         "error": "no",
                     }
                 ],
+                "warnings": ["nobody seconds it"],
                 "error": "no",
             }
         ],
@@ -230,6 +285,22 @@ def test_the_table_has_aligned_columns_in_local_time() -> None:
         ends = [*starts[1:], None]
         assert tuple(row[start:end].strip() for start, end in zip(starts, ends, strict=True)) == expected
         assert row == row.rstrip()
+
+
+def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
+    drifted = replace(publication(VERIFIED, kind="AAAA"), drift="nothing there", drift_at=RECORDED)
+    six = entry(1, drifted, ip="2001:db8::7")._replace(family=Family.IPV6)
+    both = [six, entry(1, publication(VERIFIED, 3))]
+    rows = [re.split(" {2,}", row)[:5] for row in history_table(both, None).splitlines()[1:]]
+    assert rows == [
+        ["1", "2001:db8::7", "2026-01-01 22:04:05", "1 d 0 h", "verified after 34 s"],
+        ["1", "192.0.2.1", "2026-01-01 22:04:05", "1 d 0 h", "verified after 3 s"],
+    ]
+    shown = json.loads(history_json(both))
+    assert [(each["family"], each["records"][0]["type"]) for each in shown] == [("ipv6", "AAAA"), ("ipv4", "A")]
+    record = shown[0]["records"][0]
+    assert (record["drift"], record["drift_at"]) == ("nothing there", "2026-01-02T03:04:05+00:00")
+    assert [row["family"] for row in csv.DictReader(io.StringIO(history_csv(both)))] == ["ipv6", "ipv4"]
 
 
 @pytest.mark.parametrize("width", [20, 80, 130])
@@ -265,6 +336,8 @@ def test_the_json_of_the_history_keeps_every_fact() -> None:
                 "submitted_at": "2026-01-02T03:04:05+00:00",
                 "verified_at": "2026-01-02T03:04:39.700000+00:00",
                 "checked_at": "2026-01-02T03:04:39.700000+00:00",
+                "drift": None,
+                "drift_at": None,
             }
         ],
     }

@@ -52,22 +52,17 @@ def refused(answers: list[Submission]) -> dict[str, str]:
     return {change.record.name: answer.error for answer in answers for change in answer.changes if answer.error}
 
 
+def zones_of(route53: Route53, *names: str) -> dict[str, str | DnsError]:
+    found = route53.zones_for({Record(name, "A"): None for name in names})
+    return {record.name: zone for record, zone in found.items()}
+
+
 # Zones
 
 
 def test_it_chooses_the_longest_public_zone_on_whole_labels(aws: FakeAws) -> None:
     top, inner, other = aws.zone("example.com"), aws.zone("b.example.com"), aws.zone("notexample.com")
-    assert Route53().zones_for(
-        [
-            "example.com",
-            "a.example.com",
-            "ab.example.com",
-            "b.example.com",
-            "x.y.b.example.com",
-            "*.b.example.com",
-            "a.notexample.com",
-        ]
-    ) == {
+    expected = {
         "example.com": top,
         "a.example.com": top,
         "ab.example.com": top,
@@ -75,14 +70,17 @@ def test_it_chooses_the_longest_public_zone_on_whole_labels(aws: FakeAws) -> Non
         "x.y.b.example.com": inner,
         "*.b.example.com": inner,
         "a.notexample.com": other,
+        "_acme-challenge.b.example.com": inner,
+        "b.notexample.com": other,
     }
+    assert zones_of(Route53(), *expected) == expected
 
 
 def test_it_skips_private_zones(aws: FakeAws) -> None:
     public = aws.zone("example.com")
     aws.zone("b.example.com", private=True)
     aws.zone("example.org", private=True)
-    zones = Route53().zones_for(["a.b.example.com", "a.example.org"])
+    zones = zones_of(Route53(), "a.b.example.com", "a.example.org")
     assert zones["a.b.example.com"] == public
     assert (
         str(zones["a.example.org"])
@@ -92,21 +90,21 @@ def test_it_skips_private_zones(aws: FakeAws) -> None:
 
 def test_it_finds_a_zone_on_a_later_page(aws: FakeAws) -> None:
     zones = {f"a.z{number:03}.example.com": aws.zone(f"z{number:03}.example.com") for number in range(120)}
-    assert Route53().zones_for(list(zones)) == zones
+    assert zones_of(Route53(), *zones) == zones
     assert aws.count() == {"ListHostedZones": 2}
 
 
 def test_it_asks_for_the_zones_once(aws: FakeAws) -> None:
     aws.zone()
     route53 = Route53()
-    route53.zones_for(["a.example.com"])
-    route53.zones_for(["b.example.com"])
+    zones_of(route53, "a.example.com")
+    zones_of(route53, "b.example.com")
     assert aws.calls == ["ListHostedZones"]
 
 
 def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> None:
     zone = aws.zone("b.example.com")
-    zones = Route53().zones_for(["example.com", "b.example.com", "ab.example.com"])
+    zones = zones_of(Route53(), "example.com", "b.example.com", "ab.example.com")
     assert zones["b.example.com"] == zone
     assert str(zones["example.com"]).startswith("no public hosted zone covers example.com; ")
     assert str(zones["ab.example.com"]).startswith("no public hosted zone covers ab.example.com; ")
@@ -114,28 +112,28 @@ def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> No
 
 def test_it_does_not_guess_between_two_zones_of_one_name(aws: FakeAws) -> None:
     first, second, other = aws.zone(), aws.zone(), aws.zone("b.example.com")
-    zones = Route53().zones_for(["a.example.com", "b.example.com"])
+    zones = zones_of(Route53(), "a.example.com", "b.example.com")
     assert zones["b.example.com"] == other
     message = str(zones["a.example.com"])
     assert message.startswith("a.example.com lies in 2 hosted zones called example.com (")
     assert first in message
     assert second in message
-    assert Route53([second]).zones_for(["a.example.com"]) == {"a.example.com": second}
+    assert zones_of(Route53([second]), "a.example.com") == {"a.example.com": second}
 
 
 def test_it_uses_only_the_given_zones(aws: FakeAws) -> None:
     top, inner = aws.zone("example.com"), aws.zone("b.example.com")
     private = aws.zone("c.example.com", private=True)
     names = ["a.b.example.com", "c.example.com"]
-    assert Route53([top]).zones_for(names) == dict.fromkeys(names, top)
-    assert Route53([top, inner, private]).zones_for(names) == {"a.b.example.com": inner, "c.example.com": private}
+    assert zones_of(Route53([top]), *names) == dict.fromkeys(names, top)
+    assert zones_of(Route53([top, inner, private]), *names) == {"a.b.example.com": inner, "c.example.com": private}
     assert aws.count() == {"GetHostedZone": 4}
 
 
 def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) -> None:
     aws.zone("example.com")
     inner, other = aws.zone("b.example.com"), aws.zone("c.example.com")
-    zones = Route53([inner, other]).zones_for(["a.example.com", "b.example.com"])
+    zones = zones_of(Route53([inner, other]), "a.example.com", "b.example.com")
     assert zones["b.example.com"] == inner
     assert (
         str(zones["a.example.com"])
@@ -143,23 +141,92 @@ def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) 
     )
 
 
-def test_it_reports_a_given_zone_that_does_not_exist(aws: FakeAws) -> None:
+def test_a_given_zone_that_does_not_exist_holds_back_only_the_names_that_no_other_covers(aws: FakeAws) -> None:
     zone = aws.zone()
-    with pytest.raises(
-        DnsError,
-        match=r"^failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: .*; correct DDNS_HOSTED_ZONE",
-    ):
-        Route53([zone, "ZNOPE"]).zones_for(["a.example.com"])
+    found = zones_of(Route53([zone, "ZNOPE"]), "a.example.com", "a.example.org")
+    assert found["a.example.com"] == zone
+    assert str(found["a.example.org"]).startswith(
+        "failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: "
+    ), found
+    assert str(found["a.example.org"]).endswith("; correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS")
+    assert aws.count()["GetHostedZone"] == 2
 
 
 def test_it_needs_no_permission_to_list_when_zones_are_given(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.fault("ListHostedZones", refuse("AccessDenied"))
-    assert Route53([zone]).zones_for(["a.example.com"]) == {"a.example.com": zone}
+    assert zones_of(Route53([zone]), "a.example.com") == {"a.example.com": zone}
     with pytest.raises(
         DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; grant it in "
     ):
-        Route53().zones_for(["a.example.com"])
+        zones_of(Route53(), "a.example.com")
+
+
+# Pins
+
+
+def test_it_uses_the_zone_that_a_record_is_pinned_to(aws: FakeAws) -> None:
+    first, second, inner = aws.zone(), aws.zone(), aws.zone("b.example.com")
+    records: dict[Record, str | None] = {
+        Record("a.example.com", "A"): second,
+        Record("a.example.com", "AAAA"): first,
+        Record("example.com", "A"): first,
+        Record("a.b.example.com", "A"): second,
+        Record("c.b.example.com", "A"): None,
+    }
+    assert Route53().zones_for(records) == records | {Record("c.b.example.com", "A"): inner}
+    assert aws.count() == {"GetHostedZone": 2, "ListHostedZones": 1}
+
+
+def test_a_pin_wins_over_the_given_zones(aws: FakeAws) -> None:
+    first, second = aws.zone(), aws.zone()
+    other = Record("b.example.com", "A")
+    assert Route53([first]).zones_for({HOME: second, other: None}) == {HOME: second, other: first}
+
+
+def test_it_needs_no_permission_to_list_when_every_record_is_pinned(aws: FakeAws) -> None:
+    zone = aws.zone()
+    aws.fault("ListHostedZones", refuse("AccessDenied"))
+    assert Route53().zones_for({HOME: zone}) == {HOME: zone}
+
+
+def test_it_reports_a_pin_that_cannot_be_and_goes_on(aws: FakeAws) -> None:
+    zone, other = aws.zone(), aws.zone("b.example.com")
+    aside, nowhere, again = (Record(f"{name}.example.com", "A") for name in ("aside", "nowhere", "again"))
+    zones = Route53().zones_for({aside: other, nowhere: "ZNOPE", again: "ZNOPE", HOME: zone})
+    assert zones[HOME] == zone
+    assert str(zones[aside]) == (
+        f"aside.example.com lies outside of hosted zone {other} (b.example.com); correct DDNS_RECORDS"
+    )
+    assert str(zones[nowhere]).startswith("failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: ")
+    assert str(zones[again]) == str(zones[nowhere])
+    assert aws.count() == {"GetHostedZone": 3}
+
+
+def test_it_reads_a_pinned_zone_by_its_pages_without_listing_the_zones(aws: FakeAws) -> None:
+    zone = aws.zone()
+    wanted = changes(310)
+    records: dict[Record, str | None] = {each.record: zone for each in wanted}
+    route53 = Route53()
+    route53.zones_for(records)
+    list(route53.upsert(zone, wanted))
+    aws.calls.clear()
+    assert set(Route53([zone]).read(zone, list(records)).values()) == {RecordSet(("9.9.9.9",), 60)}
+    assert aws.count() == {"GetHostedZone": 1, "ListResourceRecordSets": 2}
+
+
+# The delegation set
+
+
+def test_it_knows_the_name_servers_of_a_zone(aws: FakeAws) -> None:
+    zone, private = aws.zone(), aws.zone("b.example.com", private=True)
+    aws.fault("GetHostedZone", replacing("ns-2048.awsdns-64.com", "NS-2048.awsdns-64.COM."), times=1)
+    servers = Route53().name_servers(zone)
+    assert "ns-2048.awsdns-64.com" in servers
+    assert len(servers) == 4
+    assert Route53().name_servers(private) == ()
+    with pytest.raises(DnsError, match=r"^failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone"):
+        Route53().name_servers("ZNOPE")
 
 
 # Reading
@@ -372,7 +439,7 @@ def test_it_gets_over_a_few_refusals_that_pass(aws: FakeAws) -> None:
     aws.fault("ListHostedZones", cut, times=1)
     aws.fault("ListResourceRecordSets", refuse("ServiceUnavailable", status=503), times=1)
     route53 = Route53()
-    assert route53.zones_for([HOME.name]) == {HOME.name: zone}
+    assert route53.zones_for({HOME: None}) == {HOME: zone}
     assert route53.read(zone, [HOME]) == {HOME: None}
     (answer,) = route53.upsert(zone, [Change(HOME, "9.9.9.9", 60)])
     assert answer.change_id
@@ -452,7 +519,7 @@ def test_it_says_in_one_line_what_is_wrong_and_what_to_do(
 ) -> None:
     fault(aws, monkeypatch)
     with pytest.raises(DnsError) as caught:
-        Route53().zones_for([HOME.name])
+        Route53().zones_for({HOME: None})
     what, _, rest = str(caught.value).partition(": ")
     cause, _, advice = rest.rpartition("; ")
     assert what in ("failed to list the hosted zones", "failed to prepare the AWS client")

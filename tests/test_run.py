@@ -30,6 +30,7 @@ def test_it_follows_a_change(machine: Machine) -> None:
         "previous_address": "9.9.9.9",
         "version": 2,
         "source": machine.service.url,
+        "warnings": [],
         "error": None,
     }
     assert record.pop("change_id")

@@ -6,20 +6,9 @@ Limits: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-)
-from botocore.exceptions import ConnectionError as AwsConnectionError
-from botocore.parsers import ResponseParserError
-
+from ddns_updater import aws
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Change, Record, RecordSet, Submission
 from ddns_updater.names import covers
@@ -38,7 +27,6 @@ _BATCH_CHARACTERS = 16_000  # likewise 32,000 characters of values
 _PAGE = 300  # the most record sets that one ListResourceRecordSets returns
 _MAX_CHANGE_CALLS = 40  # per zone and run, so that narrowing down never eats the account's 10 requests a second
 _NARROWED = ("InvalidChangeBatch", "AccessDenied", "InvalidInput")
-_CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -48,6 +36,10 @@ class _Zone(NamedTuple):
     record_sets: int
 
 
+class _NoZone(DnsError):
+    """The error of one name, which does not concern the others."""
+
+
 class Route53:
     """The hosted zones that one set of credentials may change. Every method raises DnsError for what AWS refuses."""
 
@@ -55,41 +47,21 @@ class Route53:
         """Take the zones to use; with none, the longest public zone that covers a name is used."""
         self._zone_ids = hosted_zone_ids
         self._candidates: list[_Zone] | None = None
-        with _errors("failed to prepare the AWS client"):
-            session = boto3.Session()
-            self._client: Route53Client = session.client(
-                "route53",
-                region_name=session.region_name
-                or "us-east-1",  # it has no regions, but with AWS_ENDPOINT_URL one is asked
-                config=Config(
-                    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-                    connect_timeout=_CONNECT_TIMEOUT,
-                    read_timeout=_READ_TIMEOUT,
-                    user_agent_extra="ddns-updater",
-                ),
-            )
+        self._looked_up: dict[str, _Zone | _NoZone] = {}
+        self._unreadable: list[_NoZone] = []
+        self._client: Route53Client = aws.client("route53", DnsError)
 
-    def zones_for(self, names: Sequence[str]) -> dict[str, str | DnsError]:
-        """Return the ID of the hosted zone that each of `names` belongs to, or the error of a name that has none."""
-        candidates = self._zones()
-        zones: dict[str, str | DnsError] = {}
-        for name in names:
-            covering = [zone for zone in candidates if covers(zone.name, name)]
-            longest = max((zone.name for zone in covering), key=len, default="")
-            found = [zone.id for zone in covering if zone.name == longest]
-            if len(found) == 1:
-                zones[name] = found[0]
-            elif found:
-                shown = ", ".join(found)
-                zones[name] = DnsError(
-                    f"{name} lies in {len(found)} hosted zones called {longest} ({shown}); put the ID of the one"
-                    " that is delegated into DDNS_HOSTED_ZONE_ID"
-                )
-            elif self._zone_ids:
-                given = ", ".join(self._zone_ids)
-                zones[name] = DnsError(f"{name} lies outside of hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
-            else:
-                zones[name] = DnsError(f"no public hosted zone covers {name}; create one, or set DDNS_HOSTED_ZONE_ID")
+    def zones_for(self, records: Mapping[Record, str | None]) -> dict[Record, str | DnsError]:
+        """Return the ID of the hosted zone that each record belongs to, or the error of one that has none.
+
+        The value of a record is the zone it is pinned to; without one, the longest zone that covers its name is it.
+        """
+        zones: dict[Record, str | DnsError] = {}
+        for record, pinned in records.items():
+            try:
+                zones[record] = self._pinned(record.name, pinned) if pinned else self._longest(record.name)
+            except _NoZone as error:
+                zones[record] = error
         return zones
 
     def read(self, zone_id: str, records: Sequence[Record]) -> dict[Record, RecordSet | None]:
@@ -97,7 +69,7 @@ class Route53:
 
         It takes one call a record or one a page of the zone, whichever is less.
         """
-        with _errors(f"failed to read hosted zone {zone_id}"):
+        with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
             if len(records) == 1 or len(records) <= self._pages(zone_id):
                 found = [record_set for record in records for record_set in self._list_at(zone_id, record)]
             else:
@@ -122,13 +94,13 @@ class Route53:
                 return
             batch = waiting.pop(0)
             try:
-                with _errors("failed to change " + _named(batch)):
+                with aws.errors("failed to change " + _named(batch), DnsError):
                     answer = self._client.change_resource_record_sets(
                         HostedZoneId=zone_id,
                         ChangeBatch={"Comment": "ddns-updater", "Changes": [_upsert(each) for each in batch]},
                     )["ChangeInfo"]
             except DnsError as error:
-                if len(batch) > 1 and _code(error.__cause__) in _NARROWED:
+                if len(batch) > 1 and aws.error_code(error.__cause__) in _NARROWED:
                     middle = len(batch) // 2
                     waiting[:0] = [batch[:middle], batch[middle:]]
                 else:
@@ -139,27 +111,75 @@ class Route53:
     def in_sync(self, change_id: str) -> bool | None:
         """Return whether every name server of AWS has the change; None when AWS no longer knows the change."""
         try:
-            with _errors(f"failed to follow change {change_id}"):
+            with aws.errors(f"failed to follow change {change_id}", DnsError):
                 return self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC"
         except DnsError as error:
-            if _code(error.__cause__) == "NoSuchChange":
+            if aws.error_code(error.__cause__) == "NoSuchChange":
                 return None
             raise
 
-    def _pages(self, zone_id: str) -> int:
-        return next((-(-zone.record_sets // _PAGE) for zone in self._zones() if zone.id == zone_id), 1)
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        """Return the authoritative name servers of a zone, its delegation set; a private zone has none."""
+        with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
+            answer = self._client.get_hosted_zone(Id=zone_id)
+            return tuple(_plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
 
-    def _zone(self, zone_id: str) -> _Zone:
-        with _errors(f"failed to read hosted zone {zone_id}"):
-            return _zone_of(self._client.get_hosted_zone(Id=zone_id)["HostedZone"])
+    def _pinned(self, name: str, zone_id: str) -> str:
+        zone = self._look_up(zone_id)
+        if isinstance(zone, _NoZone):
+            raise zone
+        if not covers(zone.name, name):
+            raise _NoZone(f"{name} lies outside of hosted zone {zone_id} ({zone.name}); correct DDNS_RECORDS")
+        return zone.id
+
+    def _longest(self, name: str) -> str:
+        covering = [zone for zone in self._zones() if covers(zone.name, name)]
+        longest = max((zone.name for zone in covering), key=len, default="")
+        found = [zone.id for zone in covering if zone.name == longest]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise _NoZone(
+                f"{name} lies in {len(found)} hosted zones called {longest} ({', '.join(found)}); write {name}=ID in"
+                " DDNS_RECORDS, with the ID of the one that is delegated"
+            )
+        if self._unreadable:
+            raise self._unreadable[0]  # it may be the one
+        if self._zone_ids:
+            given = ", ".join(self._zone_ids)
+            raise _NoZone(f"{name} lies outside of hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
+        raise _NoZone(f"no public hosted zone covers {name}; create one, or set DDNS_HOSTED_ZONE_ID")
+
+    def _pages(self, zone_id: str) -> int:
+        known = [*(self._candidates or ()), *self._looked_up.values()]
+        sizes = [zone.record_sets for zone in known if isinstance(zone, _Zone) and zone.id == zone_id]
+        if not sizes:
+            sizes = [zone.record_sets for zone in self._zones() if zone.id == zone_id]
+        return -(-sizes[0] // _PAGE) if sizes else 1
+
+    def _look_up(self, zone_id: str) -> "_Zone | _NoZone":
+        """Return the zone of that ID, or the error of the names that depend on it; it is asked for once."""
+        if zone_id not in self._looked_up:
+            try:
+                with aws.errors(f"failed to read hosted zone {zone_id}", _NoZone):
+                    self._looked_up[zone_id] = _zone_of(self._client.get_hosted_zone(Id=zone_id)["HostedZone"])
+            except _NoZone as error:
+                self._looked_up[zone_id] = error
+        return self._looked_up[zone_id]
 
     def _zones(self) -> list[_Zone]:
         if self._candidates is None:
-            self._candidates = [self._zone(zone_id) for zone_id in self._zone_ids] or self._public_zones()
+            self._candidates = [] if self._zone_ids else self._public_zones()
+            for zone_id in self._zone_ids:
+                found = self._look_up(zone_id)
+                if isinstance(found, _Zone):
+                    self._candidates.append(found)
+                else:
+                    self._unreadable.append(found)
         return self._candidates
 
     def _public_zones(self) -> list[_Zone]:
-        with _errors("failed to list the hosted zones"):
+        with aws.errors("failed to list the hosted zones", DnsError):
             pages = self._client.get_paginator("list_hosted_zones").paginate()
             zones = [zone for page in pages for zone in page["HostedZones"]]
         return [_zone_of(zone) for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
@@ -222,44 +242,3 @@ def _upsert(change: Change) -> "ChangeTypeDef":
 
 def _named(batch: Sequence[Change]) -> str:
     return str(batch[0].record) if len(batch) == 1 else f"{batch[0].record} and {len(batch) - 1} more"
-
-
-def _code(error: BaseException | None) -> str:
-    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
-
-
-_ADVICE: Mapping[str, str] = {
-    "AccessDenied": "grant it in the IAM policy (see the README)",
-    "InvalidClientTokenId": "check the AWS credentials",
-    "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
-    "ExpiredToken": "renew the AWS credentials",
-    "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID",
-    "InvalidChangeBatch": "mend what stands there, or take the name out of DDNS_RECORDS",
-}
-
-
-@contextmanager
-def _errors(doing: str) -> Iterator[None]:
-    """Translate the SDK's exceptions in the block into DnsError."""
-    try:
-        yield
-    except ClientError as error:
-        code = _code(error)
-        said = _line(error.response["Error"].get("Message") or "no reason given")
-        raise DnsError(
-            f"{doing}: AWS answered {code}: {said}; {_ADVICE.get(code, 'the next run tries again')}"
-        ) from error
-    except NoCredentialsError as error:
-        raise DnsError(
-            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
-        ) from error
-    except (AwsConnectionError, HTTPClientError) as error:
-        raise DnsError(f"{doing}: AWS did not answer: {_line(error)}; the next run tries again") from error
-    except (ResponseParserError, KeyError) as error:  # not XML, or not the fields that AWS's answers have
-        raise DnsError(f"{doing}: the answer is not of AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
-    except (BotoCoreError, ValueError) as error:  # a bad AWS_ENDPOINT_URL is a ValueError
-        raise DnsError(f"{doing}: {_line(error)}; check the AWS settings of this machine") from error
-
-
-def _line(cause: object) -> str:
-    return " ".join(str(cause).split()).rstrip(".")

@@ -26,14 +26,16 @@ _UNSETTLED = 2**63 - 1
 
 _VERSIONS = """
 SELECT h.id, h.originId, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {now},
-       p.recordName, p.recordType, {p_created}, p.state, p.hostedZoneId, p.ttl, p.changeId, p.attempts, p.lastError,
-       {p_submitted}, {p_verified}, {p_checked}
+       p.recordName, p.recordType, {p_created}, p.state, p.hostedZoneId, p.address, p.ttl,
+       p.changeId, p.attempts, p.lastError,
+       {p_submitted}, {p_verified}, {p_checked}, p.drift, {p_drift}
 FROM (SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT ?) h
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id
 ORDER BY h.version DESC, p.recordName, p.recordType
 """
 _COLUMNS = (
-    "state", "hostedZoneId", "ttl", "changeId", "attempts", "lastError", "submittedAt", "verifiedAt", "checkedAt",
+    "state", "hostedZoneId", "address", "ttl", "changeId", "attempts", "lastError",
+    "submittedAt", "verifiedAt", "checkedAt", "drift", "driftAt",
 )  # fmt: skip
 
 
@@ -58,7 +60,7 @@ class SqlHistory(ABC):
             now=self.now_epoch,
             **{
                 f"p_{name}": self.utc_epoch.format(f"p.{name}At")
-                for name in ("created", "submitted", "verified", "checked")
+                for name in ("created", "submitted", "verified", "checked", "drift")
             },
         )
 
@@ -169,9 +171,10 @@ class SqlHistory(ABC):
         rows = [
             (
                 version.id, each.record.name, each.record.type, _text(each.created_at),
-                each.state.value, each.hosted_zone_id, each.ttl, each.change_id, each.attempts,
+                each.state.value, each.hosted_zone_id, each.address, each.ttl, each.change_id, each.attempts,
                 each.error and each.error[:1000],
                 _text(each.submitted_at), _text(each.verified_at), _text(each.checked_at),
+                each.drift and each.drift[:1000], _text(each.drift_at),
             )
             for each in publications
         ]  # fmt: skip
@@ -197,12 +200,29 @@ def _version(row: Row) -> Version:
 
 
 def _publication(row: Row) -> Publication:
-    name, kind, created, state, zone, ttl, change, attempts, error, submitted, verified, checked = row
+    (
+        name,
+        kind,
+        created,
+        state,
+        zone,
+        address,
+        ttl,
+        change,
+        attempts,
+        error,
+        submitted,
+        verified,
+        checked,
+        drift,
+        drift_at,
+    ) = row
     return Publication(
         record=Record(name, kind),
         created_at=_time(created),
         state=PublicationState(state),
         hosted_zone_id=zone,
+        address=address,
         ttl=ttl,
         change_id=change,
         attempts=attempts,
@@ -210,6 +230,8 @@ def _publication(row: Row) -> Publication:
         submitted_at=_time_or_none(submitted),
         verified_at=_time_or_none(verified),
         checked_at=_time_or_none(checked),
+        drift=drift,
+        drift_at=_time_or_none(drift_at),
     )
 
 

@@ -1,10 +1,12 @@
-"""An address source that is asked over HTTP or HTTPS and answers with the caller's address as plain text."""
+"""An address source that is asked over HTTP or HTTPS and answers with the caller's address, as text or in JSON."""
 
+import json
+import re
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from io import BytesIO
 from ssl import SSLCertVerificationError, SSLError
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,21 +17,28 @@ from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 
-_MAX_BODY = 128  # bytes; the longest address has 45, the rest may be white space
+_MAX_TEXT = 128  # bytes; the longest address has 45, the rest may be white space
+_MAX_JSON = 16_384  # bytes
 _MAX_REDIRECTS = 3
+_INDEX = re.compile("0|[1-9][0-9]{0,9}")
 _RETRIED = (429, 500, 502, 503, 504)
 _ANY_ADDRESS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - binds an outgoing socket, nothing listens
 
 
 class HttpSource:
-    """One URL. Proxies are passed by, for one of them would report its own address."""
+    """One URL. Proxies are passed by, for one of them would report its own address.
+
+    With a fragment that begins with `/`, the answer is JSON and the fragment a pointer to the address (RFC 6901).
+    """
 
     def __init__(self, url: str, *, timeout: float, retries: int) -> None:
         """Take the URL, the seconds to wait for the connection and for each piece of the answer, and the retries."""
-        self._url = url
+        self._url, _, fragment = url.partition("#")
+        self._pointer = fragment
         self._timeout = timeout
         self._retries = retries
         parts = urlsplit(url)
+        self.host = parts.hostname or ""
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
@@ -46,7 +55,7 @@ class HttpSource:
             session.verify = session.merge_environment_settings(self._url, {}, True, None, None)["verify"]
             session.trust_env = False  # no more of it than REQUESTS_CA_BUNDLE: no proxy, no password of ~/.netrc
             session.max_redirects = _MAX_REDIRECTS
-            session.hooks["response"] = [_drop_redirect_body]
+            session.hooks["response"] = [_check_redirect]
             session.mount("http://", _FamilyAdapter(family, retry))
             session.mount("https://", _FamilyAdapter(family, retry))
             try:
@@ -54,13 +63,29 @@ class HttpSource:
                     self._url,
                     stream=True,
                     timeout=self._timeout,
-                    headers={"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "ddns-updater"},
+                    headers={"Accept": self._accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"},
                 ) as response:
                     if response.status_code != requests.codes.ok:
                         raise SourceError(f"answered with status {response.status_code}")
-                    return public_address(_body(response), family)
+                    return public_address(self._address(response), family)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 raise SourceError(self._reason(error)) from error
+
+    @property
+    def _accept(self) -> str:
+        return "application/json" if self._pointer else "text/plain"
+
+    def _address(self, response: requests.Response) -> str:
+        if not self._pointer:
+            return whole_body(response, _MAX_TEXT).decode("ascii", "replace")
+        try:
+            document = json.loads(whole_body(response, _MAX_JSON))
+        except (ValueError, RecursionError):
+            raise SourceError("answered something that is not JSON") from None
+        found = _pointed_at(document, unquote(self._pointer))
+        if not isinstance(found, str):
+            raise SourceError(f"has no text at {self._pointer} of its answer")
+        return found
 
     def _reason(self, error: BaseException) -> str:
         match _innermost(error):
@@ -94,9 +119,13 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _drop_redirect_body(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-    """Keep requests from reading the body of a redirect whole, for nothing bounds its length."""
+def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+    """Keep requests from leaving TLS, and from reading the body of a redirect whole, for nothing bounds its length."""
     if response.is_redirect:
+        target = urljoin(response.url, response.headers["Location"])
+        if response.url.startswith("https:") and not target.startswith("https:"):
+            response.close()
+            raise SourceError("redirected from https to http")
         response.close()
         response.raw = BytesIO()
 
@@ -112,18 +141,31 @@ class _FamilyAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs, source_address=self._source_address)
 
 
-def _body(response: requests.Response) -> str:
-    """Return the whole body as text; raises SourceError when it is too long or may have been cut off.
+def _pointed_at(document: Any, pointer: str) -> Any:
+    """Return what `pointer` (RFC 6901) leads to in `document`, None when it leads to nothing."""
+    for token in pointer.split("/")[1:]:
+        key = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict):
+            document = document.get(key)
+        elif isinstance(document, list) and _INDEX.fullmatch(key) and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            return None
+    return document
+
+
+def whole_body(response: requests.Response, limit: int) -> bytes:
+    """Return the whole body; raises SourceError when it is longer than `limit` bytes or may have been cut off.
 
     A body with neither a length nor chunks ends where the connection ends, so only a final line break proves it whole.
     It is not decompressed: half of a gzip stream may hold half an address.
     """
     body = b""
-    while len(body) <= _MAX_BODY and (piece := response.raw.read(_MAX_BODY, decode_content=False)):
+    while len(body) <= limit and (piece := response.raw.read(limit, decode_content=False)):
         body += piece
-    if len(body) > _MAX_BODY:
+    if len(body) > limit:
         raise SourceError(f"answered more than an address: {body[:40].decode('ascii', 'replace')!r}…")
     framed = response.raw.chunked or response.raw.length_remaining is not None
     if not framed and not body.endswith(b"\n"):
         raise SourceError("its answer may have been cut off: it has neither a length nor a final line break")
-    return body.decode("ascii", "replace")
+    return body

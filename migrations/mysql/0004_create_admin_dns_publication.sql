@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS admin_dns_publication (
     recordName varchar(255) NOT NULL,
     recordType varchar(10) NOT NULL,
     hostedZoneId varchar(32) NULL,
+    address varchar(45) NULL,
     state varchar(20) NOT NULL,
     ttl int unsigned NULL,
     changeId varchar(64) NULL,
@@ -15,6 +16,8 @@ CREATE TABLE IF NOT EXISTS admin_dns_publication (
     submittedAt datetime NULL,
     verifiedAt datetime NULL,
     checkedAt datetime NULL,
+    drift text NULL,
+    driftAt datetime NULL,
     PRIMARY KEY (id),
     UNIQUE KEY admin_dns_publication_record (historyId, recordName, recordType)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;

@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS admin_dns_publication (
     recordName varchar(255) NOT NULL,
     recordType varchar(10) NOT NULL,
     hostedZoneId varchar(32) NULL,
+    address varchar(45) NULL,
     state varchar(20) NOT NULL,
     ttl int NULL,
     changeId varchar(64) NULL,
@@ -14,5 +15,7 @@ CREATE TABLE IF NOT EXISTS admin_dns_publication (
     submittedAt datetime NULL,
     verifiedAt datetime NULL,
     checkedAt datetime NULL,
+    drift text NULL,
+    driftAt datetime NULL,
     UNIQUE (historyId, recordName, recordType)
 );

@@ -1,0 +1,92 @@
+"""What every adapter that speaks to AWS shares: the client's patience, and its exceptions in our words."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+)
+from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.parsers import ResponseParserError
+
+from ddns_updater.errors import DdnsError
+
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/\s\"]*@"), ""),  # user and password of a URL
+    (re.compile(r"\?[^\s\"]*"), ""),  # its query
+    (re.compile(r"AWS4-HMAC-SHA256.*"), "AWS4-HMAC-SHA256 …"),  # a header with the key ID and the signature
+)
+_CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
+
+_ADVICE: Mapping[str, str] = {
+    "AccessDenied": "grant it in the IAM policy (see the README)",
+    "UnauthorizedOperation": "grant it in the IAM policy (see the README)",  # EC2's word for it
+    "AuthFailure": "check the AWS credentials",  # EC2's word for it
+    "InvalidClientTokenId": "check the AWS credentials",
+    "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
+    "ExpiredToken": "renew the AWS credentials",
+    "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
+    "InvalidChangeBatch": "mend what stands there, or take the name out of DDNS_RECORDS",
+}
+
+
+def client(service: str, kind: type[DdnsError], region: str | None = None) -> Any:
+    """Return a client for `service`, in `region` or the one configured; raises `kind` when it cannot be made."""
+    with errors("failed to prepare the AWS client", kind):
+        session: Any = boto3.Session()  # the stubs know a client for each service by its literal name
+        return session.client(
+            service,
+            # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK wants one.
+            region_name=region or session.region_name or "us-east-1",
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+                connect_timeout=_CONNECT_TIMEOUT,
+                read_timeout=_READ_TIMEOUT,
+                user_agent_extra="ddns-updater",
+            ),
+        )
+
+
+def error_code(error: BaseException | None) -> str:
+    """Return AWS's code for `error`, such as AccessDenied; empty when it is not an answer of AWS's."""
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+@contextmanager
+def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
+    """Translate the SDK's exceptions in the block into `kind`."""
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        said = _line(error.response["Error"].get("Message") or "no reason given")
+        raise kind(f"{doing}: AWS answered {code}: {said}; {_ADVICE.get(code, 'the next run tries again')}") from error
+    except NoCredentialsError as error:
+        raise kind(
+            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+        ) from error
+    except (AwsConnectionError, HTTPClientError) as error:
+        raise kind(f"{doing}: AWS did not answer: {_line(error)}; the next run tries again") from error
+    except (ResponseParserError, KeyError) as error:  # not XML, or not the fields that AWS's answers have
+        raise kind(f"{doing}: the answer is not of AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
+    except CredentialRetrievalError as error:  # its text is what another program printed, which may be a secret
+        provider = error.kwargs.get("provider", "the configured provider")
+        raise kind(f"{doing}: no AWS credentials came from {provider}; run it by hand to see why") from error
+    except (BotoCoreError, ValueError, OSError) as error:  # a bad AWS_ENDPOINT_URL, a file that is missing
+        raise kind(f"{doing}: {_line(error)}; check the AWS settings of this machine") from error
+
+
+def _line(cause: object) -> str:
+    """Return a message of the SDK's on one line, without what it quotes of URLs and headers that may be secret."""
+    text = " ".join(str(cause).split()).rstrip(".")
+    for secret, shown in _SECRETS:
+        text = secret.sub(shown, text)
+    return text

@@ -1,0 +1,95 @@
+"""Authoritative name servers asked directly: the proof that DNS followed. Needs dnspython, the extra `dns`."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+
+from ddns_updater.model import Record
+
+_LOOK_UP = 1.5  # seconds for one address of a name server
+_TIMEOUT = 2.0  # seconds for one answer, less when time is short
+_LEAST = 1.0
+_TRIES = 2
+
+
+def resolve(server: str) -> list[str]:
+    """Return the addresses of a name server; empty when it has none or cannot be looked up."""
+    addresses: list[str] = []
+    for kind in ("A", "AAAA"):
+        with suppress(dns.exception.DNSException):
+            addresses += [str(each) for each in dns.resolver.resolve(server, kind, lifetime=_LOOK_UP)]
+    return addresses
+
+
+class NameServers:
+    """Asks name servers without recursion; each is looked up once, and one that is silent is not asked again."""
+
+    def __init__(self, *, look_up: Callable[[str], Sequence[str]] = resolve, port: int = 53) -> None:
+        self._look_up = look_up
+        self._port = port
+        self._addresses: dict[str, Sequence[str]] = {}
+        self._silent: set[str] = set()
+
+    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:
+        """Return None when each of `servers` answers with just this address, else which does not, and what it does.
+
+        Raises TimeoutError when `seconds` were over before all were asked and none of those asked was wrong.
+        """
+        if not servers:
+            return "its hosted zone has no delegation set; set DDNS_VERIFY_NAME_SERVERS=0"
+        end = time.monotonic() + seconds
+        complaints: list[str] = []
+        for server in servers:
+            if time.monotonic() > end:
+                if not complaints:
+                    raise TimeoutError
+                break
+            if said := self._ask(server, record, address, end):
+                complaints.append(f"name server {server} {said}")
+        return ", ".join(complaints) or None
+
+    def _ask(self, server: str, record: Record, address: str, end: float) -> str | None:
+        if server not in self._addresses:
+            self._addresses[server] = self._look_up(server)
+        if not self._addresses[server]:
+            return "cannot be looked up"
+        query = dns.message.make_query(record.name, record.type, flags=0)  # no recursion is asked for
+        said, waits = "does not answer", 0
+        for where in [] if server in self._silent else [*self._addresses[server]] * _TRIES:
+            timeout = min(_TIMEOUT, max(end - time.monotonic(), _LEAST))
+            try:
+                answer, _ = dns.query.udp_with_fallback(query, where, timeout, self._port)
+            except dns.exception.Timeout:
+                waits += 1
+                if waits == _TRIES:
+                    break
+            except (dns.exception.DNSException, OSError):
+                continue
+            else:
+                said = _complaint(answer, record, address)
+                if not said:
+                    return None
+        if waits == _TRIES:
+            self._silent.add(server)
+        return said
+
+
+def _complaint(answer: dns.message.Message, record: Record, address: str) -> str:
+    if answer.rcode() != dns.rcode.NOERROR:
+        return f"answers {dns.rcode.to_text(answer.rcode())}"
+    if not answer.flags & dns.flags.AA:
+        return "answers without authority"
+    kind = dns.rdatatype.from_text(record.type)
+    values = sorted(str(each) for rrset in answer.answer if rrset.rdtype == kind for each in rrset)
+    if [ip_address(value) for value in values] != [ip_address(address)]:
+        return f"answers {', '.join(values) or 'nothing'}"
+    return ""

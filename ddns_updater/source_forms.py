@@ -1,0 +1,79 @@
+"""How an address source is written in `DDNS_IP_SOURCES`: its kind, a colon, and what the kind asks for."""
+
+import re
+import shlex
+from urllib.parse import urlsplit
+
+# A URL or a command may hold commas: only one before the next source parts two of them.
+SEPARATOR = re.compile(r",(?=[\s,]*(?:$|(?:https?|dns|interface|ec2|imds|file|command):))", re.IGNORECASE)
+
+_URL = "a URL such as https://ifconfig.me/ip"
+_FORMS = {  # by kind: what stands after the colon, and an example
+    "dns": (
+        r"opendns|google|cloudflare|[^\s@?]+@[^\s@?]+(\?((type=(A|AAAA|TXT)|class=(IN|CH))(&|$))+)?",
+        "dns:opendns, dns:google, dns:cloudflare or dns:NAME@SERVER?type=TXT&class=CH",
+    ),
+    "interface": (r"[^\s/?]{1,15}(\?temporary)?", "interface:eth0 or interface:eth0?temporary"),
+    "ec2": (r"i-[0-9a-f]{8,17}(\?region=[a-z0-9-]+)?", "ec2:i-0123456789abcdef0 or with ?region=eu-west-1"),
+    "imds": (r"|https?://[^\s/]+/*", "imds:"),
+    "file": (r"/.*[^/]", "file:/full/path"),
+}
+
+
+def parse_source(text: str) -> str:
+    """Return `text`, its kind in lower case; what it names may still not exist.
+
+    Raises ValueError, which says what to write, when its kind is unknown or it lacks the form of its kind.
+    """
+    kind, _, rest = text.partition(":")
+    kind = kind.lower()
+    if kind in ("http", "https"):
+        good, example = _is_url(text), f"{_URL}, with #/FIELD after one that answers JSON"
+    elif kind == "command":
+        good, example = _is_command(rest), "command:PROGRAM ARGUMENT, with every quote closed"
+    elif kind in _FORMS:
+        form, example = _FORMS[kind]
+        good = bool(re.fullmatch(form, rest))
+    else:
+        good, example = False, f"{_URL}, or see .env.example for the other kinds"
+    if not good:
+        raise ValueError(f"is not an address source; write {example}")
+    return f"{kind}:{rest}"
+
+
+def host_of(source: str) -> str:
+    """Return who answers, as far as the text of a parsed source tells: two sources of one host are one witness."""
+    kind, _, rest = source.partition(":")
+    if kind in ("http", "https"):
+        return urlsplit(source).hostname or ""
+    if kind == "imds":
+        return kind
+    _, at, server = rest.partition("@")
+    return server.partition("?")[0].lower() if at and kind == "dns" else f"{kind}:{rest}"
+
+
+def without_secrets(text: str) -> str:
+    """Quote `text` less what may be secret: the user of a URL, its query, the arguments of a program."""
+    shown = re.split(r"[?\s]", text, maxsplit=1)[0]
+    hidden = text[len(shown) :]
+    kind = shown.partition(":")[0]
+    if kind.lower() == "command" or "@" in hidden:
+        return repr(f"{kind}:…")
+    return repr((shown if kind.lower() == "dns" else shown.rpartition("@")[2]) + ("…" if hidden else ""))
+
+
+def _is_url(text: str) -> bool:
+    if re.search(r"\s|^[^?]*,", text):
+        return False
+    try:
+        url = urlsplit(text)
+        return bool(url.hostname) and url.port != 0 and (not url.fragment or url.fragment.startswith("/"))
+    except ValueError:
+        return False
+
+
+def _is_command(text: str) -> bool:
+    try:
+        return bool(shlex.split(text))
+    except ValueError:  # an open quote
+        return False

@@ -1,0 +1,71 @@
+"""An address source that is a program which prints the address: `command:PROGRAM ARGUMENT…`, without a shell."""
+
+import os
+import shlex
+import signal
+import subprocess
+from contextlib import suppress
+from threading import Event, Timer
+
+from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.model import Address, Family
+from ddns_updater.sources.address import public_address
+
+_MAX_BYTES = 128
+
+
+class CommandSource:
+    """One command line, split as a shell splits it; its first word alone is shown, for the others may hold a secret."""
+
+    def __init__(self, spec: str, *, timeout: float) -> None:
+        """Take what stands after `command:` and the seconds it may take; SettingsError when it cannot be split."""
+        try:
+            self._words = shlex.split(spec)
+        except ValueError as error:
+            raise SettingsError(f"DDNS_IP_SOURCES: 'command:…' cannot be split: {error}; close the quotes") from None
+        if not self._words:
+            raise SettingsError("DDNS_IP_SOURCES: 'command:' names no program; write command:PROGRAM")
+        self._timeout = timeout
+        self.name = f"command:{self._words[0]}"
+        self.host = f"command:{spec}"
+
+    def fetch(self, family: Family) -> Address:
+        """Return the address that the program prints; raises SourceError when it fails or prints anything else."""
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the operator's own command, and no shell
+                self._words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error
+        late = Event()
+        out_of_time = Timer(self._timeout, _end, [process, late])
+        try:
+            out_of_time.start()
+            assert process.stdout is not None
+            printed = process.stdout.read(_MAX_BYTES + 1)
+            if len(printed) > _MAX_BYTES:
+                raise SourceError("printed more than an address")
+            status = process.wait()
+        finally:
+            out_of_time.cancel()
+            _end(process)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if late.is_set():
+            raise SourceError(f"did not end within {self._timeout:g} s")
+        if status:
+            raise SourceError(f"failed with exit status {status}")
+        return public_address(printed.decode("ascii", "replace"), family)
+
+
+def _end(process: "subprocess.Popen[bytes]", late: Event | None = None) -> None:
+    """End the program and what it started; `late` is set when its time is over."""
+    if late:
+        late.set()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

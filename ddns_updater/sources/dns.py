@@ -1,0 +1,78 @@
+"""An address source that is asked over DNS: open resolvers answer a special name with the asker's address.
+
+Needs dnspython, the extra `dns`. The forms are `dns:opendns`, `dns:google`, `dns:cloudflare` and
+`dns:NAME@SERVER[:PORT][?type=TXT&class=CH]`.
+"""
+
+import socket
+from urllib.parse import parse_qsl, urlsplit
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.model import Address, Family
+from ddns_updater.sources.address import public_address
+
+_OPERATORS = {
+    "opendns": "myip.opendns.com@resolver1.opendns.com",
+    "google": "o-o.myaddr.l.google.com@ns1.google.com?type=TXT",
+    "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
+}
+_SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
+
+
+class DnsSource:
+    """One name at one server, asked over the address family in question."""
+
+    def __init__(self, spec: str, *, timeout: float) -> None:
+        """Take what stands after `dns:` and the seconds to wait for an answer; raises SettingsError for a bad form."""
+        self.name = f"dns:{spec}"
+        self._timeout = timeout
+        name, _, server = _OPERATORS.get(spec, spec).partition("@")
+        try:
+            url = urlsplit(f"//{server}")
+            options = dict(parse_qsl(url.query, keep_blank_values=True))
+            kind = options.pop("type", "").upper()
+            self.host, self._port = url.hostname or "", url.port or 53
+            self._name = dns.name.from_text(name)
+            self._class = dns.rdataclass.from_text(options.pop("class", "IN"))
+            self._kind = dns.rdatatype.from_text(kind) if kind else None
+            good = name and self.host and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
+        except (dns.exception.DNSException, ValueError):
+            good = False
+        if not good:
+            raise SettingsError(
+                f"DDNS_IP_SOURCES: {self.name!r} is not a DNS source; write dns:opendns, dns:google, dns:cloudflare or"
+                " dns:NAME@SERVER?type=TXT&class=CH"
+            )
+
+    def fetch(self, family: Family) -> Address:
+        """Return the public address that the server sees; raises SourceError when its answer is not just that."""
+        kind = self._kind or dns.rdatatype.from_text(family.record_type)
+        query = dns.message.make_query(self._name, kind, self._class)
+        try:
+            where = socket.getaddrinfo(self.host, self._port, _SOCKET[family], socket.SOCK_DGRAM)[0][4][0]
+            answer = dns.query.udp(query, str(where), self._timeout, self._port, raise_on_truncation=True)
+        except dns.exception.Timeout:
+            raise SourceError(f"timed out after {self._timeout:g} s") from None
+        except dns.message.Truncated:
+            raise SourceError("its answer was cut off") from None
+        except dns.query.UnexpectedSource:
+            raise SourceError("was answered by another server") from None
+        except dns.exception.DNSException as error:
+            raise SourceError(f"gave no DNS answer: {type(error).__name__}") from error
+        except OSError as error:
+            raise SourceError(f"cannot be reached: {error.strerror or error}") from error
+        if answer.rcode() != dns.rcode.NOERROR:
+            raise SourceError(f"answered {dns.rcode.to_text(answer.rcode())}")
+        values = [each.to_text() for rrset in answer.answer if rrset.rdtype == kind for each in rrset]
+        if len(values) != 1:
+            raise SourceError(f"answered {len(values)} {dns.rdatatype.to_text(kind)} records where one is due")
+        return public_address(values[0].strip('"'), family)

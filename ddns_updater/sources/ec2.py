@@ -1,0 +1,43 @@
+"""An address source that asks AWS for the public address of an EC2 instance: `ec2:i-0123456789abcdef0[?region=NAME]`.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
+
+from ddns_updater import aws
+from ddns_updater.errors import SourceError
+from ddns_updater.model import Address, Family
+from ddns_updater.sources.address import public_address
+
+
+class Ec2Source:
+    """One instance by its ID."""
+
+    def __init__(self, spec: str) -> None:
+        """Take what stands after `ec2:`."""
+        self._instance, _, option = spec.partition("?")
+        self._region = option.removeprefix("region=") or None
+        self.name = f"ec2:{spec}"
+        self.host = f"ec2:{self._instance}"
+
+    def fetch(self, family: Family) -> Address:
+        """Return the instance's public address; raises SourceError when it has none, is not running, or AWS refuses."""
+        client = aws.client("ec2", SourceError, self._region)
+        with aws.errors("cannot be described", SourceError):
+            answer = client.describe_instances(InstanceIds=[self._instance])
+            instances = [each for group in answer["Reservations"] for each in group["Instances"]]
+            if not instances:
+                raise SourceError("does not exist in this account and region")
+            state = instances[0]["State"]["Name"]
+            if family is Family.IPV4:
+                addresses = [instances[0].get("PublicIpAddress")]
+            else:
+                addresses = [
+                    each["Ipv6Address"]
+                    for interface in instances[0].get("NetworkInterfaces", [])
+                    for each in interface.get("Ipv6Addresses", [])
+                ]
+        if not addresses or not addresses[0]:
+            if state != "running":
+                raise SourceError(f"is {state}; it has a public address only while it is running")
+            raise SourceError(f"has no public {family} address; give it one in its subnet or network interface")
+        return public_address(addresses[0], family)

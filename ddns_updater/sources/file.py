@@ -1,0 +1,29 @@
+"""An address source that is a file which something else keeps up to date: `file:/path`."""
+
+from pathlib import Path
+
+from ddns_updater.errors import SourceError
+from ddns_updater.model import Address, Family
+from ddns_updater.sources.address import public_address
+
+_MAX_BYTES = 128
+
+
+class FileSource:
+    """One file that holds one address and nothing else."""
+
+    def __init__(self, spec: str) -> None:
+        """Take what stands after `file:`."""
+        self._path = Path(spec)
+        self.name = self.host = f"file:{spec}"
+
+    def fetch(self, family: Family) -> Address:
+        """Return the address in the file; raises SourceError when it cannot be read or holds anything else."""
+        try:
+            with self._path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        if len(content) > _MAX_BYTES:
+            raise SourceError("holds more than an address")
+        return public_address(content.decode("ascii", "replace"), family)

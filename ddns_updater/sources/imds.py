@@ -1,0 +1,59 @@
+"""An address source that asks the EC2 instance metadata service, version 2, on the instance itself: `imds:`.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+"""
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from ddns_updater.errors import SourceError
+from ddns_updater.model import Address, Family
+from ddns_updater.sources.address import public_address
+from ddns_updater.sources.http import whole_body
+
+_ENDPOINT = "http://169.254.169.254"
+_TIMEOUT = 1.0  # seconds; it is on the same host
+_LIFE = "60"  # seconds that a token is good for
+_PATHS = {Family.IPV4: "public-ipv4", Family.IPV6: "ipv6"}
+_MAX_BYTES = 128  # a token has 56
+
+
+class ImdsSource:
+    """The metadata service, at its own address or at the one named in `imds:http://…`."""
+
+    def __init__(self, spec: str) -> None:
+        """Take what stands after `imds:`."""
+        self._endpoint = spec.rstrip("/") or _ENDPOINT
+        self.name = f"imds:{spec}"
+        self.host = "imds"
+
+    def fetch(self, family: Family) -> Address:
+        """Return the instance's own public address; raises SourceError when it has none or the service refuses."""
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy stands between an instance and its metadata
+            token = self._ask(session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _LIFE})
+            path = f"meta-data/{_PATHS[family]}"
+            return public_address(self._ask(session, "GET", path, {"X-aws-ec2-metadata-token": token}, family), family)
+
+    def _ask(
+        self, session: requests.Session, method: str, path: str, headers: dict[str, str], family: Family | None = None
+    ) -> str:
+        url = f"{self._endpoint}/latest/{path}"
+        try:
+            with session.request(
+                method, url, headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True
+            ) as answer:
+                status = answer.status_code
+                text = whole_body(answer, _MAX_BYTES).decode("ascii", "replace") if status == requests.codes.ok else ""
+        except (requests.Timeout, ReadTimeoutError) as error:
+            raise SourceError(
+                "does not answer; in a container, raise the instance's metadata hop limit"
+                " (HttpPutResponseHopLimit) to 2"
+            ) from error
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise SourceError("cannot be reached; is this an EC2 instance with its metadata service on?") from error
+        if status == requests.codes.not_found and family:
+            raise SourceError(f"knows no public {family} address; this instance has none")
+        if status != requests.codes.ok:
+            raise SourceError(f"refused with status {status}; allow IMDSv2 in the instance's metadata options")
+        return text
