@@ -19,7 +19,7 @@ from dotenv.parser import parse_stream
 from ddns_updater.database_url import MySqlUrl, SqliteUrl, parse_database_url
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
-from ddns_updater.names import normalize_name
+from ddns_updater.record_forms import parse_record, parse_zone_id
 from ddns_updater.source_forms import SEPARATOR, host_of, parse_source, without_secrets
 
 _T = TypeVar("_T")
@@ -148,8 +148,8 @@ class _Reader:
         settings = Settings(
             name=self._get("DDNS_NAME", origin_name, default.name),
             database=self._get_secret("DDNS_DATABASE_URL", parse_database_url, default.database),
-            records=self._list("DDNS_RECORDS", _record, default.records),
-            hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", _zone_id, default.hosted_zone_ids),
+            records=self._list("DDNS_RECORDS", parse_record, default.records),
+            hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
             ttl=self._get("DDNS_TTL", _whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
             ip_sources=self._list(
                 "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
@@ -266,32 +266,11 @@ def _whole(key: str, unit: str, low: int, high: int, example: int) -> Callable[[
     return parse
 
 
-def _zone_id(text: str) -> str:
-    zone_id = text.removeprefix("/hostedzone/")
-    if not (zone_id.isascii() and zone_id.isalnum() and len(zone_id) <= 32):
-        raise ValueError("is not a hosted zone ID such as Z0123456789ABCDEFGHIJ")
-    return zone_id.upper()
-
-
 def _family(text: str) -> Family:
     try:
         return Family(text.lower())
     except ValueError:
         raise ValueError("is not an address family; write ipv4, ipv6 or ipv4,ipv6") from None
-
-
-def _record(text: str) -> WantedRecord:
-    """Return what `name`, `name/A`, `name/AAAA` or any of them with `=ZONEID` says."""
-    name, equals, zone_id = text.partition("=")
-    name, slash, kind = name.partition("/")
-    families = {family.record_type: family for family in Family}
-    if slash and kind.strip().upper() not in families:
-        raise ValueError(f"has the type {kind!r}; write /A or /AAAA, or leave it out")
-    return WantedRecord(
-        normalize_name(name),
-        families[kind.strip().upper()] if slash else None,
-        _zone_id(zone_id.strip()) if equals else None,
-    )
 
 
 def _switch(text: str) -> bool:
