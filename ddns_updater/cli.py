@@ -1,9 +1,11 @@
 """The commands: parse, call one function, print, exit. An exit status goes out here and nowhere else."""
 
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterable
+from errno import ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,12 @@ class _Group(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno != ENOSPC:  # nothing but our output goes straight to a file
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered would fail at exit
+            click.echo(f"error: failed to write the output: {error.strerror}; make room for it", err=True)
+            ctx.exit(DdnsError.exit_code)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
             click.echo(f'error: {error.format_message().removesuffix(".")}; see "{path} --help"', err=True)

@@ -848,3 +848,20 @@ def _append(machine: Machine, count: int) -> None:
         " SELECT '9.9.9.9', 'line', version, (SELECT MIN(id) FROM admin_ip_history) FROM n",
         (count,),
     )
+
+
+@pytest.mark.parametrize("command", ["history", "run"])
+def test_a_full_disk_behind_the_output_is_one_line(small_machine: Machine, command: str) -> None:
+    small_machine.init()
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "ddns_updater", command],
+            env=small_machine.environment,
+            cwd=small_machine.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: failed to write the output: No space left on device; make room for it\n"
