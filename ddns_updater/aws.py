@@ -33,6 +33,7 @@ _ADVICE: Mapping[str, str] = {
     "InvalidClientTokenId": "check the AWS credentials",
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
     "ExpiredToken": "renew the AWS credentials",
+    "InvalidInstanceID.NotFound": "correct the ID, or name its region with ?region=NAME",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
     "InvalidChangeBatch": "mend what stands there, or take the name out of DDNS_RECORDS",
 }

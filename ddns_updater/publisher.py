@@ -66,7 +66,8 @@ class Publisher:
             except DnsError as error:
                 ledger.note(inside, error)
                 continue
-            changes = self._changes(ledger, standing, set(stale))
+            here = {record for record in stale if ledger.get(record).hosted_zone_id == zone_id}  # not moved meanwhile
+            changes = self._changes(ledger, standing, here)
             self._send(ledger, zone_id, changes)
 
     def verify(self, ledgers: Sequence[tuple[Ledger, Sequence[Record]]], until: float) -> None:
@@ -158,7 +159,7 @@ class Publisher:
                     continue
                 publication = replace(publication, drift=_shown(found), drift_at=ledger.now())
                 if self._policy.on_drift is OnDrift.REPORT:
-                    known.append(replace(publication, error=_drifted(ledger, publication)))
+                    known.append(replace(publication, error=_drifted(ledger, publication, found)))
                     continue
             if found and found.obstacle:
                 error = (
@@ -264,10 +265,11 @@ def _same(one: str | None, other: str) -> bool:
         return False
 
 
-def _drifted(ledger: Ledger, publication: Publication) -> str:
+def _drifted(ledger: Ledger, publication: Publication, found: RecordSet | None) -> str:
+    repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     return (
         f"{publication.record} should hold {ledger.version.ip} with TTL {publication.ttl}, not {publication.drift};"
-        " put it right, or set DDNS_ON_DRIFT=repair"
+        f" put it right{repair}"
     )
 
 

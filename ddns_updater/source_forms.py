@@ -1,5 +1,6 @@
 """How an address source is written in `DDNS_IP_SOURCES`: its kind, a colon, and what the kind asks for."""
 
+import os
 import re
 import shlex
 from urllib.parse import urlsplit
@@ -7,6 +8,11 @@ from urllib.parse import urlsplit
 # A URL or a command may hold commas: only one before the next source parts two of them.
 SEPARATOR = re.compile(r",(?=[\s,]*(?:$|(?:https?|dns|interface|ec2|imds|file|command):))", re.IGNORECASE)
 
+DNS_OPERATORS = {  # what each of these open resolvers has to be asked, and the server that it has to be asked at
+    "opendns": "myip.opendns.com@resolver1.opendns.com",
+    "google": "o-o.myaddr.l.google.com@ns1.google.com?type=TXT",
+    "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
+}
 _URL = "a URL such as https://ifconfig.me/ip"
 _FORMS = {  # by kind: what stands after the colon, and an example
     "dns": (
@@ -15,7 +21,7 @@ _FORMS = {  # by kind: what stands after the colon, and an example
     ),
     "interface": (r"[^\s/?]{1,15}(\?temporary)?", "interface:eth0 or interface:eth0?temporary"),
     "ec2": (r"i-[0-9a-f]{8,17}(\?region=[a-z0-9-]+)?", "ec2:i-0123456789abcdef0 or with ?region=eu-west-1"),
-    "imds": (r"|https?://[^\s/]+/*", "imds:"),
+    "imds": (r"|https?://[^\s/@]+/*", "imds:"),
     "file": (r"/.*[^/]", "file:/full/path"),
 }
 
@@ -42,14 +48,28 @@ def parse_source(text: str) -> str:
 
 
 def host_of(source: str) -> str:
-    """Return who answers, as far as the text of a parsed source tells: two sources of one host are one witness."""
+    """Return who answers: two sources of one host are one witness, however they are written."""
     kind, _, rest = source.partition(":")
-    if kind in ("http", "https"):
-        return urlsplit(source).hostname or ""
-    if kind == "imds":
-        return kind
-    _, at, server = rest.partition("@")
-    return server.partition("?")[0].lower() if at and kind == "dns" else f"{kind}:{rest}"
+    match kind:
+        case "http" | "https":
+            return _host(source)
+        case "dns":
+            return _host("//" + DNS_OPERATORS.get(rest, rest).partition("@")[2])
+        case "imds":
+            return kind
+        case "file":
+            return f"file:{os.path.realpath(rest)}"
+        case "command":
+            return f"command:{shlex.join(shlex.split(rest))}"
+        case _:
+            return f"{kind}:{rest.partition('?')[0]}"
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:  # it has the form of a source, but will be refused when it is made
+        return url
 
 
 def without_secrets(text: str) -> str:

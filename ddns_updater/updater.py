@@ -6,6 +6,7 @@ what is done again does no harm. An unknown address changes nothing.
 """
 
 import logging
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -99,7 +100,7 @@ class Updater:
                 origins = choose_origins(history.origins, name)
                 name = next(iter(origins.values())).name
                 for line in lines:
-                    self._begin(line, history, origins.get(line.family), locks)
+                    self._begin(line, history, name, origins.get(line.family), locks)
                 if not self._plan.dry_run:
                     self._verify([line for line in lines if line.outcome is None], end)
         except SettingsError:
@@ -110,11 +111,13 @@ class Updater:
                     line.fail(error)
         return RunResult(name, tuple(self._report(line) for line in lines), self._plan.dry_run)
 
-    def _begin(self, line: _Line, history: History, origin: Origin | None, locks: ExitStack) -> None:
+    def _begin(self, line: _Line, history: History, name: str, origin: Origin | None, locks: ExitStack) -> None:
         """Go through the phases up to publish; what fails in one family does not hold back another."""
         try:
             if origin is None:
-                raise NotInitialised(f'there is no {line.family} origin of that name; run "ddns init" again')
+                raise NotInitialised(
+                    f'there is no {line.family} origin {name}; run "ddns init --name {shlex.quote(name)}"'
+                )
             if not locks.enter_context(history.lock(str(origin.id))):
                 line.outcome = Outcome.SKIPPED
                 return
@@ -188,13 +191,14 @@ class Updater:
             outcome = Outcome.UPDATED
         else:
             outcome = Outcome.UNCHANGED
+        found = None if outcome is Outcome.HELD else line.found  # what is in doubt is not given out as the address
         return FamilyResult(
             family=line.family,
             outcome=outcome,
-            address=str(line.found.address) if line.found else None,
+            address=str(found.address) if found else None,
             previous_address=line.previous_ip,
             version=ledger.version.version if ledger else None,
-            source=line.found.source if line.found else None,
+            source=found.source if found else None,
             recorded=line.recorded,
             publications=publications,
             warnings=(*line.warnings, *(ledger.warnings if ledger else ())),

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from ddns_updater import app
+from ddns_updater.errors import SettingsError
 from ddns_updater.model import Outcome
 from ddns_updater.settings import DEFAULT_SOURCES
-from tests.conftest import Database, Finished, Machine
+from ddns_updater.source_forms import host_of
+from tests.conftest import Database, Finished, Machine, load_settings_with
 from tests.services import AddressService, Play, answer, hang, in_turn, running
 
 START = 3  # seconds; a busy machine's slowest start of Python
@@ -373,3 +375,30 @@ def test_an_order_of_the_operators_own_is_kept(small_machine: Machine) -> None:
     small_machine.init()
     own = ("https://c.example.com/ip", "https://a.example.com/ip", "https://b.example.com/ip")
     assert {order_asked(small_machine.database, DDNS_IP_SOURCES=",".join(own)) for _ in range(20)} == {own}
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ("https://a.example.com/ip", "https://A.example.com./other#/ip"),
+        ("dns:google", "dns:elsewhere.example.com@ns1.google.com:5353?type=TXT"),
+        ("interface:eth0", "interface:eth0?temporary"),
+        ("ec2:i-0123456789abcdef0", "ec2:i-0123456789abcdef0?region=eu-west-1"),
+        ("file:/run/address", "file:/run/./address"),
+        ("command:show ip", "command: show  'ip'"),
+        ("imds:", "imds:http://127.0.0.1:1"),
+    ],
+)
+def test_one_host_is_one_witness_however_it_is_written(one: str, same: str) -> None:
+    assert host_of(one) == host_of(same)
+    with pytest.raises(SettingsError, match="DDNS_IP_AGREEMENT=required"):
+        load_settings_with({"DDNS_IP_SOURCES": f"{one},{same}", "DDNS_IP_AGREEMENT": "required"})
+
+
+def test_an_address_in_doubt_is_not_given_out(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.service.address = "8.8.8.8"
+    held = small_machine.run(DDNS_IP_AGREEMENT="required", DDNS_IP_SOURCES=f"{small_machine.service.url},file:/no/such")
+    (family,) = held["results"]
+    assert (family["outcome"], family["address"], family["source"], family["version"]) == ("held", None, None, 1)
+    assert "says 8.8.8.8" in family["error"]

@@ -55,7 +55,7 @@ def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, 
     done = trial.machine.ddns("run", DDNS_IP_SOURCES=f"ec2:{instance}")
     assert done.err == (
         "failed: no trustworthy ipv4 address, so nothing was changed:"
-        f" ec2:{instance} is stopped; it has a public address only while it is running\n"
+        f" ec2:{instance} is stopped; its address is taken only while it is running\n"
     )
     assert (done.status, done.out) == (1, "")
 
@@ -68,7 +68,7 @@ def test_an_instance_that_is_not_running_is_a_state(
     instance, _ = launch(ec2)
     getattr(ec2, end)(InstanceIds=[instance])
     reason = trial.refusal(f"ec2:{instance}", family)
-    assert reason == f"is {state}; it has a public address only while it is running"
+    assert reason == f"is {state}; its address is taken only while it is running"
 
 
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
@@ -131,14 +131,20 @@ def fake(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> AddressService:
     "interfaces",
     [
         interface("2606:4700:4700::1111"),
-        interface("2606:4700:4700::1111", "2606:4700:4700::1001"),
         interface() + interface("2606:4700:4700::1111"),
     ],
-    ids=["one", "two", "on the second interface"],
+    ids=["one", "on the second interface"],
 )
-def test_it_takes_the_first_ipv6_address_of_the_instance(trial: Trial, fake: AddressService, interfaces: str) -> None:
+def test_it_takes_the_ipv6_address_of_the_instance(trial: Trial, fake: AddressService, interfaces: str) -> None:
     fake.play = described(f"{RUNNING}<networkInterfaceSet>{interfaces}</networkInterfaceSet>")
     assert trial.address(f"ec2:{UNKNOWN}", Family.IPV6) == "2606:4700:4700::1111"
+
+
+def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: AddressService) -> None:
+    both = interface("2606:4700:4700::1111", "2606:4700:4700::1001")
+    fake.play = described(f"{RUNNING}<networkInterfaceSet>{both}</networkInterfaceSet>")
+    said = trial.refusal(f"ec2:{UNKNOWN}", Family.IPV6)
+    assert said == "has more than one ipv6 address: 2606:4700:4700::1001, 2606:4700:4700::1111"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +153,7 @@ def test_it_takes_the_first_ipv6_address_of_the_instance(trial: Trial, fake: Add
         (described(), "does not exist in this account and region"),
         (
             described("<instanceState><code>0</code><name>pending</name></instanceState>"),
-            "is pending; it has a public address only while it is running",
+            "is pending; its address is taken only while it is running",
         ),
         (
             described(f"{RUNNING}<ipAddress>10.0.0.5</ipAddress>"),

@@ -110,7 +110,7 @@ def test_the_ipv6_origin_is_seeded_when_it_is_added_to_the_settings(dual: Machin
     done = dual.ddns("run", "--json")
     assert done.status == 1
     assert outcomes(done.json) == {"ipv4": "unchanged", "ipv6": "failed"}
-    assert done.json["results"][1]["error"] == 'there is no ipv6 origin of that name; run "ddns init" again'
+    assert done.json["results"][1]["error"] == 'there is no ipv6 origin line; run "ddns init --name line"'
     done = dual.ddns("init", "--name", "line")
     assert (done.status, done.err) == (0, "")
     assert done.out == (

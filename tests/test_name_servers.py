@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -402,3 +404,36 @@ if may_mount():  # what it shows is shown above without these rights, part by pa
             assert f"{HOME} A verified after" in done.out
             assert first.asked == [(HOME, "A", "IN", "udp")] * 3
         assert line.aws.count()[CHANGE] == 1
+
+
+def test_a_server_that_truncates_and_closes_tcp_is_named() -> None:
+    closing_tcp = socket.create_server(("127.0.0.1", 0))
+    port = closing_tcp.getsockname()[1]
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", port))
+
+    def truncate() -> None:
+        with suppress(OSError):
+            while True:
+                question, asker = udp.recvfrom(512)
+                if not asker:  # it was shut down
+                    return
+                udp.sendto(question[:2] + b"\x86\x00" + question[4:], asker)  # an answer, authoritative, cut off
+
+    def close() -> None:
+        with suppress(OSError):
+            while True:
+                closing_tcp.accept()[0].close()
+
+    for each in (truncate, close):
+        threading.Thread(target=each, daemon=True).start()
+    try:
+        servers = NameServers(look_up=lambda _: ["127.0.0.1"], port=port)
+        assert (
+            servers.answers(Record("home.example.com", "A"), "9.9.9.9", ["ns"], 5) == "name server ns does not answer"
+        )
+    finally:
+        for listener in (udp, closing_tcp):
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()

@@ -72,7 +72,7 @@ class NameServers:
                 waits += 1
                 if waits == _TRIES:
                     break
-            except (dns.exception.DNSException, OSError):
+            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: TCP was closed at once
                 continue
             else:
                 said = _complaint(answer, record, address)

@@ -8,6 +8,11 @@ from ddns_updater.model import Address, Family
 _CARRIER_GRADE_NAT = IPv4Network("100.64.0.0/10")  # RFC 6598
 _GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291; Python takes mapped, site-local and unassigned ones for global
 _DOCUMENTATION = IPv6Network("3fff::/20")  # RFC 9637, too young for some versions of Python
+_NOT_OURS = (  # Python takes these for global, but no line has one for itself
+    IPv4Network("192.0.0.0/24"),  # RFC 6890, protocol assignments
+    IPv4Network("192.88.99.0/24"),  # RFC 7526, what was 6to4's anycast
+    IPv6Network("2002::/16"),  # RFC 3056, 6to4
+)
 _SHOWN = 60
 
 
@@ -34,6 +39,8 @@ def public_address(text: str, family: Family) -> Address:
 
 
 def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NOT_OURS):
+        return False
     if isinstance(address, IPv6Address):
         ours = address in _GLOBAL_UNICAST and address not in _DOCUMENTATION and address.scope_id is None
         return ours and address.is_global

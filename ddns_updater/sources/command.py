@@ -9,6 +9,7 @@ from threading import Event, Timer
 
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 
 _MAX_BYTES = 128
@@ -27,7 +28,7 @@ class CommandSource:
             raise SettingsError("DDNS_IP_SOURCES: 'command:' names no program; write command:PROGRAM")
         self._timeout = timeout
         self.name = f"command:{self._words[0]}"
-        self.host = f"command:{spec}"
+        self.host = host_of(f"command:{spec}")
 
     def fetch(self, family: Family) -> Address:
         """Return the address that the program prints; raises SourceError when it fails or prints anything else."""

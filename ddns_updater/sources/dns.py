@@ -18,13 +18,9 @@ import dns.rdatatype
 
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import DNS_OPERATORS, host_of
 from ddns_updater.sources.address import public_address
 
-_OPERATORS = {
-    "opendns": "myip.opendns.com@resolver1.opendns.com",
-    "google": "o-o.myaddr.l.google.com@ns1.google.com?type=TXT",
-    "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
-}
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
 
@@ -34,17 +30,18 @@ class DnsSource:
     def __init__(self, spec: str, *, timeout: float) -> None:
         """Take what stands after `dns:` and the seconds to wait for an answer; raises SettingsError for a bad form."""
         self.name = f"dns:{spec}"
+        self.host = host_of(self.name)
         self._timeout = timeout
-        name, _, server = _OPERATORS.get(spec, spec).partition("@")
+        name, _, server = DNS_OPERATORS.get(spec, spec).partition("@")
         try:
             url = urlsplit(f"//{server}")
             options = dict(parse_qsl(url.query, keep_blank_values=True))
             kind = options.pop("type", "").upper()
-            self.host, self._port = url.hostname or "", url.port or 53
+            self._server, self._port = url.hostname or "", url.port or 53
             self._name = dns.name.from_text(name)
             self._class = dns.rdataclass.from_text(options.pop("class", "IN"))
             self._kind = dns.rdatatype.from_text(kind) if kind else None
-            good = name and self.host and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
+            good = name and self._server and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
         except (dns.exception.DNSException, ValueError):
             good = False
         if not good:
@@ -58,7 +55,7 @@ class DnsSource:
         kind = self._kind or dns.rdatatype.from_text(family.record_type)
         query = dns.message.make_query(self._name, kind, self._class)
         try:
-            where = socket.getaddrinfo(self.host, self._port, _SOCKET[family], socket.SOCK_DGRAM)[0][4][0]
+            where = socket.getaddrinfo(self._server, self._port, _SOCKET[family], socket.SOCK_DGRAM)[0][4][0]
             answer = dns.query.udp(query, str(where), self._timeout, self._port, raise_on_truncation=True)
         except dns.exception.Timeout:
             raise SourceError(f"timed out after {self._timeout:g} s") from None
@@ -68,8 +65,8 @@ class DnsSource:
             raise SourceError("was answered by another server") from None
         except dns.exception.DNSException as error:
             raise SourceError(f"gave no DNS answer: {type(error).__name__}") from error
-        except OSError as error:
-            raise SourceError(f"cannot be reached: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: the server's name cannot be one
+            raise SourceError(f"cannot be reached: {getattr(error, 'strerror', None) or error}") from error
         if answer.rcode() != dns.rcode.NOERROR:
             raise SourceError(f"answered {dns.rcode.to_text(answer.rcode())}")
         values = [each.to_text() for rrset in answer.answer if rrset.rdtype == kind for each in rrset]

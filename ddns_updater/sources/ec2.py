@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.htm
 from ddns_updater import aws
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 
 
@@ -17,7 +18,7 @@ class Ec2Source:
         self._instance, _, option = spec.partition("?")
         self._region = option.removeprefix("region=") or None
         self.name = f"ec2:{spec}"
-        self.host = f"ec2:{self._instance}"
+        self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's public address; raises SourceError when it has none, is not running, or AWS refuses."""
@@ -29,15 +30,17 @@ class Ec2Source:
                 raise SourceError("does not exist in this account and region")
             state = instances[0]["State"]["Name"]
             if family is Family.IPV4:
-                addresses = [instances[0].get("PublicIpAddress")]
+                addresses = {instances[0].get("PublicIpAddress")} - {None}
             else:
-                addresses = [
+                addresses = {
                     each["Ipv6Address"]
                     for interface in instances[0].get("NetworkInterfaces", [])
                     for each in interface.get("Ipv6Addresses", [])
-                ]
-        if not addresses or not addresses[0]:
-            if state != "running":
-                raise SourceError(f"is {state}; it has a public address only while it is running")
+                }
+        if state != "running":  # an Elastic IP or an IPv6 address stays with it, but nobody answers there
+            raise SourceError(f"is {state}; its address is taken only while it is running")
+        if not addresses:
             raise SourceError(f"has no public {family} address; give it one in its subnet or network interface")
-        return public_address(addresses[0], family)
+        if len(addresses) > 1:
+            raise SourceError(f"has more than one {family} address: {', '.join(sorted(addresses))}")
+        return public_address(addresses.pop(), family)

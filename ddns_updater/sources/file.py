@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 
 _MAX_BYTES = 128
@@ -15,7 +16,8 @@ class FileSource:
     def __init__(self, spec: str) -> None:
         """Take what stands after `file:`."""
         self._path = Path(spec)
-        self.name = self.host = f"file:{spec}"
+        self.name = f"file:{spec}"
+        self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
         """Return the address in the file; raises SourceError when it cannot be read or holds anything else."""

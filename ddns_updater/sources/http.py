@@ -15,6 +15,7 @@ from urllib3.util import Retry
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 
 _MAX_TEXT = 128  # bytes; the longest address has 45, the rest may be white space
@@ -38,7 +39,7 @@ class HttpSource:
         self._timeout = timeout
         self._retries = retries
         parts = urlsplit(url)
-        self.host = parts.hostname or ""
+        self.host = host_of(url)
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
@@ -120,13 +121,14 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-    """Keep requests from leaving TLS, and from reading the body of a redirect whole, for nothing bounds its length."""
+    """Keep requests on this host, for it is one witness, and in TLS; and off a redirect's body, which has no bound."""
     if response.is_redirect:
-        target = urljoin(response.url, response.headers["Location"])
-        if response.url.startswith("https:") and not target.startswith("https:"):
-            response.close()
-            raise SourceError("redirected from https to http")
         response.close()
+        here, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers["Location"]))
+        if here.scheme == "https" and there.scheme != "https":
+            raise SourceError("redirected from https to http")
+        if here.hostname != there.hostname:
+            raise SourceError(f"redirected to another host, {there.hostname}; name that one in DDNS_IP_SOURCES")
         response.raw = BytesIO()
 
 

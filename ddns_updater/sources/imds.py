@@ -8,6 +8,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.http import whole_body
 
@@ -25,7 +26,7 @@ class ImdsSource:
         """Take what stands after `imds:`."""
         self._endpoint = spec.rstrip("/") or _ENDPOINT
         self.name = f"imds:{spec}"
-        self.host = "imds"
+        self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's own public address; raises SourceError when it has none or the service refuses."""

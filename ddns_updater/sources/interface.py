@@ -11,6 +11,7 @@ from pyroute2 import IPRoute, NetlinkError
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
+from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
@@ -25,7 +26,8 @@ class InterfaceSource:
         """Take what stands after `interface:`."""
         self._interface, _, option = spec.partition("?")
         self._temporary = option == "temporary"
-        self.name = self.host = f"interface:{spec}"
+        self.name = f"interface:{spec}"
+        self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
         """Return the interface's one public address; raises SourceError when it has none, or more than one."""
