@@ -17,6 +17,11 @@ _FLOOR = str(Path(__file__).with_name("floor.py"))
 _PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # first of all an `aws` that is no shim
 
 
+def two_hosts(url: str) -> str:
+    """Return `url` as two sources of different hosts, so that a change can be confirmed."""
+    return f"{url},{url.replace('127.0.0.1', 'localhost')}"
+
+
 class Commands:
     """What is run, each in an environment of its own, on two databases behind two lines."""
 
@@ -38,7 +43,7 @@ class Commands:
         self._services = {"SQLite": AddressService(), "MySQL": AddressService()}
         self._ddns = {
             engine: self._clean
-            | {"DDNS_DATABASE_URL": url, "DDNS_IP_SOURCES": self._services[engine].url}
+            | {"DDNS_DATABASE_URL": url, "DDNS_IP_SOURCES": two_hosts(self._services[engine].url)}
             | {"DDNS_RECORDS": f"{engine.lower()}.example.com"}
             for engine, url in {"SQLite": f"sqlite:///{folder}/ddns.sqlite3", "MySQL": mysql_url}.items()
         }

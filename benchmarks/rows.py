@@ -26,7 +26,7 @@ def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, di
             _fill(history, *size)
             origin = history.origins()[-1]
             measures[f"latest, {engine}, {name}"] = partial(wall, partial(history.latest, origin), _CALLS)
-            measures[f"origins, {engine}, {name}"] = partial(wall, history.origins, _CALLS)
+            measures[f"origins, {engine}, {name}"] = partial(wall, partial(history.origins, origin.name), _CALLS)
         times = take_turns(measures, rounds)
     few, many, few_each, many_each = sizes
     for what in (f"latest, {engine}", f"origins, {engine}"):

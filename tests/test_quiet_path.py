@@ -33,7 +33,7 @@ def test_that_test_would_notice_them(small_machine: Machine) -> None:
     assert {"boto3", "botocore"} <= modules
 
 
-def test_a_quiet_run_asks_one_source_and_opens_one_connection(machine: Machine) -> None:
+def test_a_quiet_run_asks_one_source_and_nothing_of_aws(machine: Machine) -> None:
     machine.init()
     machine.run()
     asked, calls = machine.service.requests, len(machine.aws.calls)
