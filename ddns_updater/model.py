@@ -1,4 +1,4 @@
-"""The words of the program as immutable values; nothing here does any work.
+"""The words of the program as immutable values; nothing here does any work but compare.
 
 Most are NamedTuples and not frozen dataclasses: those take 0.4 ms each to define, which every quiet run would pay for.
 """
@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
+
+
+def same_address(one: str | None, other: str) -> bool:
+    """Return whether two texts are one address, however it is written; white space makes a text none."""
+    try:
+        return one is not None and ip_address(one) == ip_address(other)
+    except ValueError:
+        return False
 
 
 class Family(StrEnum):

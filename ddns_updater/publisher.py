@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ddns_updater.errors import DnsError
 from ddns_updater.ledger import Ledger, Monotonic
-from ddns_updater.model import Change, OnDrift, Publication, PublicationState, Record, RecordSet
+from ddns_updater.model import Change, OnDrift, Publication, PublicationState, Record, RecordSet, same_address
 from ddns_updater.ports import Authority, Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
@@ -113,7 +112,7 @@ class Publisher:
         publication = ledger.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        if not _same(publication.address, ledger.version.ip):  # the version was edited, or its id used before
+        if not same_address(publication.address, ledger.version.ip):  # the version was edited, or its id used before
             return True
         pin = self._policy.pins.get(record)
         zones = (pin,) if pin else self._policy.hosted_zone_ids
@@ -196,7 +195,7 @@ class Publisher:
             )  # fmt: skip
 
     def _to_be_sent(self, publication: Publication, change: Change, zone_id: str) -> Publication:
-        if publication.address and not _same(publication.address, change.address):
+        if publication.address and not same_address(publication.address, change.address):
             publication = Publication(publication.record, publication.created_at)  # what was seen is of another address
         return replace(
             publication,
@@ -255,14 +254,7 @@ def _holds(found: RecordSet | None, ip: str, ttl: int | None) -> bool:
     """Return whether `found` is just this address, with this TTL where one is asked for."""
     if found is None or found.obstacle or len(found.values) != 1:
         return False
-    return _same(found.values[0], ip) and ttl in (None, found.ttl)
-
-
-def _same(one: str | None, other: str) -> bool:
-    try:
-        return one is not None and ip_address(one) == ip_address(other)
-    except ValueError:
-        return False
+    return same_address(found.values[0], ip) and ttl in (None, found.ttl)
 
 
 def _drifted(ledger: Ledger, publication: Publication, found: RecordSet | None) -> str:

@@ -293,7 +293,7 @@ def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
                 f"DDNS_RECORDS names {record.name}/{record.family.record_type}, but {record.family} is not in"
                 f" DDNS_IP_FAMILIES; write DDNS_IP_FAMILIES={','.join([*settings.ip_families, record.family])}"
             )
-    hosts = set(map(host_of, settings.ip_sources))
-    if settings.ip_agreement is Agreement.REQUIRED and len(hosts) < 2 and "DDNS_IP_SOURCES" not in bad:
+    required = settings.ip_agreement is Agreement.REQUIRED and "DDNS_IP_SOURCES" not in bad
+    if required and len(set(map(host_of, settings.ip_sources))) < 2:
         problems.append("DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one of another host")
     return list(dict.fromkeys(problems))

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from ddns_updater.detection import AddressSource, Detected, Detection, Limit
@@ -27,6 +26,7 @@ from ddns_updater.model import (
     PublicationState,
     Record,
     RunResult,
+    same_address,
 )
 from ddns_updater.origins import choose_origins
 from ddns_updater.ports import History
@@ -149,13 +149,13 @@ class Updater:
 
     def _confirm(self, line: _Line, journal: Journal) -> None:
         """Have a second source say the same before a change is believed; a quiet run does not ask."""
-        if line.detection and line.found and not _same(journal.version.ip, line.found):
+        if line.detection and line.found and not same_address(journal.version.ip, str(line.found.address)):
             line.found, warning = line.detection.confirm(line.found, self._plan.agreement)
             line.warnings += [warning] if warning else []
 
     def _record(self, line: _Line, history: History, origin: Origin, journal: Journal) -> Journal:
         """Append a version when the address is not that of the latest one."""
-        if line.found is None or _same(journal.version.ip, line.found):
+        if line.found is None or same_address(journal.version.ip, str(line.found.address)):
             return journal
         ip = str(line.found.address)
         if self._plan.dry_run:
@@ -210,13 +210,6 @@ class Updater:
 
     def _records(self, line: _Line) -> list[Record]:
         return [record for record in self._plan.records if record.type == line.family.record_type]
-
-
-def _same(ip: str, found: Detected) -> bool:
-    try:
-        return ip_address(ip) == found.address  # white space is not overlooked: it cannot be published
-    except ValueError:
-        return False
 
 
 def _summary(errors: Sequence[str]) -> str:
