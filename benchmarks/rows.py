@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.interleaved import Row, ratio, take_turns, wall
-from ddns_updater.app import open_history
+from ddns_updater.adapters import open_history
 from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory

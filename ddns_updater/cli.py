@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from errno import ENOSPC
@@ -13,10 +12,10 @@ from typing import Any
 import click
 
 from ddns_updater import __version__, app, report
-from ddns_updater.errors import DdnsError, SettingsError, SourceError
+from ddns_updater.errors import DdnsError
+from ddns_updater.looking import history
 from ddns_updater.model import Address, Family, Outcome
-from ddns_updater.settings import Settings, load_settings, origin_name
-from ddns_updater.sources.address import public_address
+from ddns_updater.options import addresses_given, name_option, note_given, settings
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 _BAD = (Outcome.FAILED, Outcome.HELD)
@@ -42,40 +41,6 @@ class _Group(click.Group):
             path = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
             click.echo(f'error: {error.format_message().removesuffix(".")}; see "{path} --help"', err=True)
             ctx.exit(error.exit_code)
-
-
-def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    try:
-        return None if value is None else origin_name(value)
-    except ValueError as error:
-        raise SettingsError(f"--name {value!r} {error}") from None
-
-
-def _note(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    try:
-        return value and value.encode().decode()
-    except UnicodeEncodeError:
-        raise SettingsError(f"--note {value!r} is not UTF-8 text; write it in plain letters") from None
-
-
-def _addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
-    found: dict[Family, Address] = {}
-    for value in values:
-        family = Family.IPV6 if ":" in value else Family.IPV4
-        try:
-            address = public_address(value, family)
-        except SourceError as error:
-            raise SettingsError(f"--ip cannot be {str(error).removeprefix('answered ')}") from None
-        if found.setdefault(family, address) != address:
-            raise SettingsError(f"--ip {found[family]} and --ip {address} are of one family; give one of them")
-    return found
-
-
-_name_option = click.option(
-    "--name",
-    callback=_name,
-    help="The origin: the line being tracked. Default: DDNS_NAME, else the only one there is.",
-)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,15 +74,15 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
 
 
 @main.command()
-@_name_option
+@name_option
 @click.option(
     "--ip",
     "addresses",
-    callback=_addresses,
+    callback=addresses_given,
     multiple=True,
     help="The first address; once for each family. Default: what two address sources agree on.",
 )
-@click.option("--note", callback=_note, help="A text to keep with the first version.")
+@click.option("--note", callback=note_given, help="A text to keep with the first version.")
 @click.pass_context
 def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
     """Create or upgrade the tables, and seed the origin with its first address, in each of DDNS_IP_FAMILIES.
@@ -129,7 +94,7 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     Example:
       ddns init --name ddokso-scrap --note "office line"
     """
-    result = app.init(_settings(ctx), name=name, addresses=addresses, note=note)
+    result = app.init(settings(ctx), name=name, addresses=addresses, note=note)
     _warn(result.warnings)
     if result.migrations:
         click.echo(f"schema: {result.migrations} migration{'' if result.migrations == 1 else 's'} applied")
@@ -144,7 +109,7 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
 
 
 @main.command()
-@_name_option
+@name_option
 @click.option("--dry-run", is_flag=True, help="Ask and compare, tell what would be done, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
@@ -166,7 +131,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
     Example:
       ddns run --quiet
     """
-    result = app.run(_settings(ctx), name=name, dry_run=dry_run)
+    result = app.run(settings(ctx), name=name, dry_run=dry_run)
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(report.run_json(result))
     _warn(report.run_warnings(result))
@@ -177,28 +142,6 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
             click.echo(line)
     if result.outcome in _BAD:
         ctx.exit(DdnsError.exit_code)
-
-
-@main.command()
-@_name_option
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many versions.")
-@click.option("--json", "form", flag_value="json", help="Print a JSON array.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
-@click.pass_context
-def history(ctx: click.Context, name: str | None, limit: int, form: str | None) -> None:
-    """List the versions, newest first: address, since when, how long it was held, and how DNS followed.
-
-    \b
-    Example:
-      ddns history --limit 5
-    """
-    entries = app.history(_settings(ctx), name=name, limit=limit)
-    if form == "json":
-        click.echo(report.history_json(entries))
-    elif form == "csv":
-        click.echo(report.history_csv(entries), nl=False)
-    else:
-        click.echo(report.history_table(entries, _terminal_width()))
 
 
 @main.command()
@@ -219,10 +162,5 @@ def _warn(warnings: Iterable[str]) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _settings(ctx: click.Context) -> Settings:
-    return load_settings(ctx.obj)
-
-
-def _terminal_width() -> int | None:
-    """Return the width of the terminal that stdout is, None when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed
+for _command in (history,):
+    main.add_command(_command)

@@ -6,28 +6,23 @@ of those files are the SDK's and are handed to it as they are.
 
 import difflib
 import os
-import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 import click
 from dotenv.parser import parse_stream
 
+from ddns_updater.alert_forms import notify_urls, web_url, web_urls
 from ddns_updater.database_url import MySqlUrl, SqliteUrl, parse_database_url
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
+from ddns_updater.reader import Reader, whole
 from ddns_updater.record_forms import parse_record, parse_zone_id
 from ddns_updater.source_forms import SEPARATOR, host_of, parse_source, without_secrets
 
-_T = TypeVar("_T")
-_E = TypeVar("_E", bound=StrEnum)
-
 APP_NAME = "ddns-updater"
 DEFAULT_SOURCES = ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org")
-_COMMA = re.compile(",")
 VARIABLES = (
     "DDNS_NAME",
     "DDNS_DATABASE_URL",
@@ -45,6 +40,15 @@ VARIABLES = (
     "DDNS_RECHECK_EVERY",
     "DDNS_ON_DRIFT",
     "DDNS_VERIFY_NAME_SERVERS",
+    "DDNS_WEBHOOK_URLS",
+    "DDNS_WEBHOOK_URLS_FILE",
+    "DDNS_NOTIFY_URLS",
+    "DDNS_NOTIFY_URLS_FILE",
+    "DDNS_ALERT_AFTER",
+    "DDNS_HEARTBEAT_URL",
+    "DDNS_HEARTBEAT_URL_FILE",
+    "DDNS_METRICS_FILE",
+    "DDNS_STATE_FOLDER",
 )
 
 
@@ -67,6 +71,12 @@ class Settings:
     recheck_every: int = 3600
     on_drift: OnDrift = OnDrift.REPAIR
     verify_name_servers: bool = False
+    webhook_urls: tuple[str, ...] = field(default=(), repr=False)
+    notify_urls: tuple[str, ...] = field(default=(), repr=False)
+    alert_after: int = 3
+    heartbeat_url: str | None = field(default=None, repr=False)
+    metrics_file: Path | None = None
+    state_folder: Path = field(default_factory=lambda: user_folder())
     aws: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -88,7 +98,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     known = {key: values[key] for key in VARIABLES if key in values}
     problems += _misspelt(values)
     aws = {key: value for key, value in files.items() if key.startswith("AWS_")}
-    settings = _Reader(known, problems).settings(aws)
+    settings = _settings(Reader(known, problems), aws)
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -131,120 +141,42 @@ def _misspelt(values: Mapping[str, str]) -> list[str]:
     return found
 
 
-class _Reader:
-    """Turns text into values, noting every problem instead of stopping at the first."""
-
-    def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:
-        self._values = {key: value.strip() for key, value in values.items()}
-        self._problems = problems
-        self._bad: set[str] = set()
-
-    def settings(self, aws: Mapping[str, str]) -> Settings:
-        for key, value in self._values.items():
-            if not value:
-                self._problems.append(f"{key} is empty; give it a value or remove the line")
-                self._bad.add(key)
-        default = Settings()
-        settings = Settings(
-            name=self._get("DDNS_NAME", origin_name, default.name),
-            database=self._get_secret("DDNS_DATABASE_URL", parse_database_url, default.database),
-            records=self._list("DDNS_RECORDS", parse_record, default.records),
-            hosted_zone_ids=self._list("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
-            ttl=self._get("DDNS_TTL", _whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
-            ip_sources=self._list(
-                "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
-            ),
-            ip_families=self._list("DDNS_IP_FAMILIES", _family, default.ip_families),
-            ip_agreement=self._choice("DDNS_IP_AGREEMENT", default.ip_agreement),
-            ip_timeout=self._seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
-            ip_retries=self._get("DDNS_IP_RETRIES", _whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
-            run_timeout=self._seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
-            verify_timeout=self._seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
-            recheck_every=self._seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
-            on_drift=self._choice("DDNS_ON_DRIFT", default.on_drift),
-            verify_name_servers=self._get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
-            aws=aws,
+def _settings(reader: Reader, aws: Mapping[str, str]) -> Settings:
+    default = Settings()
+    settings = Settings(
+        name=reader.get("DDNS_NAME", origin_name, default.name),
+        database=reader.secret("DDNS_DATABASE_URL", parse_database_url, default.database),
+        records=reader.items("DDNS_RECORDS", parse_record, default.records),
+        hosted_zone_ids=reader.items("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
+        ttl=reader.get("DDNS_TTL", whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
+        ip_sources=reader.items(
+            "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
+        ),
+        ip_families=reader.items("DDNS_IP_FAMILIES", _family, default.ip_families),
+        ip_agreement=reader.choice("DDNS_IP_AGREEMENT", default.ip_agreement),
+        ip_timeout=reader.seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
+        ip_retries=reader.get("DDNS_IP_RETRIES", whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
+        run_timeout=reader.seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
+        verify_timeout=reader.seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
+        recheck_every=reader.seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
+        on_drift=reader.choice("DDNS_ON_DRIFT", default.on_drift),
+        verify_name_servers=reader.get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
+        webhook_urls=reader.secret("DDNS_WEBHOOK_URLS", web_urls, default.webhook_urls),
+        notify_urls=reader.secret("DDNS_NOTIFY_URLS", notify_urls, default.notify_urls),
+        alert_after=reader.get("DDNS_ALERT_AFTER", whole("DDNS_ALERT_AFTER", "runs", 1, 1000, 3), default.alert_after),
+        heartbeat_url=reader.secret("DDNS_HEARTBEAT_URL", web_url, default.heartbeat_url),
+        metrics_file=reader.get("DDNS_METRICS_FILE", _metrics_file, default.metrics_file),
+        state_folder=reader.get("DDNS_STATE_FOLDER", _folder, default.state_folder),
+        aws=aws,
+    )
+    reader.problems += _contradictions(settings, reader.bad)
+    both_good = not reader.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
+    if "DDNS_VERIFY_TIMEOUT" in reader.values and both_good and settings.verify_timeout > settings.run_timeout:
+        reader.problems.append(
+            f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
+            f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
         )
-        self._problems += _contradictions(settings, self._bad)
-        both_good = not self._bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
-        if "DDNS_VERIFY_TIMEOUT" in self._values and both_good and settings.verify_timeout > settings.run_timeout:
-            self._problems.append(
-                f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
-                f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
-            )
-        return settings
-
-    def _get(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
-        text = self._values.get(key)
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self._problems.append(f"{key}={text!r} {error}")
-            self._bad.add(key)
-            return default
-
-    def _seconds(self, key: str, default: int, low: int, high: int) -> int:
-        return self._get(key, _whole(key, "seconds", low, high, default), default)
-
-    def _choice(self, key: str, default: _E) -> _E:
-        def parse(text: str) -> _E:
-            try:
-                return type(default)(text.lower())
-            except ValueError:
-                words = " or ".join(", ".join(type(default)).rsplit(", ", 1))
-                raise ValueError(f"is not {words}; write {key}={default}") from None
-
-        return self._get(key, parse, default)
-
-    def _list(
-        self,
-        key: str,
-        parse: Callable[[str], _T],
-        default: tuple[_T, ...],
-        *,
-        show: Callable[[str], str] = repr,
-        comma: re.Pattern[str] = _COMMA,
-    ) -> tuple[_T, ...]:
-        def parse_list(text: str) -> tuple[_T, ...]:
-            parsed: dict[_T, None] = {}  # keeps the order, drops what is named twice
-            items = [item.strip() for item in comma.split(text) if item.strip(" ,")]
-            if not items:
-                raise ValueError("lists nothing; give it a value or remove the line")
-            for item in items:
-                try:
-                    parsed[parse(item)] = None
-                except ValueError as error:
-                    self._problems.append(f"{key}: {show(item)} {error}")
-                    self._bad.add(key)
-            return tuple(parsed) or default
-
-        return self._get(key, parse_list, default)
-
-    def _get_secret(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
-        """Read `key` or the file that `key`_FILE names; a problem never shows the value."""
-        text, file = self._values.get(key), self._values.get(f"{key}_FILE")
-        shown = key
-        if text and file:
-            self._problems.append(f"{key} and {key}_FILE are both set; keep one of them")
-        elif file:
-            shown = f"{key}_FILE={file!r}"
-            try:
-                text = Path(file).read_text(encoding="utf-8").strip()
-            except (OSError, ValueError) as error:
-                cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                self._problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
-                return default
-            if not text:
-                self._problems.append(f"{shown} is an empty file; put the value into it")
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self._problems.append(f"{shown} {error}")
-            return default
+    return settings
 
 
 def origin_name(text: str) -> str:
@@ -253,17 +185,6 @@ def origin_name(text: str) -> str:
     if not name or len(name) > 255 or not name.isprintable():
         raise ValueError("is not a name of 1 to 255 printable characters")
     return name
-
-
-def _whole(key: str, unit: str, low: int, high: int, example: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"is not a whole number of {unit}; write {key}={example}")
-        if not low <= int(text) <= high:
-            raise ValueError(f"is not between {low} and {high} {unit}; write {key}={example}")
-        return int(text)
-
-    return parse
 
 
 def _family(text: str) -> Family:
@@ -277,6 +198,19 @@ def _switch(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError("is not 0 or 1; write DDNS_VERIFY_NAME_SERVERS=1")
     return text == "1"
+
+
+def _metrics_file(text: str) -> Path:
+    if not text.endswith(".prom"):
+        raise ValueError("does not end in .prom, so the node exporter would not read it; rename it")
+    return _folder(text)
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
 
 
 def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:

@@ -18,6 +18,7 @@ from tests.conftest import Machine, load_settings_with
 _TOP = Path(__file__).parents[1]
 _README = (_TOP / "README.md").read_text()
 _EXAMPLE = (_TOP / ".env.example").read_text()
+_WITHOUT_DEFAULT = ("DDNS_HOSTED_ZONE_ID", "DDNS_TTL", "DDNS_METRICS_FILE")
 _CHANGELOG = (_TOP / "CHANGELOG.md").read_text()
 
 
@@ -74,11 +75,12 @@ def test_the_example_settings_load_and_their_comments_show_the_defaults(tmp_path
     loaded = load_settings(file)
     assert (loaded.name, loaded.records) == ("ddokso-scrap", (WantedRecord("home.example.com"),))
     shown = dict(re.findall(r"^#(DDNS_\w+)=(.+)$", _EXAMPLE, re.MULTILINE))
-    for name in ("DDNS_DATABASE_URL", "DDNS_DATABASE_URL_FILE", "DDNS_HOSTED_ZONE_ID", "DDNS_TTL"):
-        shown.pop(name)  # these have no value by default
+    secrets = ("DDNS_DATABASE_URL", "DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL")
+    for name in (*secrets, *(f"{secret}_FILE" for secret in secrets), *_WITHOUT_DEFAULT):
+        shown.pop(name)
     assert load_settings_with(shown) == Settings()
     default = {field.name: field.default for field in fields(Settings)}
-    for name in ("IP_TIMEOUT", "IP_RETRIES", "RUN_TIMEOUT", "VERIFY_TIMEOUT", "RECHECK_EVERY"):
+    for name in ("IP_TIMEOUT", "IP_RETRIES", "RUN_TIMEOUT", "VERIFY_TIMEOUT", "RECHECK_EVERY", "ALERT_AFTER"):
         assert shown[f"DDNS_{name}"] == str(default[name.lower()])
     for name in ("IP_AGREEMENT", "ON_DRIFT"):
         assert shown[f"DDNS_{name}"] == default[name.lower()]

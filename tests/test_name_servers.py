@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater import app
+from ddns_updater import adapters, app
 from ddns_updater.dns.authority import NameServers
 from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import Stopped
@@ -195,7 +195,7 @@ def run(
     (result,) = Updater(
         plan,
         sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
-        open_history=partial(app.open_history, machine.database.settings()),
+        open_history=partial(adapters.open_history, machine.database.settings()),
         publisher=Publisher(Policy(verify_timeout=verify_timeout), Route53, authority=asked),
         whole_run=nullcontext,
         limit=time_limit,

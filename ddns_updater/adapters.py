@@ -1,0 +1,98 @@
+"""Which adapter each setting asks for; every one is imported when it is first needed, for most runs need few."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import randrange
+
+from ddns_updater.database_url import SqliteUrl
+from ddns_updater.detection import AddressSource
+from ddns_updater.errors import missing_extra
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.ports import Authority, Dns
+from ddns_updater.settings import DEFAULT_SOURCES, Settings, export_aws
+
+
+@contextmanager
+def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlHistory]:
+    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements."""
+    opened: SqlHistory
+    if isinstance(settings.database, SqliteUrl):
+        from ddns_updater.history.sqlite import SqliteHistory
+
+        opened = SqliteHistory(settings.database, create=for_init)
+    else:
+        from ddns_updater.history.mysql import MySqlHistory
+
+        opened = MySqlHistory(settings.database, patient=for_init)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def sources(settings: Settings) -> list[AddressSource]:
+    """Return the address sources, in the order in which they are asked."""
+    made = [_source(settings, text) for text in settings.ip_sources]
+    if settings.ip_sources is DEFAULT_SOURCES:
+        start = randrange(len(made))  # noqa: S311 - only spreads the load; an operator's own order stays as it is
+        made = made[start:] + made[:start]
+    return made
+
+
+def _source(settings: Settings, text: str) -> AddressSource:
+    """Return the source that `text` names: here its kind is chosen, and what it needs is imported."""
+    kind, _, spec = text.partition(":")
+    try:
+        match kind:
+            case "dns":
+                from ddns_updater.sources.dns import DnsSource
+
+                return DnsSource(spec, timeout=settings.ip_timeout)
+            case "interface":
+                from ddns_updater.sources.interface import InterfaceSource
+
+                return InterfaceSource(spec)
+            case "ec2":
+                export_aws(settings)
+                from ddns_updater.sources.ec2 import Ec2Source
+
+                return Ec2Source(spec)
+            case "imds":
+                from ddns_updater.sources.imds import ImdsSource
+
+                return ImdsSource(spec)
+            case "file":
+                from ddns_updater.sources.file import FileSource
+
+                return FileSource(spec)
+            case "command":
+                from ddns_updater.sources.command import CommandSource
+
+                return CommandSource(spec, timeout=settings.ip_timeout)
+            case _:
+                from ddns_updater.sources.http import HttpSource
+
+                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
+    except ImportError as error:
+        if kind not in ("dns", "interface"):  # the others need nothing that is not always there
+            raise
+        raise missing_extra(f"the address source {kind}:", kind) from error
+
+
+def authority(settings: Settings) -> Authority | None:
+    """Return who asks the authoritative name servers, None when nobody is to."""
+    if not settings.verify_name_servers:
+        return None
+    try:
+        from ddns_updater.dns.authority import NameServers
+    except ImportError as error:
+        raise missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
+    return NameServers()
+
+
+def open_dns(settings: Settings) -> Dns:
+    """Return Route 53 with the credentials of this machine; raises DnsError when they cannot be used."""
+    export_aws(settings)
+    from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
+
+    return Route53(settings.hosted_zone_ids)
