@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import randrange
+from typing import TYPE_CHECKING
 
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource
@@ -11,19 +12,23 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.ports import Authority, Dns
 from ddns_updater.settings import DEFAULT_SOURCES, Settings, export_aws
 
+if TYPE_CHECKING:
+    from ddns_updater.dns.inspection import Inspection
+    from ddns_updater.dns.lookup import Lookup
+
 
 @contextmanager
-def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlHistory]:
+def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
     """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements."""
     opened: SqlHistory
     if isinstance(settings.database, SqliteUrl):
         from ddns_updater.history.sqlite import SqliteHistory
 
-        opened = SqliteHistory(settings.database, create=for_init)
+        opened = SqliteHistory(settings.database, create=for_init, read_only=read_only)
     else:
         from ddns_updater.history.mysql import MySqlHistory
 
-        opened = MySqlHistory(settings.database, patient=for_init)
+        opened = MySqlHistory(settings.database, patient=for_init, read_only=read_only)
     try:
         yield opened
     finally:
@@ -32,14 +37,14 @@ def open_history(settings: Settings, *, for_init: bool = False) -> Iterator[SqlH
 
 def sources(settings: Settings) -> list[AddressSource]:
     """Return the address sources, in the order in which they are asked."""
-    made = [_source(settings, text) for text in settings.ip_sources]
+    made = [source(settings, text) for text in settings.ip_sources]
     if settings.ip_sources is DEFAULT_SOURCES:
         start = randrange(len(made))  # noqa: S311 - only spreads the load; an operator's own order stays as it is
         made = made[start:] + made[:start]
     return made
 
 
-def _source(settings: Settings, text: str) -> AddressSource:
+def source(settings: Settings, text: str) -> AddressSource:
     """Return the source that `text` names: here its kind is chosen, and what it needs is imported."""
     kind, _, spec = text.partition(":")
     try:
@@ -88,6 +93,23 @@ def authority(settings: Settings) -> Authority | None:
     except ImportError as error:
         raise missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
     return NameServers()
+
+
+def open_inspection(settings: Settings) -> "Inspection":
+    """Return what looks at AWS with the credentials of this machine; raises DnsError when they cannot be used."""
+    export_aws(settings)
+    from ddns_updater.dns.inspection import Inspection
+
+    return Inspection()
+
+
+def open_lookup() -> "Lookup | None":
+    """Return who looks at DNS from outside, None without the extra that it needs."""
+    try:
+        from ddns_updater.dns.lookup import Lookup
+    except ImportError:
+        return None
+    return Lookup()
 
 
 def open_dns(settings: Settings) -> Dns:

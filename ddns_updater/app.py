@@ -1,9 +1,10 @@
 """The composition root: from Settings to each command's work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater import adapters
 from ddns_updater.detection import Detection
@@ -13,8 +14,12 @@ from ddns_updater.limits import run_limit, time_limit
 from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
-from ddns_updater.settings import Settings
+from ddns_updater.settings import Reading, Settings
+from ddns_updater.source_forms import without_secrets
 from ddns_updater.updater import Plan, Updater
+
+if TYPE_CHECKING:
+    from ddns_updater.doctor.check import Check
 
 
 class Seeded(NamedTuple):
@@ -34,12 +39,7 @@ class InitResult(NamedTuple):
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
     """Do one run; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    wanted = [
-        (Record(each.name, family.record_type), each.zone_id)
-        for each in settings.records
-        for family in settings.ip_families
-        if each.family in (None, family)
-    ]
+    wanted = _wanted(settings)
     plan = Plan(
         name=name or settings.name,
         families=settings.ip_families,
@@ -109,6 +109,41 @@ def history(settings: Settings, *, name: str | None, limit: int) -> list[History
         origins = choose_origins(versions.origins, name or settings.name)
         entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
     return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+
+
+def doctor(reading: Reading, *, name: str | None) -> "Iterator[Check]":
+    """Yield each check as it ends; nothing is written, and no error of our tree is raised."""
+    from ddns_updater.doctor.examination import Tools, examine  # with what is under it, needed here only
+    from ddns_updater.history.schema import outdated
+
+    settings = reading.settings
+    tools = Tools(
+        sources={
+            without_secrets(text).strip("'"): partial(adapters.source, settings, text) for text in settings.ip_sources
+        },
+        open_history=partial(adapters.open_history, settings, read_only=True),
+        outdated=outdated,
+        open_inspection=partial(adapters.open_inspection, settings),
+        open_dns=partial(adapters.open_dns, settings),
+        open_lookup=adapters.open_lookup,
+        limit=time_limit,
+        now=partial(datetime.now, UTC),
+        monotonic=monotonic,
+    )
+    pinned: dict[Record, str | None] = {}
+    for record, zone_id in _wanted(settings):
+        pinned[record] = pinned.get(record) or zone_id
+    return examine(reading, tools, pinned, name or settings.name)
+
+
+def _wanted(settings: Settings) -> list[tuple[Record, str | None]]:
+    """Return each record set that is to follow, in each family, with the hosted zone that it is pinned to."""
+    return [
+        (Record(each.name, family.record_type), each.zone_id)
+        for each in settings.records
+        for family in settings.ip_families
+        if each.family in (None, family)
+    ]
 
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:

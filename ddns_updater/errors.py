@@ -4,6 +4,7 @@
     ├── SettingsError         2   a setting or an option has to be mended first
     │   └── OriginError       2   --name (or DDNS_NAME) names no origin, or does not say which
     ├── SourceError           1   an address source gave no trustworthy address
+    │   ├── CarrierGradeNat   1   the line has no public IPv4 address of its own
     │   └── Disagreement      1   sources contradict one another, or the one that had to second is missing
     ├── HistoryError          1   the database did not do what was asked
     │   ├── NotInitialised    1   there is no table, or no origin in it: `ddns init` comes first
@@ -38,6 +39,10 @@ class OriginError(SettingsError):
 
 class SourceError(DdnsError):
     """Report that an address source gave no address that can be trusted."""
+
+
+class CarrierGradeNat(SourceError):
+    """Report that the provider shares one public address among customers."""
 
 
 class Disagreement(SourceError):

@@ -3,7 +3,9 @@
 import click
 
 from ddns_updater import app, report
+from ddns_updater.errors import DdnsError, Stopped
 from ddns_updater.options import name_option, settings, terminal_width
+from ddns_updater.settings import read_settings, wants_colours
 
 
 @click.command()
@@ -26,3 +28,40 @@ def history(ctx: click.Context, name: str | None, limit: int, form: str | None) 
         click.echo(report.history_csv(entries), nl=False)
     else:
         click.echo(report.history_table(entries, terminal_width()))
+
+
+@click.command()
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def doctor(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Check everything that a run depends on, and say what to do about each thing that is wrong.
+
+    Settings and files, the address sources, the database, AWS, and with the extra dns what name servers and resolvers
+    answer. It never writes: whether AWS lets us is found out with a change that Route 53 can only refuse.
+    Exit status: 0 when no check failed, 1 when one did, 2 for wrong usage.
+
+    \b
+    Example:
+      ddns doctor
+    """
+    from ddns_updater.doctor import text  # no other command needs it
+    from ddns_updater.doctor.check import Check, State
+
+    def paint(words: str, colour: str) -> str:
+        return click.style(words, fg=colour) if wants_colours() else words
+
+    checks: list[Check] = []
+    width = terminal_width()
+    try:
+        for check in app.doctor(read_settings(ctx.obj), name=name):
+            if not as_json and (not checks or checks[-1].group != check.group):
+                click.echo(check.group)
+            checks.append(check)
+            if not as_json:
+                click.echo(text.check_lines(check, width, paint))
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped after {len(checks)} checks; nothing was changed") from None
+    click.echo(text.checks_json(checks) if as_json else text.summary(checks))
+    if any(check.state is State.FAILED for check in checks):
+        ctx.exit(DdnsError.exit_code)

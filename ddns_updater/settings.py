@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from dotenv.parser import parse_stream
@@ -80,6 +81,19 @@ class Settings:
     aws: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+class Reading(NamedTuple):
+    """The settings, with the default in the place of each that `problems` has a line about, and where they are from.
+
+    `env_files` has the names that each `.env` file sets; `secret_files` are those that the program or the SDK reads
+    secrets from, whether they exist or not.
+    """
+
+    settings: Settings
+    problems: tuple[str, ...]
+    env_files: Mapping[Path, tuple[str, ...]]
+    secret_files: tuple[Path, ...]
+
+
 def user_folder() -> Path:
     """Return the per-user folder of this program; it need not exist."""
     return Path(click.get_app_dir(APP_NAME))
@@ -90,18 +104,41 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
     Raises SettingsError that lists every bad value at once.
     """
+    reading = read_settings(env_file)
+    if reading.problems:
+        raise SettingsError("\n".join(reading.problems))
+    return reading.settings
+
+
+def read_settings(env_file: Path | None = None) -> Reading:
+    """Read the same and return it with its problems."""
     problems: list[str] = []
-    files: dict[str, str] = {}
+    files: dict[Path, dict[str, str]] = {}
     for path in [env_file] if env_file else [user_folder() / ".env", Path(".env")]:
-        files |= _read_env_file(path, problems, required=env_file is not None)
-    values = files | os.environ
+        found = _read_env_file(path, problems, required=env_file is not None)
+        if found is not None:
+            files[path] = found
+    written = {key: value for found in files.values() for key, value in found.items()}
+    values = written | os.environ
     known = {key: values[key] for key in VARIABLES if key in values}
     problems += _misspelt(values)
-    aws = {key: value for key, value in files.items() if key.startswith("AWS_")}
+    aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     settings = _settings(Reader(known, problems), aws)
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return settings
+    secret_files = [
+        value for key, value in known.items() if key.endswith("_FILE") and key.removesuffix("_FILE") in VARIABLES
+    ]
+    secret_files.append(values.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
+    return Reading(
+        settings,
+        tuple(problems),
+        {path: tuple(found) for path, found in files.items()},
+        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never fails
+    )
+
+
+def wants_colours() -> bool:
+    """Return whether a terminal may be given colours (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def export_aws(settings: Settings) -> None:
@@ -110,13 +147,14 @@ def export_aws(settings: Settings) -> None:
         os.environ.setdefault(key, value)
 
 
-def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[str, str]:
+def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[str, str] | None:
+    """Return what the file sets, None when there is none."""
     values: dict[str, str] = {}
     try:
         if not path.is_file():
             if required:
                 problems.append(f"--env-file {str(path)!r} is not a file; name an existing one")
-            return values
+            return None
         with path.open(encoding="utf-8-sig") as stream:
             for binding in parse_stream(stream):
                 if binding.error:  # the line itself is not shown, for it may hold a secret

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ddns_updater.dns.route53 import _plain
+from ddns_updater.dns.route53 import plain
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Family
 from ddns_updater.names import normalize_name
@@ -95,18 +95,18 @@ def test_any_text_is_a_public_address_or_refused_in_one_short_line(text: str, fa
 def test_route_53s_escapes_are_undone(name: str, wild: bool, dot: bool) -> None:
     name = f"*.{name}" if wild else name
     stored = "".join(each if each in ".-_" or each.isalnum() else f"\\{ord(each):03o}" for each in name)
-    assert _plain(stored + "." * dot) == name.lower()
+    assert plain(stored + "." * dot) == name.lower()
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255)))
 def test_every_character_that_route_53_escapes_comes_back(text: str) -> None:
     escaped = "".join(f"\\{ord(each):03o}" for each in text)
-    assert _plain(f"x{escaped}x") == f"x{text}x".lower()
+    assert plain(f"x{escaped}x") == f"x{text}x".lower()
 
 
 @given(st.text() | st.text(alphabet="\\01234567.a*"))
 def test_no_name_of_route_53s_raises(text: str) -> None:
-    assert isinstance(_plain(text), str)
+    assert isinstance(plain(text), str)
 
 
 JSON = st.recursive(

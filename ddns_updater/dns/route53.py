@@ -79,7 +79,7 @@ class Route53:
                 ]
         at: dict[str, list[ResourceRecordSetOutputTypeDef]] = {}
         for each in found:
-            at.setdefault(_plain(each["Name"]), []).append(each)
+            at.setdefault(plain(each["Name"]), []).append(each)
         return {record: _record_set(at.get(record.name, []), record) for record in records}
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
@@ -122,7 +122,7 @@ class Route53:
         """Return the authoritative name servers of a zone, its delegation set; a private zone has none."""
         with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
             answer = self._client.get_hosted_zone(Id=zone_id)
-            return tuple(_plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
+            return tuple(plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
 
     def _pinned(self, name: str, zone_id: str) -> str:
         zone = self._look_up(zone_id)
@@ -196,14 +196,14 @@ class Route53:
 
 
 def _zone_of(answer: "HostedZoneTypeDef") -> _Zone:
-    return _Zone(_bare_id(answer["Id"]), _plain(answer["Name"]), answer.get("ResourceRecordSetCount", 0))
+    return _Zone(_bare_id(answer["Id"]), plain(answer["Name"]), answer.get("ResourceRecordSetCount", 0))
 
 
 def _bare_id(text: str) -> str:
     return text.rpartition("/")[2]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     r"""Return a name of AWS's as we write it: no final dot, lower-case, `\052` and the like decoded.
 
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html

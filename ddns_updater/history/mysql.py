@@ -25,6 +25,19 @@ _LOCKED = (ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK)
 _DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
 _OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
 
+_NEEDED_GRANTS = {
+    "admin_ip_history": ("SELECT", "INSERT"),
+    "admin_dns_publication": ("SELECT", "INSERT", "UPDATE"),
+}
+_ME = """CONCAT("'", SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "'@'", SUBSTRING_INDEX(CURRENT_USER(), '@', -1), "'")"""
+_GRANTS = f"""
+SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = {_ME}
+UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
+  WHERE GRANTEE = {_ME} AND DATABASE() LIKE TABLE_SCHEMA
+UNION SELECT PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
+  WHERE GRANTEE = {_ME} AND TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
+"""  # noqa: S608 - constants
+
 
 class MySqlHistory(SqlHistory):
     """History on a PyMySQL connection in autocommit mode."""
@@ -36,8 +49,9 @@ class MySqlHistory(SqlHistory):
     on_conflict = "ON DUPLICATE KEY UPDATE"
     excluded = "VALUES({})"  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
 
-    def __init__(self, url: MySqlUrl, *, patient: bool = False) -> None:
-        """Connect; `patient` lets a statement take its time (building an index on a large table)."""
+    def __init__(self, url: MySqlUrl, *, patient: bool = False, read_only: bool = False) -> None:
+        """Connect; `patient` lets a statement take its time (building an index), `read_only` has writing refused."""
+        self._first = "SET SESSION TRANSACTION READ ONLY" if read_only else None
         self._url = url
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT
         self.database = url.database
@@ -54,6 +68,7 @@ class MySqlHistory(SqlHistory):
             database=url.database,
             charset="utf8mb4",
             autocommit=True,
+            init_command=self._first,
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=self._answer_timeout,
             write_timeout=_ANSWER_TIMEOUT,
@@ -72,6 +87,23 @@ class MySqlHistory(SqlHistory):
         with self.errors():
             taken = self.execute("SELECT GET_LOCK(?, 0)", (name,)).fetchone()[0]
         yield taken == 1
+
+    @property
+    def place(self) -> str:
+        return f"{self._url.host}:{self._url.port}/{self.database}"
+
+    def missing_grants(self) -> Sequence[str]:
+        with self.errors():
+            given = {
+                table: {row[0].upper() for row in self.execute(_GRANTS, (table,)).fetchall()}
+                for table in _NEEDED_GRANTS
+            }
+        return [
+            f"{grant} on {table}"
+            for table, needed in _NEEDED_GRANTS.items()
+            for grant in needed
+            if grant not in given[table]
+        ]
 
     def has_table(self, name: str) -> bool:
         return bool(self.execute("SHOW TABLES LIKE ?", (name,)).fetchone())

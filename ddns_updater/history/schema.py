@@ -1,4 +1,4 @@
-"""Create, adopt and upgrade the schema with yoyo-migrations; only `ddns init` imports this.
+"""Create, adopt and upgrade the schema with yoyo-migrations; only `ddns init` and `ddns doctor` import this.
 
 A kill may come between any two statements, so every migration is one statement that does no harm when it is applied
 again, and yoyo's own tables are made anew when they were left half made.
@@ -30,6 +30,7 @@ _COLUMNS = {
 # Names of our own: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
 _INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
+_INDEXES = ("admin_ip_history_origin_version", "admin_ip_history_version_name")
 _SHOWN = 10
 
 
@@ -60,6 +61,28 @@ def upgrade(history: SqlHistory) -> int:
                     raise
                 backend.mark_migrations([migration])
         return len(migrations)
+
+
+def outdated(history: SqlHistory) -> list[str]:
+    """Return what the schema of `history` lacks, found without writing anything; empty when it is up to date.
+
+    That is the migrations that were not applied. An account that may not read which were, for it needs no more than
+    the README grants, is answered by the columns and the indexes.
+    """
+    wanted = sorted(file.stem for file in (_folder() / history.engine).glob("*.sql"))
+    with history.errors():
+        tables = [table for table in _COLUMNS if not history.has_table(table)]
+        if tables:
+            return [f"table {table}" for table in tables]
+        if history.has_table(_MIGRATION):
+            rows = history.execute(f"SELECT migration_id FROM {_MIGRATION}").fetchall()  # noqa: S608 - a constant
+            return [f"migration {each}" for each in wanted if each not in {row[0] for row in rows}]
+        if history.engine == "sqlite":  # which hides no table
+            return [f"migration {each}" for each in wanted]
+        for table in _COLUMNS:
+            _check_columns(history, table)
+        present = {row[2] for row in history.execute("SHOW INDEX FROM admin_ip_history").fetchall()}
+        return [f"index {index}" for index in _INDEXES if index not in present]
 
 
 def _folder() -> Path:

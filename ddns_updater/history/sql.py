@@ -96,6 +96,20 @@ class SqlHistory(ABC):
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute one statement for every row of values."""
 
+    @property
+    def place(self) -> str:
+        """Return where the database is, as it may be shown."""
+        return self.database
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock, in whole seconds."""
+        with self.errors():
+            return _time(self.execute(f"SELECT {self.now_epoch}").fetchone()[0])
+
+    def missing_grants(self) -> Sequence[str]:
+        """Return what a run needs and this account was not given itself; roles are not looked into."""
+        return ()
+
     def close(self) -> None:
         """Close the connection, which gives back its locks."""
         self._connection.close()

@@ -24,8 +24,9 @@ class SqliteHistory(SqlHistory):
     on_conflict = "ON CONFLICT (historyId, recordName, recordType) DO UPDATE SET"
     excluded = "excluded.{}"
 
-    def __init__(self, url: SqliteUrl, *, create: bool = False) -> None:
-        """Open the file; only with `create` is it made when it does not exist."""
+    def __init__(self, url: SqliteUrl, *, create: bool = False, read_only: bool = False) -> None:
+        """Open the file; only with `create` is it made when it does not exist, and `read_only` never writes."""
+        self._mode = "ro" if read_only else "rw"
         self._path = Path(os.path.realpath(url.path))
         self.database = str(self._path)
         if create:
@@ -36,7 +37,9 @@ class SqliteHistory(SqlHistory):
             super().__init__(self.connect())
 
     def connect(self) -> Any:
-        return sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode={self._mode}", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None
+        )
 
     def _exists(self) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from ddns_updater.errors import SourceError
+from ddns_updater.errors import CarrierGradeNat, SourceError
 from ddns_updater.model import Address, Family
 
 _CARRIER_GRADE_NAT = IPv4Network("100.64.0.0/10")  # RFC 6598
@@ -29,7 +29,7 @@ def public_address(text: str, family: Family) -> Address:
     if address.version != (4 if family is Family.IPV4 else 6):
         raise SourceError(f"answered {address}, which is not an {'IPv4' if family is Family.IPV4 else 'IPv6'} address")
     if address in _CARRIER_GRADE_NAT:
-        raise SourceError(
+        raise CarrierGradeNat(
             f"answered {address}, an address of carrier-grade NAT: this line has no public IPv4 address of its own;"
             " ask the provider for one"
         )

@@ -1,0 +1,146 @@
+"""DNS asked as others see it: the parent's delegation, single name servers, public resolvers, CAA. Needs dnspython."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+
+from ddns_updater.dns.authority import resolve
+from ddns_updater.errors import DnsError
+from ddns_updater.model import Record
+
+_TIMEOUT = 2.0  # seconds for one answer
+_TRIES = 2
+_PARENTS = 3  # name servers of the parent that are asked before it counts as silent
+
+
+class Answer(NamedTuple):
+    """What one server said: its values and for how many seconds they hold, or a response code such as NXDOMAIN."""
+
+    code: str
+    values: tuple[str, ...]
+    ttl: int | None
+    authoritative: bool
+    milliseconds: int
+
+
+class Lookup:
+    """Asks on `port`, and `resolver` (default: that of this machine) for all that anybody may tell."""
+
+    def __init__(
+        self,
+        *,
+        look_up: Callable[[str], Sequence[str]] = resolve,
+        resolver: dns.resolver.Resolver | None = None,
+        port: int = 53,
+    ) -> None:
+        self._look_up = look_up
+        self._resolver = resolver
+        self._port = port
+        self._addresses: dict[str, Sequence[str]] = {}
+
+    def at_name_server(self, server: str, record: Record) -> Answer:
+        """Ask one authoritative name server, by its name; raises DnsError when it does not answer."""
+        if server not in self._addresses:
+            self._addresses[server] = self._look_up(server)
+        if not self._addresses[server]:
+            raise DnsError("cannot be looked up; does this machine's own resolver work?")
+        return self._answer(self._addresses[server], record.name, record.type, flags=0)
+
+    def at_resolver(self, address: str, record: Record) -> Answer:
+        """Ask a recursive resolver; raises DnsError when it does not answer."""
+        return self._answer([address], record.name, record.type, flags=dns.flags.RD)
+
+    def delegation(self, zone: str) -> tuple[str, frozenset[str]]:
+        """Return the parent of `zone` and the name servers that it delegates to, none when it does not.
+
+        Raises DnsError when the parent cannot be found or none of its name servers answers.
+        """
+        labels = zone.split(".")
+        for parent in [".".join(labels[place:]) for place in range(1, len(labels))] + ["."]:
+            servers = self._resolved(parent, "NS")
+            if servers:
+                return parent, self._referral(zone, parent, [server.rstrip(".").lower() for server in servers])
+        raise DnsError(f"no name server of a parent of {zone} can be found; does this machine's own resolver work?")
+
+    def caa(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Return the CAA records that count for `name` and where they stand; none when anybody may issue.
+
+        The nearest set counts, from the name up to the top (RFC 8659 §3). Raises DnsError where one cannot be read,
+        for then no certificate is issued either.
+        """
+        labels = name.removeprefix("*.").split(".")
+        for place in range(len(labels)):
+            at = ".".join(labels[place:])
+            if found := self._resolved(at, "CAA"):
+                return at, tuple(found)
+        return name, ()
+
+    def _resolved(self, name: str, kind: str) -> list[str]:
+        try:
+            resolver = self._resolver or dns.resolver.get_default_resolver()
+            answer = resolver.resolve(name, kind, lifetime=2 * _TIMEOUT, raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            return []
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsError(
+                f"{kind} of {name} cannot be read: {_reason(error)}; does this machine's own resolver work?"
+            ) from error
+        return [each.to_text() for each in answer.rrset or ()]
+
+    def _referral(self, zone: str, parent: str, servers: Sequence[str]) -> frozenset[str]:
+        query = dns.message.make_query(zone, "NS", flags=0)
+        for server in servers[:_PARENTS]:
+            answer = self._ask(query, self._look_up(server)[:_TRIES])
+            if answer is not None and answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                found = [
+                    each
+                    for rrset in (*answer.answer, *answer.authority)
+                    if rrset.rdtype == dns.rdatatype.NS and rrset.name == query.question[0].name
+                    for each in rrset
+                ]
+                return frozenset(each.target.to_text(omit_final_dot=True).lower() for each in found)
+        raise DnsError(f"none of the name servers of {parent} answers; is port 53 open to the internet?")
+
+    def _answer(self, addresses: Sequence[str], name: str, kind: str, flags: int) -> Answer:
+        start = time.monotonic()
+        answer = self._ask(dns.message.make_query(name, kind, flags=flags), [*addresses] * _TRIES)
+        if answer is None:
+            raise DnsError("does not answer; is port 53 open to the internet?")
+        rdtype = dns.rdatatype.from_text(kind)
+        rrsets = [rrset for rrset in answer.answer if rrset.rdtype == rdtype]
+        return Answer(
+            dns.rcode.to_text(answer.rcode()),
+            tuple(sorted(str(each) for rrset in rrsets for each in rrset)),
+            min((rrset.ttl for rrset in rrsets), default=None),
+            bool(answer.flags & dns.flags.AA),
+            round((time.monotonic() - start) * 1000),
+        )
+
+    def _ask(self, query: dns.message.Message, addresses: Sequence[str]) -> dns.message.Message | None:
+        waits = 0
+        for where in addresses:
+            try:
+                return dns.query.udp_with_fallback(query, where, _TIMEOUT, self._port)[0]
+            except dns.exception.Timeout:
+                waits += 1
+                if waits == _TRIES:
+                    return None
+            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: TCP was closed at once
+                continue
+        return None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, dns.resolver.NoNameservers):
+        return "SERVFAIL"
+    if isinstance(error, dns.exception.Timeout):
+        return "no answer in time"
+    return type(error).__name__

@@ -1,0 +1,82 @@
+"""Every address source in each family, and whether they agree."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
+
+from ddns_updater.detection import AddressSource
+from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.errors import CarrierGradeNat, DdnsError
+from ddns_updater.model import Address, Agreement, Family
+
+_SECONDS = 20  # for one source, with its retries
+
+
+def check_addresses(
+    check: Checker,
+    makers: Mapping[str, Callable[[], AddressSource]],
+    families: Sequence[Family],
+    agreement: Agreement,
+    monotonic: Callable[[], float],
+) -> Generator[Check, None, dict[Family, Address]]:
+    """Make each source, by its name, and ask it for each family; returns the addresses that are beyond doubt."""
+    sources: list[AddressSource] = []
+    for name, make in makers.items():
+        try:
+            sources.append(make())
+        except DdnsError as error:
+            yield check.error(name, error)
+    agreed: dict[Family, Address] = {}
+    for family in families:
+        heard: list[tuple[AddressSource, Address]] = []
+        shared: CarrierGradeNat | None = None
+        for source in sources:
+            start = monotonic()
+            try:
+                address = check.attempt(_SECONDS, partial(source.fetch, family))
+            except CarrierGradeNat as error:
+                shared = error
+                yield check.error(source.name, error)
+            except DdnsError as error:
+                said = check.error(f"{source.name}, {family}", error, State.WARNING)
+                yield said._replace(advice=said.advice or "ask again, or take it out of DDNS_IP_SOURCES")
+            else:
+                yield check.ok(source.name, f"says {address}, in {(monotonic() - start) * 1000:.0f} ms")
+                heard.append((source, address))
+        if family is Family.IPV4 and heard and not shared:
+            yield check.ok("carrier-grade NAT", "no; the IPv4 address is a public one")
+        yield _agreement(check, family, heard, agreement)
+        if len({address for _, address in heard}) == 1:
+            agreed[family] = heard[0][1]
+    yield from _one_witness(check, sources)
+    return agreed
+
+
+def _agreement(
+    check: Checker, family: Family, heard: Sequence[tuple[AddressSource, Address]], agreement: Agreement
+) -> Check:
+    name = f"{family} address"
+    hosts = {source.host for source, _ in heard}
+    addresses = {address for _, address in heard}
+    if not heard:
+        return check.failed(
+            name, "no source gave one that can be trusted", "is this machine online? see above for each"
+        )
+    if len(addresses) > 1:
+        said = " but ".join(f"{source.name} says {address}" for source, address in heard)
+        return check.failed(name, said, "take the one that is wrong out of DDNS_IP_SOURCES; a change is held meanwhile")
+    (address,) = addresses
+    if len(hosts) > 1:
+        return check.ok(name, f"{address}, and {len(hosts)} hosts agree on it")
+    if agreement is Agreement.OFF:
+        return check.ok(name, f"{address}; DDNS_IP_AGREEMENT=off asks for no second source")
+    found, advice = f"{address}, but only one host says so", "name a source of another host in DDNS_IP_SOURCES"
+    if agreement is Agreement.REQUIRED:
+        return check.failed(name, f"{found}, and DDNS_IP_AGREEMENT=required holds every change", advice)
+    return check.warning(name, found, advice)
+
+
+def _one_witness(check: Checker, sources: Sequence[AddressSource]) -> Iterator[Check]:
+    for host in dict.fromkeys(source.host for source in sources):
+        names = [source.name for source in sources if source.host == host]
+        if len(names) > 1:
+            yield check.note("address sources", f"{' and '.join(names)} are of one host and count as one witness")

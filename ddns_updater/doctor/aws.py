@@ -1,0 +1,150 @@
+"""Who we are for AWS, the hosted zones, what the records hold, and whether they may be written."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.errors import DdnsError, DnsError
+from ddns_updater.model import Family, Journal, Record, RecordSet, same_address
+from ddns_updater.ports import Dns
+
+_SECONDS = 30
+
+
+class HostedZone(Protocol):
+    """A hosted zone of AWS's; one without name servers is private."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def name_servers(self) -> Sequence[str]: ...
+
+
+class Inspection(Protocol):
+    """What is asked of AWS beyond what a run asks; every method raises DnsError."""
+
+    @property
+    def stand_in(self) -> str | None:
+        """Return the host that stands in for AWS, None when it is AWS itself."""
+
+    def identity(self) -> str:
+        """Return who the credentials belong to."""
+
+    def zone(self, zone_id: str) -> HostedZone:
+        """Return a hosted zone."""
+
+    def refused_for_its_value(self, zone_id: str, records: Sequence[Record]) -> bool:
+        """Return whether an impossible change of `records` was refused for nothing but its value."""
+
+
+class Published(NamedTuple):
+    """A record in its hosted zone, and the address it should hold as far as that is known."""
+
+    record: Record
+    zone: HostedZone
+    address: str | None
+
+
+def check_aws(
+    check: Checker,
+    open_inspection: Callable[[], Inspection],
+    open_dns: Callable[[], Dns],
+    wanted: Mapping[Record, str | None],
+    journals: Mapping[Family, Journal],
+) -> Generator[Check, None, tuple[Published, ...]]:
+    """Look at each of `wanted`, a record and the zone it is pinned to; returns those whose hosted zone was found."""
+    if not wanted:
+        yield check.note("records", "there are no DDNS_RECORDS, so only the history is kept and AWS is not asked")
+        return ()
+    try:
+        inspection = check.attempt(_SECONDS, open_inspection)
+        yield check.ok("identity", check.attempt(_SECONDS, inspection.identity))
+    except DdnsError as error:
+        yield check.error("identity", error)
+        yield check.skipped("hosted zones", "AWS does not know who we are")
+        return ()
+    try:
+        dns = check.attempt(_SECONDS, open_dns)
+        zones = check.attempt(_SECONDS, partial(dns.zones_for, wanted))
+    except DdnsError as error:
+        yield check.error("hosted zones", error)
+        return ()
+    latest = {family.record_type: journal.version.ip for family, journal in journals.items()}
+    published: list[Published] = []
+    by_zone: dict[str, list[Record]] = {}
+    for record, found in zones.items():
+        if isinstance(found, DnsError):
+            yield check.error(f"hosted zone of {record}", found)
+        else:
+            by_zone.setdefault(found, []).append(record)
+    for zone_id, records in by_zone.items():
+        try:
+            zone = check.attempt(_SECONDS, partial(inspection.zone, zone_id))
+        except DdnsError as error:
+            yield check.error(f"hosted zone {zone_id}", error)
+            continue
+        kind = "" if zone.name_servers else ", a private zone"
+        yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind}, holds {', '.join(map(str, records))}")
+        yield from _contents(check, inspection, dns, zone_id, records, latest)
+        published += [Published(record, zone, latest.get(record.type)) for record in records]
+    return tuple(published)
+
+
+def _contents(
+    check: Checker,
+    inspection: Inspection,
+    dns: Dns,
+    zone_id: str,
+    records: Sequence[Record],
+    latest: Mapping[str, str],
+) -> Iterator[Check]:
+    name = f"right to write in {zone_id}"
+    try:
+        sets = check.attempt(_SECONDS, partial(dns.read, zone_id, records))
+    except DdnsError as error:
+        yield check.error(f"records of {zone_id}", error)
+        yield check.skipped(name, "what stands there cannot be read")
+        return
+    for record, record_set in sets.items():
+        yield _holds(check, record, record_set, latest.get(record.type))
+    free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
+    if not free:
+        yield check.skipped(name, "nothing there may be overwritten")
+    elif inspection.stand_in is not None:
+        yield check.skipped(name, f"it is tried on AWS itself only, and {inspection.stand_in} stands in for it")
+    else:
+        yield _right(check, inspection, name, zone_id, free)
+
+
+def _right(check: Checker, inspection: Inspection, name: str, zone_id: str, records: Sequence[Record]) -> Check:
+    try:
+        told = check.attempt(_SECONDS, partial(inspection.refused_for_its_value, zone_id, records))
+    except DdnsError as error:
+        return check.error(name, error)
+    if told:
+        return check.ok(name, "an impossible change was refused for its value, not for want of a permission")
+    return check.note(name, "an impossible change was refused for another reason than its value; the next run tells")
+
+
+def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: str | None) -> Check:
+    name = str(record)
+    if record_set is None:
+        return check.note(name, "nothing stands there yet", "the next run writes it; or do it now with: ddns run")
+    if record_set.obstacle:
+        return check.failed(
+            name,
+            f"{record_set.obstacle} stands there and is never overwritten",
+            "delete that record set, or take the name out of DDNS_RECORDS",
+        )
+    held = f"{', '.join(record_set.values)}, TTL {record_set.ttl} s"
+    if latest is None:
+        return check.note(name, f"holds {held}; there is no version to compare it with")
+    if len(record_set.values) == 1 and same_address(record_set.values[0], latest):
+        return check.ok(name, f"holds {held}, the latest version")
+    found = f"holds {held}, and the latest version is {latest}"
+    return check.warning(
+        name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; or do it now with: ddns run"
+    )

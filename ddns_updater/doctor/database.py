@@ -1,0 +1,97 @@
+"""The database: whether it answers, is up to date, holds the origin, and has the right time."""
+
+import shlex
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
+from functools import partial
+
+from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.errors import DdnsError
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.model import Address, Family, Journal, PublicationState, same_address
+from ddns_updater.origins import choose_origins
+
+_SECONDS = 20
+_DRIFT = 5  # seconds that two clocks may be apart
+
+
+def check_database(
+    check: Checker,
+    open_history: Callable[[], AbstractContextManager[SqlHistory]],
+    outdated: Callable[[SqlHistory], Sequence[str]],
+    families: Sequence[Family],
+    name: str | None,
+    now: Callable[[], datetime],
+    monotonic: Callable[[], float],
+) -> Generator[Check, None, dict[Family, Journal]]:
+    """Look at the database; returns the latest version of each family that has one."""
+    start = monotonic()
+    with ExitStack() as stack:
+        try:
+            history = check.attempt(_SECONDS, lambda: stack.enter_context(open_history()))
+            theirs = check.attempt(_SECONDS, history.now)
+        except DdnsError as error:
+            yield check.error("database", error)
+            for each in ("schema", "origin"):
+                yield check.skipped(each, "the database is not to be had")
+            return {}
+        yield check.ok("database", f"{history.place} answers, in {(monotonic() - start) * 1000:.0f} ms")
+        if history.engine != "sqlite":  # whose clock is this machine's
+            yield _clock(check, theirs, now())
+        try:
+            missing = check.attempt(_SECONDS, partial(outdated, history))
+            grants = [] if missing else check.attempt(_SECONDS, history.missing_grants)
+        except DdnsError as error:
+            yield check.error("schema", error)
+        else:
+            if missing:
+                yield check.failed("schema", f"it lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
+            else:
+                yield check.ok("schema", "it is up to date")
+            if grants:
+                said = f"{', '.join(grants)} is not among those of the account itself; it may come from a role"
+                yield check.note("grants", said, "compare the grants with those in the README")
+        try:
+            origins = check.attempt(_SECONDS, partial(choose_origins, history.origins, name))
+            journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
+        except DdnsError as error:
+            yield check.error("origin", error)
+            return {}
+        yield from _versions(check, journals, families)
+        return journals
+
+
+def compare_addresses(
+    check: Checker, journals: Mapping[Family, Journal], addresses: Mapping[Family, Address]
+) -> Iterator[Check]:
+    """Say where the line's address is not the one of the latest version."""
+    for family, address in addresses.items():
+        if family in journals and not same_address(journals[family].version.ip, str(address)):
+            version = journals[family].version
+            found = f"the line has {address} now, and version {version.version} is {version.ip}"
+            yield check.note(f"{family} origin", found, "the next run records it; or do it now with: ddns run")
+
+
+def _clock(check: Checker, theirs: datetime, ours: datetime) -> Check:
+    apart = round((theirs - ours).total_seconds())
+    if abs(apart) <= _DRIFT:
+        return check.ok("server time", "the database's clock and this machine's agree")
+    found = f"the database's clock is {abs(apart)} s {'ahead of' if apart > 0 else 'behind'} this machine's"
+    return check.warning("server time", f"{found}; versions bear its time", "set the one that is wrong, by NTP")
+
+
+def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequence[Family]) -> Iterator[Check]:
+    for family, journal in journals.items():
+        version = journal.version
+        since = version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        yield check.ok(f"{family} origin", f"{version.name}, version {version.version} is {version.ip} since {since}")
+        for each in journal.publications:
+            if each.state is PublicationState.FAILED and each.error and family in families:
+                yield check.error(f"last publication of {each.record}", each.error, State.WARNING)
+    name = next(journal.version.name for journal in journals.values())
+    for family in families:
+        if family not in journals:
+            yield check.failed(
+                f"{family} origin", f"{name} has none", f"run: ddns init --name {shlex.quote(name)}, which seeds it"
+            )

@@ -1,0 +1,122 @@
+"""Settings, the files they are in, who may read those, and the extras that they need."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from ddns_updater.alert_forms import host_of
+from ddns_updater.database_url import SqliteUrl
+from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.errors import missing_extra
+from ddns_updater.settings import Settings
+
+_SECRETS = ("DDNS_DATABASE_URL", "DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL")
+_AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_EXTRAS = {"dns": "dns", "interface": "pyroute2", "metrics": "prometheus_client", "notify": "apprise"}
+
+
+def check_settings(
+    check: Checker,
+    settings: Settings,
+    problems: Sequence[str],
+    env_files: Mapping[Path, Sequence[str]],
+    secret_files: Sequence[Path],
+) -> Iterator[Check]:
+    """Look at the values, at who may read the files they are in, and at what they need installed."""
+    for problem in problems:
+        yield check.error("settings", problem)
+    if not problems:
+        yield check.ok("settings", "every value can be used")
+    if not env_files:
+        yield check.ok(".env files", "none; the environment alone counts")
+    for path, names in env_files.items():
+        secrets = [name for name in names if name in (*_SECRETS, *_AWS_SECRETS)]
+        yield _privacy(check, "settings file", path, secret=", ".join(secrets))
+    for path in secret_files:
+        if path.exists():
+            yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, no password
+    yield from _extras(check, settings)
+    yield from _told(check, settings)
+
+
+def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
+    """Look at whether what a run writes can be written; nothing is written to find out."""
+    if isinstance(settings.database, SqliteUrl) and settings.database.path.exists():
+        yield _database_file(check, Path(os.path.realpath(settings.database.path)))
+    yield _folder(check, "state folder", settings.state_folder, may_be_made=True)
+    if settings.metrics_file:
+        yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_be_made=False)
+
+
+def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
+    path = path.absolute()
+    try:
+        status = path.stat()
+    except OSError as error:
+        return check.failed(name, f"{path} cannot be looked at: {error.strerror}", "check who owns it and its folder")
+    mode = stat.S_IMODE(status.st_mode)
+    if not secret or not mode & 0o077:
+        return check.ok(name, f"{path}, {'without secrets' if not secret else 'for its owner alone'}")
+    found = f"{path} holds {secret} and is open to other users (mode {mode:03o})"
+    if status.st_uid == os.getuid():
+        return check.warning(name, found, f"chmod 600 {path}")
+    return check.note(name, f"{found}; it belongs to another user", "look whether it may be so")
+
+
+def _database_file(check: Checker, file: Path) -> Check:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    for place in (file, file.parent):
+        if not os.access(place, os.R_OK | os.W_OK):
+            return check.failed("database file", f"{place} cannot be written", "check who owns it")
+    if mode & 0o022:
+        return check.warning(
+            "database file", f"{file} can be written by other users (mode {mode:03o})", f"chmod 600 {file}"
+        )
+    return check.ok("database file", f"{file} can be written")
+
+
+def _folder(check: Checker, name: str, folder: Path, *, may_be_made: bool) -> Check:
+    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if nearest != folder.absolute() and not (may_be_made and nearest.is_dir()):
+        return check.failed(name, f"{folder} is not there", f"mkdir -p {folder}")
+    if not nearest.is_dir():
+        return check.failed(name, f"{nearest} is not a folder", "name another place")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return check.failed(
+            name, f"{nearest} cannot be written", "give it to the user who runs ddns, or name another place"
+        )
+    return check.ok(name, f"{folder} can be written" if nearest == folder.absolute() else f"{folder} can be made")
+
+
+def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
+    kinds = {source.partition(":")[0] for source in settings.ip_sources}
+    needed = {
+        "dns": "DDNS_VERIFY_NAME_SERVERS" if settings.verify_name_servers else "dns" in kinds and "the source dns:",
+        "interface": "interface" in kinds and "the source interface:",
+        "metrics": settings.metrics_file and "DDNS_METRICS_FILE",
+        "notify": settings.notify_urls and "DDNS_NOTIFY_URLS",
+    }
+    wanted = {extra: str(reason) for extra, reason in needed.items() if reason}
+    missing = [extra for extra in wanted if not _is_installed(_EXTRAS[extra])]
+    for extra in missing:
+        yield check.error(f"extra {extra}", missing_extra(wanted[extra], extra))
+    if not missing:
+        yield check.ok("extras", f"{', '.join(wanted)} installed" if wanted else "none is needed")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # it is barred from being imported
+        return False
+
+
+def _told(check: Checker, settings: Settings) -> Iterator[Check]:
+    # Of an Apprise URL only the service is shown: what others have for a host is a token there.
+    told = [host_of(url) for url in settings.webhook_urls]
+    told += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
+    if settings.heartbeat_url:
+        told.append(f"the heartbeat {host_of(settings.heartbeat_url)}")
+    yield check.ok("who is told", f"{', '.join(told)} (nothing was sent)" if told else "nobody but cron's mail")
