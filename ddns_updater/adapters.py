@@ -1,16 +1,20 @@
 """Which adapter each setting asks for; every one is imported when it is first needed, for most runs need few."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from random import randrange
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource
-from ddns_updater.errors import missing_extra
+from ddns_updater.errors import AlertError, missing_extra
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.model import Outcome
 from ddns_updater.ports import Authority, Dns
 from ddns_updater.settings import DEFAULT_SOURCES, Settings, export_aws
+from ddns_updater.telling import Ears
 
 if TYPE_CHECKING:
     from ddns_updater.dns.inspection import Inspection
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
-    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements."""
+    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements.
+
+    `read_only` has every attempt to write refused.
+    """
     opened: SqlHistory
     if isinstance(settings.database, SqliteUrl):
         from ddns_updater.history.sqlite import SqliteHistory
@@ -118,3 +125,37 @@ def open_dns(settings: Settings) -> Dns:
     from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
 
     return Route53(settings.hosted_zone_ids)
+
+
+def ears(settings: Settings) -> Ears:
+    """Return who hears of the runs; nothing of it is imported before there is something to tell."""
+    urls = (*settings.webhook_urls, *settings.notify_urls)
+    return Ears(
+        keys=tuple(map(key_of, urls)),
+        open_channels=partial(_channels, settings),
+        ping=partial(_ping, settings.heartbeat_url) if settings.heartbeat_url else None,
+    )
+
+
+def _channels(settings: Settings) -> dict[str, Channel]:
+    found: list[Channel] = []
+    if settings.webhook_urls:
+        from ddns_updater.alerts.webhooks import web_channel
+
+        found += map(web_channel, settings.webhook_urls)
+    found += [Channel(key_of(url), partial(_notify, url)) for url in settings.notify_urls]
+    return {channel.key: channel for channel in found}
+
+
+def _notify(url: str, event: Mapping[str, Any]) -> None:
+    try:
+        from ddns_updater.alerts.notify import notify
+    except ImportError as error:
+        raise AlertError(str(missing_extra("DDNS_NOTIFY_URLS", "notify"))) from error
+    notify(url, event)
+
+
+def _ping(url: str, outcome: Outcome, message: str) -> None:
+    from ddns_updater.alerts.heartbeat import ping
+
+    ping(url, outcome, message)

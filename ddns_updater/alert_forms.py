@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 _SEPARATOR = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")  # a URL may hold commas itself
+_FORMS = ("http", "https", "slack+http", "slack+https", "discord+http", "discord+https")
 _EXAMPLE = "https://hooks.example.com/…"
 
 
@@ -18,7 +19,7 @@ def web_urls(text: str) -> tuple[str, ...]:
     """Return the webhooks that `text` lists, by commas or line by line; ValueError tells which is none."""
     urls = _listed(text)
     for number, url in enumerate(urls, 1):
-        if not _is_web_url(url):
+        if not _is_web_url(url, _FORMS):
             raise ValueError(f"has something that is not a URL (number {number}); write {_EXAMPLE}, {_EXAMPLE}")
     return urls
 
@@ -44,10 +45,10 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SEPARATOR.split(text.strip(" ,\n"))))
 
 
-def _is_web_url(text: str) -> bool:
+def _is_web_url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     try:
         url = urlsplit(text)
-        good = url.scheme.lower() in ("http", "https") and bool(url.hostname) and url.port != 0
+        good = url.scheme.lower() in schemes and bool(url.hostname) and url.port != 0
     except ValueError:
         return False
     return good and not re.search(r"\s", text)

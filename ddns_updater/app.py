@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater import adapters
 from ddns_updater.detection import Detection
-from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError
+from ddns_updater.diary import Diary
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SettingsError, SourceError, Stopped
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
-from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
+from ddns_updater.model import Address, Family, FamilyResult, HistoryEntry, Origin, Outcome, Record, RunResult, Version
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.report import run_lines
 from ddns_updater.settings import Reading, Settings
 from ddns_updater.source_forms import without_secrets
+from ddns_updater.telling import Teller
 from ddns_updater.updater import Plan, Updater
 
 if TYPE_CHECKING:
     from ddns_updater.doctor.check import Check
+
+_TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
 
 
 class Seeded(NamedTuple):
@@ -38,32 +43,86 @@ class InitResult(NamedTuple):
 
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
-    """Do one run; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    wanted = _wanted(settings)
-    plan = Plan(
-        name=name or settings.name,
-        families=settings.ip_families,
-        records=tuple(dict.fromkeys(record for record, _ in wanted)),
-        run_timeout=settings.run_timeout,
-        agreement=settings.ip_agreement,
-        dry_run=dry_run,
-    )
-    policy = Policy(
-        ttl=settings.ttl,
-        verify_timeout=settings.verify_timeout,
-        recheck_every=settings.recheck_every,
-        on_drift=settings.on_drift,
-        hosted_zone_ids=settings.hosted_zone_ids,
-        pins={record: zone_id for record, zone_id in wanted if zone_id},
-    )
-    return Updater(
-        plan,
-        sources=adapters.sources(settings),
-        open_history=partial(adapters.open_history, settings),
-        publisher=Publisher(policy, partial(adapters.open_dns, settings), authority=adapters.authority(settings)),
-        whole_run=partial(run_limit, settings.run_timeout, f"DDNS_RUN_TIMEOUT={settings.run_timeout}"),
-        limit=time_limit,
-    ).run()
+    """Do one run and tell of it; raises SettingsError for what has to be mended first, and nothing else of our tree."""
+    return Runs(settings, name=name, dry_run=dry_run).run()
+
+
+class Runs:
+    """One run after the other of the same settings; what is costly to make is made once."""
+
+    def __init__(
+        self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
+    ) -> None:
+        """Take the settings; a run that is not `stoppable` leaves SIGTERM and SIGINT to the caller."""
+        self._settings = settings
+        self._given = name or settings.name
+        self._stoppable = stoppable
+        self._sources = adapters.sources(settings)
+        self._authority = adapters.authority(settings)
+        self._ears = adapters.ears(settings)
+        heard = not dry_run and bool(self._ears.keys or self._ears.ping)
+        self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
+        wanted = _wanted(settings)
+        self._plan = Plan(
+            name=self._given,
+            families=settings.ip_families,
+            records=tuple(dict.fromkeys(record for record, _ in wanted)),
+            run_timeout=settings.run_timeout - self._to_tell,
+            agreement=settings.ip_agreement,
+            dry_run=dry_run,
+        )
+        self._policy = Policy(
+            ttl=settings.ttl,
+            verify_timeout=settings.verify_timeout,
+            recheck_every=settings.recheck_every,
+            on_drift=settings.on_drift,
+            hosted_zone_ids=settings.hosted_zone_ids,
+            pins={record: zone_id for record, zone_id in wanted if zone_id},
+        )
+
+    def run(self) -> RunResult:
+        """Do one run, and what follows it within the run's time; raises SettingsError, and what is a fault of ours."""
+        end = monotonic() + self._settings.run_timeout
+        try:
+            result = self._updater().run()
+        except SettingsError:
+            raise
+        except Exception as error:
+            fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
+            results = tuple(FamilyResult(family, Outcome.FAILED, error=fault) for family in self._plan.families)
+            self._follow(RunResult(self._given, results), end)
+            raise
+        return result if self._plan.dry_run else self._follow(result, end)
+
+    def _updater(self) -> Updater:
+        return Updater(
+            self._plan,
+            sources=self._sources,
+            open_history=partial(adapters.open_history, self._settings),
+            publisher=Publisher(self._policy, partial(adapters.open_dns, self._settings), authority=self._authority),
+            whole_run=partial(self._limit, self._plan.run_timeout),
+            limit=time_limit,
+        )
+
+    def _follow(self, result: RunResult, end: float) -> RunResult:
+        """Return `result` with the warnings of the phase report."""
+        teller = Teller(
+            Diary(self._settings.state_folder, self._settings.database),
+            self._ears,
+            alert_after=self._settings.alert_after,
+            limit=time_limit,
+        )
+        seconds = max(end - monotonic(), 1)
+        line = " / ".join(line for _, line in run_lines(result))
+        try:
+            with self._limit(seconds):
+                warnings = teller.tell(result, self._given, line, seconds - 1)
+        except Stopped as error:
+            warnings = [f"not everybody was told how the run ended: {error}"]
+        return result._replace(warnings=tuple(warnings))
+
+    def _limit(self, seconds: float) -> run_limit:
+        return run_limit(seconds, f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}", stoppable=self._stoppable)
 
 
 def init(
@@ -118,14 +177,13 @@ def doctor(reading: Reading, *, name: str | None) -> "Iterator[Check]":
 
     settings = reading.settings
     tools = Tools(
-        sources={
-            without_secrets(text).strip("'"): partial(adapters.source, settings, text) for text in settings.ip_sources
-        },
+        sources=[(without_secrets(each), partial(adapters.source, settings, each)) for each in settings.ip_sources],
         open_history=partial(adapters.open_history, settings, read_only=True),
         outdated=outdated,
         open_inspection=partial(adapters.open_inspection, settings),
         open_dns=partial(adapters.open_dns, settings),
         open_lookup=adapters.open_lookup,
+        read_diary=Diary(settings.state_folder, settings.database).read,
         limit=time_limit,
         now=partial(datetime.now, UTC),
         monotonic=monotonic,

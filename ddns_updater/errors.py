@@ -10,6 +10,8 @@
     │   ├── NotInitialised    1   there is no table, or no origin in it: `ddns init` comes first
     │   └── VersionTaken      1   another writer appended that version in the meantime
     ├── DnsError              1   the DNS provider did not do what was asked
+    ├── AlertError            1   somebody could not be told
+    ├── StateError            1   what is remembered of the runs could not be read or written
     └── Stopped               1   a signal or the run's time limit ended the work in hand
 
 An exception outside this tree is a bug and keeps its traceback.
@@ -63,6 +65,22 @@ class VersionTaken(HistoryError):
 
 class DnsError(DdnsError):
     """Report that the DNS provider refused, failed or holds something else."""
+
+
+class AlertError(DdnsError):
+    """Report that a channel did not take what it was to be told.
+
+    `again` tells whether a later try may help, `seconds` how long the channel asks to be left alone.
+    """
+
+    def __init__(self, message: str, *, again: bool = True, seconds: int = 0) -> None:
+        super().__init__(message)
+        self.again = again
+        self.seconds = seconds
+
+
+class StateError(DdnsError):
+    """Report that the diary of the runs, or another file written after a run, could not be used."""
 
 
 class Stopped(DdnsError):

@@ -84,19 +84,21 @@ class run_limit(time_limit):  # noqa: N801 - as above
     """Bound a whole run: SIGTERM, SIGINT and the end of `seconds` raise `Stopped` inside the block.
 
     A thread stands behind the alarm for the one case it cannot reach, a call into C that does not return (a resolver
-    that hangs): it ends the process at `seconds`, with exit status 1. `setting` names the limit in the message.
+    that hangs): it ends the process at `seconds`, with exit status 1. `setting` names the limit in the message. A run
+    that is not `stoppable` leaves the signals to whoever has them.
     """
 
-    def __init__(self, seconds: float, setting: str) -> None:
+    def __init__(self, seconds: float, setting: str, *, stoppable: bool = True) -> None:
         over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run goes on from here")
         super().__init__(max(seconds - 1, seconds * 0.8), over)
         self._guard = threading.Timer(seconds, _end_process, [f"failed: {over}\n"])
         self._guard.daemon = True
+        self._signals = (signal.SIGTERM, signal.SIGINT) if stoppable else ()
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> None:
         super().__enter__()
-        for wanted in (signal.SIGTERM, signal.SIGINT):
+        for wanted in self._signals:
             self._before[wanted] = signal.signal(wanted, self._stop)
         self._guard.start()
 

@@ -189,7 +189,7 @@ class HistoryEntry(NamedTuple):
 class FamilyResult(NamedTuple):
     """How a run ended for one address family.
 
-    `publications` are those of the configured records.
+    `publications` are those of the configured records, `since` is when the version was recorded.
     """
 
     family: Family
@@ -197,6 +197,7 @@ class FamilyResult(NamedTuple):
     address: str | None = None
     previous_address: str | None = None
     version: int | None = None
+    since: datetime | None = None
     source: str | None = None
     recorded: bool = False
     publications: tuple[Publication, ...] = ()
@@ -205,13 +206,35 @@ class FamilyResult(NamedTuple):
 
 
 class RunResult(NamedTuple):
-    """How a run ended; one result for each address family."""
+    """How a run ended; one result for each address family.
+
+    `warnings` are those of the phase report: of what was to be told, written or remembered of the run.
+    """
 
     name: str | None
     results: tuple[FamilyResult, ...]
     dry_run: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
         """Return the worst outcome of the families."""
         return Outcome.worst([result.outcome for result in self.results])
+
+    @property
+    def error(self) -> str | None:
+        """Return what went wrong, once for each cause; None when nothing did."""
+        return " | ".join(dict.fromkeys(result.error for result in self.results if result.error)) or None
+
+
+class Incident(NamedTuple):
+    """Runs that failed or were held, one after the other.
+
+    `cause` is the last run's; `told` is how often it was told, `told_at` when first.
+    """
+
+    since: datetime
+    failed_runs: int
+    cause: str
+    told: int = 0
+    told_at: datetime | None = None

@@ -15,6 +15,7 @@ from ddns_updater.model import (
     PublicationState,
     RunResult,
 )
+from ddns_updater.words import duration
 
 _NAMED = 3  # records named one by one before they are only counted
 
@@ -32,7 +33,7 @@ def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
 
 def run_warnings(result: RunResult) -> list[str]:
     """Return what did not stop the run but should be known."""
-    return [warning for each in result.results for warning in each.warnings]
+    return [*(warning for each in result.results for warning in each.warnings), *result.warnings]
 
 
 def run_json(result: RunResult) -> str:
@@ -42,6 +43,7 @@ def run_json(result: RunResult) -> str:
             "outcome": result.outcome,
             "name": result.name,
             **({"dry_run": True} if result.dry_run else {}),
+            **({"warnings": result.warnings} if result.warnings else {}),
             "results": [
                 {
                     "family": each.family,
@@ -104,19 +106,6 @@ def history_csv(entries: Sequence[HistoryEntry]) -> str:
     writer.writeheader()
     writer.writerows(_entry_json(entry) for entry in entries)
     return text.getvalue()
-
-
-def duration(time: timedelta) -> str:
-    """Return a length of time in its two largest units: `34 s`, `12 min`, `3 h 20 min`, `41 d 2 h`."""
-    seconds = max(int(time.total_seconds()), 0)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def _run_line(result: RunResult, each: FamilyResult) -> str:

@@ -198,6 +198,7 @@ class Updater:
             address=str(found.address) if found else None,
             previous_address=line.previous_ip,
             version=ledger.version.version if ledger else None,
+            since=ledger.version.created_at if ledger else None,
             source=found.source if found else None,
             recorded=line.recorded,
             publications=publications,

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from ddns_updater import __version__
-from ddns_updater.report import duration
+from ddns_updater.words import duration
 from tests.aws import refuse
 from tests.conftest import Database, Machine
 from tests.mysqld import free_port

@@ -24,7 +24,6 @@ from ddns_updater.model import (
     Version,
 )
 from ddns_updater.report import (
-    duration,
     history_csv,
     history_json,
     history_table,
@@ -32,6 +31,7 @@ from ddns_updater.report import (
     run_lines,
     run_warnings,
 )
+from ddns_updater.words import duration
 
 RECORDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PENDING, SUBMITTED, VERIFIED, FAILED = PublicationState

@@ -1,6 +1,6 @@
 """Every address source in each family, and whether they agree."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 from ddns_updater.detection import AddressSource
@@ -13,14 +13,14 @@ _SECONDS = 20  # for one source, with its retries
 
 def check_addresses(
     check: Checker,
-    makers: Mapping[str, Callable[[], AddressSource]],
+    makers: Sequence[tuple[str, Callable[[], AddressSource]]],
     families: Sequence[Family],
     agreement: Agreement,
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Address]]:
     """Make each source, by its name, and ask it for each family; returns the addresses that are beyond doubt."""
     sources: list[AddressSource] = []
-    for name, make in makers.items():
+    for name, make in makers:
         try:
             sources.append(make())
         except DdnsError as error:

@@ -26,10 +26,10 @@ def check_database(
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Journal]]:
     """Look at the database; returns the latest version of each family that has one."""
-    start = monotonic()
     with ExitStack() as stack:
         try:
             history = check.attempt(_SECONDS, lambda: stack.enter_context(open_history()))
+            start = monotonic()
             theirs = check.attempt(_SECONDS, history.now)
         except DdnsError as error:
             yield check.error("database", error)
@@ -39,27 +39,32 @@ def check_database(
         yield check.ok("database", f"{history.place} answers, in {(monotonic() - start) * 1000:.0f} ms")
         if history.engine != "sqlite":  # whose clock is this machine's
             yield _clock(check, theirs, now())
+        missing: Sequence[str] = ()
         try:
             missing = check.attempt(_SECONDS, partial(outdated, history))
             grants = [] if missing else check.attempt(_SECONDS, history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
         else:
-            if missing:
-                yield check.failed("schema", f"it lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
-            else:
-                yield check.ok("schema", "it is up to date")
-            if grants:
-                said = f"{', '.join(grants)} is not among those of the account itself; it may come from a role"
-                yield check.note("grants", said, "compare the grants with those in the README")
+            yield from _schema(check, missing, grants)
         try:
             origins = check.attempt(_SECONDS, partial(choose_origins, history.origins, name))
             journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
         except DdnsError as error:
-            yield check.error("origin", error)
+            yield check.skipped("origin", "the schema comes first") if missing else check.error("origin", error)
             return {}
         yield from _versions(check, journals, families)
         return journals
+
+
+def _schema(check: Checker, missing: Sequence[str], grants: Sequence[str]) -> Iterator[Check]:
+    if missing:
+        yield check.failed("schema", f"it lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
+    else:
+        yield check.ok("schema", "it is up to date")
+    if grants:
+        found = f"the account itself lacks {', '.join(grants)}; a role may give it"
+        yield check.note("grants", found, "compare the grants with those in the README")
 
 
 def compare_addresses(

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ddns_updater.detection import AddressSource, Limit
+from ddns_updater.diary import Page
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Inspection, check_aws
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.doctor.database import check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
+from ddns_updater.doctor.runs import check_runs
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Journal, Record
 from ddns_updater.ports import Dns
@@ -23,12 +25,13 @@ _PROBLEM = "a setting that this needs cannot be used; mend it first"
 class Tools(NamedTuple):
     """How to get at what is looked at; each is called when it is needed."""
 
-    sources: Mapping[str, Callable[[], AddressSource]]
+    sources: Sequence[tuple[str, Callable[[], AddressSource]]]
     open_history: Callable[[], AbstractContextManager[SqlHistory]]
     outdated: Callable[[SqlHistory], Sequence[str]]
     open_inspection: Callable[[], Inspection]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
+    read_diary: Callable[[], Page]
     limit: Limit
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -74,6 +77,12 @@ def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None],
             yield from check_name_servers(group("DNS"), tools.open_lookup(), published)
     else:
         yield group("AWS").skipped("records", _PROBLEM)
+
+    if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
+        known = next((journal.version.name for journal in journals.values()), None)
+        yield from check_runs(group("runs"), tools.read_diary, name, known, tools.now())
+    else:
+        yield group("runs").skipped("last run", _PROBLEM)
 
 
 def _concerns(problem: str, begins: Sequence[str]) -> bool:

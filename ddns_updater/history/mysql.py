@@ -25,18 +25,16 @@ _LOCKED = (ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK)
 _DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
 _OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
 
-_NEEDED_GRANTS = {
+_NEEDED = {
     "admin_ip_history": ("SELECT", "INSERT"),
     "admin_dns_publication": ("SELECT", "INSERT", "UPDATE"),
 }
-_ME = """CONCAT("'", SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "'@'", SUBSTRING_INDEX(CURRENT_USER(), '@', -1), "'")"""
-_GRANTS = f"""
-SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = {_ME}
-UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
-  WHERE GRANTEE = {_ME} AND DATABASE() LIKE TABLE_SCHEMA
-UNION SELECT PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
-  WHERE GRANTEE = {_ME} AND TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
-"""  # noqa: S608 - constants
+_GRANTS = """
+SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES
+UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA
+UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
+  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
+"""
 
 
 class MySqlHistory(SqlHistory):
@@ -94,15 +92,11 @@ class MySqlHistory(SqlHistory):
 
     def missing_grants(self) -> Sequence[str]:
         with self.errors():
-            given = {
-                table: {row[0].upper() for row in self.execute(_GRANTS, (table,)).fetchall()}
-                for table in _NEEDED_GRANTS
-            }
+            user, _, host = self.execute("SELECT CURRENT_USER()").fetchone()[0].rpartition("@")
+            rows = {table: self.execute(_GRANTS, (table,)).fetchall() for table in _NEEDED}
+        given = {table: {row[1].upper() for row in rows[table] if row[0] == f"'{user}'@'{host}'"} for table in _NEEDED}
         return [
-            f"{grant} on {table}"
-            for table, needed in _NEEDED_GRANTS.items()
-            for grant in needed
-            if grant not in given[table]
+            f"{each} on {table}" for table, needed in _NEEDED.items() for each in needed if each not in given[table]
         ]
 
     def has_table(self, name: str) -> bool:

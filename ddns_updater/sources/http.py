@@ -2,18 +2,17 @@
 
 import json
 import re
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from io import BytesIO
-from ssl import SSLCertVerificationError, SSLError
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ddns_updater.errors import SourceError
+from ddns_updater.http_reasons import http_reason, innermost
 from ddns_updater.model import Address, Family
 from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
@@ -70,7 +69,7 @@ class HttpSource:
                         raise SourceError(f"answered with status {response.status_code}")
                     return public_address(self._address(response), family)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                raise SourceError(self._reason(error)) from error
+                raise SourceError(_reason(error, self._timeout)) from error
 
     @property
     def _accept(self) -> str:
@@ -88,37 +87,6 @@ class HttpSource:
             raise SourceError(f"has no text at {self._pointer} of its answer")
         return found
 
-    def _reason(self, error: BaseException) -> str:
-        match _innermost(error):
-            case requests.TooManyRedirects():
-                return f"redirected more than {_MAX_REDIRECTS} times"
-            case SSLCertVerificationError() as cause:
-                return f"its certificate could not be verified: {cause.verify_message}"
-            case SSLError() as cause:
-                return f"does not speak TLS: {cause.reason}"
-            case ValueError():
-                return "leads to a URL that cannot be used"
-            case TimeoutError():
-                return f"timed out after {self._timeout:g} s"
-            case IncompleteRead() | ProtocolError():
-                return "its answer was cut off"
-            case RemoteDisconnected():
-                return "closed the connection without an answer"
-            case HTTPException() | HTTPError():
-                return "did not answer in HTTP"
-            case OSError() as cause:
-                return f"cannot be reached: {cause.strerror or cause}"
-            case cause:
-                return f"cannot be reached: {type(cause).__name__}"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the first cause: requests and urllib3 wrap errors in one another, as causes and as arguments."""
-    for inner in (error.__cause__, *error.args):
-        if isinstance(inner, BaseException):
-            return _innermost(inner)
-    return error
-
 
 def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
     """Keep requests on this host, for it is one witness, and in TLS; and off a redirect's body, which has no bound."""
@@ -130,6 +98,12 @@ def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) ->
         if here.hostname != there.hostname:
             raise SourceError(f"redirected to another host, {there.hostname}; name that one in DDNS_IP_SOURCES")
         response.raw = BytesIO()
+
+
+def _reason(error: BaseException, timeout: float) -> str:
+    if isinstance(innermost(error), requests.TooManyRedirects):
+        return f"redirected more than {_MAX_REDIRECTS} times"
+    return http_reason(error, timeout)
 
 
 class _FamilyAdapter(HTTPAdapter):

@@ -1,0 +1,155 @@
+"""What is told, in words: each event says what happened, since when, what DNS holds, and what to do."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from ddns_updater.model import FamilyResult, Incident, Publication, RunResult
+from ddns_updater.words import duration
+
+SCHEMA = 1  # the version of the JSON form; fields may be added to it
+_NAMED = 3  # records named one by one before they are only counted
+
+
+class Kind(StrEnum):
+    """What kinds of event there are."""
+
+    CHANGED = "changed"
+    REPAIRED = "repaired"
+    FAILING = "failing"
+    RECOVERED = "recovered"
+
+
+class Event(NamedTuple):
+    """Something to tell; `facts` are the same in JSON values, by name."""
+
+    kind: Kind
+    time: datetime
+    origin: str
+    title: str
+    text: str
+    facts: Mapping[str, object]
+
+    def json(self) -> dict[str, object]:
+        """Return the documented JSON form."""
+        return {
+            "schema": SCHEMA,
+            "event": str(self.kind),
+            "time": self.time.isoformat(timespec="seconds"),
+            "name": self.origin,
+            "title": self.title,
+            "text": self.text,
+            **self.facts,
+        }
+
+
+def changed(result: RunResult, one: FamilyResult, previous: str | None, now: datetime) -> Event:
+    """Return the event of an address that changed and was seen to hold in DNS."""
+    took = propagation(one)
+    records = [str(each.record) for each in one.publications]
+    followed = f"DNS followed after {duration(took)}: {_named(records)}." if took is not None else "DNS is left alone."
+    return Event(
+        Kind.CHANGED,
+        now,
+        result.name or "",
+        f"{result.name}: the address changed to {one.address}",
+        f"It was {previous or 'unknown'}; {one.address} is version {one.version}, since {_at(one.since)}."
+        f" {followed} Nothing is left to do.",
+        {
+            "family": str(one.family),
+            "address": one.address,
+            "previous_address": previous,
+            "version": one.version,
+            "since": _iso(one.since),
+            "dns_seconds": None if took is None else int(took.total_seconds()),
+            "records": records,
+        },
+    )
+
+
+def repaired(result: RunResult, one: FamilyResult, record: Publication, now: datetime) -> Event:
+    """Return the event of a record that somebody else changed and that is right again."""
+    return Event(
+        Kind.REPAIRED,
+        now,
+        result.name or "",
+        f"{result.name}: {record.record} was changed by somebody else, and repaired",
+        f"It held {record.drift}, found {_at(record.drift_at)}. DNS holds {record.address} again, seen"
+        f" {_at(record.checked_at)}. If it comes again, find out who changes it: two updaters of one name undo each"
+        " other's work.",
+        {
+            "family": str(one.family),
+            "address": record.address,
+            "record": str(record.record),
+            "found": record.drift,
+            "found_at": _iso(record.drift_at),
+        },
+    )
+
+
+def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
+    """Return the event of runs that fail, with what each record held when it was last `seen` in order."""
+    origin = result.name or "ddns"
+    still = "still failing" if incident.told else "failing"
+    lines = [f"{record} held {address} when last checked, {_at(at)}" for record, (address, at) in seen.items()]
+    dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: nothing is known to have been published yet."
+    return Event(
+        Kind.FAILING,
+        now,
+        origin,
+        f"{origin}: {still} since {_at(incident.since)}, {_runs(incident.failed_runs)}",
+        f"Cause: {incident.cause}. {dns} Nothing is lost, every run tries again; on the machine, `ddns doctor` tells"
+        " what to mend.",
+        _incident_facts(incident)
+        | {
+            "outcome": str(result.outcome),
+            "reminder": incident.told,
+            "records": [
+                {"record": record, "address": address, "checked_at": _iso(at)} for record, (address, at) in seen.items()
+            ],
+        },
+    )
+
+
+def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
+    """Return the event of an incident that is over."""
+    lasted = max(now - incident.since, timedelta(0))
+    held = [f"{one.address} is version {one.version}" for one in result.results if one.address]
+    records = [str(each.record) for one in result.results for each in one.publications]
+    dns = f"; DNS holds it: {_named(records)}" if records else ""
+    return Event(
+        Kind.RECOVERED,
+        now,
+        result.name or "ddns",
+        f"{result.name}: recovered after {duration(lasted)}, {_runs(incident.failed_runs)}",
+        f"Cause: {incident.cause}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
+        _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
+    )
+
+
+def propagation(one: FamilyResult) -> timedelta | None:
+    """Return how long DNS took to follow to the version, by its slowest record; None when none has followed."""
+    times = [each.verified_at - each.created_at for each in one.publications if each.verified_at]
+    return max([timedelta(0), *times]) if times else None
+
+
+def _incident_facts(incident: Incident) -> dict[str, object]:
+    return {"since": _iso(incident.since), "failed_runs": incident.failed_runs, "cause": incident.cause}
+
+
+def _runs(number: int) -> str:
+    return f"{number} failed run{'' if number == 1 else 's'}"
+
+
+def _named(texts: list[str], mark: str = ", ") -> str:
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return mark.join(texts[:_NAMED]) + more
+
+
+def _at(time: datetime | None) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M %Z") if time else "at an unknown time"
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.astimezone(UTC).isoformat(timespec="seconds") if time else None

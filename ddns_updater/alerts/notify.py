@@ -1,0 +1,31 @@
+"""Everything that Apprise knows: mail, Telegram, ntfy, Matrix and more. Needs apprise, the extra `notify`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import apprise
+
+from ddns_updater.errors import AlertError
+
+_KINDS = {
+    "changed": apprise.NotifyType.INFO,
+    "repaired": apprise.NotifyType.WARNING,
+    "failing": apprise.NotifyType.FAILURE,
+    "recovered": apprise.NotifyType.SUCCESS,
+}
+
+
+def notify(url: str, event: Mapping[str, Any]) -> None:
+    """Tell `event` to the service of one Apprise URL; raises AlertError, which shows of the URL its scheme alone."""
+    shown = f"{url.partition('://')[0]}://…"
+    service = apprise.Apprise()
+    if not service.add(url):
+        raise AlertError(f"{shown} is no URL that Apprise knows; correct DDNS_NOTIFY_URLS", again=False)
+    taken = service.notify(
+        title=event["title"],
+        body=event["text"],
+        notify_type=_KINDS[event["event"]],
+        body_format=apprise.NotifyFormat.TEXT,
+    )
+    if not taken:
+        raise AlertError(f"{shown} did not take it")

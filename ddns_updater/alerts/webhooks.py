@@ -1,0 +1,34 @@
+"""Webhooks: which form the service behind a URL understands."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from ddns_updater.alerts import discord, slack, webhook
+from ddns_updater.alerts.channel import Channel, key_of
+from ddns_updater.alerts.delivery import send
+
+Payload = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+_SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
+_DISCORD = ("discord.com", "discordapp.com")
+
+
+def web_channel(url: str) -> Channel:
+    """Return the channel of a webhook; `slack+` or `discord+` before a URL tells what its host does not."""
+    form, _, plain = url.rpartition("+") if url.lower().startswith(("slack+", "discord+")) else ("", "", url)
+    return Channel(key_of(url), partial(_post, plain, _payload(form.lower(), plain)))
+
+
+def _payload(form: str, url: str) -> Payload:
+    host = (urlsplit(url).hostname or "").lower()
+    if form == "slack" or host in _SLACK:
+        return slack.payload
+    if form == "discord" or host in _DISCORD or host.endswith(tuple(f".{each}" for each in _DISCORD)):
+        return discord.payload
+    return webhook.payload
+
+
+def _post(url: str, payload: Payload, event: Mapping[str, Any]) -> None:
+    send("POST", url, json=payload(event))

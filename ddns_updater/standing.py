@@ -1,0 +1,162 @@
+"""How the runs of one origin have gone so far, and what one more run makes of it: when to speak, and when not to.
+
+An incident begins with the first run that failed or was held and ends with the first that found all well; `pending`
+and `skipped` neither begin nor end one. It is told once it has lasted for so many runs, again after 1 h, 6 h and then
+daily, and at its end.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ddns_updater.alerts import event
+from ddns_updater.alerts.event import Event
+from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
+
+GOOD = (Outcome.UNCHANGED, Outcome.UPDATED)
+BAD = (Outcome.FAILED, Outcome.HELD)
+_REMINDERS = (timedelta(hours=1), timedelta(hours=6))  # after the first alert; then daily
+_DAY = timedelta(days=1)
+_RECENT = 6  # runs whose times are kept, to know how often they come
+_BACKWARD = timedelta(minutes=1)  # a clock may be corrected by less without a word
+
+
+class Told(NamedTuple):
+    """What is known to the outside of one address family: the version, its address, and the last drift (UTC)."""
+
+    version: int
+    address: str
+    drift_at: datetime | None = None
+
+
+class Standing(NamedTuple):
+    """What this machine remembers of the runs of one origin; times are its own, in UTC.
+
+    `runs` counts by outcome, `recent` has when the last ones ended, `outcome` and `error` are those of the last that
+    was not skipped, `seen` is what each record held when it was last seen to hold what it should.
+    """
+
+    runs: Mapping[Outcome, int] = MappingProxyType({})
+    recent: tuple[datetime, ...] = ()
+    outcome: Outcome | None = None
+    error: str | None = None
+    last_success: datetime | None = None
+    incident: Incident | None = None
+    told: Mapping[Family, Told] = MappingProxyType({})
+    seen: Mapping[str, tuple[str, datetime]] = MappingProxyType({})
+
+    @property
+    def interval(self) -> timedelta | None:
+        """Return the usual time from one run to the next, the median of the last; None before the third run."""
+        gaps = sorted(later - earlier for earlier, later in zip(self.recent, self.recent[1:], strict=False))
+        return gaps[len(gaps) // 2] if len(gaps) > 1 else None
+
+    def after(self, result: RunResult, now: datetime, alert_after: int) -> tuple["Standing", list[Event]]:
+        """Return how it stands after `result` at `now`, and what is to be told of it."""
+        counted = self._replace(
+            runs={**self.runs, result.outcome: self.runs.get(result.outcome, 0) + 1},
+            recent=(*self.recent, now)[-_RECENT:],
+        )
+        if result.outcome is Outcome.SKIPPED:
+            return counted, []
+        events = [each for one in result.results for each in _news(self.told.get(one.family), one, result, now)]
+        told = dict(self.told) | {one.family: _told(one) for one in result.results if _is_settled(one)}
+        now_seen = counted._replace(
+            outcome=result.outcome, error=result.error, told=told, seen=_seen(self.seen, result, now)
+        )
+        if result.outcome in BAD:
+            return _failed(now_seen, result, events, now, alert_after)
+        if result.outcome is Outcome.PENDING:
+            return now_seen, events
+        if self.incident and self.incident.told:
+            events.insert(0, event.recovered(result, self.incident, now))
+        return now_seen._replace(last_success=now, incident=None), events
+
+    def moved_to(self, now: datetime) -> tuple["Standing", timedelta | None]:
+        """Return this with all times moved along where the clock went backward, and by how much; None if it did not.
+
+        Moved together, they still tell how long everything lasted.
+        """
+        back = self.recent[-1] - now if self.recent else timedelta(0)
+        if back <= _BACKWARD:
+            return self, None
+        incident = self.incident
+        if incident:
+            told_at = incident.told_at and incident.told_at - back
+            incident = incident._replace(since=incident.since - back, told_at=told_at)
+        moved = self._replace(
+            recent=tuple(each - back for each in self.recent),
+            last_success=self.last_success and self.last_success - back,
+            incident=incident,
+            seen={record: (address, at - back) for record, (address, at) in self.seen.items()},
+        )
+        return moved, back
+
+
+def _failed(
+    standing: Standing, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int
+) -> tuple[Standing, list[Event]]:
+    before = standing.incident or Incident(now, 0, "")
+    incident = before._replace(failed_runs=before.failed_runs + 1, cause=result.error or str(result.outcome))
+    told = [*events]
+    if _is_due(incident, now, alert_after):
+        told.append(event.failing(result, incident, standing.seen, now))
+        incident = incident._replace(told=incident.told + 1, told_at=incident.told_at or now)
+    return standing._replace(incident=incident), told
+
+
+def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
+    """Return whether it is time to tell of it, for the first time or again."""
+    if incident.told_at is None:
+        return incident.failed_runs >= alert_after
+    daily = incident.told - len(_REMINDERS)
+    offset = _REMINDERS[incident.told - 1] if daily <= 0 else daily * _DAY
+    return now - incident.told_at >= offset
+
+
+def _is_settled(one: FamilyResult) -> bool:
+    """Return whether the run saw everything of this family in place."""
+    return one.outcome in GOOD and one.version is not None and one.address is not None
+
+
+def _told(one: FamilyResult) -> Told:
+    return Told(one.version or 0, one.address or "", max((at for at in _drifts(one)), default=None))
+
+
+def _drifts(one: FamilyResult) -> list[datetime]:
+    return [each.drift_at for each in one.publications if each.drift_at]
+
+
+def _news(before: Told | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
+    """Return what is new of one family since it was last told: a change that was seen to hold, repairs that were."""
+    if not _is_settled(one):
+        return []
+    if before is None:  # nothing is remembered: only what this very run did is new
+        return [event.changed(result, one, one.previous_address, now)] if one.recorded else []
+    news = []
+    if (one.version or 0) > before.version and one.address != before.address:
+        news.append(event.changed(result, one, before.address, now))
+    news += [
+        event.repaired(result, one, each, now)
+        for each in one.publications
+        if each.drift_at and (before.drift_at is None or each.drift_at > before.drift_at)
+    ]
+    return news
+
+
+def _seen(
+    before: Mapping[str, tuple[str, datetime]], result: RunResult, now: datetime
+) -> Mapping[str, tuple[str, datetime]]:
+    publications = [each for one in result.results for each in one.publications]
+    seen = {
+        str(each.record): (each.address, each.checked_at or now)
+        for each in publications
+        if each.state is PublicationState.VERIFIED and each.address and not each.error
+    }
+    if not publications:
+        return before
+    records = {str(each.record) for each in publications}
+    types = {each.record.type for each in publications}
+    kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] not in types}
+    return kept | seen

@@ -1,0 +1,16 @@
+"""How times are told."""
+
+from datetime import timedelta
+
+
+def duration(time: timedelta) -> str:
+    """Return a length of time in its two largest units: `34 s`, `12 min`, `3 h 20 min`, `41 d 2 h`."""
+    seconds = max(int(time.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
