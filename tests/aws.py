@@ -6,6 +6,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from threading import Event, Thread
 from typing import Any
 
@@ -42,12 +43,16 @@ class Call:
         self.forward = forward
         self.status = "200 OK"
 
+    def pass_on(self) -> bytes:
+        """Let it through."""
+        return self.forward()
+
 
 class FakeAws:
     """`calls` are the operations asked for, in order; `faults` are tried in order, each as often as it says.
 
     `asked` has the path, query and body of each call. What moto lacks is added: names are stored as AWS does,
-    lower-case and with `*` as `\\052`, and every change has an ID of its own.
+    lower-case and with `*` as `\\052`, every change has an ID of its own, and an address that is none is refused.
     """
 
     def __init__(self) -> None:
@@ -183,7 +188,8 @@ class FakeAws:
                     break
                 rule[3] -= 1
                 return fault  # type: ignore[no-any-return]
-        return lambda passing: passing.forward()
+        illegal = _illegal_address(call)
+        return refuse("InvalidChangeBatch", illegal) if illegal else Call.pass_on
 
 
 def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
@@ -229,6 +235,25 @@ def pending(call: Call) -> bytes:
 def replacing(old: str, new: str) -> Fault:
     """Return a fault that lets the call through and changes the text of the answer."""
     return lambda call: call.forward().replace(old.encode(), new.encode())
+
+
+def _illegal_address(call: Call) -> str | None:
+    """Return what AWS says of the first value that is no address of its record's type."""
+    if call.operation != "ChangeResourceRecordSets":
+        return None
+    for kind, rest in re.findall(r"(?s)<Type>(A|AAAA)</Type>(.*?)</ResourceRecordSet>", call.body):
+        for value in re.findall(r"<Value>(.*?)</Value>", rest):
+            try:
+                good = ip_address(value).version == (4 if kind == "A" else 6)
+            except ValueError:
+                good = False
+            if not good:
+                family = "IPv4" if kind == "A" else "IPv6"
+                return (
+                    f"[Invalid Resource Record: &apos;FATAL problem: {kind}RRDATAIllegal{family}Address (Value is not a"
+                    f" valid {family} address) encountered with &apos;{value}&apos;&apos;]"
+                )
+    return None
 
 
 def _operation(environ: Environ) -> str | None:

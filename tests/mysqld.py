@@ -97,8 +97,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def certificates(folder: Path) -> None:
-    """Write ca.pem, and server.pem with its key, for 127.0.0.1."""
+def certificates(folder: Path, *hosts: str) -> None:
+    """Write ca.pem, and server.pem with its key, for 127.0.0.1 and `hosts`."""
     now = dt.datetime.now(dt.UTC)
 
     def make(subject: str, issuer: str, key: rsa.RSAPrivateKey, signer: rsa.RSAPrivateKey, authority: bool) -> bytes:
@@ -117,7 +117,8 @@ def certificates(folder: Path) -> None:
         )
         if not authority:
             address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            names = [address, *map(x509.DNSName, hosts)]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     ca_key, server_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))

@@ -23,7 +23,7 @@ from tests.mysqld import free_port
 from tests.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "history", "init", "run")
+COMMANDS = ("demo", "doctor", "history", "init", "run")
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli import main; main()")
 
 

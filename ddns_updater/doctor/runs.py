@@ -12,6 +12,7 @@ from ddns_updater.words import duration
 _SECONDS = 5
 _MISSED = 3  # intervals without a run
 _LEAST = timedelta(minutes=5)
+_UNKNOWN = timedelta(hours=1)  # while it is not known how often runs come
 
 
 def check_runs(
@@ -47,11 +48,12 @@ def _last(check: Checker, standing: Standing, now: datetime) -> Check:
 
 def _cron(check: Checker, standing: Standing, now: datetime) -> Check:
     interval, silence = standing.interval, now - standing.recent[-1]
-    if interval is None:
-        return check.note("cron", "too few runs are remembered to know how often they come")
-    if silence > max(_MISSED * interval, _LEAST):
-        found = f"no run for {duration(silence)}, and they came every {duration(interval)}: cron seems not to run it"
+    if silence > (max(_MISSED * interval, _LEAST) if interval else _UNKNOWN):
+        often = f", and they came every {duration(interval)}" if interval else ""
+        found = f"no run for {duration(silence)}{often}: cron seems not to run it"
         return check.warning(
             "cron", found, 'look at "crontab -l" and at cron\'s log, for instance "journalctl -u cron"'
         )
+    if interval is None:
+        return check.note("cron", "too few runs are remembered to know how often they come")
     return check.ok("cron", f"runs come every {duration(interval)}")
