@@ -833,6 +833,15 @@ def test_no_secret_is_ever_shown(small_machine: Machine, mysql: Database, accoun
     see("run", status=2, DDNS_DATABASE_URL=url.replace("mysql://", ""))
     see("run", status=1, DDNS_IP_SOURCES="command:false --password a-command-secret")
     see("run", status=2, DDNS_IP_SOURCES="command:false --password 'a-command-secret")
+    without_dns = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
+    for changes in (
+        {},
+        {"DDNS_DATABASE_URL": url.replace("@", "x@")},
+        {"DDNS_DATABASE_URL": f"{url}?what=1"},
+        {"DDNS_IP_SOURCES": "command:false --password a-command-secret"},
+        {"DDNS_IP_SOURCES": "command:false --password 'a-command-secret"},
+    ):
+        see("doctor", status=1, program=("-c", without_dns), **changes)
     everything = "\n".join(seen)
     assert "1.1.1.1" in everything
     others = ("a-secret-of-aws", "a-source-secret", "a-key", "a-command-secret")

@@ -6,6 +6,7 @@ import shlex
 import stat
 import subprocess
 import tomllib
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -161,6 +162,14 @@ def test_the_run_needs_no_permission_that_the_policy_lacks(small_machine: Machin
     asked = {f"route53:{call}" for call in small_machine.aws.calls}
     assert asked <= set(re.findall(r"route53:\w+", _README))
     assert asked >= {"route53:GetChange", "route53:GetHostedZone", "route53:ListHostedZones"}
+
+
+def test_the_sample_of_doctor_counts_what_it_shows() -> None:
+    (sample,) = [block for block in _blocks("text") if "checks: " in block]
+    *lines, last = sample.splitlines()
+    marks = Counter(line[2:6].strip() for line in lines if re.match(r"  \S", line))
+    words = {"ok": "ok", "note": "note", "warn": "warning", "FAIL": "failed"}
+    assert last == f"{marks.total()} checks: " + ", ".join(f"{marks[mark]} {word}" for mark, word in words.items())
 
 
 def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:

@@ -8,7 +8,7 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import CarrierGradeNat, DdnsError
 from ddns_updater.model import Address, Agreement, Family
 
-_SECONDS = 20  # for one source, with its retries
+_LONGEST = 30.0  # seconds for one source, with its retries
 
 
 def check_addresses(
@@ -16,9 +16,13 @@ def check_addresses(
     makers: Sequence[tuple[str, Callable[[], AddressSource]]],
     families: Sequence[Family],
     agreement: Agreement,
+    seconds: float,
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Address]]:
-    """Make each source, by its name, and ask it for each family; returns the addresses that are beyond doubt."""
+    """Make each source, by its name, and ask it for each family, for at most so many seconds.
+
+    Returns the addresses that are beyond doubt.
+    """
     sources: list[AddressSource] = []
     for name, make in makers:
         try:
@@ -32,7 +36,7 @@ def check_addresses(
         for source in sources:
             start = monotonic()
             try:
-                address = check.attempt(_SECONDS, partial(source.fetch, family))
+                address = check.attempt(min(seconds, _LONGEST), partial(source.fetch, family))
             except CarrierGradeNat as error:
                 shared = error
                 yield check.error(source.name, error)

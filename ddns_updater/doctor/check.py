@@ -41,7 +41,7 @@ class Checker:
 
     def attempt(self, seconds: float, work: Callable[[], T]) -> T:
         """Return what `work` returns; raises DdnsError, also when it takes longer than `seconds`."""
-        with self._limit(seconds, DdnsError(f"did not end within {seconds:g} s; see what stands between")):
+        with self._limit(seconds, DdnsError(f"did not end within {seconds:g} s; is a firewall in the way?")):
             return work()
 
     def ok(self, name: str, found: str) -> Check:

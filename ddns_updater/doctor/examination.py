@@ -21,6 +21,8 @@ from ddns_updater.settings import VARIABLES, Reading
 
 _PROBLEM = "a setting that this needs cannot be used; mend it first"
 
+_GRACE = 5  # seconds for looking up a source's name, and for the pauses between its retries
+
 
 class Tools(NamedTuple):
     """How to get at what is looked at; each is called when it is needed."""
@@ -55,8 +57,9 @@ def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None],
     check = group("address")
     addresses = {}
     if usable("DDNS_IP_"):
+        seconds = settings.ip_timeout * (settings.ip_retries + 1) + _GRACE
         addresses = yield from check_addresses(
-            check, tools.sources, settings.ip_families, settings.ip_agreement, tools.monotonic
+            check, tools.sources, settings.ip_families, settings.ip_agreement, seconds, tools.monotonic
         )
     else:
         yield check.skipped("address sources", _PROBLEM)
