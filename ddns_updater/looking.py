@@ -6,6 +6,7 @@ from ddns_updater import app, report
 from ddns_updater.errors import DdnsError, Stopped
 from ddns_updater.options import name_option, settings, terminal_width
 from ddns_updater.settings import read_settings, wants_colours
+from ddns_updater.status import status_json, status_text
 
 
 @click.command()
@@ -34,6 +35,26 @@ def history(ctx: click.Context, name: str | None, limit: int, form: str | None) 
 @name_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
+def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Tell how everything stands: the address, each record, the last run, and what is wrong.
+
+    Nothing but the database is asked, and what this machine remembers of its runs. Exit status 1 when something is
+    wrong, so that monitoring can call it: a record that is not verified, runs that fail or stay away.
+
+    \b
+    Example:
+      ddns status
+    """
+    found = app.status(settings(ctx), name=name)
+    click.echo(status_json(found) if as_json else status_text(found))
+    if found.problems:
+        ctx.exit(DdnsError.exit_code)
+
+
+@click.command()
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 def doctor(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """Check everything that a run depends on, and say what to do about each thing that is wrong.
 
@@ -54,7 +75,7 @@ def doctor(ctx: click.Context, name: str | None, as_json: bool) -> None:
     checks: list[Check] = []
     width = terminal_width()
     try:
-        for check in app.doctor(read_settings(ctx.obj), name=name):
+        for check in app.doctor(read_settings(ctx.obj.env_file), name=name):
             if not as_json and (not checks or checks[-1].group != check.group):
                 click.echo(check.group)
             checks.append(check)

@@ -23,7 +23,7 @@ from tests.mysqld import free_port
 from tests.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "doctor", "history", "init", "run")
+COMMANDS = ("demo", "doctor", "history", "init", "run", "status", "watch")
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli import main; main()")
 
 
@@ -35,9 +35,10 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def nothing_exists(machine: Machine) -> bool:
-    """Return whether the database holds nothing at all, and the home folder neither."""
+    """Return whether the database holds nothing at all, and the home folder nothing but the diary of the runs."""
     if machine.database.engine == "sqlite":
-        return not list(machine.folder.parent.glob("ddns*")) and not list(machine.folder.iterdir())
+        files = [file for file in machine.folder.rglob("*") if file.is_file() and not file.name.startswith("runs-")]
+        return not list(machine.folder.parent.glob("ddns*")) and not files
     return not contents(machine.database)
 
 

@@ -1,18 +1,16 @@
 """The last run of this machine, and whether cron still does its part."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ddns_updater.diary import Page
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.standing import BAD, Standing
+from ddns_updater.status import is_overdue
 from ddns_updater.words import duration
 
 _SECONDS = 5
-_MISSED = 3  # intervals without a run
-_LEAST = timedelta(minutes=5)
-_UNKNOWN = timedelta(hours=1)  # while it is not known how often runs come
 
 
 def check_runs(
@@ -47,13 +45,12 @@ def _last(check: Checker, standing: Standing, now: datetime) -> Check:
 
 
 def _cron(check: Checker, standing: Standing, now: datetime) -> Check:
-    interval, silence = standing.interval, now - standing.recent[-1]
-    if silence > (max(_MISSED * interval, _LEAST) if interval else _UNKNOWN):
-        often = f", and they came every {duration(interval)}" if interval else ""
-        found = f"no run for {duration(silence)}{often}: cron seems not to run it"
-        return check.warning(
-            "cron", found, 'look at "crontab -l" and at cron\'s log, for instance "journalctl -u cron"'
-        )
+    interval = standing.interval
+    often = f"every {duration(interval)}" if interval else ""
+    if is_overdue(standing, now):
+        found = f"no run for {duration(now - standing.recent[-1])}{often and f', and they came {often}'}"
+        advice = 'look at "crontab -l", and at the log of cron ("journalctl -u cron")'
+        return check.warning("cron", f"{found}: cron seems not to run it", advice)
     if interval is None:
         return check.note("cron", "too few runs are remembered to know how often they come")
-    return check.ok("cron", f"runs come every {duration(interval)}")
+    return check.ok("cron", f"runs come {often}")
