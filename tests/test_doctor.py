@@ -261,6 +261,27 @@ def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(
     assert "-secret" not in str(checks)
 
 
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("DDNS_DATABASE_URL=sqlite:////tmp/nothing.sqlite3", "ok"),
+        ("DDNS_DATABASE_URL=mysql://me:secret@127.0.0.1:9/app", "warning"),
+        ("DDNS_IP_SOURCES=http://127.0.0.1:9/ip", "ok"),
+        ("DDNS_IP_SOURCES=http://127.0.0.1:9/ip?key=secret", "warning"),
+        ("AWS_PROFILE=default", "ok"),
+        ("AWS_SECRET_ACCESS_KEY=secret", "warning"),
+    ],
+)
+def test_only_what_holds_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
+    env = small_machine.folder / ".env"
+    env.write_text(f"{line}\n")
+    env.chmod(0o644)
+    name = line.partition("=")[0]
+    checks = found(small_machine, DDNS_RECORDS=None, **{name: None})
+    assert checks["settings file"]["state"] == state
+    assert "=secret" not in str(checks)
+
+
 def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> None:
     checks = found(small_machine, DDNS_NOTIFY_URLS="tgram://123:a-token/chat,ntfy://a-topic")
     assert checks["who is told"]["found"] == "tgram://…, ntfy://… (nothing was sent)"
@@ -270,7 +291,7 @@ def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_
     file = tmp_path / "file"
     file.touch()
     checks = found(small_machine, DDNS_STATE_FOLDER=f"{file}/state", DDNS_METRICS_FILE=f"{tmp_path}/missing/ddns.prom")
-    assert checks["state folder"]["state"] == "failed"
+    assert checks["state folder"]["found"] == f"{file} is not a folder"
     assert checks["folder of DDNS_METRICS_FILE"]["found"] == f"{tmp_path}/missing is not there"
     assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
 

@@ -235,6 +235,14 @@ def test_a_stale_answer_of_a_resolver_is_a_note_with_the_time_left(world: World)
     assert check.found.endswith("the latest version is 9.9.9.9")
 
 
+def test_a_resolver_that_knows_of_nothing_may_remember_that(world: World) -> None:
+    del world.resolver.answers[HOME.name, "A"]
+    check = world.checks()[f"{HOME} at resolver 127.0.0.1"]
+    assert check.state is State.NOTE
+    assert check.found.startswith("says NXDOMAIN, in ")
+    assert "15 minutes" in (check.advice or "")
+
+
 def test_a_resolver_that_cannot_be_reached_is_a_note(world: World) -> None:
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     found = {

@@ -12,8 +12,13 @@ from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import missing_extra
 from ddns_updater.settings import Settings
 
-_SECRETS = ("DDNS_DATABASE_URL", "DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL")
-_AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRETS = (
+    "DDNS_WEBHOOK_URLS",
+    "DDNS_NOTIFY_URLS",
+    "DDNS_HEARTBEAT_URL",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
 _EXTRAS = {"dns": "dns", "interface": "pyroute2", "metrics": "prometheus_client", "notify": "apprise"}
 
 
@@ -31,8 +36,9 @@ def check_settings(
         yield check.ok("settings", "every value can be used")
     if not env_files:
         yield check.ok(".env files", "none; the environment alone counts")
+    secret = _secret_variables(settings)
     for path, names in env_files.items():
-        secrets = [name for name in names if name in (*_SECRETS, *_AWS_SECRETS)]
+        secrets = [name for name in names if name in secret]
         yield _privacy(check, "settings file", path, secret=", ".join(secrets))
     for path in secret_files:
         if path.exists():
@@ -48,6 +54,16 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     yield _folder(check, "state folder", settings.state_folder, may_be_made=True)
     if settings.metrics_file:
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_be_made=False)
+
+
+def _secret_variables(settings: Settings) -> tuple[str, ...]:
+    """Return the variables that hold a secret here: a URL may have one, and an SQLite file has none."""
+    found = list(_SECRETS)
+    if not isinstance(settings.database, SqliteUrl):
+        found.append("DDNS_DATABASE_URL")
+    if any("@" in source or "?" in source for source in settings.ip_sources if source.startswith("http")):
+        found.append("DDNS_IP_SOURCES")
+    return tuple(found)
 
 
 def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
@@ -79,10 +95,10 @@ def _database_file(check: Checker, file: Path) -> Check:
 
 def _folder(check: Checker, name: str, folder: Path, *, may_be_made: bool) -> Check:
     nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    if nearest != folder.absolute() and not (may_be_made and nearest.is_dir()):
-        return check.failed(name, f"{folder} is not there", f"mkdir -p {folder}")
     if not nearest.is_dir():
         return check.failed(name, f"{nearest} is not a folder", "name another place")
+    if nearest != folder.absolute() and not may_be_made:
+        return check.failed(name, f"{folder} is not there", f"mkdir -p {folder}")
     if not os.access(nearest, os.W_OK | os.X_OK):
         return check.failed(
             name, f"{nearest} cannot be written", "give it to the user who runs ddns, or name another place"

@@ -123,7 +123,10 @@ def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Publishe
     said = f"{_values(answer)}{left}, in {answer.milliseconds} ms"
     if wanted.address is None or _is(answer, wanted.address):
         return check.ok(name, said)
-    return check.note(name, f"{said}; the latest version is {wanted.address}", "it follows when that time is over")
+    advice = (
+        "it follows when that time is over" if answer.values else "it may remember for 15 minutes that nothing is there"
+    )
+    return check.note(name, f"{said}; the latest version is {wanted.address}", advice)
 
 
 def _caa(check: Checker, lookup: Lookup, record_name: str) -> Check:
