@@ -5,7 +5,6 @@ import os
 import sys
 import traceback
 from errno import ENOSPC
-from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -177,8 +176,14 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
         if trace and not out.as_json:
             click.echo(trace, err=True, nl=False)
 
-    runs = app.Runs(settings(ctx), name=name, stoppable=False)
-    loop(runs.run, every, ended=partial(_show, out, as_json=as_json, quiet=quiet), crashed=crashed)
+    def ended(result: RunResult) -> None:
+        try:
+            _show(out, result, as_json=as_json, quiet=quiet)
+        except OSError as error:
+            if error.errno != ENOSPC:  # DNS is to follow though the log's disk is full
+                raise
+
+    loop(app.Runs(settings(ctx), name=name, stoppable=False).run, every, ended=ended, crashed=crashed)
 
 
 @main.command()

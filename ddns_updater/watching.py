@@ -39,14 +39,20 @@ def watch(
         while not over.is_set():
             begin = monotonic()
             try:
-                ended(run())
+                result = run()
             except Exception as error:
                 if first and isinstance(error, SettingsError):
                     raise
                 crashed(error)
+            else:
+                ended(result)
             first = False
-            pause = every * uniform(1 - _JITTER, 1 + _JITTER) - (monotonic() - begin)  # noqa: S311 - only spreads the load
-            over.wait(max(pause, _LEAST))
+            over.wait(pause(every, monotonic() - begin, uniform(-1, 1)))  # noqa: S311 - it only spreads the load
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def pause(every: float, took: float, chance: float) -> float:
+    """Return the seconds from the end of a run that `took` so long to the next; `chance` lies between -1 and 1."""
+    return max(every * (1 + _JITTER * chance) - took, _LEAST)
