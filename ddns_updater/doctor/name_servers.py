@@ -11,6 +11,7 @@ from ddns_updater.model import Record, same_address
 
 PUBLIC_RESOLVERS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 _SECONDS = 20
+_NEGATIVE = "a resolver may remember for 15 minutes that there was nothing"  # the TTL of Route 53's SOA, RFC 2308 §5
 _MOST = 5  # records that are asked for; the others are in the same zones
 
 
