@@ -296,6 +296,18 @@ def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_
     assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
 
 
+def test_a_place_that_cannot_be_looked_at_is_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
+    long = f"{tmp_path}/{'x' * 300}"
+    checks = found(
+        small_machine,
+        DDNS_STATE_FOLDER=long,
+        DDNS_DATABASE_URL=f"sqlite:///{long}",
+        AWS_SHARED_CREDENTIALS_FILE=long,
+    )
+    assert checks["database"]["state"] == checks["last run"]["state"] == "failed"
+    assert "File name too long" in checks["database"]["found"]
+
+
 def test_an_sqlite_file_that_others_may_write_is_a_warning(small_machine: Machine, tmp_path: Path) -> None:
     small_machine.init()
     (tmp_path / "ddns.sqlite3").chmod(0o666)
@@ -335,11 +347,12 @@ def test_sources_that_agree_are_well_and_those_that_do_not_fail(small_machine: M
     checks = found(small_machine, **changes)
     assert checks["ipv4 address"]["found"] == "9.9.9.9, and 2 hosts agree on it"
     other.address = "1.1.1.1"
-    checks = found(small_machine, **changes)
-    assert (checks["ipv4 address"]["state"], checks["ipv4 address"]["found"]) == (
-        "failed",
-        f"{small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1",
-    )
+    said = f"{small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1; "
+    check = found(small_machine, **changes)["ipv4 address"]
+    assert (check["state"], check["found"]) == ("failed", f"{said}a change is held while no two agree")
+    check = found(small_machine, **changes | {"DDNS_IP_AGREEMENT": "off"})["ipv4 address"]
+    assert check["state"] == "warning"
+    assert check["found"].startswith(said)
 
 
 @pytest.mark.parametrize(("agreement", "state"), [("off", "ok"), ("preferred", "warning"), ("required", "failed")])

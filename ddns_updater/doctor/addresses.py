@@ -67,7 +67,10 @@ def _agreement(
         )
     if len(addresses) > 1:
         said = " but ".join(f"{source.name} says {address}" for source, address in heard)
-        return check.failed(name, said, "take the one that is wrong out of DDNS_IP_SOURCES; a change is held meanwhile")
+        advice = "take the one that is wrong out of DDNS_IP_SOURCES"
+        if agreement is Agreement.OFF:
+            return check.warning(name, f"{said}; the first that answers is believed (DDNS_IP_AGREEMENT=off)", advice)
+        return check.failed(name, f"{said}; a change is held while no two agree", advice)
     (address,) = addresses
     if len(hosts) > 1:
         return check.ok(name, f"{address}, and {len(hosts)} hosts agree on it")

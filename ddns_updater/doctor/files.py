@@ -41,7 +41,7 @@ def check_settings(
         secrets = [name for name in names if name in secret]
         yield _privacy(check, "settings file", path, secret=", ".join(secrets))
     for path in secret_files:
-        if path.exists():
+        if _exists(path):
             yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, no password
     yield from _extras(check, settings)
     yield from _told(check, settings)
@@ -49,7 +49,7 @@ def check_settings(
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     """Look at whether what a run writes can be written; nothing is written to find out."""
-    if isinstance(settings.database, SqliteUrl) and settings.database.path.exists():
+    if isinstance(settings.database, SqliteUrl) and _exists(settings.database.path):
         yield _database_file(check, Path(os.path.realpath(settings.database.path)))
     yield _folder(check, "state folder", settings.state_folder, may_be_made=True)
     if settings.metrics_file:
@@ -94,7 +94,7 @@ def _database_file(check: Checker, file: Path) -> Check:
 
 
 def _folder(check: Checker, name: str, folder: Path, *, may_be_made: bool) -> Check:
-    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if _exists(each))
     if not nearest.is_dir():
         return check.failed(name, f"{nearest} is not a folder", "name another place")
     if nearest != folder.absolute() and not may_be_made:
@@ -104,6 +104,13 @@ def _folder(check: Checker, name: str, folder: Path, *, may_be_made: bool) -> Ch
             name, f"{nearest} cannot be written", "give it to the user who runs ddns, or name another place"
         )
     return check.ok(name, f"{folder} can be written" if nearest == folder.absolute() else f"{folder} can be made")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that may not be looked into, a name that is too long
+        return False
 
 
 def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
