@@ -10,9 +10,10 @@ from ddns_updater.detection import Detection
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
-from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
+from ddns_updater.model import Address, Family, HistoryEntry, Origin, RunResult, Version
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.record_forms import record_sets
 from ddns_updater.settings import Settings
 from ddns_updater.updater import Plan, Updater
 
@@ -34,16 +35,11 @@ class InitResult(NamedTuple):
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
     """Do one run; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    wanted = [
-        (Record(each.name, family.record_type), each.zone_id)
-        for each in settings.records
-        for family in settings.ip_families
-        if each.family in (None, family)
-    ]
+    wanted = record_sets(settings.records, settings.ip_families)
     plan = Plan(
         name=name or settings.name,
         families=settings.ip_families,
-        records=tuple(dict.fromkeys(record for record, _ in wanted)),
+        records=tuple(wanted),
         run_timeout=settings.run_timeout,
         agreement=settings.ip_agreement,
         dry_run=dry_run,
@@ -54,7 +50,7 @@ def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -
         recheck_every=settings.recheck_every,
         on_drift=settings.on_drift,
         hosted_zone_ids=settings.hosted_zone_ids,
-        pins={record: zone_id for record, zone_id in wanted if zone_id},
+        pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
     )
     return Updater(
         plan,

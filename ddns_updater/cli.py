@@ -13,7 +13,7 @@ import click
 
 from ddns_updater import __version__, app, report
 from ddns_updater.errors import DdnsError
-from ddns_updater.looking import history
+from ddns_updater.looking import history, iam_policy
 from ddns_updater.model import Address, Family, Outcome
 from ddns_updater.options import addresses_given, name_option, note_given, settings
 
@@ -162,5 +162,5 @@ def _warn(warnings: Iterable[str]) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-for _command in (history,):
+for _command in (history, iam_policy):
     main.add_command(_command)
