@@ -30,12 +30,12 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Outcome,
-    Record,
     RunResult,
     Version,
 )
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.record_forms import record_sets
 from ddns_updater.report import run_lines
 from ddns_updater.settings import Settings
 from ddns_updater.status import Status
@@ -80,10 +80,11 @@ class Runs:
         self._ears = adapters.ears(settings)
         heard = not dry_run and bool(self._ears.keys or self._ears.ping)
         self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
+        wanted = record_sets(settings.records, settings.ip_families)
         self._plan = Plan(
             name=self._given,
             families=settings.ip_families,
-            records=tuple(record for family in settings.ip_families for record in wanted_records(settings, family)),
+            records=tuple(wanted),
             run_timeout=settings.run_timeout - self._to_tell,
             agreement=settings.ip_agreement,
             dry_run=dry_run,
@@ -94,12 +95,7 @@ class Runs:
             recheck_every=settings.recheck_every,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
-            pins={
-                record: zone_id
-                for family in settings.ip_families
-                for record, zone_id in wanted_records(settings, family).items()
-                if zone_id
-            },
+            pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
         )
 
     def run(self) -> RunResult:
@@ -173,7 +169,7 @@ def status(settings: Settings, *, name: str | None) -> Status:
         now=datetime.now(UTC),
         journals=journals,
         records={
-            family: [(record, known.get(family, {}).get(record)) for record in wanted_records(settings, family)]
+            family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
             for family in settings.ip_families
         },
         standing=standing,
@@ -227,16 +223,6 @@ def history(settings: Settings, *, name: str | None, limit: int) -> list[History
         origins = choose_origins(versions.origins, name or settings.name)
         entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
     return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
-
-
-def wanted_records(settings: Settings, family: Family) -> dict[Record, str | None]:
-    """Return the records of `family` that are to follow the line, each with the zone it is pinned to."""
-    wanted: dict[Record, str | None] = {}
-    for each in settings.records:
-        if each.family in (None, family):
-            record = Record(each.name, family.record_type)
-            wanted[record] = wanted.get(record) or each.zone_id
-    return wanted
 
 
 def _unseeded(name: str, family: Family) -> str:

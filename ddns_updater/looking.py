@@ -2,7 +2,7 @@
 
 import click
 
-from ddns_updater import app, report
+from ddns_updater import app, iam, report
 from ddns_updater.errors import DdnsError
 from ddns_updater.options import name_option, settings, terminal_width
 from ddns_updater.status import status_json, status_text
@@ -48,3 +48,29 @@ def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
     click.echo(status_json(found) if as_json else status_text(found))
     if found.problems:
         ctx.exit(DdnsError.exit_code)
+
+
+@click.command("iam-policy")
+@click.option(
+    "--partition",
+    type=click.Choice(iam.PARTITIONS),
+    default=iam.PARTITIONS[0],
+    show_default=True,
+    help="The part of AWS in which the zones lie.",
+)
+@click.pass_context
+def iam_policy(ctx: click.Context, partition: str) -> None:
+    """Print the IAM policy that a run needs for the configured records and sources, as JSON, and no more than that.
+
+    Nothing is asked of AWS or of the database. What is to be known about the policy goes to stderr. Where nothing of
+    AWS is used there is no policy: exit status 2, and nothing is printed.
+
+    \b
+    Example:
+      ddns iam-policy > policy.json
+    """
+    configured = settings(ctx)
+    policy = iam.policy(configured, partition)
+    for remark in iam.remarks(configured, policy):
+        click.echo(remark, err=True)
+    click.echo(iam.policy_text(policy))

@@ -23,7 +23,7 @@ from tests.mysqld import free_port
 from tests.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "history", "init", "run", "status", "watch")
+COMMANDS = ("demo", "history", "iam-policy", "init", "run", "status", "watch")
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli import main; main()")
 
 
@@ -765,7 +765,7 @@ def test_the_help_of_run_names_outcomes_and_exit_statuses(small_machine: Machine
 def test_the_help_lists_the_commands(small_machine: Machine, option: str) -> None:
     done = small_machine.ddns(option, PYTHONIOENCODING="latin-1")
     assert (done.status, done.err) == (0, "")
-    listed = re.findall(r"^  (\w+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
 
 
