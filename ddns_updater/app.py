@@ -1,6 +1,6 @@
 """The composition root: from Settings to each command's work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from time import monotonic
 from typing import NamedTuple
@@ -10,7 +10,17 @@ from ddns_updater.detection import Detection
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SourceError
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
-from ddns_updater.model import Address, Family, HistoryEntry, Origin, Record, RunResult, Version
+from ddns_updater.model import (
+    Address,
+    Family,
+    Figures,
+    HistoryEntry,
+    Origin,
+    Record,
+    RunResult,
+    Version,
+    Window,
+)
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
 from ddns_updater.settings import Settings
@@ -30,6 +40,13 @@ class InitResult(NamedTuple):
     migrations: int
     seeded: tuple[Seeded, ...]
     warnings: tuple[str, ...] = ()
+
+
+class Past(NamedTuple):
+    """Versions of an origin, newest first, and how often the address of each family changed."""
+
+    entries: list[HistoryEntry]
+    figures: list[Figures]
 
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
@@ -103,12 +120,29 @@ def init(
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
-def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
-    """Return at most `limit` versions of the origin, newest first, of all its address families."""
+def history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> Past:
+    """Return what was current within `window`, of all address families of the origin; its figures only when `counted`.
+
+    At most `limit` versions; the figures are of all of them.
+    """
     with adapters.open_history(settings) as versions:
-        origins = choose_origins(versions.origins, name or settings.name)
-        entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
-    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        entries = [entry for origin in origins for entry in versions.entries(origin, limit, window)]
+        figures = [versions.figures(origin, window) for origin in origins] if counted else []
+    return Past(_newest_first(entries)[:limit], figures)
+
+
+def history_at(settings: Settings, *, name: str | None, second: Window) -> Past:
+    """Return the version that was current in `second`, of each address family; figures only of those without one."""
+    with adapters.open_history(settings) as versions:
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        found = {origin: versions.entries(origin, 1, second) for origin in origins}
+        figures = [versions.figures(origin, second) for origin, entries in found.items() if not entries]
+    return Past(_newest_first(entry for entries in found.values() for entry in entries), figures)
+
+
+def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
+    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)
 
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:

@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ddns_updater.model import (
     FamilyResult,
@@ -67,7 +67,7 @@ def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
         (
             str(entry.version.version),
             entry.version.ip,
-            entry.version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            local_time(entry.version.created_at),
             duration(entry.held),
             _dns_state(entry),
             " ".join((entry.version.note or "").split()),
@@ -117,6 +117,11 @@ def duration(time: timedelta) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def local_time(time: datetime) -> str:
+    """Return an instant in local time, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _run_line(result: RunResult, each: FamilyResult) -> str:
