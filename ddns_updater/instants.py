@@ -13,11 +13,11 @@ _Day = TypeVar("_Day", bound=date)
 
 def window(since: str | None, until: str | None) -> Window:
     """Return the window from --since to --until, both inclusive; a date is the whole day."""
-    begin = since and _begin("--since", since)
-    end = until and _end(until)
+    begin = None if since is None else _begin("--since", since)
+    end = None if until is None else _end(until)
     if begin and end and begin >= end:
         raise SettingsError(f"--since {since!r} is later than --until {until!r}; swap them")
-    return Window(begin or None, end or None)
+    return Window(begin, end)
 
 
 def second(at: str) -> Window:
