@@ -1,7 +1,7 @@
 """The composition root: from Settings to each command's work."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -26,12 +26,14 @@ from ddns_updater.model import (
     Address,
     Family,
     FamilyResult,
+    Figures,
     HistoryEntry,
     Journal,
     Origin,
     Outcome,
     RunResult,
     Version,
+    Window,
 )
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
@@ -58,6 +60,13 @@ class InitResult(NamedTuple):
     migrations: int
     seeded: tuple[Seeded, ...]
     warnings: tuple[str, ...] = ()
+
+
+class Past(NamedTuple):
+    """Versions of an origin, newest first, and how often the address of each family changed."""
+
+    entries: list[HistoryEntry]
+    figures: list[Figures]
 
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
@@ -217,12 +226,29 @@ def init(
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
-def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
-    """Return at most `limit` versions of the origin, newest first, of all its address families."""
+def history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> Past:
+    """Return what was current within `window`, of all address families of the origin; its figures only when `counted`.
+
+    At most `limit` versions; the figures are of all of them.
+    """
     with adapters.open_history(settings) as versions:
-        origins = choose_origins(versions.origins, name or settings.name)
-        entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
-    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        entries = [entry for origin in origins for entry in versions.entries(origin, limit, window)]
+        figures = [versions.figures(origin, window) for origin in origins] if counted else []
+    return Past(_newest_first(entries)[:limit], figures)
+
+
+def history_at(settings: Settings, *, name: str | None, second: Window) -> Past:
+    """Return the version that was current in `second`, of each address family; figures only of those without one."""
+    with adapters.open_history(settings) as versions:
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        found = {origin: versions.entries(origin, 1, second) for origin in origins}
+        figures = [versions.figures(origin, second) for origin, entries in found.items() if not entries]
+    return Past(_newest_first(entry for entries in found.values() for entry in entries), figures)
+
+
+def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
+    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)
 
 
 def _unseeded(name: str, family: Family) -> str:

@@ -14,7 +14,8 @@ import click
 from ddns_updater import __version__, app, report
 from ddns_updater.errors import DdnsError
 from ddns_updater.lines import Lines
-from ddns_updater.looking import history, iam_policy, status
+from ddns_updater.looking import iam_policy, status
+from ddns_updater.looking_back import history
 from ddns_updater.model import Address, Family, Outcome, RunResult
 from ddns_updater.options import Invocation, addresses_given, lines, name_option, note_given, settings
 from ddns_updater.watching import watch as loop

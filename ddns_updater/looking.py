@@ -1,33 +1,11 @@
-"""The commands that look and never write."""
+"""The commands that look at how things stand, and never write."""
 
 import click
 
-from ddns_updater import app, iam, report
+from ddns_updater import app, iam
 from ddns_updater.errors import DdnsError
-from ddns_updater.options import name_option, settings, terminal_width
+from ddns_updater.options import name_option, settings
 from ddns_updater.status import status_json, status_text
-
-
-@click.command()
-@name_option
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many versions.")
-@click.option("--json", "form", flag_value="json", help="Print a JSON array.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
-@click.pass_context
-def history(ctx: click.Context, name: str | None, limit: int, form: str | None) -> None:
-    """List the versions, newest first: address, since when, how long it was held, and how DNS followed.
-
-    \b
-    Example:
-      ddns history --limit 5
-    """
-    entries = app.history(settings(ctx), name=name, limit=limit)
-    if form == "json":
-        click.echo(report.history_json(entries))
-    elif form == "csv":
-        click.echo(report.history_csv(entries), nl=False)
-    else:
-        click.echo(report.history_table(entries, terminal_width()))
 
 
 @click.command()
