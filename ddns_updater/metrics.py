@@ -81,7 +81,7 @@ class _Run(Collector):
         if incident:
             yield self._single(
                 "ddns_incident_start_timestamp_seconds",
-                "When the first of these failed; absent while none has",
+                "When the first run of the open incident failed; absent while none is open",
                 incident.since.timestamp(),
             )
         if success:

@@ -1,5 +1,6 @@
 """What a run leaves for Prometheus: the file of DDNS_METRICS_FILE, by the real command line."""
 
+import fcntl
 import math
 import os
 import re
@@ -327,6 +328,21 @@ def test_overlapping_runs_are_all_counted_and_no_count_goes_back(machine: Machin
     totals = [sum(value for (name, _), value in each.items() if name == "ddns_runs_total") for each in seen]
     assert totals == sorted(totals)
     assert sum(Metrics(file).counts().values()) == 13
+
+
+def test_nobody_else_is_counted_until_the_metrics_of_a_run_are_written(small_machine: Machine) -> None:
+    file = metrics_file(small_machine)
+    small_machine.init()
+    small_machine.run()
+    (diary,) = (small_machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
+    before = diary.read_bytes()
+    os.mkfifo(file.with_name(".ddns.prom.new"))  # opening it waits for a reader
+    run = small_machine.start("run")
+    while diary.read_bytes() == before:
+        assert run.poll() is None
+    with diary.with_suffix(".lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert finish(run).status == 0
 
 
 def test_overlapping_runs_leave_the_file_whole_where_the_diary_cannot_keep_them_apart(small_machine: Machine) -> None:
