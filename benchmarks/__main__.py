@@ -56,6 +56,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     mysql = [MySqlUrl("127.0.0.1", server.port, "tester", "tester", name) for name in databases]
     yield from rows("MySQL", mysql, rounds, digits)
     yield from commands.first_publication(1000)
+    yield from commands.checks(100 if quick else 10_000)
 
 
 def _print(table: list[Row]) -> None:

@@ -1,6 +1,8 @@
 """CPU time of whole commands: the interpreter, the floor, ddns, and others doing their part of the job."""
 
+import json
 import shutil
+import subprocess
 import sys
 import sysconfig
 import time
@@ -8,12 +10,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import certifi
+
 from benchmarks.interleaved import Row, cpu, ratio, take_turns
 from tests.aws import FakeAws
-from tests.services import AddressService, answer
+from tests.mysqld import certificates
+from tests.services import AddressService, answer, running
 
 _DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
 _FLOOR = str(Path(__file__).with_name("floor.py"))
+_CHECKS = str(Path(__file__).with_name("checks.py"))
 _PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # first of all an `aws` that is no shim
 
 
@@ -75,6 +81,26 @@ class Commands:
         for name in others:
             yield ratio(times, name, "quiet run, SQLite")
         yield from absent
+
+    def checks(self, count: int) -> Iterator[Row]:
+        """Check `count` times in one process, as `ddns watch` does, over HTTP and over TLS."""
+        certificates(self._folder)
+        trusted = self._folder / "trusted.pem"
+        trusted.write_text(Path(certifi.where()).read_text() + (self._folder / "ca.pem").read_text())
+        with running(certificates=self._folder) as secure:
+            over_tls = {"DDNS_IP_SOURCES": secure.url, "REQUESTS_CA_BUNDLE": str(trusted)}
+            for engine in self._ddns:
+                for way, changes in {"HTTP": {}, "HTTPS": over_tls}.items():
+                    secure.address = self._services[engine].address
+                    command = [sys.executable, _CHECKS, str(count)]
+                    done = subprocess.run(
+                        command, env=self._ddns[engine] | changes, cwd=self._folder, check=True, stdout=subprocess.PIPE
+                    )
+                    cost = json.loads(done.stdout)
+                    what = f"check of watch, {engine}, {way}"
+                    yield f"{what}, CPU", f"{cost['cpu_ms']:.2f} ms", "", "5 ms", f"{count:,} checks"
+                    flat, memory = cost["late"] / cost["early"], f"{cost['late']:,} / {cost['early']:,} KiB"
+                    yield f"{what}, memory at the end / after a tenth", f"{flat:.3f}", "", "1.02", memory
 
     def first_publication(self, records: int) -> Iterator[Row]:
         """Publish `records` new names of one zone in one run, and count the calls to AWS."""

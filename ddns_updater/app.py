@@ -1,6 +1,9 @@
 """The composition root: from Settings to each command's work."""
 
+import shlex
 from collections.abc import Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import NamedTuple
@@ -8,14 +11,34 @@ from typing import NamedTuple
 from ddns_updater import adapters
 from ddns_updater.detection import Detection
 from ddns_updater.diary import Diary
-from ddns_updater.errors import HistoryError, NotInitialised, OriginError, SettingsError, SourceError, Stopped
+from ddns_updater.errors import (
+    HistoryError,
+    NotInitialised,
+    OriginError,
+    SettingsError,
+    SourceError,
+    StateError,
+    Stopped,
+)
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import run_limit, time_limit
-from ddns_updater.model import Address, Family, FamilyResult, HistoryEntry, Origin, Outcome, Record, RunResult, Version
+from ddns_updater.model import (
+    Address,
+    Family,
+    FamilyResult,
+    HistoryEntry,
+    Journal,
+    Origin,
+    Outcome,
+    RunResult,
+    Version,
+)
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.record_forms import record_sets
 from ddns_updater.report import run_lines
 from ddns_updater.settings import Settings
+from ddns_updater.status import Status
 from ddns_updater.telling import Teller
 from ddns_updater.updater import Plan, Updater
 
@@ -57,16 +80,11 @@ class Runs:
         self._ears = adapters.ears(settings)
         heard = not dry_run and bool(self._ears.keys or self._ears.ping)
         self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
-        wanted = [
-            (Record(each.name, family.record_type), each.zone_id)
-            for each in settings.records
-            for family in settings.ip_families
-            if each.family in (None, family)
-        ]
+        wanted = record_sets(settings.records, settings.ip_families)
         self._plan = Plan(
             name=self._given,
             families=settings.ip_families,
-            records=tuple(dict.fromkeys(record for record, _ in wanted)),
+            records=tuple(wanted),
             run_timeout=settings.run_timeout - self._to_tell,
             agreement=settings.ip_agreement,
             dry_run=dry_run,
@@ -77,7 +95,7 @@ class Runs:
             recheck_every=settings.recheck_every,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
-            pins={record: zone_id for record, zone_id in wanted if zone_id},
+            pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
         )
 
     def run(self) -> RunResult:
@@ -115,7 +133,7 @@ class Runs:
         seconds = max(end - monotonic(), 1)
         line = " / ".join(line for _, line in run_lines(result))
         try:
-            with self._limit(seconds):
+            with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
                 warnings = teller.tell(result, self._given, line, seconds - 1)
         except Stopped as error:
             warnings = [f"not everybody was told how the run ended: {error}"]
@@ -123,6 +141,43 @@ class Runs:
 
     def _limit(self, seconds: float) -> run_limit:
         return run_limit(seconds, f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}", stoppable=self._stoppable)
+
+
+def status(settings: Settings, *, name: str | None) -> Status:
+    """Return how the origin stands; what cannot be asked is among its errors. Raises SettingsError."""
+    given = name or settings.name
+    journals: dict[Family, Journal] = {}
+    errors: list[str] = []
+    found = None
+    try:
+        with adapters.open_history(settings) as versions:
+            origins = choose_origins(versions.origins, given)
+            journals = {family: versions.latest(origin) for family, origin in origins.items()}
+            found = next(iter(origins.values())).name
+    except HistoryError as error:
+        errors.append(str(error))
+    standing = None
+    try:
+        page = Diary(settings.state_folder, settings.database).read()
+        errors += page.warnings
+        standing = page.origins.get(page.name_of(given, found))
+    except StateError as error:
+        errors.append(str(error))
+    known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}
+    return Status(
+        name=found or given,
+        now=datetime.now(UTC),
+        journals=journals,
+        records={
+            family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
+            for family in settings.ip_families
+        },
+        standing=standing,
+        errors=(
+            *errors,
+            *(_unseeded(found, family) for family in settings.ip_families if found and family not in journals),
+        ),
+    )
 
 
 def init(
@@ -168,6 +223,10 @@ def history(settings: Settings, *, name: str | None, limit: int) -> list[History
         origins = choose_origins(versions.origins, name or settings.name)
         entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
     return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+
+
+def _unseeded(name: str, family: Family) -> str:
+    return f'there is no {family} origin {name}; run "ddns init --name {shlex.quote(name)}"'
 
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:

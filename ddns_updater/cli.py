@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterable
+import traceback
 from errno import ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,9 +13,11 @@ import click
 
 from ddns_updater import __version__, app, report
 from ddns_updater.errors import DdnsError
-from ddns_updater.looking import history
-from ddns_updater.model import Address, Family, Outcome
-from ddns_updater.options import addresses_given, name_option, note_given, settings
+from ddns_updater.lines import Lines
+from ddns_updater.looking import history, iam_policy, status
+from ddns_updater.model import Address, Family, Outcome, RunResult
+from ddns_updater.options import Invocation, addresses_given, lines, name_option, note_given, settings
+from ddns_updater.watching import watch as loop
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 _BAD = (Outcome.FAILED, Outcome.HELD)
@@ -29,26 +31,32 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except DdnsError as error:
             for line in str(error).splitlines():
-                click.echo(f"error: {line}", err=True)
+                lines(ctx).error(line)
             ctx.exit(error.exit_code)
         except OSError as error:
             if error.errno != ENOSPC:  # nothing but our output goes straight to a file
                 raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered would fail at exit
-            click.echo(f"error: failed to write the output: {error.strerror}; make room for it", err=True)
+            lines(ctx).error(f"failed to write the output: {error.strerror}; make room for it")
             ctx.exit(DdnsError.exit_code)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
-            click.echo(f'error: {error.format_message().removesuffix(".")}; see "{path} --help"', err=True)
+            lines(ctx).error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
             ctx.exit(error.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--env-file", type=click.Path(path_type=Path), help="Read this file in place of the .env files.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what is being done.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How results, warnings, errors and the log are written: as text, or one JSON object a line.",
+)
 @click.version_option(__version__, prog_name="ddns")
 @click.pass_context
-def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
+def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: str) -> None:
     """Keep a machine without a fixed address reachable under its own name in AWS Route 53.
 
     Every address the line ever had is kept as a numbered version in MySQL or SQLite. Settings are the variables
@@ -65,12 +73,12 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for a note that the terminal's encoding lacks
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing warnings of their own
+    ctx.obj = Invocation(env_file, Lines(as_json=log_format == "json"))
     if verbose:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        handler.setFormatter(ctx.obj.lines.formatter())
         logging.getLogger("ddns_updater").addHandler(handler)
         logging.getLogger("ddns_updater").setLevel(logging.INFO)
-    ctx.obj = env_file
 
 
 @main.command()
@@ -95,7 +103,8 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
       ddns init --name ddokso-scrap --note "office line"
     """
     result = app.init(settings(ctx), name=name, addresses=addresses, note=note)
-    _warn(result.warnings)
+    for warning in result.warnings:
+        lines(ctx).warning(warning)
     if result.migrations:
         click.echo(f"schema: {result.migrations} migration{'' if result.migrations == 1 else 's'} applied")
     for each in result.seeded:
@@ -132,16 +141,49 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
       ddns run --quiet
     """
     result = app.run(settings(ctx), name=name, dry_run=dry_run)
-    if as_json and not (quiet and result.outcome in _QUIET):
-        click.echo(report.run_json(result))
-    _warn(report.run_warnings(result))
-    for outcome, line in report.run_lines(result):
-        if outcome in _BAD:
-            click.echo(line, err=True)
-        elif not as_json and not (quiet and outcome in _QUIET):
-            click.echo(line)
+    _show(lines(ctx), result, as_json=as_json, quiet=quiet)
     if result.outcome in _BAD:
         ctx.exit(DdnsError.exit_code)
+
+
+@main.command()
+@name_option
+@click.option(
+    "--every",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="Seconds from one run to the next, give or take a tenth.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each run, on a line of its own.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
+@click.pass_context
+def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet: bool) -> None:
+    """Do one run after the other in one process, in place of cron: for containers and service managers.
+
+    SIGTERM and SIGINT (Ctrl-C) end it after the run in hand, with exit status 0; a second one at once. A run that fails
+    does not end it. Settings are read once, at the start.
+
+    \b
+    Example:
+      ddns watch --every 60 --quiet
+    """
+    out = lines(ctx)
+
+    def crashed(error: Exception) -> None:
+        trace = "" if isinstance(error, DdnsError) else "".join(traceback.format_exception(error))
+        out.error(str(error) or type(error).__name__, **({"traceback": trace} if trace else {}))
+        if trace and not out.as_json:
+            click.echo(trace, err=True, nl=False)
+
+    def ended(result: RunResult) -> None:
+        try:
+            _show(out, result, as_json=as_json, quiet=quiet)
+        except OSError as error:
+            if error.errno != ENOSPC:  # DNS is to follow though the log's disk is full
+                raise
+
+    loop(app.Runs(settings(ctx), name=name, stoppable=False).run, every, ended=ended, crashed=crashed)
 
 
 @main.command()
@@ -157,10 +199,17 @@ def demo() -> None:
     story.play(click.echo)
 
 
-def _warn(warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+def _show(out: Lines, result: RunResult, *, as_json: bool, quiet: bool) -> None:
+    if as_json and not (quiet and result.outcome in _QUIET):
+        click.echo(report.run_json(result))
+    for warning in report.run_warnings(result):
+        out.warning(warning, name=result.name)
+    for outcome, line in report.run_lines(result):
+        if outcome in _BAD:
+            out.error(line, prefix="", outcome=outcome, name=result.name)
+        elif not as_json and not (quiet and outcome in _QUIET):
+            out.info(line, outcome=outcome, name=result.name)
 
 
-for _command in (history,):
+for _command in (history, iam_policy, status):
     main.add_command(_command)

@@ -2,13 +2,23 @@
 
 import shutil
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.lines import Lines
 from ddns_updater.model import Address, Family
 from ddns_updater.settings import Settings, load_settings, origin_name
 from ddns_updater.sources.address import public_address
+
+
+class Invocation(NamedTuple):
+    """What the options before the command say."""
+
+    env_file: Path | None
+    lines: Lines
 
 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -49,7 +59,12 @@ name_option = click.option(
 
 def settings(ctx: click.Context) -> Settings:
     """Load the settings of the file that --env-file names, or of the usual ones."""
-    return load_settings(ctx.obj)
+    return load_settings(ctx.obj.env_file)
+
+
+def lines(ctx: click.Context) -> Lines:
+    """Return how lines are printed; as text where the options were not understood."""
+    return ctx.obj.lines if ctx.obj else Lines()
 
 
 def terminal_width() -> int | None:

@@ -1,6 +1,6 @@
 """How times are told."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 def duration(time: timedelta) -> str:
@@ -14,3 +14,8 @@ def duration(time: timedelta) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def local_time(time: datetime) -> str:
+    """Return an instant in this machine's time zone, which is named."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M %Z")

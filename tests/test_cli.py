@@ -23,7 +23,7 @@ from tests.mysqld import free_port
 from tests.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "history", "init", "run")
+COMMANDS = ("demo", "history", "iam-policy", "init", "run", "status", "watch")
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli import main; main()")
 
 
@@ -35,9 +35,10 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def nothing_exists(machine: Machine) -> bool:
-    """Return whether the database holds nothing at all, and the home folder neither."""
+    """Return whether the database holds nothing at all, and the home folder nothing but the diary of the runs."""
     if machine.database.engine == "sqlite":
-        return not list(machine.folder.parent.glob("ddns*")) and not list(machine.folder.iterdir())
+        files = [file for file in machine.folder.rglob("*") if file.is_file() and not file.name.startswith("runs-")]
+        return not list(machine.folder.parent.glob("ddns*")) and not files
     return not contents(machine.database)
 
 
@@ -764,7 +765,7 @@ def test_the_help_of_run_names_outcomes_and_exit_statuses(small_machine: Machine
 def test_the_help_lists_the_commands(small_machine: Machine, option: str) -> None:
     done = small_machine.ddns(option, PYTHONIOENCODING="latin-1")
     assert (done.status, done.err) == (0, "")
-    listed = re.findall(r"^  (\w+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
 
 

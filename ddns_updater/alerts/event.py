@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ddns_updater.model import FamilyResult, Incident, Publication, RunResult
-from ddns_updater.words import duration
+from ddns_updater.words import duration, local_time
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _NAMED = 3  # records named one by one before they are only counted
@@ -148,7 +148,7 @@ def _named(texts: list[str], mark: str = ", ") -> str:
 
 
 def _at(time: datetime | None) -> str:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M %Z") if time else "at an unknown time"
+    return local_time(time) if time else "at an unknown time"
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -1,0 +1,38 @@
+"""Do so many quiet checks in one process, as `ddns watch` does them, and print what they cost as JSON.
+
+The memory is read after a tenth of them, when everything is loaded, and at the end.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from ddns_updater import report
+from ddns_updater.app import Runs
+from ddns_updater.model import Outcome
+from ddns_updater.settings import load_settings
+
+
+def main(checks: int) -> None:
+    """Check so often; the first one is not counted, for it imports what is needed."""
+    runs = Runs(load_settings(), stoppable=False)
+    runs.run()
+    begin = time.process_time()
+    for number in range(checks):
+        result = runs.run()
+        assert result.outcome is Outcome.UNCHANGED, result.error
+        assert report.run_lines(result)
+        if number == checks // 10:
+            early = _resident()
+    seconds = time.process_time() - begin
+    print(json.dumps({"cpu_ms": seconds / checks * 1000, "early": early, "late": _resident()}))
+
+
+def _resident() -> int:
+    """Return the memory that this process has in use, in KiB (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+main(int(sys.argv[1]))

@@ -1,0 +1,40 @@
+"""What is printed of a run, line by line: as text, or as JSON objects for those who collect logs."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import click
+
+
+class Lines(NamedTuple):
+    """Prints lines; in JSON each has `time` (UTC), `level` and `message`, and the facts that are given with it."""
+
+    as_json: bool = False
+
+    def info(self, text: str, **facts: object) -> None:
+        """Print a line of what was to be expected, on stdout."""
+        click.echo(_object("info", text, facts) if self.as_json else text)
+
+    def warning(self, text: str, **facts: object) -> None:
+        """Print what did not stop the work but should be known."""
+        click.echo(_object("warning", text, facts) if self.as_json else f"warning: {text}", err=True)
+
+    def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
+        """Print what went wrong."""
+        click.echo(_object("error", text, facts) if self.as_json else f"{prefix}{text}", err=True)
+
+    def formatter(self) -> logging.Formatter:
+        """Return how the log is written."""
+        return _JsonFormatter() if self.as_json else logging.Formatter("%(asctime)s %(message)s")
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _object(record.levelname.lower(), record.getMessage(), {"logger": record.name})
+
+
+def _object(level: str, text: str, facts: dict[str, object]) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": now, "level": level, "message": text, **facts})

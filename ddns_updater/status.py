@@ -1,0 +1,151 @@
+"""How everything stands, from the database and the diary alone: what is published where, and what is wrong."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
+from ddns_updater.standing import Standing
+from ddns_updater.words import duration, local_time
+
+_GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
+_OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so many intervals, and for so long
+
+
+class Status(NamedTuple):
+    """How an origin stands; `journals` is empty when the database could not be asked.
+
+    `records` are the configured ones of each family, with what is known of them for the latest version.
+    """
+
+    name: str | None
+    now: datetime
+    journals: Mapping[Family, Journal]
+    records: Mapping[Family, Sequence[tuple[Record, Publication | None]]]
+    standing: Standing | None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what is wrong, a line each."""
+        found = [*self.errors]
+        for family, records in self.records.items():
+            if journal := self.journals.get(family):
+                found += [wrong for record, known in records if (wrong := _record_problem(journal, record, known))]
+        return found + run_problems(self.standing, self.now)
+
+
+def run_problems(standing: Standing | None, now: datetime) -> list[str]:
+    """Return what is wrong with the runs themselves: that they fail, or that they stay away."""
+    if standing is None or not standing.recent:
+        return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
+    found = []
+    if incident := standing.incident:
+        runs = f"{incident.failed_runs} run{'' if incident.failed_runs == 1 else 's'}"
+        found.append(f"failing since {local_time(incident.since)}, {runs}: {incident.cause}")
+    age = now - standing.recent[-1]
+    if age > max((standing.interval or timedelta(0)) * _OVERDUE, _LEAST_OVERDUE):
+        found.append(
+            f"the last run was {duration(age)} ago; see whether cron, or what else starts `ddns run`, is at work"
+        )
+    return found
+
+
+def status_text(status: Status) -> str:
+    """Return one screen for a person, in local time."""
+    lines = []
+    for family, journal in status.journals.items():
+        version = journal.version
+        since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
+        lines.append(f"{status.name}, {family}: {version.ip}, version {version.version}, {since}")
+        records = status.records.get(family, ())
+        wide = max((len(str(record)) for record, _ in records), default=0)
+        lines += [f"  {str(record).ljust(wide)}  {_known_words(known)}" for record, known in records]
+        if not records:
+            lines.append(f"  no {family.record_type} record in DDNS_RECORDS")
+    standing = status.standing
+    if standing and standing.recent:
+        last, outcome = standing.recent[-1], standing.outcome or "skipped"
+        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
+        if standing.last_success:
+            lines.append(f"last run that found all well: {local_time(standing.last_success)}")
+    problems = status.problems
+    lines += [f"wrong: {problem}" for problem in problems] or ["all is well"]
+    return "\n".join(lines)
+
+
+def status_json(status: Status) -> str:
+    """Return the same as one JSON object; times in UTC."""
+    standing = status.standing or Standing()
+    incident = standing.incident
+    return json.dumps(
+        {
+            "ok": not status.problems,
+            "problems": status.problems,
+            "name": status.name,
+            "families": [
+                {
+                    "family": family,
+                    "address": journal.version.ip,
+                    "version": journal.version.version,
+                    "since": journal.version.created_at.isoformat(),
+                    "records": [_record_json(record, known) for record, known in status.records.get(family, ())],
+                }
+                for family, journal in status.journals.items()
+            ],
+            "last_run": {
+                "time": _iso(standing.recent[-1]),
+                "outcome": standing.outcome or "skipped",
+                "error": standing.error,
+            }
+            if standing.recent
+            else None,
+            "last_success": _iso(standing.last_success),
+            "incident": {
+                "since": _iso(incident.since),
+                "failed_runs": incident.failed_runs,
+                "cause": incident.cause,
+                "told": incident.told,
+            }
+            if incident
+            else None,
+        },
+        indent=2,
+    )
+
+
+def _record_problem(journal: Journal, record: Record, known: Publication | None) -> str | None:
+    state = known.state if known else PublicationState.PENDING
+    version = journal.version
+    if known and known.error:
+        return known.error
+    if known and state is PublicationState.VERIFIED and same_address(known.address, version.ip):
+        return None
+    if state is not PublicationState.FAILED and journal.read_at - version.created_at <= _GRACE:
+        return None
+    return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
+
+
+def _known_words(known: Publication | None) -> str:
+    if known is None:
+        return "not published yet"
+    if known.state is PublicationState.VERIFIED and known.checked_at and not known.error:
+        return f"verified, last seen to hold {known.address} {local_time(known.checked_at)}"
+    return str(known.state)
+
+
+def _record_json(record: Record, known: Publication | None) -> dict[str, object]:
+    return {
+        "name": record.name,
+        "type": record.type,
+        "state": known.state if known else None,
+        "address": known.address if known else None,
+        "verified_at": _iso(known.verified_at) if known else None,
+        "checked_at": _iso(known.checked_at) if known else None,
+        "error": known.error if known else None,
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="seconds")
