@@ -21,7 +21,7 @@ from tests.conftest import Machine, load_settings_with
 _TOP = Path(__file__).parents[1]
 _CONTRIB = _TOP / "contrib"
 _README = (_TOP / "README.md").read_text()
-_TEXTS = {path.name: path.read_text() for path in sorted(_CONTRIB.iterdir())}
+_TEXTS = {path.name: path.read_text() for path in sorted(_CONTRIB.iterdir()) if path.is_file()}
 
 PROGRAM, STATE, SETTINGS = "/opt/ddns-updater/bin/ddns", "/var/lib/ddns-updater", "/etc/ddns-updater/env"
 LOG = "/var/log/ddns-updater.log"
@@ -61,8 +61,9 @@ def uncommented(text: str) -> str:
 
 
 def test_the_folder_holds_what_the_readme_shows_and_no_more() -> None:
-    named = set(re.findall(r"contrib/([\w.-]*\w)", _README + _TEXTS["Dockerfile"]))
-    assert set(_TEXTS) == named | {"Dockerfile.dockerignore"}
+    named = set(re.findall(r"contrib/([\w./-]*\w)", _README + _TEXTS["Dockerfile"]))
+    there = {str(path.relative_to(_CONTRIB)) for path in _CONTRIB.rglob("*") if path.is_file()}
+    assert there == named | {"Dockerfile.dockerignore"}
 
 
 @pytest.mark.parametrize("name", _TEXTS)
