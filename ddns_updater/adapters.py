@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Any
 
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource
-from ddns_updater.errors import AlertError, missing_extra
+from ddns_updater.errors import AlertError, StateError, missing_extra
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.model import Outcome
+from ddns_updater.model import Outcome, RunResult
 from ddns_updater.ports import Authority, Dns
 from ddns_updater.settings import DEFAULT_SOURCES, Settings, export_aws
+from ddns_updater.standing import Standing
 from ddns_updater.telling import Ears
 
 if TYPE_CHECKING:
@@ -134,6 +137,7 @@ def ears(settings: Settings) -> Ears:
         keys=tuple(map(key_of, urls)),
         open_channels=partial(_channels, settings),
         ping=partial(_ping, settings.heartbeat_url) if settings.heartbeat_url else None,
+        write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
 
 
@@ -159,3 +163,11 @@ def _ping(url: str, outcome: Outcome, message: str) -> None:
     from ddns_updater.alerts.heartbeat import ping
 
     ping(url, outcome, message)
+
+
+def _write_metrics(path: Path, result: RunResult, standing: Standing, now: datetime) -> None:
+    try:
+        from ddns_updater.metrics import write_metrics
+    except ImportError as error:
+        raise StateError(str(missing_extra("DDNS_METRICS_FILE", "metrics"))) from error
+    write_metrics(path, result, standing, now)

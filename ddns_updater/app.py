@@ -1,12 +1,12 @@
 """The composition root: from Settings to each command's work."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ddns_updater import adapters
 from ddns_updater.detection import Detection
@@ -26,25 +26,23 @@ from ddns_updater.model import (
     Address,
     Family,
     FamilyResult,
+    Figures,
     HistoryEntry,
     Journal,
     Origin,
     Outcome,
-    Record,
     RunResult,
     Version,
+    Window,
 )
 from ddns_updater.origins import choose_origins
 from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.record_forms import record_sets
 from ddns_updater.report import run_lines
-from ddns_updater.settings import Reading, Settings
-from ddns_updater.source_forms import without_secrets
+from ddns_updater.settings import Settings
 from ddns_updater.status import Status
 from ddns_updater.telling import Teller
 from ddns_updater.updater import Plan, Updater
-
-if TYPE_CHECKING:
-    from ddns_updater.doctor.check import Check
 
 _TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
 
@@ -62,6 +60,13 @@ class InitResult(NamedTuple):
     migrations: int
     seeded: tuple[Seeded, ...]
     warnings: tuple[str, ...] = ()
+
+
+class Past(NamedTuple):
+    """Versions of an origin, newest first, and how often the address of each family changed."""
+
+    entries: list[HistoryEntry]
+    figures: list[Figures]
 
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
@@ -84,10 +89,11 @@ class Runs:
         self._ears = adapters.ears(settings)
         heard = not dry_run and bool(self._ears.keys or self._ears.ping)
         self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
+        wanted = record_sets(settings.records, settings.ip_families)
         self._plan = Plan(
             name=self._given,
             families=settings.ip_families,
-            records=tuple(record for family in settings.ip_families for record in wanted_records(settings, family)),
+            records=tuple(wanted),
             run_timeout=settings.run_timeout - self._to_tell,
             agreement=settings.ip_agreement,
             dry_run=dry_run,
@@ -98,12 +104,7 @@ class Runs:
             recheck_every=settings.recheck_every,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
-            pins={
-                record: zone_id
-                for family in settings.ip_families
-                for record, zone_id in wanted_records(settings, family).items()
-                if zone_id
-            },
+            pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
         )
 
     def run(self) -> RunResult:
@@ -177,7 +178,7 @@ def status(settings: Settings, *, name: str | None) -> Status:
         now=datetime.now(UTC),
         journals=journals,
         records={
-            family: [(record, known.get(family, {}).get(record)) for record in wanted_records(settings, family)]
+            family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
             for family in settings.ip_families
         },
         standing=standing,
@@ -225,44 +226,29 @@ def init(
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
-def history(settings: Settings, *, name: str | None, limit: int) -> list[HistoryEntry]:
-    """Return at most `limit` versions of the origin, newest first, of all its address families."""
+def history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> Past:
+    """Return what was current within `window`, of all address families of the origin; its figures only when `counted`.
+
+    At most `limit` versions; the figures are of all of them.
+    """
     with adapters.open_history(settings) as versions:
-        origins = choose_origins(versions.origins, name or settings.name)
-        entries = [entry for origin in origins.values() for entry in versions.entries(origin, limit)]
-    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)[:limit]
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        entries = [entry for origin in origins for entry in versions.entries(origin, limit, window)]
+        figures = [versions.figures(origin, window) for origin in origins] if counted else []
+    return Past(_newest_first(entries)[:limit], figures)
 
 
-def doctor(reading: Reading, *, name: str | None) -> "Iterator[Check]":
-    """Yield each check as it ends; nothing is written, and no error of our tree is raised."""
-    from ddns_updater.doctor.examination import Tools, examine  # with what is under it, needed here only
-    from ddns_updater.history.schema import outdated
-
-    settings = reading.settings
-    tools = Tools(
-        sources=[(without_secrets(each), partial(adapters.source, settings, each)) for each in settings.ip_sources],
-        open_history=partial(adapters.open_history, settings, read_only=True),
-        outdated=outdated,
-        open_inspection=partial(adapters.open_inspection, settings),
-        open_dns=partial(adapters.open_dns, settings),
-        open_lookup=adapters.open_lookup,
-        read_diary=Diary(settings.state_folder, settings.database).read,
-        limit=time_limit,
-        now=partial(datetime.now, UTC),
-        monotonic=monotonic,
-    )
-    wanted = {each: zone for family in settings.ip_families for each, zone in wanted_records(settings, family).items()}
-    return examine(reading, tools, wanted, name or settings.name)
+def history_at(settings: Settings, *, name: str | None, second: Window) -> Past:
+    """Return the version that was current in `second`, of each address family; figures only of those without one."""
+    with adapters.open_history(settings) as versions:
+        origins = choose_origins(versions.origins, name or settings.name).values()
+        found = {origin: versions.entries(origin, 1, second) for origin in origins}
+        figures = [versions.figures(origin, second) for origin, entries in found.items() if not entries]
+    return Past(_newest_first(entry for entries in found.values() for entry in entries), figures)
 
 
-def wanted_records(settings: Settings, family: Family) -> dict[Record, str | None]:
-    """Return the records of `family` that are to follow the line, each with the zone it is pinned to."""
-    wanted: dict[Record, str | None] = {}
-    for each in settings.records:
-        if each.family in (None, family):
-            record = Record(each.name, family.record_type)
-            wanted[record] = wanted.get(record) or each.zone_id
-    return wanted
+def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
+    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)
 
 
 def _unseeded(name: str, family: Family) -> str:

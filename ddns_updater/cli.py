@@ -14,7 +14,8 @@ import click
 from ddns_updater import __version__, app, report
 from ddns_updater.errors import DdnsError
 from ddns_updater.lines import Lines
-from ddns_updater.looking import doctor, history, status
+from ddns_updater.looking import doctor, iam_policy, status
+from ddns_updater.looking_back import history
 from ddns_updater.model import Address, Family, Outcome, RunResult
 from ddns_updater.options import Invocation, addresses_given, lines, name_option, note_given, settings
 from ddns_updater.watching import watch as loop
@@ -211,5 +212,5 @@ def _show(out: Lines, result: RunResult, *, as_json: bool, quiet: bool) -> None:
             out.info(line, outcome=outcome, name=result.name)
 
 
-for _command in (doctor, history, status):
+for _command in (doctor, history, iam_policy, status):
     main.add_command(_command)

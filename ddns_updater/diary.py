@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,12 +71,18 @@ class Diary:
             return self._load()
 
     @contextmanager
-    def write(self) -> Iterator[Page]:
-        """Give what is written, and write what was made of it; raises StateError when that cannot be done."""
+    def write(self, then: Callable[[], object] = lambda: None) -> Iterator[Page]:
+        """Give what is written, and write what was made of it; raises StateError when that cannot be done.
+
+        `then` is called when that is done or has failed, before anybody else may write.
+        """
         with self._errors("write"), self._locked("lock", wait=True):
             page = self._load()
             yield page
-            replace_file(self.path, _text(page).encode(), 0o600)
+            try:
+                replace_file(self.path, _text(page).encode(), 0o600)
+            finally:
+                then()
 
     @contextmanager
     def telling(self) -> Iterator[bool]:

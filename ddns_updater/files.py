@@ -1,23 +1,48 @@
 """Files that are replaced as a whole, so that a reader and a kill find the old one or the new one."""
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
     """Put `content` at `path`, with the permissions `mode`; raises OSError, which leaves what was there.
 
-    It is written beside it under one name, so only one process may do so at a time; what a killed one left is
-    overwritten. Nothing is forced to the disk: after a loss of power the file may be empty.
+    It is written beside it under one name, by one process after the other; what a killed one left is overwritten.
+    Nothing is forced to the disk: after a loss of power the file may be empty.
     """
     beside = path.with_name(f".{path.name}.new")
+    with _held(beside) as descriptor:
+        try:
+            os.ftruncate(descriptor, 0)
+            os.fchmod(descriptor, mode)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int]:
+    """Open the file at `path` for this process alone; one that got another name or none while waiting is another's."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
     try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 - of a descriptor
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False

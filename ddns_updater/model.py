@@ -186,6 +186,34 @@ class HistoryEntry(NamedTuple):
         return (self.until or self.read_at) - self.version.created_at
 
 
+class Window(NamedTuple):
+    """A stretch of time in whole seconds, from `begin` to before `end`; None is an open end."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+
+
+class Figures(NamedTuple):
+    """How often the address of one family changed within a window, by the database's clock.
+
+    `began` is when the history of the origin begins, `begin` and `end` are the part of the window that lies between
+    that and now; they are equal when no part does. `versions` were current in it, `changes` of them began in it, the
+    first version of all being none. `longest` and `shortest` are of the whole time those versions were held:
+    `shortest` only of those whose begin and end were both seen, None when there is none, and `at_least` says that
+    `longest` is of one whose begin or end was not.
+    """
+
+    family: Family
+    began: datetime
+    begin: datetime
+    end: datetime
+    versions: int
+    changes: int
+    longest: timedelta
+    at_least: bool
+    shortest: timedelta | None
+
+
 class FamilyResult(NamedTuple):
     """How a run ended for one address family.
 

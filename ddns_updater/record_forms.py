@@ -1,6 +1,8 @@
 """How a record is written in `DDNS_RECORDS`, and a hosted zone in `DDNS_HOSTED_ZONE_ID`."""
 
-from ddns_updater.model import Family, WantedRecord
+from collections.abc import Iterable, Sequence
+
+from ddns_updater.model import Family, Record, WantedRecord
 from ddns_updater.names import normalize_name
 
 
@@ -24,3 +26,14 @@ def parse_zone_id(text: str) -> str:
     if not (zone_id.isascii() and zone_id.isalnum() and len(zone_id) <= 32):
         raise ValueError("is not a hosted zone ID such as Z0123456789ABCDEFGHIJ")
     return zone_id.upper()
+
+
+def record_sets(wanted: Iterable[WantedRecord], families: Sequence[Family]) -> dict[Record, str | None]:
+    """Return the record sets that `wanted` asks for in `families`, each with the zone that it is pinned to."""
+    found: dict[Record, str | None] = {}
+    for each in wanted:
+        for family in families:
+            if each.family in (None, family):
+                record = Record(each.name, family.record_type)
+                found[record] = each.zone_id or found.get(record)
+    return found

@@ -15,7 +15,7 @@ from ddns_updater.model import (
     PublicationState,
     RunResult,
 )
-from ddns_updater.words import duration
+from ddns_updater.words import duration, local_second
 
 _NAMED = 3  # records named one by one before they are only counted
 
@@ -69,7 +69,7 @@ def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
         (
             str(entry.version.version),
             entry.version.ip,
-            entry.version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            local_second(entry.version.created_at),
             duration(entry.held),
             _dns_state(entry),
             " ".join((entry.version.note or "").split()),

@@ -7,6 +7,7 @@ a kill just after a channel took it makes that channel hear it twice.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from ddns_updater.standing import Standing
 from ddns_updater.words import duration
 
 _LOCK_PATIENCE = 2.0  # seconds to wait for the diary, which others hold for a moment only
+_METRICS_PATIENCE = 1.5  # seconds for the metrics, which are written while others wait for the diary
 _FIRST_PAUSE, _LONGEST_PAUSE = 60, 3600  # seconds until something is told again that was not taken
 _OLDEST = 86_400  # seconds; nothing older is told
 
@@ -82,10 +84,18 @@ class Teller:
         """Write the diary and the metrics; return whether something is to be told now."""
         now = self._now()
         slow = StateError(f"failed to write {self._diary.path}: another program holds its lock; find and end it")
+        name = given or result.name
         standing = Standing()
         waiting = False
+
+        def write_metrics() -> None:
+            self._write_metrics(result._replace(name=name), standing, now, warnings)
+
         try:
-            with self._limit(_LOCK_PATIENCE, slow), self._diary.write() as page:
+            with ExitStack() as stack:
+                with self._limit(_LOCK_PATIENCE, slow):
+                    # the metrics are written under the diary's lock, so that no count goes back in them
+                    page = stack.enter_context(self._diary.write(write_metrics))
                 name = page.name_of(given, result.name)
                 standing, back = page.origins.get(name, standing).moved_to(now)
                 if back:
@@ -98,12 +108,19 @@ class Teller:
                 warnings += page.warnings
         except StateError as error:
             warnings.append(str(error))
-        if self._ears.write_metrics:
-            try:
-                self._ears.write_metrics(result, standing, now)
-            except DdnsError as error:
-                warnings.append(str(error))
+            if not standing.runs:  # the diary could not even be read
+                write_metrics()
         return waiting
+
+    def _write_metrics(self, result: RunResult, standing: Standing, now: datetime, warnings: list[str]) -> None:
+        if self._ears.write_metrics is None:
+            return
+        slow = StateError(f"failed to write the metrics: it took longer than {_METRICS_PATIENCE:g} s; mend their disk")
+        try:
+            with self._limit(_METRICS_PATIENCE, slow):
+                self._ears.write_metrics(result, standing, now)
+        except StateError as error:
+            warnings.append(str(error))
 
     def _put(self, page: Page, name: str, events: Sequence[Event], now: datetime) -> None:
         """Put `events` into the outbox; one about an incident takes the place of an older one about it."""

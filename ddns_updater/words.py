@@ -19,3 +19,8 @@ def duration(time: timedelta) -> str:
 def local_time(time: datetime) -> str:
     """Return an instant in this machine's time zone, which is named."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def local_second(time: datetime) -> str:
+    """Return an instant in this machine's time zone, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")

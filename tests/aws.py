@@ -51,8 +51,9 @@ class Call:
 class FakeAws:
     """`calls` are the operations asked for, in order; `faults` are tried in order, each as often as it says.
 
-    `asked` has the path, query and body of each call. What moto lacks is added: names are stored as AWS does,
-    lower-case and with `*` as `\\052`, every change has an ID of its own, and an address that is none is refused.
+    `asked` has the path, query and body of each call, `elsewhere` the action of each call to another service, such as
+    `ec2:DescribeInstances`. What moto lacks is added: names are stored as AWS does, lower-case and with `*` as
+    `\\052`, every change has an ID of its own, and an address that is none is refused.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class FakeAws:
         self.calls: list[str] = []
         self.bodies: list[str] = []
         self.asked: list[str] = []
+        self.elsewhere: list[str] = []
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
@@ -83,6 +85,7 @@ class FakeAws:
         self.calls.clear()
         self.bodies.clear()
         self.asked.clear()
+        self.elsewhere.clear()
         self._faults.clear()
         requests.post(f"{self.url}/moto-api/reset", headers={"User-Agent": _TESTER}, timeout=10).raise_for_status()
 
@@ -154,9 +157,13 @@ class FakeAws:
 
     def _application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         operation = _operation(environ)
-        if operation is None or _TESTER in environ.get("HTTP_USER_AGENT", ""):
+        if _TESTER in environ.get("HTTP_USER_AGENT", ""):
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if operation is None:
+            self.elsewhere += _queried(environ, body.decode())
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
 
         def forward() -> bytes:
             answered: list[Any] = []
@@ -262,6 +269,13 @@ def _operation(environ: Environ) -> str | None:
         if environ["REQUEST_METHOD"] == method and re.fullmatch(pattern, path):
             return operation
     return None
+
+
+def _queried(environ: Environ, body: str) -> list[str]:
+    """Return service:Action of a request in AWS's query protocol, whose service stands in the signature."""
+    signed = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    action = re.search(r"\bAction=(\w+)", body)
+    return [f"{signed[1]}:{action[1]}"] if signed and action else []
 
 
 def _as_stored(pattern: str, text: str) -> str:

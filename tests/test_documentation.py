@@ -1,6 +1,5 @@
-"""The documentation is true: its commands run, its settings exist, its policy is AWS's form."""
+"""The documentation is true: its commands run, its settings exist, its examples have their form."""
 
-import json
 import re
 import shlex
 import stat
@@ -15,6 +14,8 @@ import pytest
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.settings import DEFAULT_SOURCES, VARIABLES, Settings, load_settings
 from tests.conftest import Machine, load_settings_with
+from tests.test_iam import SETTINGS as POLICIES
+from tests.test_iam import actions, policy_of
 
 _TOP = Path(__file__).parents[1]
 _README = (_TOP / "README.md").read_text()
@@ -134,34 +135,10 @@ def test_every_value_of_a_choice_is_explained() -> None:
         assert all(re.search(rf"\b{word}\b", text.rpartition("\n#")[0]) for word in words)
 
 
-def test_the_policy_of_the_readme_has_the_form_that_aws_documents() -> None:
-    (policy,) = [json.loads(block) for block in _blocks("json")]
-    statement = policy["Statement"][0]
-    keys = statement["Condition"]["ForAllValues:StringEquals"]
-    assert keys["route53:ChangeResourceRecordSetsRecordTypes"] == [family.record_type for family in Family]
-    assert set(keys) == {
-        "route53:ChangeResourceRecordSetsNormalizedRecordNames",
-        "route53:ChangeResourceRecordSetsRecordTypes",
-        "route53:ChangeResourceRecordSetsActions",
-    }
-    actions = set(re.findall(r"route53:[A-Z]\w+", json.dumps([each["Action"] for each in policy["Statement"]])))
-    assert actions == {
-        "route53:ChangeResourceRecordSets",
-        "route53:GetHostedZone",
-        "route53:ListResourceRecordSets",
-        "route53:GetChange",
-        "route53:ListHostedZones",
-    }
-
-
-def test_the_run_needs_no_permission_that_the_policy_lacks(small_machine: Machine) -> None:
-    small_machine.init()
-    small_machine.run()
-    small_machine.service.address = "1.1.1.1"
-    small_machine.run(DDNS_HOSTED_ZONE_ID=small_machine.zone_id)
-    asked = {f"route53:{call}" for call in small_machine.aws.calls}
-    assert asked <= set(re.findall(r"route53:\w+", _README))
-    assert asked >= {"route53:GetChange", "route53:GetHostedZone", "route53:ListHostedZones"}
+def test_every_action_that_a_policy_may_hold_is_explained_and_no_other() -> None:
+    step = _README.partition("### 4. The permissions in AWS")[2].partition("###")[0]
+    explained = set(re.findall(r"`((?:route53|ec2):[A-Z]\w+)`", step))
+    assert explained == {action for each in POLICIES.values() for action in actions(policy_of(**each))}
 
 
 def test_the_sample_of_doctor_counts_what_it_shows() -> None:

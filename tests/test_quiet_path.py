@@ -5,7 +5,7 @@ import sys
 
 from tests.conftest import Machine, finish
 
-_HEAVY = ("boto3", "botocore", "yoyo", "moto", "cryptography.x509")
+_HEAVY = ("boto3", "botocore", "yoyo", "moto", "cryptography.x509", "prometheus_client")
 
 
 def _imported(machine: Machine) -> tuple[str, set[str]]:
@@ -31,6 +31,15 @@ def test_that_test_would_notice_them(small_machine: Machine) -> None:
     out, modules = _imported(small_machine)
     assert out.startswith("updated: ")
     assert {"boto3", "botocore"} <= modules
+
+
+def test_a_quiet_run_with_metrics_imports_nothing_more_than_those(small_machine: Machine) -> None:
+    small_machine.environment["DDNS_METRICS_FILE"] = str(small_machine.folder / "ddns.prom")
+    small_machine.init()
+    small_machine.run()
+    out, modules = _imported(small_machine)
+    assert out.startswith("unchanged: ")
+    assert {module for module in _HEAVY if module in modules} == {"prometheus_client"}
 
 
 def test_a_quiet_run_asks_one_source_and_nothing_of_aws(machine: Machine) -> None:

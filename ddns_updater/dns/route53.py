@@ -153,8 +153,9 @@ class Route53:
     def _pages(self, zone_id: str) -> int:
         known = [*(self._candidates or ()), *self._looked_up.values()]
         sizes = [zone.record_sets for zone in known if isinstance(zone, _Zone) and zone.id == zone_id]
-        if not sizes:
-            sizes = [zone.record_sets for zone in self._zones() if zone.id == zone_id]
+        if not sizes:  # a run that only reads back; the list of all zones may not be allowed, or be long
+            zone = self._look_up(zone_id)
+            sizes = [zone.record_sets] if isinstance(zone, _Zone) else []
         return -(-sizes[0] // _PAGE) if sizes else 1
 
     def _look_up(self, zone_id: str) -> "_Zone | _NoZone":

@@ -3,23 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, ClassVar
 
 from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.history.rows import journal_of, time_of, time_or_none, utc_text
 from ddns_updater.model import (
     Family,
+    Figures,
     HistoryEntry,
     Journal,
     Origin,
     Publication,
-    PublicationState,
-    Record,
     Version,
+    Window,
 )
-
-Row = Sequence[Any]
 
 # A row of a new origin needs an originId before its own id is known. Nobody's row has this one, and 0 may be in use.
 _UNSETTLED = 2**63 - 1
@@ -28,11 +27,41 @@ _VERSIONS = """
 SELECT h.id, h.originId, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {now},
        p.recordName, p.recordType, {p_created}, p.state, p.hostedZoneId, p.address, p.ttl,
        p.changeId, p.attempts, p.lastError,
-       {p_submitted}, {p_verified}, {p_checked}, p.drift, {p_drift}
-FROM (SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT ?) h
+       {p_submitted}, {p_verified}, {p_checked}, p.drift, {p_drift}{until}
+FROM ({chosen}) h
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id
 ORDER BY h.version DESC, p.recordName, p.recordType
 """
+_LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
+
+# What was current within a window: what began in it, and what began before it and ended after its begin. The shared
+# table has no index on createdAt, so this walks from the newest version down and stops at the last row asked for. The
+# version that came next is looked for by its number first: over a gap MariaDB reads all the lower versions to find it.
+_ENDED = """COALESCE(
+    (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version = v.version + 1),
+    (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version > v.version
+     ORDER BY n.version LIMIT 1)
+)"""
+_WITHIN = """
+SELECT v.*, {ended} AS ended FROM admin_ip_history v
+WHERE v.originId = ? AND {began} < ? AND ({began} >= ? OR COALESCE({ended}, ?) > ?)
+ORDER BY v.version DESC LIMIT ?
+"""
+
+# The same choice over every version of an origin. LAG would cost a second sort, hence the comparison with the first.
+_FIGURES = """
+SELECT {now}, MIN(CASE WHEN isFirst THEN began END), SUM(chosen),
+       SUM(CASE WHEN NOT isFirst AND began >= ? AND began < ? THEN 1 ELSE 0 END),
+       MAX(CASE WHEN chosen THEN COALESCE(ended, CAST({now} AS SIGNED)) - began END),
+       MAX(CASE WHEN chosen AND NOT isFirst THEN ended - began END),
+       MIN(CASE WHEN chosen AND NOT isFirst THEN ended - began END)
+FROM (SELECT began, ended, isFirst, began < ? AND (began >= ? OR COALESCE(ended, ?) > ?) AS chosen
+      FROM (SELECT {began} AS began, LEAD({began}) OVER (ORDER BY v.version) AS ended,
+                   v.version = (SELECT MIN(version) FROM admin_ip_history WHERE originId = ?) AS isFirst
+            FROM admin_ip_history v WHERE v.originId = ?) h) h
+"""
+_EVER = 2**62  # seconds; later than any instant, and as its negative earlier
+_ALWAYS = Window()
 _COLUMNS = (
     "state", "hostedZoneId", "address", "ttl", "changeId", "attempts", "lastError",
     "submittedAt", "verifiedAt", "checkedAt", "drift", "driftAt",
@@ -55,14 +84,7 @@ class SqlHistory(ABC):
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._versions = _VERSIONS.format(
-            created=self.local_epoch.format("h.createdAt"),
-            now=self.now_epoch,
-            **{
-                f"p_{name}": self.utc_epoch.format(f"p.{name}At")
-                for name in ("created", "submitted", "verified", "checked", "drift")
-            },
-        )
+        self._latest = self._versions_sql(_LATEST)
 
     @abstractmethod
     def connect(self) -> Any:
@@ -104,7 +126,7 @@ class SqlHistory(ABC):
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""
         with self.errors():
-            return _time(self.execute(f"SELECT {self.now_epoch}").fetchone()[0])
+            return time_of(self.execute(f"SELECT {self.now_epoch}").fetchone()[0])
 
     def missing_grants(self) -> Sequence[str]:
         """Return what a run needs and this account was not given itself; roles are not looked into."""
@@ -132,23 +154,48 @@ class SqlHistory(ABC):
 
     def latest(self, origin: Origin) -> Journal:
         """Return the version with the highest number, and what DNS was asked for it."""
-        entries = self.entries(origin, 1)
-        if not entries:
-            raise HistoryError(f"origin {origin.name} has no version any more; its rows were deleted by hand")
-        return Journal(entries[0].version, entries[0].publications, entries[0].read_at)
-
-    def entries(self, origin: Origin, limit: int) -> list[HistoryEntry]:
-        """Return at most `limit` versions of `origin`, newest first."""
         with self.errors():
-            rows = self.execute(self._versions, (origin.id, limit)).fetchall()
-        entries: list[HistoryEntry] = []
+            rows = self.execute(self._latest, (origin.id,)).fetchall()
+        if not rows:
+            raise HistoryError(f"origin {origin.name} has no version any more; its rows were deleted by hand")
+        return journal_of(rows)
+
+    def entries(self, origin: Origin, limit: int, window: Window = _ALWAYS) -> list[HistoryEntry]:
+        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first."""
+        began, ended = self._seconds("v.createdAt"), _ENDED.format(next_began=self._seconds("n.createdAt"))
+        sql = self._versions_sql(_WITHIN.format(began=began, ended=ended), ", h.ended")
+        begin, end = _bounds(window)
+        with self.errors():
+            rows = self.execute(sql, (origin.id, end, begin, _EVER, begin, limit)).fetchall()
+        entries = []
         for _, group in groupby(rows, key=lambda row: row[0]):
             lines = list(group)
-            version, read_at = _version(lines[0]), _time(lines[0][7])
-            until = entries[-1].version.created_at if entries else None
-            publications = tuple(_publication(line[8:]) for line in lines if line[8] is not None)
-            entries.append(HistoryEntry(version, origin.family, until, read_at, publications))
+            version, publications, read_at = journal_of(lines)
+            entries.append(HistoryEntry(version, origin.family, time_or_none(lines[0][-1]), read_at, publications))
         return entries
+
+    def figures(self, origin: Origin, window: Window = _ALWAYS) -> Figures:
+        """Return how often the address of `origin` changed within `window`; this reads all of its versions."""
+        sql = _FIGURES.format(now=self.now_epoch, began=self._seconds("v.createdAt"))
+        begin, end = _bounds(window)
+        with self.errors():
+            row = self.execute(sql, (begin, end, end, begin, _EVER, begin, origin.id, origin.id)).fetchone()
+        if row[1] is None:
+            raise HistoryError(f"origin {origin.name} has no version any more; its rows were deleted by hand")
+        now, began, versions, changes = (int(each) for each in row[:4])
+        longest, seen, shortest = (None if each is None else timedelta(seconds=max(int(each), 0)) for each in row[4:])
+        start = max(began, min(begin, now))
+        return Figures(
+            family=origin.family,
+            began=time_of(began),
+            begin=time_of(start),
+            end=time_of(max(start, min(end, now))),
+            versions=versions,
+            changes=changes,
+            longest=longest or timedelta(0),
+            at_least=seen is None or longest != seen,
+            shortest=shortest,
+        )
 
     def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
         """Append the version after `previous`; raises VersionTaken when somebody else has done so."""
@@ -184,11 +231,11 @@ class SqlHistory(ABC):
         """Write the publications of `version`, each over what is there for its record."""
         rows = [
             (
-                version.id, each.record.name, each.record.type, _text(each.created_at),
+                version.id, each.record.name, each.record.type, utc_text(each.created_at),
                 each.state.value, each.hosted_zone_id, each.address, each.ttl, each.change_id, each.attempts,
                 each.error and each.error[:1000],
-                _text(each.submitted_at), _text(each.verified_at), _text(each.checked_at),
-                each.drift and each.drift[:1000], _text(each.drift_at),
+                utc_text(each.submitted_at), utc_text(each.verified_at), utc_text(each.checked_at),
+                each.drift and each.drift[:1000], utc_text(each.drift_at),
             )
             for each in publications
         ]  # fmt: skip
@@ -201,6 +248,23 @@ class SqlHistory(ABC):
         with self.errors(), self.transaction():
             self.execute_many(sql, rows)
 
+    def _versions_sql(self, chosen: str, until: str = "") -> str:
+        """Return the query for the versions that `chosen` chooses, with `until` as one more column."""
+        return _VERSIONS.format(
+            chosen=chosen,
+            until=until,
+            created=self.local_epoch.format("h.createdAt"),
+            now=self.now_epoch,
+            **{
+                f"p_{name}": self.utc_epoch.format(f"p.{name}At")
+                for name in ("created", "submitted", "verified", "checked", "drift")
+            },
+        )
+
+    def _seconds(self, column: str) -> str:
+        """Return a column in the database's time zone as a number that differences can be made of."""
+        return f"CAST(COALESCE({self.local_epoch.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned
+
     def _insert(self, ip: str, name: str, version: int, origin_id: int, note: str | None) -> int:
         cursor = self.execute(
             "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, ?)",
@@ -209,53 +273,9 @@ class SqlHistory(ABC):
         return int(cursor.lastrowid)
 
 
-def _version(row: Row) -> Version:
-    return Version(row[0], row[1], row[2], row[3], row[4], _time(row[5]), row[6])
-
-
-def _publication(row: Row) -> Publication:
-    (
-        name,
-        kind,
-        created,
-        state,
-        zone,
-        address,
-        ttl,
-        change,
-        attempts,
-        error,
-        submitted,
-        verified,
-        checked,
-        drift,
-        drift_at,
-    ) = row
-    return Publication(
-        record=Record(name, kind),
-        created_at=_time(created),
-        state=PublicationState(state),
-        hosted_zone_id=zone,
-        address=address,
-        ttl=ttl,
-        change_id=change,
-        attempts=attempts,
-        error=error,
-        submitted_at=_time_or_none(submitted),
-        verified_at=_time_or_none(verified),
-        checked_at=_time_or_none(checked),
-        drift=drift,
-        drift_at=_time_or_none(drift_at),
+def _bounds(window: Window) -> tuple[int, int]:
+    """Return a window in seconds since 1970."""
+    return (
+        -_EVER if window.begin is None else int(window.begin.timestamp()),
+        _EVER if window.end is None else int(window.end.timestamp()),
     )
-
-
-def _time(epoch: Any) -> datetime:
-    return datetime.fromtimestamp(int(epoch), UTC)
-
-
-def _time_or_none(epoch: Any) -> datetime | None:
-    return None if epoch is None else _time(epoch)
-
-
-def _text(time: datetime | None) -> str | None:
-    return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

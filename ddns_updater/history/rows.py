@@ -1,0 +1,70 @@
+"""A row of the database as the model's values, and back."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ddns_updater.model import Journal, Publication, PublicationState, Record, Version
+
+Row = Sequence[Any]
+
+
+def journal_of(rows: Sequence[Row]) -> Journal:
+    """Return the version that `rows` are of: a row for each of its publications, or one without."""
+    publications = tuple(_publication(row[8:23]) for row in rows if row[8] is not None)
+    return Journal(_version(rows[0]), publications, time_of(rows[0][7]))
+
+
+def _version(row: Row) -> Version:
+    return Version(row[0], row[1], row[2], row[3], row[4], time_of(row[5]), row[6])
+
+
+def _publication(row: Row) -> Publication:
+    (
+        name,
+        kind,
+        created,
+        state,
+        zone,
+        address,
+        ttl,
+        change,
+        attempts,
+        error,
+        submitted,
+        verified,
+        checked,
+        drift,
+        drift_at,
+    ) = row
+    return Publication(
+        record=Record(name, kind),
+        created_at=time_of(created),
+        state=PublicationState(state),
+        hosted_zone_id=zone,
+        address=address,
+        ttl=ttl,
+        change_id=change,
+        attempts=attempts,
+        error=error,
+        submitted_at=time_or_none(submitted),
+        verified_at=time_or_none(verified),
+        checked_at=time_or_none(checked),
+        drift=drift,
+        drift_at=time_or_none(drift_at),
+    )
+
+
+def time_of(epoch: Any) -> datetime:
+    """Return the instant of so many seconds since 1970."""
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def time_or_none(epoch: Any) -> datetime | None:
+    """Return the instant of so many seconds since 1970, None for NULL."""
+    return None if epoch is None else time_of(epoch)
+
+
+def utc_text(time: datetime | None) -> str | None:
+    """Return what a column in UTC takes."""
+    return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

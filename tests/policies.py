@@ -1,0 +1,103 @@
+r"""What IAM makes of a policy, as far as ours goes: Allow, Resource with `*`, and ForAllValues:StringEquals.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+The condition keys of a request are made by the rules of
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html, from what was sent.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+KEY = "route53:ChangeResourceRecordSets"
+_NORMAL = re.compile(r"([a-z0-9_-]|\\[0-7]{3})+(\.([a-z0-9_-]|\\[0-7]{3})+)*")
+_VALUES = {  # what AWS says that the values of each key have to look like
+    f"{KEY}NormalizedRecordNames": _NORMAL,
+    f"{KEY}RecordTypes": re.compile("A|AAAA"),
+    f"{KEY}Actions": re.compile("CREATE|UPSERT|DELETE"),
+}
+_RESOURCES = {  # the resource that each action is about; "*" where IAM knows none
+    "route53:ChangeResourceRecordSets": "hostedzone/",
+    "route53:ListResourceRecordSets": "hostedzone/",
+    "route53:GetHostedZone": "hostedzone/",
+    "route53:GetChange": "change/",
+    "route53:ListHostedZones": "*",
+    "ec2:DescribeInstances": "*",
+}
+
+
+class Asked(NamedTuple):
+    """A request as IAM sees it: the action, the resource, and the values of each condition key."""
+
+    action: str
+    resource: str
+    keys: Mapping[str, frozenset[str]] = {}
+
+
+def allows(policy: Any, asked: Asked) -> bool:
+    """Return whether a statement of `policy` allows the request; it has no Deny."""
+    return any(
+        asked.action in listed(statement["Action"])
+        and any(fnmatchcase(asked.resource, pattern) for pattern in listed(statement["Resource"]))
+        and all(
+            asked.keys.get(key, frozenset()) <= set(values)
+            for key, values in statement.get("Condition", {}).get("ForAllValues:StringEquals", {}).items()
+        )
+        for statement in policy["Statement"]
+    )
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """Return what may be one value or a list of them, as a list."""
+    return [value] if isinstance(value, str) else value
+
+
+def upsert(zone: str, names: Iterable[str], types: Iterable[str], *, action: str = "UPSERT") -> Asked:
+    """Return the request of one change batch, whose names are as a client sends them."""
+    keys = {
+        f"{KEY}NormalizedRecordNames": frozenset(map(normalized, names)),
+        f"{KEY}RecordTypes": frozenset(types),
+        f"{KEY}Actions": frozenset([action]),
+    }
+    return Asked(KEY, f"arn:aws:route53:::hostedzone/{zone}", keys)
+
+
+def normalized(name: str) -> str:
+    r"""Return a name as Route 53 compares it: lower-case, no final dot, everything unusual in octal."""
+    plain = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), name).lower().removesuffix(".")
+    return "".join(each if re.match(r"[a-z0-9_.-]", each) else f"\\{ord(each):03o}" for each in plain)
+
+
+def asked_for(operation: str, asked: str) -> Asked:
+    """Return a request that the stand-in for Route 53 was sent: its operation, and its path, query and body."""
+    path, _, body = asked.split("\n", 2)
+    _, kind, name, *_ = [*path.removeprefix("/2013-04-01").split("/"), "", ""]
+    if operation == "ChangeResourceRecordSets":
+        (action,) = set(re.findall("<Action>(.*?)</Action>", body))
+        names, types = re.findall("<Name>(.*?)</Name>", body), re.findall("<Type>(.*?)</Type>", body)
+        assert names
+        return upsert(name, names, types, action=action)
+    if operation == "ListHostedZones":
+        return Asked("route53:ListHostedZones", "*")
+    return Asked(f"route53:{operation}", f"arn:aws:route53:::{kind}/{name}")
+
+
+def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
+    """Return what breaks AWS's rules in `policy`: its elements, its resources, and the values of its condition keys."""
+    found = [] if set(policy) == {"Version", "Statement"} and policy["Version"] == "2012-10-17" else ["its elements"]
+    for statement in policy["Statement"]:
+        if statement["Effect"] != "Allow" or not set(statement) <= {"Effect", "Action", "Resource", "Condition"}:
+            found.append(f"the elements of {statement}")
+        for action in listed(statement["Action"]):
+            kind = _RESOURCES.get(action, "an action that it does not need")
+            begin = "*" if kind == "*" else f"arn:{partition}:route53:::{kind}"
+            form = re.compile(re.escape(begin) + ("" if kind == "*" else r"(\*|[A-Z0-9]{1,32})"))
+            found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
+            if (action == KEY) != ("Condition" in statement):
+                found.append(f"the condition of {action}")
+        for operator, keys in statement.get("Condition", {}).items():
+            if operator != "ForAllValues:StringEquals" or set(keys) != set(_VALUES):
+                found.append(f"the keys of {operator}")
+            found += [f"{key} {each}" for key in keys for each in keys[key] if not _VALUES[key].fullmatch(each)]
+    return found
