@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
 from ddns_updater.standing import Standing
-from ddns_updater.words import duration, local_time
+from ddns_updater.words import counted, duration, local_time
 
 _GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so many intervals, and for so long
@@ -42,7 +42,7 @@ def run_problems(standing: Standing | None, now: datetime) -> list[str]:
         return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
     found = []
     if incident := standing.incident:
-        runs = f"{incident.failed_runs} run{'' if incident.failed_runs == 1 else 's'}"
+        runs = counted(incident.failed_runs, "run")
         found.append(f"failing since {local_time(incident.since)}, {runs}: {incident.cause}")
     if is_overdue(standing, now):
         age = duration(now - standing.recent[-1])

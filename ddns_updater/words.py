@@ -24,3 +24,8 @@ def local_time(time: datetime) -> str:
 def local_second(time: datetime) -> str:
     """Return an instant in this machine's time zone, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 run`, `2 runs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.standing import BAD, Standing
 from ddns_updater.status import is_overdue
-from ddns_updater.words import duration
+from ddns_updater.words import counted, duration
 
 _SECONDS = 5
 
@@ -38,7 +38,7 @@ def _last(check: Checker, standing: Standing, now: datetime) -> Check:
         found = f"{ended}; the last that was not skipped ended {standing.outcome}: {standing.error}"
         if standing.incident:
             failing = duration(now - standing.incident.since)
-            found += f" (failing for {failing}, {standing.incident.failed_runs} runs)"
+            found += f" (failing for {failing}, {counted(standing.incident.failed_runs, 'run')})"
         return check.warning("last run", found, "see the other checks; then: ddns run")
     success = standing.last_success and f", the last success {duration(now - standing.last_success)} ago"
     return check.ok("last run", f"{ended}, {standing.outcome or 'skipped'}{success or ''}")
