@@ -1,7 +1,9 @@
 """Who is told what, by real command lines and loopback receivers: each thing once, and nothing in quiet times."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,7 +194,7 @@ def test_a_clock_that_goes_back_is_a_warning_and_repeats_nothing(
     receiver.play = None
     receiver.got.clear()
     done = telling.ddns("run")
-    assert "the clock of this telling went back by " in done.err
+    assert "the clock of this machine went back by " in done.err
     assert receiver.events == ["failing"]  # the reminder that was not taken
     fail(telling, 3)
     recover(telling)
@@ -244,3 +246,27 @@ def test_a_run_with_nothing_to_tell_imports_no_channel(telling: Machine, importe
     assert imported() == set()  # a first failure is not told yet
     telling.service.address = "1.1.1.1"
     assert imported() == {"ddns_updater.alerts.delivery", "ddns_updater.alerts.webhooks"}
+
+
+def test_the_readme_names_every_field_of_the_events(small_machine: Machine, receiver: Receiver) -> None:
+    machine = small_machine
+    machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_RECHECK_EVERY": "1", "DDNS_ALERT_AFTER": "1"}
+    machine.init()
+    machine.run()
+    machine.service.address = "1.1.1.1"
+    machine.run()
+    machine.aws.put_address(machine.zone_id, "home.example.com", "8.8.4.4")
+    time.sleep(1.1)
+    machine.run()
+    fail(machine, 1)
+    machine.service.address = "1.1.1.1"
+    machine.run()
+    told = receiver.take()
+    assert [each["event"] for each in told] == ["changed", "repaired", "failing", "recovered"]
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    table = readme.partition("| field of the JSON |")[2].partition("\n\n")[0]
+    rows = [row.split(" | ", 2) for row in table.splitlines()[2:]]
+    for event in told:
+        named = [re.findall(r"`(\w+)`", fields) for fields, of, _ in rows if of == "all" or event["event"] in of]
+        assert sorted(field for row in named for field in row) == sorted(event)
+    assert {key for each in told[2]["seen"] for key in each} == {"record", "address", "checked_at"}

@@ -105,7 +105,7 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str,
         | {
             "outcome": str(result.outcome),
             "reminder": incident.told,
-            "records": [
+            "seen": [
                 {"record": record, "address": address, "checked_at": _iso(at)} for record, (address, at) in seen.items()
             ],
         },
