@@ -75,8 +75,8 @@ class Standing(NamedTuple):
         )
         if result.outcome in BAD:
             return _failed(now_seen, result, events, now, alert_after)
-        if result.outcome is Outcome.PENDING:
-            return now_seen, events
+        if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
+            return now_seen, events  # what is not known to be well does not end an incident
         if self.incident and self.incident.told:
             events.insert(0, event.recovered(result, self.incident, now))
         return now_seen._replace(last_success=now, incident=None), events

@@ -23,6 +23,7 @@ from ddns_updater.outbox import Outbox, Owed, Wait
 from ddns_updater.standing import Standing, Told
 from tests.conftest import Machine, finish
 from tests.receivers import Receiver
+from tests.tellers import diary as diary_of
 
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 COUNT = st.integers(0, 10**12)
@@ -57,11 +58,6 @@ OUTBOX = st.builds(
 
 def diary(folder: Path) -> Diary:
     return Diary(folder / "state", SqliteUrl(folder / "ddns.sqlite3"))
-
-
-def diaries(folder: Path) -> list[Path]:
-    """Return the files that a machine remembers its runs in."""
-    return sorted((folder / ".config" / "ddns-updater").glob("runs-*.json"))
 
 
 @given(st.none() | st.text(), st.dictionaries(st.text(), STANDING, max_size=3), OUTBOX)
@@ -244,23 +240,20 @@ def hold(path: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_diary_is_a_warning_and_the_run_ends_as_it_would(
-    small_machine: Machine, receiver: Receiver, kind: str
+    telling: Machine, receiver: Receiver, kind: str
 ) -> None:
-    machine = small_machine
-    machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_RECORDS": None}  # type: ignore[dict-item]
-    machine.init()
-    assert machine.ddns("run").err == ""
-    (path,) = diaries(machine.folder)
+    assert telling.ddns("run").err == ""
+    path = diary_of(telling)
     spoil, advice = BROKEN[kind]
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
-    good = machine.ddns("run")
+    good = telling.ddns("run")
     assert (good.status, good.out.partition(":")[0]) == (0, "unchanged")
     assert good.err.startswith(f"warning: {path}" if "damaged" in advice or "move" in advice else "warning: failed to ")
     assert advice in good.err
     assert good.err.count("\n") == 1
-    machine.service.address = "10.0.0.1"
-    bad = machine.ddns("run")
+    telling.service.address = "10.0.0.1"
+    bad = telling.ddns("run")
     assert bad.status == 1
     assert "failed: no trustworthy ipv4 address" in bad.err
     if kind != "truncated":
@@ -270,29 +263,36 @@ def test_a_broken_diary_is_a_warning_and_the_run_ends_as_it_would(
         held = _held.pop()
         held.kill()
         held.communicate()
-    shown = machine.ddns("status")
+    shown = telling.ddns("status")
     assert "Traceback" not in shown.err
     assert receiver.got == []
 
 
+def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, receiver: Receiver) -> None:
+    small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_STATE_FOLDER": "/dev/null/state"}
+    small_machine.environment.pop("DDNS_RECORDS")
+    small_machine.init()
+    done = small_machine.ddns("run")
+    assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
+    assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER\n")
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_diary_that_cannot_grow_is_a_warning_and_stays_what_it_was(
-    small_machine: Machine, receiver: Receiver, fails: bool
+    telling: Machine, receiver: Receiver, fails: bool
 ) -> None:
-    """A limit on the size of files stands for the full disk that only root may make; the database is on MySQL then."""
-    machine = small_machine
-    machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_RECORDS": None, "DDNS_ALERT_AFTER": "1"}  # type: ignore[dict-item]
-    machine.init()
-    machine.run()
-    (path,) = diaries(machine.folder)
+    """A limit on the size of files stands for the full disk, which only root may make."""
+    telling.run()
+    path = diary_of(telling)
     before = path.read_bytes()
-    machine.service.address = "10.0.0.1" if fails else "9.9.9.9"
+    telling.service.address = "10.0.0.1" if fails else "9.9.9.9"
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
         "from ddns_updater.cli import main; main(sys.argv[1:])"
     )
-    done = finish(machine.start("run", program=("-B", "-c", limited)))
+    done = finish(telling.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
     assert done.err.startswith(f"warning: failed to write {path}: File too large; make room for it\n")
     assert path.read_bytes() == before
@@ -313,7 +313,8 @@ if may_mount():  # what it shows is shown above without these rights
 
     def test_a_full_disk_is_a_warning_and_the_run_ends_as_it_would(small_machine: Machine, tmp_path: Path) -> None:
         machine = small_machine
-        machine.environment |= {"DDNS_RECORDS": None, "DDNS_STATE_FOLDER": str(tmp_path / "full")}  # type: ignore[dict-item]
+        machine.environment["DDNS_STATE_FOLDER"] = str(tmp_path / "full")
+        machine.environment.pop("DDNS_RECORDS")
         (tmp_path / "full").mkdir()
         machine.init()
         script = (

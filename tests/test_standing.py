@@ -98,6 +98,15 @@ def test_a_run_that_is_pending_or_skipped_neither_begins_nor_ends_an_incident(ne
     assert [each.kind for each in told] == ["failing", "recovered"]
 
 
+def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
+    standing, _ = lived(*failures(3))
+    (one,) = holds("9.9.9.9", 1).results
+    half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
+    standing, told = standing.after(half, NOW, 3)
+    assert told == []
+    assert standing.incident
+
+
 def test_a_held_run_counts_as_failing() -> None:
     assert len(lived(*[(Outcome.HELD, MINUTE)] * 3)[1]) == 1
 
