@@ -3,14 +3,17 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests import services
-from tests.conftest import Machine, finish
+from tests.conftest import Database, Machine, finish, replace_port
 from tests.mysqld import free_port
+from tests.proxy import Proxy
 from tests.receivers import SECRET, Receiver, receiving
 from tests.tellers import BAD_ADDRESS, DAY, HOUR, fail, later, recover
 
@@ -139,6 +142,27 @@ def test_a_mysql_server_that_nobody_reaches_is_told_without_its_password(telling
     assert receiver.events == ["failing"]
     assert "failed to reach the database at 127.0.0.1" in receiver.got[0].json["cause"]
     assert SECRET not in receiver.got[0].body.decode() + "".join(each.out + each.err for each in shown)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mysql_server_that_comes_and_goes_is_one_incident(
+    mysql: Database, telling: Machine, receiver: Receiver, known: bool
+) -> None:
+    telling.environment["DDNS_DATABASE_URL"] = mysql.url
+    telling.init()
+    with closing(Proxy(urlsplit(mysql.url).port or 0)) as proxy:
+        telling.environment["DDNS_DATABASE_URL"] = replace_port(mysql.url, proxy.port)
+        if known:
+            telling.run()
+        proxy.fault = lambda _: "cut"
+        assert [telling.ddns("run").status for _ in range(4)] == [1] * 4
+        proxy.fault = lambda _: None
+        recover(telling)
+        recover(telling)
+    failing, recovered = receiver.take()
+    assert (failing["name"], recovered["name"]) == ("line" if known else None, "line")
+    assert "the database at 127.0.0.1" in failing["cause"]
+    assert recovered["title"].endswith(", 4 failed runs")
 
 
 def test_two_origins_of_one_database_have_an_incident_each(telling: Machine, receiver: Receiver) -> None:

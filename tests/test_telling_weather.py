@@ -144,6 +144,17 @@ def test_a_run_that_is_stopped_while_it_tells_ends_cleanly_and_the_next_one_tell
     assert receiver.events == ["changed"]
 
 
+def test_without_its_extra_apprise_is_a_warning_that_says_how_to_install_it(
+    telling: Machine, receiver: Receiver
+) -> None:
+    telling.service.address = "1.1.1.1"
+    program = "import sys; sys.modules['apprise'] = None; from ddns_updater.cli import main; main(['run'])"
+    done = finish(telling.start(program=("-c", program), DDNS_NOTIFY_URLS=f"ntfy://{SECRET}"))
+    assert (done.status, done.out.partition(":")[0]) == (0, "updated")
+    assert done.err.startswith("warning: failed to send an alert: DDNS_NOTIFY_URLS needs the extra notify; ")
+    assert receiver.events == ["changed"]
+
+
 # Secrets
 
 
