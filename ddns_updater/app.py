@@ -117,7 +117,8 @@ class Runs:
         except Exception as error:
             fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
             results = tuple(FamilyResult(family, Outcome.FAILED, error=fault) for family in self._plan.families)
-            self._follow(RunResult(self._given, results), end)
+            if not self._plan.dry_run:
+                self._follow(RunResult(self._given, results), end)
             raise
         return result if self._plan.dry_run else self._follow(result, end)
 
@@ -139,11 +140,12 @@ class Runs:
             alert_after=self._settings.alert_after,
             limit=time_limit,
         )
-        seconds = max(end - monotonic(), 1)
+        seconds = max(end - monotonic(), 0.1)
+        to_tell = seconds - min(1.5, seconds / 3)  # it ends by itself before the run's limit ends it
         line = " / ".join(line for _, line in run_lines(result))
         try:
             with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
-                warnings = teller.tell(result, self._given, line, seconds - 1)
+                warnings = teller.tell(result, self._given, line, to_tell)
         except Stopped as error:
             warnings = [f"not everybody was told how the run ended: {error}"]
         return result._replace(warnings=tuple(warnings))

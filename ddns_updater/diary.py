@@ -9,49 +9,20 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
-from typing import Any
 
 from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from ddns_updater.errors import StateError
 from ddns_updater.files import replace_file
-from ddns_updater.model import Family, Incident, Outcome
-from ddns_updater.standing import Standing, Told
+from ddns_updater.page import FORMAT, MALFORMED, PROGRAM, Page, page_of, page_text
 
-_PROGRAM, _FORMAT = "ddns-updater", 1
-_LARGEST = 1_000_000  # bytes; it holds a few thousand
-_UNNAMED = ""  # the origin of a run that had no name and could not look it up
-
-
-@dataclass
-class Page:
-    """The open diary: what is changed here is written at the end of the block.
-
-    `outbox` has what is still to be told, as JSON values; `warnings` what was found wrong with the file.
-    """
-
-    default: str | None = None
-    origins: dict[str, Standing] = field(default_factory=dict)
-    outbox: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def name_of(self, given: str | None, resolved: str | None) -> str:
-        """Return the name under which a run is kept, which was `given` one or none, and found out `resolved` or not.
-
-        While the database is down, the only origin there is goes by the name it had when it was last looked up.
-        """
-        if resolved is None:
-            return given or self.default or _UNNAMED
-        if given is None:
-            self.default = resolved
-        if _UNNAMED in self.origins:
-            unnamed = self.origins.pop(_UNNAMED)
-            self.origins.setdefault(resolved, unnamed)
-        return resolved
+_HEAD = b'{"program": "ddns-updater"'  # how every file of ours begins
+_LARGEST = 16_000_000  # bytes; it holds a few thousand
+_FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
 class Diary:
@@ -80,7 +51,7 @@ class Diary:
             page = self._load()
             yield page
             try:
-                replace_file(self.path, _text(page).encode(), 0o600)
+                replace_file(self.path, page_text(page).encode(), 0o600)
             finally:
                 then()
 
@@ -110,99 +81,44 @@ class Diary:
         try:
             yield
         except OSError as error:
-            raise StateError(
-                f"failed to {doing} {self.path}: {error.strerror or error}; make it writable, or set DDNS_STATE_FOLDER"
-            ) from error
+            mend = "make room for it" if error.errno in _FULL else "make it writable, or set DDNS_STATE_FOLDER"
+            raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {mend}") from error
 
     def _load(self) -> Page:
         try:
-            with self.path.open("rb") as file:
-                raw = file.read(_LARGEST + 1)
+            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for nobody at a named pipe
         except FileNotFoundError:
             return Page()
+        foreign = StateError(f"{self.path} is not a file of ddns-updater; move it away, or set DDNS_STATE_FOLDER")
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise foreign
+            with open(file, "rb", closefd=False) as stream:
+                raw = stream.read(_LARGEST + 1)
+        finally:
+            os.close(file)
+        if len(raw) > _LARGEST:
+            raise foreign
         try:
             content = json.loads(raw)
         except (ValueError, RecursionError):
+            if not _is_a_piece(raw):
+                raise foreign from None
             return Page(warnings=[self._begun_anew()])
-        if not isinstance(content, dict) or content.get("program") != _PROGRAM or len(raw) > _LARGEST:
-            raise StateError(f"{self.path} is not a file of ddns-updater; move it away, or set DDNS_STATE_FOLDER")
-        if content.get("format") != _FORMAT:
+        if not isinstance(content, dict) or content.get("program") != PROGRAM:
+            raise foreign
+        if content.get("format") != FORMAT:
             raise StateError(f"{self.path} was written by another version of ddns-updater; upgrade, or move it away")
         try:
-            return _page(content)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return page_of(content)
+        except MALFORMED:
             return Page(warnings=[self._begun_anew()])
 
     def _begun_anew(self) -> str:
         return f"{self.path} is damaged, so the runs are counted anew; an open incident is forgotten"
 
 
-def _text(page: Page) -> str:
-    return json.dumps(
-        {
-            "program": _PROGRAM,
-            "format": _FORMAT,
-            "default": page.default,
-            "origins": {name: _standing_json(standing) for name, standing in page.origins.items()},
-            "outbox": page.outbox,
-        }
-    )
-
-
-def _page(content: Mapping[str, Any]) -> Page:
-    origins = {str(name): _standing(each) for name, each in content["origins"].items()}
-    outbox = [dict(each) for each in content["outbox"]]
-    return Page(content["default"], origins, outbox)
-
-
-def _standing_json(standing: Standing) -> dict[str, Any]:
-    incident = standing.incident
-    return {
-        "runs": standing.runs,
-        "recent": [_epoch(each) for each in standing.recent],
-        "outcome": standing.outcome,
-        "error": standing.error,
-        "last_success": _epoch(standing.last_success),
-        "incident": incident
-        and {**incident._asdict(), "since": _epoch(incident.since), "told_at": _epoch(incident.told_at)},
-        "told": {
-            family: {**told._asdict(), "drift_at": _epoch(told.drift_at)} for family, told in standing.told.items()
-        },
-        "seen": {record: [address, _epoch(at)] for record, (address, at) in standing.seen.items()},
-    }
-
-
-def _standing(content: Mapping[str, Any]) -> Standing:
-    incident = content["incident"]
-    return Standing(
-        runs={Outcome(outcome): int(number) for outcome, number in content["runs"].items()},
-        recent=tuple(_instant(each) for each in content["recent"]),
-        outcome=content["outcome"] and Outcome(content["outcome"]),
-        error=content["error"],
-        last_success=_time(content["last_success"]),
-        incident=incident
-        and Incident(
-            _instant(incident["since"]),
-            int(incident["failed_runs"]),
-            str(incident["cause"]),
-            int(incident["told"]),
-            _time(incident["told_at"]),
-        ),
-        told={
-            Family(family): Told(int(told["version"]), str(told["address"]), _time(told["drift_at"]))
-            for family, told in content["told"].items()
-        },
-        seen={str(record): (str(address), _instant(at)) for record, (address, at) in content["seen"].items()},
-    )
-
-
-def _epoch(time: datetime | None) -> float | None:
-    return None if time is None else time.timestamp()
-
-
-def _instant(epoch: float) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
-
-
-def _time(epoch: float | None) -> datetime | None:
-    return None if epoch is None else _instant(epoch)
+def _is_a_piece(raw: bytes) -> bool:
+    """Return whether a file that cannot be read was ours: it begins like one, or a loss of power emptied it."""
+    left = raw.rstrip(b"\0")
+    return left.startswith(_HEAD) or _HEAD.startswith(left)

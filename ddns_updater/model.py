@@ -258,7 +258,7 @@ class RunResult(NamedTuple):
 class Incident(NamedTuple):
     """Runs that failed or were held, one after the other.
 
-    `cause` is the last run's; `told` is how often it was told, `told_at` when first.
+    `cause` is the last run's; `told` is how often it was told, `told_at` when last.
     """
 
     since: datetime

@@ -16,8 +16,9 @@ from ddns_updater.model import Family, FamilyResult, Incident, Outcome, Publicat
 
 GOOD = (Outcome.UNCHANGED, Outcome.UPDATED)
 BAD = (Outcome.FAILED, Outcome.HELD)
-_REMINDERS = (timedelta(hours=1), timedelta(hours=6))  # after the first alert; then daily
-_DAY = timedelta(days=1)
+_GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: after 1 h, 6 h, a day
+_DAY = timedelta(days=1)  # between all that follow
+_LATELY = timedelta(hours=1)  # what came to hold since then may be of a run that was killed before it told
 _RECENT = 6  # runs whose times are kept, to know how often they come
 _BACKWARD = timedelta(minutes=1)  # a clock may be corrected by less without a word
 
@@ -52,8 +53,11 @@ class Standing(NamedTuple):
         gaps = sorted(later - earlier for earlier, later in zip(self.recent, self.recent[1:], strict=False))
         return gaps[len(gaps) // 2] if len(gaps) > 1 else None
 
-    def after(self, result: RunResult, now: datetime, alert_after: int) -> tuple["Standing", list[Event]]:
-        """Return how it stands after `result` at `now`, and what is to be told of it."""
+    def after(self, result: RunResult, now: datetime, alert_after: int | None) -> tuple["Standing", list[Event]]:
+        """Return how it stands after `result` at `now`, and what is to be told of it.
+
+        `alert_after` is how many runs in a row have to fail before it is told; None when there is nobody to tell.
+        """
         counted = self._replace(
             runs={**self.runs, result.outcome: self.runs.get(result.outcome, 0) + 1},
             recent=(*self.recent, now)[-_RECENT:],
@@ -61,14 +65,18 @@ class Standing(NamedTuple):
         if result.outcome is Outcome.SKIPPED:
             return counted, []
         events = [each for one in result.results for each in _news(self.told.get(one.family), one, result, now)]
-        told = dict(self.told) | {one.family: _told(one) for one in result.results if _is_settled(one)}
+        told = {
+            **_before_news(result),
+            **self.told,
+            **{one.family: _told(one) for one in result.results if _is_settled(one)},
+        }
         now_seen = counted._replace(
             outcome=result.outcome, error=result.error, told=told, seen=_seen(self.seen, result, now)
         )
         if result.outcome in BAD:
             return _failed(now_seen, result, events, now, alert_after)
-        if result.outcome is Outcome.PENDING:
-            return now_seen, events
+        if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
+            return now_seen, events  # what is not known to be well does not end an incident
         if self.incident and self.incident.told:
             events.insert(0, event.recovered(result, self.incident, now))
         return now_seen._replace(last_success=now, incident=None), events
@@ -95,24 +103,26 @@ class Standing(NamedTuple):
 
 
 def _failed(
-    standing: Standing, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int
+    standing: Standing, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
 ) -> tuple[Standing, list[Event]]:
     before = standing.incident or Incident(now, 0, "")
     incident = before._replace(failed_runs=before.failed_runs + 1, cause=result.error or str(result.outcome))
     told = [*events]
-    if _is_due(incident, now, alert_after):
+    if alert_after is not None and _is_due(incident, now, alert_after):
         told.append(event.failing(result, incident, standing.seen, now))
-        incident = incident._replace(told=incident.told + 1, told_at=incident.told_at or now)
+        incident = incident._replace(told=incident.told + 1, told_at=now)
     return standing._replace(incident=incident), told
 
 
 def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
-    """Return whether it is time to tell of it, for the first time or again."""
+    """Return whether it is time to tell of it, for the first time or again.
+
+    Counted from the last alert, so that a machine that slept for days is not reminded of each of them.
+    """
     if incident.told_at is None:
         return incident.failed_runs >= alert_after
-    daily = incident.told - len(_REMINDERS)
-    offset = _REMINDERS[incident.told - 1] if daily <= 0 else daily * _DAY
-    return now - incident.told_at >= offset
+    gap = _GAPS[incident.told - 1] if 0 < incident.told <= len(_GAPS) else _DAY
+    return now - incident.told_at >= gap
 
 
 def _is_settled(one: FamilyResult) -> bool:
@@ -124,6 +134,15 @@ def _told(one: FamilyResult) -> Told:
     return Told(one.version or 0, one.address or "", max((at for at in _drifts(one)), default=None))
 
 
+def _before_news(result: RunResult) -> dict[Family, Told]:
+    """Return what was known before the versions that this run recorded, for later runs to tell them by."""
+    return {
+        one.family: Told(one.version - 1, one.previous_address)
+        for one in result.results
+        if one.recorded and one.version and one.previous_address
+    }
+
+
 def _drifts(one: FamilyResult) -> list[datetime]:
     return [each.drift_at for each in one.publications if each.drift_at]
 
@@ -132,17 +151,17 @@ def _news(before: Told | None, one: FamilyResult, result: RunResult, now: dateti
     """Return what is new of one family since it was last told: a change that was seen to hold, repairs that were."""
     if not _is_settled(one):
         return []
-    if before is None:  # nothing is remembered: only what this very run did is new
-        return [event.changed(result, one, one.previous_address, now)] if one.recorded else []
-    news = []
-    if (one.version or 0) > before.version and one.address != before.address:
-        news.append(event.changed(result, one, before.address, now))
-    news += [
+    if before is None:  # nothing is remembered
+        is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
+        before = Told(0, (one.recorded and one.previous_address) or "", now - _LATELY)
+    else:
+        is_new = (one.version or 0) > before.version and one.address != before.address
+    news = [event.changed(result, one, before.address or None, now)] if is_new else []
+    return news + [
         event.repaired(result, one, each, now)
         for each in one.publications
         if each.drift_at and (before.drift_at is None or each.drift_at > before.drift_at)
     ]
-    return news
 
 
 def _seen(

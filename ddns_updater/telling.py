@@ -6,26 +6,26 @@ a kill just after a channel took it makes that channel hear it twice.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ddns_updater.alerts.channel import Channel
-from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.detection import Limit
-from ddns_updater.diary import Diary, Page
+from ddns_updater.diary import Diary
 from ddns_updater.errors import AlertError, DdnsError, StateError
 from ddns_updater.ledger import Monotonic
 from ddns_updater.model import Outcome, RunResult
+from ddns_updater.outbox import Owed
+from ddns_updater.page import Page
 from ddns_updater.standing import Standing
 from ddns_updater.words import duration
 
 _LOCK_PATIENCE = 2.0  # seconds to wait for the diary, which others hold for a moment only
 _METRICS_PATIENCE = 1.5  # seconds for the metrics, which are written while others wait for the diary
-_FIRST_PAUSE, _LONGEST_PAUSE = 60, 3600  # seconds until something is told again that was not taken
-_OLDEST = 86_400  # seconds; nothing older is told
+_LEAST = 0.1  # seconds that anything is tried for
 
 Ping = Callable[[Outcome, str], None]
 WriteMetrics = Callable[[RunResult, Standing, datetime], None]
@@ -96,18 +96,12 @@ class Teller:
                 with self._limit(_LOCK_PATIENCE, slow):
                     # the metrics are written under the diary's lock, so that no count goes back in them
                     page = stack.enter_context(self._diary.write(write_metrics))
-                name = page.name_of(given, result.name)
-                standing, back = page.origins.get(name, standing).moved_to(now)
-                if back:
-                    _bring_forward(page, now)
-                    page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
-                standing, events = standing.after(result, now, self._alert_after)
-                page.origins[name] = standing
-                self._put(page, name, events, now)
-                waiting = any(_is_due(each, now) for each in page.outbox)
+                name, standing = self._followed_up(page, result, given, now)
+                waiting = bool(page.outbox.due(now))
                 warnings += page.warnings
         except StateError as error:
             warnings.append(str(error))
+            waiting = False  # what is not written cannot be taken out again once it was told
             if not standing.runs:  # the diary could not even be read
                 write_metrics()
         return waiting
@@ -122,57 +116,50 @@ class Teller:
         except StateError as error:
             warnings.append(str(error))
 
-    def _put(self, page: Page, name: str, events: Sequence[Event], now: datetime) -> None:
-        """Put `events` into the outbox; one about an incident takes the place of an older one about it."""
-        for event in events:
-            if event.kind in (Kind.FAILING, Kind.RECOVERED):
-                page.outbox = [
-                    each
-                    for each in page.outbox
-                    if not (each["origin"] == name and each["event"]["event"] == Kind.FAILING)
-                ]
-            page.outbox.append(
-                {
-                    "origin": name,
-                    "event": event.json(),
-                    "to": list(self._ears.keys),
-                    "tries": 0,
-                    "since": now.timestamp(),
-                    "next": now.timestamp(),
-                }
-            )
-        for each in page.outbox:
-            each["to"] = [key for key in each["to"] if key in self._ears.keys]  # the others were taken out meanwhile
-        page.outbox = [each for each in page.outbox if each["to"] and now.timestamp() - each["since"] <= _OLDEST]
+    def _followed_up(self, page: Page, result: RunResult, given: str | None, now: datetime) -> tuple[str, Standing]:
+        """Return the origin's name and how it stands after `result`; put that, and what is to be told, on `page`."""
+        name = page.name_of(given, result.name)
+        standing, back = page.origins.get(name, Standing()).moved_to(now)
+        if back:
+            page.outbox.bring_forward(now)
+            page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
+        keys = self._ears.keys
+        patience = self._alert_after if keys else None
+        standing, events = standing.after(result._replace(name=name or None), now, patience)
+        page.origins[name] = standing
+        page.outbox.put(name, events, keys, now)
+        page.outbox.clear_out(keys, now)
+        return name, standing
 
     def _send(self, end: float, warnings: list[str]) -> None:
-        """Tell what is in the outbox, unless another run is doing so."""
+        """Tell what is due, unless another run is doing so; note at once who has heard what."""
         try:
             with self._diary.telling() as mine:
                 if not mine:
                     return
                 channels = self._ears.open_channels()
-                for entry in self._diary.read().outbox:
-                    if _is_due(entry, self._now()):
-                        self._tell_one(entry, channels, end, warnings)
+                due = self._diary.read().outbox.due(self._now())
+                silent: set[str] = set()  # who did not take something hears nothing that came later
+                for number, (owed, key) in enumerate(due):
+                    left = end - self._monotonic()
+                    if left < _LEAST:
+                        warnings.append("there was no time left to send an alert; the next run goes on")
+                        return
+                    if key in silent or key not in channels:
+                        continue
+                    send = partial(channels[key].send, owed.event)
+                    failure = self._try("an alert", send, left / (len(due) - number), warnings)
+                    if failure and failure.again:
+                        silent.add(key)
+                    self._note(owed, key, failure)
         except DdnsError as error:
             warnings.append(str(error))
 
-    def _tell_one(
-        self, entry: Mapping[str, Any], channels: Mapping[str, Channel], end: float, warnings: list[str]
-    ) -> None:
-        """Tell one entry to each channel that has not heard it, and note at once who has."""
-        keys = [key for key in entry["to"] if key in channels]
-        for number, key in enumerate(keys):
-            seconds = (end - self._monotonic()) / (len(keys) - number)
-            failure = self._try("an alert", partial(channels[key].send, entry["event"]), seconds, warnings)
-            self._note(entry, key, failure)
-
     def _try(self, what: str, do: Callable[[], object], seconds: float, warnings: list[str]) -> AlertError | None:
         """Do it within `seconds`; what goes wrong is a warning."""
-        slow = AlertError(f"it was not taken within {max(seconds, 0.1):.1f} s")
+        seconds = max(seconds, _LEAST)
         try:
-            with self._limit(max(seconds, 0.1), slow):
+            with self._limit(seconds, AlertError(f"it was not taken within {seconds:.1f} s")):
                 do()
         except AlertError as error:
             later = "; a later run tries again" if error.again and what == "an alert" else ""
@@ -180,29 +167,12 @@ class Teller:
             return error
         return None
 
-    def _note(self, entry: Mapping[str, Any], key: str, failure: AlertError | None) -> None:
+    def _note(self, owed: Owed, key: str, failure: AlertError | None) -> None:
         with self._diary.write() as page:
-            for each in page.outbox:
-                if each["event"] != entry["event"]:
-                    continue
-                if failure is None or not failure.again:
-                    each["to"] = [one for one in each["to"] if one != key]
-                else:
-                    each["tries"] += 1
-                    pause = min(_FIRST_PAUSE * 2 ** (each["tries"] - 1), _LONGEST_PAUSE)
-                    each["next"] = self._clock() + max(pause, failure.seconds)
-            page.outbox = [each for each in page.outbox if each["to"]]
+            if failure and failure.again:
+                page.outbox.put_off(key, self._now(), failure.seconds)
+            else:
+                page.outbox.settle(owed, key)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _is_due(entry: Mapping[str, Any], now: datetime) -> bool:
-    return float(entry["next"]) <= now.timestamp()
-
-
-def _bring_forward(page: Page, now: datetime) -> None:
-    """Let nothing wait for a time that a clock now set back would reach much later."""
-    for each in page.outbox:
-        each["next"] = min(each["next"], now.timestamp())
-        each["since"] = min(each["since"], now.timestamp())

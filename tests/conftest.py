@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import pymysql
 import pytest
 
 from ddns_updater.settings import Settings, load_settings
 from tests.aws import FakeAws
 from tests.mysqld import MySqlServer
+from tests.receivers import Receiver, receiving
 from tests.services import AddressService, running
+from tests.tellers import telling as telling  # a fixture
 from tests.trials import trial as trial  # a fixture
 
 AWS = {
@@ -28,6 +31,17 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 _TEST_MYSQL_URL = os.environ.get("DDNS_TEST_MYSQL_URL")
+
+
+hypothesis.settings.register_profile(
+    "suite",
+    max_examples=150,
+    deadline=None,  # a busy machine is no bug
+    derandomize=True,  # the same examples each time; `--hypothesis-profile default` looks further
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
@@ -194,6 +208,13 @@ def aws(aws_server: FakeAws) -> Iterator[FakeAws]:
 def service() -> Iterator[AddressService]:
     """Give an address service that answers 9.9.9.9."""
     with running() as each:
+        yield each
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give somebody to tell, who takes everything."""
+    with receiving() as each:
         yield each
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ddns_updater import adapters
 from ddns_updater.database_url import SqliteUrl
-from ddns_updater.diary import Diary, Page
+from ddns_updater.diary import Diary
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import check_database
 from ddns_updater.doctor.runs import check_runs
@@ -20,6 +20,7 @@ from ddns_updater.history.schema import outdated
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.limits import time_limit
 from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.page import Page
 from ddns_updater.standing import Standing
 from tests.conftest import Database, Machine
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ddns_updater.dns.route53 import plain
@@ -22,16 +22,6 @@ from ddns_updater.sources.address import public_address
 from ddns_updater.sources.command import CommandSource
 from ddns_updater.sources.dns import DnsSource
 from ddns_updater.sources.http import HttpSource, _pointed_at
-
-settings.register_profile(
-    "suite",
-    max_examples=150,
-    deadline=None,  # a busy machine is no bug
-    derandomize=True,  # the same examples each time; `--hypothesis-profile default` looks further
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("suite")
 
 LABEL = st.from_regex(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,20}[a-zA-Z0-9_])?", fullmatch=True)
 NAME = st.lists(LABEL, min_size=2, max_size=6).map(".".join)

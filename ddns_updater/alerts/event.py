@@ -10,6 +10,7 @@ from ddns_updater.words import duration, local_time
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _NAMED = 3  # records named one by one before they are only counted
+_LONGEST = 1000  # characters of a cause; the messages of some services are cut, and what to do stands at the end
 
 
 class Kind(StrEnum):
@@ -22,11 +23,11 @@ class Kind(StrEnum):
 
 
 class Event(NamedTuple):
-    """Something to tell; `facts` are the same in JSON values, by name."""
+    """Something to tell; `facts` are the same in JSON values, by name. `origin` is None while its name is unknown."""
 
     kind: Kind
     time: datetime
-    origin: str
+    origin: str | None
     title: str
     text: str
     facts: Mapping[str, object]
@@ -52,7 +53,7 @@ def changed(result: RunResult, one: FamilyResult, previous: str | None, now: dat
     return Event(
         Kind.CHANGED,
         now,
-        result.name or "",
+        result.name,
         f"{result.name}: the address changed to {one.address}",
         f"It was {previous or 'unknown'}; {one.address} is version {one.version}, since {_at(one.since)}."
         f" {followed} Nothing is left to do.",
@@ -73,7 +74,7 @@ def repaired(result: RunResult, one: FamilyResult, record: Publication, now: dat
     return Event(
         Kind.REPAIRED,
         now,
-        result.name or "",
+        result.name,
         f"{result.name}: {record.record} was changed by somebody else, and repaired",
         f"It held {record.drift}, found {_at(record.drift_at)}. DNS holds {record.address} again, seen"
         f" {_at(record.checked_at)}. If it comes again, find out who changes it: two updaters of one name undo each"
@@ -90,22 +91,21 @@ def repaired(result: RunResult, one: FamilyResult, record: Publication, now: dat
 
 def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
     """Return the event of runs that fail, with what each record held when it was last `seen` in order."""
-    origin = result.name or "ddns"
     still = "still failing" if incident.told else "failing"
     lines = [f"{record} held {address} when last checked, {_at(at)}" for record, (address, at) in seen.items()]
     dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: nothing is known to have been published yet."
     return Event(
         Kind.FAILING,
         now,
-        origin,
-        f"{origin}: {still} since {_at(incident.since)}, {_runs(incident.failed_runs)}",
-        f"Cause: {incident.cause}. {dns} Nothing is lost, every run tries again; on the machine, `ddns doctor` tells"
+        result.name,
+        f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {_runs(incident.failed_runs)}",
+        f"Cause: {_cause(incident)}. {dns} Nothing is lost, every run tries again; on the machine, `ddns doctor` tells"
         " what to mend.",
         _incident_facts(incident)
         | {
             "outcome": str(result.outcome),
             "reminder": incident.told,
-            "records": [
+            "seen": [
                 {"record": record, "address": address, "checked_at": _iso(at)} for record, (address, at) in seen.items()
             ],
         },
@@ -121,9 +121,9 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
     return Event(
         Kind.RECOVERED,
         now,
-        result.name or "ddns",
-        f"{result.name}: recovered after {duration(lasted)}, {_runs(incident.failed_runs)}",
-        f"Cause: {incident.cause}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
+        result.name,
+        f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {_runs(incident.failed_runs)}",
+        f"Cause: {_cause(incident)}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
 
@@ -135,7 +135,13 @@ def propagation(one: FamilyResult) -> timedelta | None:
 
 
 def _incident_facts(incident: Incident) -> dict[str, object]:
-    return {"since": _iso(incident.since), "failed_runs": incident.failed_runs, "cause": incident.cause}
+    return {"since": _iso(incident.since), "failed_runs": incident.failed_runs, "cause": _cause(incident)}
+
+
+def _cause(incident: Incident) -> str:
+    """Return the cause as text that every channel can take."""
+    cause = incident.cause.encode(errors="replace").decode()
+    return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
 
 
 def _runs(number: int) -> str:

@@ -2,11 +2,14 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from ddns_updater.alert_forms import host_of
 from ddns_updater.alerts.delivery import send
+from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
 
 _KUMA = "/api/push/"
 _LONGEST = 200  # characters of a message in a URL
+_UNKNOWN = b"OK (not found)"  # the answer of healthchecks.io, with status 200, when it has no such check
 
 
 def ping(url: str, outcome: Outcome, message: str) -> None:
@@ -21,7 +24,9 @@ def ping(url: str, outcome: Outcome, message: str) -> None:
     if _KUMA in parts.path:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         query |= {"status": "down" if failed else "up", "msg": message[:_LONGEST]}
-        send("GET", urlunsplit(parts._replace(query=urlencode(query))))
-    else:
-        path = parts.path.rstrip("/") + "/fail" if failed else parts.path
-        send("POST", urlunsplit(parts._replace(path=path)), data=message.encode())
+        send("GET", urlunsplit(parts._replace(query=urlencode(query, errors="replace"))))
+        return
+    path = parts.path.rstrip("/") + "/fail" if failed else parts.path
+    pinged = urlunsplit(parts._replace(path=path))
+    if send("POST", pinged, read=len(_UNKNOWN), data=message.encode(errors="replace")) == _UNKNOWN:
+        raise AlertError(f"{host_of(url)} knows no such check; correct DDNS_HEARTBEAT_URL", again=False)

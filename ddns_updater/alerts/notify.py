@@ -19,13 +19,18 @@ def notify(url: str, event: Mapping[str, Any]) -> None:
     """Tell `event` to the service of one Apprise URL; raises AlertError, which shows of the URL its scheme alone."""
     shown = f"{url.partition('://')[0]}://…"
     service = apprise.Apprise()
-    if not service.add(url):
-        raise AlertError(f"{shown} is no URL that Apprise knows; correct DDNS_NOTIFY_URLS", again=False)
-    taken = service.notify(
-        title=event["title"],
-        body=event["text"],
-        notify_type=_KINDS[event["event"]],
-        body_format=apprise.NotifyFormat.TEXT,
-    )
+    try:
+        if not service.add(url):
+            raise AlertError(f"{shown} is no URL that Apprise knows; correct DDNS_NOTIFY_URLS", again=False)
+        taken = service.notify(
+            title=event["title"],
+            body=event["text"],
+            notify_type=_KINDS[event["event"]],
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+    except AlertError:
+        raise
+    except Exception as error:  # each of its services raises what it likes, and a run may not end by that
+        raise AlertError(f"{shown} could not be used: {type(error).__name__}") from error
     if not taken:
         raise AlertError(f"{shown} did not take it")

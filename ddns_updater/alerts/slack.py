@@ -9,7 +9,9 @@ from typing import Any
 
 def payload(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message; what Slack takes for its own marks is escaped."""
-    return {"text": f"*{_escaped(event['title'])}*\n{_escaped(event['text'])}"}
+    title, text = _escaped(event["title"]), _escaped(event["text"])
+    bold = title if "*" in title else f"*{title}*"  # the star of a wildcard cannot be escaped
+    return {"text": f"{bold}\n{text}"}
 
 
 def _escaped(text: str) -> str:

@@ -13,20 +13,22 @@ Payload = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
 _DISCORD = ("discord.com", "discordapp.com")
+_DISCORD_INSIDE = tuple(f".{host}" for host in _DISCORD)
 
 
 def web_channel(url: str) -> Channel:
     """Return the channel of a webhook; `slack+` or `discord+` before a URL tells what its host does not."""
-    form, _, plain = url.rpartition("+") if url.lower().startswith(("slack+", "discord+")) else ("", "", url)
+    form, _, plain = url.partition("+") if url.lower().startswith(("slack+", "discord+")) else ("", "", url)
     return Channel(key_of(url), partial(_post, plain, _payload(form.lower(), plain)))
 
 
 def _payload(form: str, url: str) -> Payload:
-    host = (urlsplit(url).hostname or "").lower()
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if form == "slack" or host in _SLACK:
         return slack.payload
-    if form == "discord" or host in _DISCORD or host.endswith(tuple(f".{each}" for each in _DISCORD)):
-        return discord.payload
+    if form == "discord" or host.endswith(_DISCORD_INSIDE) or host in _DISCORD:
+        return slack.payload if parts.path.endswith("/slack") else discord.payload  # Discord's own likeness of Slack
     return webhook.payload
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ddns_updater.detection import AddressSource, Limit
-from ddns_updater.diary import Page
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Inspection, check_aws
 from ddns_updater.doctor.check import Check, Checker
@@ -16,6 +15,7 @@ from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Journal, Record
+from ddns_updater.page import Page
 from ddns_updater.ports import Dns
 from ddns_updater.settings import VARIABLES, Reading
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from ddns_updater.diary import Page
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
+from ddns_updater.page import Page
 from ddns_updater.standing import BAD, Standing
 from ddns_updater.status import is_overdue
 from ddns_updater.words import counted, duration

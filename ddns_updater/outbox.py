@@ -1,0 +1,83 @@
+"""What is still to be told, and to whom; the diary keeps it from run to run.
+
+A channel hears of things in the order in which they came about. One that does not take something is left alone for 1,
+2, 4 … 60 minutes, but tried at once when something new is to be told, unless it asked for the pause itself.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ddns_updater.alerts.event import Event, Kind
+
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_OLDEST = timedelta(days=1)  # nothing older is told
+
+
+class Owed(NamedTuple):
+    """An event in its JSON form, `since` when it is owed, and the keys of the channels that have not taken it."""
+
+    origin: str
+    event: Mapping[str, Any]
+    since: datetime
+    to: tuple[str, ...]
+
+
+class Wait(NamedTuple):
+    """How often in a row a channel took nothing, and `until` when it is left alone; `asked` when it asked for that."""
+
+    tries: int
+    until: datetime
+    asked: bool
+
+
+class Outbox:
+    """What is owed, in order, and the waits of channels by their keys."""
+
+    def __init__(self, owed: Sequence[Owed] = (), waits: Mapping[str, Wait] | None = None) -> None:
+        self.owed = list(owed)
+        self.waits = dict(waits or {})
+
+    def put(self, origin: str, events: Sequence[Event], keys: Collection[str], now: datetime) -> None:
+        """Owe `events` to the channels of `keys`; one about an incident takes the place of an older one about it."""
+        for event in events:
+            if event.kind in (Kind.FAILING, Kind.RECOVERED):
+                self.owed = [each for each in self.owed if each.origin != origin or each.event["event"] != Kind.FAILING]
+            self.owed.append(Owed(origin, event.json(), now, tuple(keys)))
+        if events:
+            self.waits = {key: wait for key, wait in self.waits.items() if wait.asked}
+
+    def clear_out(self, keys: Collection[str], now: datetime) -> None:
+        """Forget channels that are none of `keys` any more, and what is too old."""
+        left = [each._replace(to=tuple(key for key in each.to if key in keys)) for each in self.owed]
+        self.owed = [each for each in left if each.to and now - each.since <= _OLDEST]
+        self.waits = {key: wait for key, wait in self.waits.items() if key in keys}
+
+    def bring_forward(self, now: datetime) -> None:
+        """Let nothing wait for a time that a clock now set back would reach much later."""
+        self.owed = [each._replace(since=min(each.since, now)) for each in self.owed]
+        self.waits = {key: wait._replace(until=min(wait.until, now)) for key, wait in self.waits.items()}
+
+    def rename(self, before: str, after: str) -> None:
+        """Let what is owed about one origin be about another."""
+        self.owed = [each._replace(origin=after) if each.origin == before else each for each in self.owed]
+
+    def due(self, now: datetime) -> list[tuple[Owed, str]]:
+        """Return what may be told now, each with the key of a channel."""
+        waiting = {key for key, wait in self.waits.items() if wait.until > now}
+        return [(each, key) for each in self.owed for key in each.to if key not in waiting]
+
+    def settle(self, owed: Owed, key: str) -> None:
+        """Note that the channel of `key` took it, or never will."""
+        left = [
+            each._replace(to=tuple(other for other in each.to if other != key)) if each.event == owed.event else each
+            for each in self.owed
+        ]
+        self.owed = [each for each in left if each.to]
+        self.waits.pop(key, None)
+
+    def put_off(self, key: str, now: datetime, seconds: int) -> None:
+        """Leave the channel of `key` alone for a while, at least for the `seconds` that it asked for."""
+        tries = self.waits[key].tries + 1 if key in self.waits else 1
+        pause = min(_FIRST_PAUSE * 2 ** min(tries - 1, 10), _LONGEST_PAUSE)
+        self.waits[key] = Wait(tries, now + max(pause, timedelta(seconds=seconds)), asked=seconds > 0)
