@@ -7,17 +7,22 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from ddns_updater import report
-from ddns_updater.app import Runs
 from ddns_updater.model import Outcome
+from ddns_updater.runs import Runs
 from ddns_updater.settings import load_settings
 
 
 def main(checks: int) -> None:
     """Check so often; the first one is not counted, for it imports what is needed."""
-    runs = Runs(load_settings(), stoppable=False)
+    with closing(Runs(load_settings(), stoppable=False)) as runs:
+        _check(runs, checks)
+
+
+def _check(runs: Runs, checks: int) -> None:
     runs.run()
     begin = time.process_time()
     for number in range(checks):

@@ -2,9 +2,8 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
@@ -15,36 +14,27 @@ from ddns_updater.errors import (
     HistoryError,
     NotInitialised,
     OriginError,
-    SettingsError,
     SourceError,
     StateError,
-    Stopped,
 )
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.limits import run_limit, time_limit
+from ddns_updater.limits import time_limit
 from ddns_updater.model import (
     Address,
     Family,
-    FamilyResult,
     Figures,
     HistoryEntry,
     Journal,
     Origin,
-    Outcome,
     RunResult,
     Version,
     Window,
 )
 from ddns_updater.origins import choose_origins
-from ddns_updater.publisher import Policy, Publisher
 from ddns_updater.record_forms import record_sets
-from ddns_updater.report import run_lines
+from ddns_updater.runs import Runs
 from ddns_updater.settings import Settings
 from ddns_updater.status import Status
-from ddns_updater.telling import Teller
-from ddns_updater.updater import Plan, Updater
-
-_TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
 
 
 class Seeded(NamedTuple):
@@ -71,87 +61,8 @@ class Past(NamedTuple):
 
 def run(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
     """Do one run and tell of it; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    return Runs(settings, name=name, dry_run=dry_run).run()
-
-
-class Runs:
-    """One run after the other of the same settings; what is costly to make is made once."""
-
-    def __init__(
-        self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
-    ) -> None:
-        """Take the settings; a run that is not `stoppable` leaves SIGTERM and SIGINT to the caller."""
-        self._settings = settings
-        self._given = name or settings.name
-        self._stoppable = stoppable
-        self._sources = adapters.sources(settings)
-        self._authority = adapters.authority(settings)
-        self._ears = adapters.ears(settings)
-        heard = not dry_run and bool(self._ears.keys or self._ears.ping)
-        self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
-        wanted = record_sets(settings.records, settings.ip_families)
-        self._plan = Plan(
-            name=self._given,
-            families=settings.ip_families,
-            records=tuple(wanted),
-            run_timeout=settings.run_timeout - self._to_tell,
-            agreement=settings.ip_agreement,
-            dry_run=dry_run,
-        )
-        self._policy = Policy(
-            ttl=settings.ttl,
-            verify_timeout=settings.verify_timeout,
-            recheck_every=settings.recheck_every,
-            on_drift=settings.on_drift,
-            hosted_zone_ids=settings.hosted_zone_ids,
-            pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
-        )
-
-    def run(self) -> RunResult:
-        """Do one run, and what follows it within the run's time; raises SettingsError, and what is a fault of ours."""
-        end = monotonic() + self._settings.run_timeout
-        try:
-            result = self._updater().run()
-        except SettingsError:
-            raise
-        except Exception as error:
-            fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
-            results = tuple(FamilyResult(family, Outcome.FAILED, error=fault) for family in self._plan.families)
-            if not self._plan.dry_run:
-                self._follow(RunResult(self._given, results), end)
-            raise
-        return result if self._plan.dry_run else self._follow(result, end)
-
-    def _updater(self) -> Updater:
-        return Updater(
-            self._plan,
-            sources=self._sources,
-            open_history=partial(adapters.open_history, self._settings),
-            publisher=Publisher(self._policy, partial(adapters.open_dns, self._settings), authority=self._authority),
-            whole_run=partial(self._limit, self._plan.run_timeout),
-            limit=time_limit,
-        )
-
-    def _follow(self, result: RunResult, end: float) -> RunResult:
-        """Return `result` with the warnings of the phase report."""
-        teller = Teller(
-            Diary(self._settings.state_folder, self._settings.database),
-            self._ears,
-            alert_after=self._settings.alert_after,
-            limit=time_limit,
-        )
-        seconds = max(end - monotonic(), 0.1)
-        to_tell = seconds - min(1.5, seconds / 3)  # it ends by itself before the run's limit ends it
-        line = " / ".join(line for _, line in run_lines(result))
-        try:
-            with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
-                warnings = teller.tell(result, self._given, line, to_tell)
-        except Stopped as error:
-            warnings = [f"not everybody was told how the run ended: {error}"]
-        return result._replace(warnings=tuple(warnings))
-
-    def _limit(self, seconds: float) -> run_limit:
-        return run_limit(seconds, f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}", stoppable=self._stoppable)
+    with closing(Runs(settings, name=name, dry_run=dry_run)) as runs:
+        return runs.run()
 
 
 def status(settings: Settings, *, name: str | None) -> Status:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import traceback
+from contextlib import closing
 from errno import ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +19,7 @@ from ddns_updater.looking import doctor, iam_policy, status
 from ddns_updater.looking_back import history
 from ddns_updater.model import Address, Family, Outcome, RunResult
 from ddns_updater.options import Invocation, addresses_given, lines, name_option, note_given, settings
+from ddns_updater.runs import Runs
 from ddns_updater.watching import watch as loop
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
@@ -184,7 +186,8 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
             if error.errno != ENOSPC:  # DNS is to follow though the log's disk is full
                 raise
 
-    loop(app.Runs(settings(ctx), name=name, stoppable=False).run, every, ended=ended, crashed=crashed)
+    with closing(Runs(settings(ctx), name=name, stoppable=False)) as runs:
+        loop(runs.run, every, ended=ended, crashed=crashed)
 
 
 @main.command()

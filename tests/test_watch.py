@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddns_updater.app import Runs
 from ddns_updater.errors import HistoryError, OriginError
 from ddns_updater.model import Outcome, RunResult
+from ddns_updater.runs import Runs
 from ddns_updater.watching import pause, watch
 from tests.aws import pending
 from tests.conftest import Machine, finish

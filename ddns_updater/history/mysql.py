@@ -95,6 +95,13 @@ class MySqlHistory(SqlHistory):
             ssl_verify_identity=url.ssl_verify_identity if url.ssl_ca else None,
         )
 
+    def answers(self) -> bool:
+        try:
+            self._connection.ping(reconnect=False)
+        except (pymysql.err.MySQLError, OSError):
+            return False
+        return True
+
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
         # Held by the session: it ends with the connection. A server has one space of names, of 64 characters each, for

@@ -132,6 +132,10 @@ class SqlHistory(ABC):
         """Return what a run needs and this account was not given itself; roles are not looked into."""
         return ()
 
+    @abstractmethod
+    def answers(self) -> bool:
+        """Return whether the connection may be kept and works."""
+
     def close(self) -> None:
         """Close the connection, which gives back its locks."""
         self._connection.close()

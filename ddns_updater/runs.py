@@ -1,0 +1,107 @@
+"""Runs of one set of settings, one after the other, each with what follows it."""
+
+from contextlib import nullcontext
+from functools import partial
+from time import monotonic
+
+from ddns_updater import adapters
+from ddns_updater.diary import Diary
+from ddns_updater.errors import SettingsError, Stopped
+from ddns_updater.history.kept import KeptHistory
+from ddns_updater.limits import run_limit, time_limit
+from ddns_updater.model import FamilyResult, Outcome, RunResult
+from ddns_updater.publisher import Policy, Publisher
+from ddns_updater.record_forms import record_sets
+from ddns_updater.report import run_lines
+from ddns_updater.settings import Settings
+from ddns_updater.standing import GOOD
+from ddns_updater.telling import Teller
+from ddns_updater.updater import Plan, Updater
+
+_TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
+
+
+class Runs:
+    """One run after the other of the same settings; what is costly to make is made once."""
+
+    def __init__(
+        self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
+    ) -> None:
+        """Take the settings; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
+        self._settings = settings
+        self._given = name or settings.name
+        self._stoppable = stoppable
+        self._sources = adapters.sources(settings)
+        self._authority = adapters.authority(settings)
+        self._history = KeptHistory(partial(adapters.open_history, settings))
+        ears = adapters.ears(settings)
+        self._teller = Teller(
+            Diary(settings.state_folder, settings.database), ears, alert_after=settings.alert_after, limit=time_limit
+        )
+        heard = not dry_run and bool(ears.keys or ears.ping)
+        self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
+        wanted = record_sets(settings.records, settings.ip_families)
+        self._plan = Plan(
+            name=self._given,
+            families=settings.ip_families,
+            records=tuple(wanted),
+            run_timeout=settings.run_timeout - self._to_tell,
+            agreement=settings.ip_agreement,
+            dry_run=dry_run,
+        )
+        self._policy = Policy(
+            ttl=settings.ttl,
+            verify_timeout=settings.verify_timeout,
+            recheck_every=settings.recheck_every,
+            on_drift=settings.on_drift,
+            hosted_zone_ids=settings.hosted_zone_ids,
+            pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
+        )
+
+    def run(self) -> RunResult:
+        """Do one run, and what follows it within the run's time; raises SettingsError, and what is a fault of ours."""
+        end = monotonic() + self._settings.run_timeout
+        try:
+            result = self._updater().run()
+        except SettingsError:
+            self._history.close()
+            raise
+        except Exception as error:
+            self._history.close()
+            fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
+            results = tuple(FamilyResult(family, Outcome.FAILED, error=fault) for family in self._plan.families)
+            if not self._plan.dry_run:
+                self._follow(RunResult(self._given, results), end)
+            raise
+        if result.outcome not in GOOD:  # it may have been cut off in the middle of a statement, or be the wrong server
+            self._history.close()
+        return result if self._plan.dry_run else self._follow(result, end)
+
+    def close(self) -> None:
+        """Give back what is kept between the runs."""
+        self._history.close()
+
+    def _updater(self) -> Updater:
+        return Updater(
+            self._plan,
+            sources=self._sources,
+            open_history=self._history.open,
+            publisher=Publisher(self._policy, partial(adapters.open_dns, self._settings), authority=self._authority),
+            whole_run=partial(self._limit, self._plan.run_timeout),
+            limit=time_limit,
+        )
+
+    def _follow(self, result: RunResult, end: float) -> RunResult:
+        """Return `result` with the warnings of the phase report."""
+        seconds = max(end - monotonic(), 0.1)
+        to_tell = seconds - min(1.5, seconds / 3)  # it ends by itself before the run's limit ends it
+        line = " / ".join(line for _, line in run_lines(result))
+        try:
+            with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
+                warnings = self._teller.tell(result, self._given, line, to_tell)
+        except Stopped as error:
+            warnings = [f"not everybody was told how the run ended: {error}"]
+        return result._replace(warnings=tuple(warnings))
+
+    def _limit(self, seconds: float) -> run_limit:
+        return run_limit(seconds, f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}", stoppable=self._stoppable)
