@@ -8,6 +8,7 @@ from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Any
 
+from ddns_updater.alert_forms import service_of
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.detection import AddressSource
@@ -147,7 +148,7 @@ def _channels(settings: Settings) -> dict[str, Channel]:
         from ddns_updater.alerts.webhooks import web_channel
 
         found += map(web_channel, settings.webhook_urls)
-    found += [Channel(key_of(url), partial(_notify, url)) for url in settings.notify_urls]
+    found += [Channel(key_of(url), service_of(url), partial(_notify, url)) for url in settings.notify_urls]
     return {channel.key: channel for channel in found}
 
 

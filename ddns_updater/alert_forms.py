@@ -41,6 +41,11 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}/…"
 
 
+def service_of(url: str) -> str:
+    """Return an Apprise URL as it may be shown: its service alone, for what others have for a host may be a token."""
+    return f"{url.partition(':')[0]}://…"
+
+
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SEPARATOR.split(text.strip(" ,\n"))))
 

@@ -34,6 +34,7 @@ from ddns_updater.origins import choose_origins
 from ddns_updater.record_forms import record_sets
 from ddns_updater.runs import Runs
 from ddns_updater.settings import Settings
+from ddns_updater.standing import Standing
 from ddns_updater.status import Status
 
 
@@ -82,7 +83,7 @@ def status(settings: Settings, *, name: str | None) -> Status:
     try:
         page = Diary(settings.state_folder, settings.database).read()
         errors += page.warnings
-        standing = page.origins.get(page.name_of(given, found))
+        standing = page.origins.get(page.name_of(given, found), Standing())
     except StateError as error:
         errors.append(str(error))
     known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}

@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 import traceback
-from contextlib import closing
-from errno import ENOSPC
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from errno import EDQUOT, EFBIG, ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,31 @@ from ddns_updater.model import Address, Family, Outcome, RunResult
 from ddns_updater.options import Invocation, addresses_given, lines, name_option, note_given, settings
 from ddns_updater.runs import Runs
 from ddns_updater.watching import watch as loop
+from ddns_updater.words import counted
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
-_BAD = (Outcome.FAILED, Outcome.HELD)
+_FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
 class _Group(click.Group):
     """Turns every error of our tree, and every wrong use of a command, into one line and its exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _FULL:  # nothing but our output goes straight to a file
+                raise
+            _give_up_output()
+            Lines().error(f"failed to write the output: {error.strerror}; make room for it")
+            sys.exit(DdnsError.exit_code)
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(info_name, args, *more, **extra)
+        except click.UsageError as error:
+            _complain(Lines(), error, info_name or "ddns")
+            raise click.exceptions.Exit(error.exit_code) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,16 +55,23 @@ class _Group(click.Group):
             for line in str(error).splitlines():
                 lines(ctx).error(line)
             ctx.exit(error.exit_code)
-        except OSError as error:
-            if error.errno != ENOSPC:  # nothing but our output goes straight to a file
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered would fail at exit
-            lines(ctx).error(f"failed to write the output: {error.strerror}; make room for it")
-            ctx.exit(DdnsError.exit_code)
         except click.UsageError as error:
-            path = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
-            lines(ctx).error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
+            _complain(lines(ctx), error, f"{ctx.command_path} {ctx.invoked_subcommand}")
             ctx.exit(error.exit_code)
+
+
+def _complain(out: Lines, error: click.UsageError, path: str) -> None:
+    path = error.ctx.command_path if error.ctx else path
+    out.error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
+
+
+def _give_up_output() -> None:
+    """Let what is still buffered go nowhere: it would fail once more when the process ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +81,7 @@ class _Group(click.Group):
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="How results, warnings, errors and the log are written: as text, or one JSON object a line.",
+    help="How results of runs, warnings, errors and the log are written: as text, or one JSON object a line.",
 )
 @click.version_option(__version__, prog_name="ddns")
 @click.pass_context
@@ -109,13 +135,13 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     for warning in result.warnings:
         lines(ctx).warning(warning)
     if result.migrations:
-        click.echo(f"schema: {result.migrations} migration{'' if result.migrations == 1 else 's'} applied")
+        lines(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:
         version = each.version
         if each.created:
-            click.echo(f"created origin {version.name}: version {version.version} is {version.ip}")
+            lines(ctx).info(f"created origin {version.name}: version {version.version} is {version.ip}")
         else:
-            click.echo(
+            lines(ctx).info(
                 f"origin {version.name} exists already: version {version.version} is {version.ip}; nothing changed"
             )
 
@@ -145,7 +171,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
     """
     result = app.run(settings(ctx), name=name, dry_run=dry_run)
     _show(lines(ctx), result, as_json=as_json, quiet=quiet)
-    if result.outcome in _BAD:
+    if result.outcome.is_bad:
         ctx.exit(DdnsError.exit_code)
 
 
@@ -173,21 +199,30 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
     """
     out = lines(ctx)
 
+    def ended(result: RunResult) -> None:
+        with _though_full():
+            _show(out, result, as_json=as_json, quiet=quiet)
+
     def crashed(error: Exception) -> None:
         trace = "" if isinstance(error, DdnsError) else "".join(traceback.format_exception(error))
-        out.error(str(error) or type(error).__name__, **({"traceback": trace} if trace else {}))
-        if trace and not out.as_json:
-            click.echo(trace, err=True, nl=False)
-
-    def ended(result: RunResult) -> None:
-        try:
-            _show(out, result, as_json=as_json, quiet=quiet)
-        except OSError as error:
-            if error.errno != ENOSPC:  # DNS is to follow though the log's disk is full
-                raise
+        with _though_full():
+            out.error(str(error) or type(error).__name__, **({"traceback": trace} if trace else {}))
+            if trace and not out.as_json:
+                click.echo(trace, err=True, nl=False)
 
     with closing(Runs(settings(ctx), name=name, stoppable=False)) as runs:
         loop(runs.run, every, ended=ended, crashed=crashed)
+    _give_up_output()
+
+
+@contextmanager
+def _though_full() -> Iterator[None]:
+    """Go on where there is no room for what is printed: DNS is to follow all the same."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
 
 
 @main.command()
@@ -209,7 +244,7 @@ def _show(out: Lines, result: RunResult, *, as_json: bool, quiet: bool) -> None:
     for warning in report.run_warnings(result):
         out.warning(warning, name=result.name)
     for outcome, line in report.run_lines(result):
-        if outcome in _BAD:
+        if outcome.is_bad:
             out.error(line, prefix="", outcome=outcome, name=result.name)
         elif not as_json and not (quiet and outcome in _QUIET):
             out.info(line, outcome=outcome, name=result.name)

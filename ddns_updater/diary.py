@@ -22,6 +22,7 @@ from ddns_updater.page import FORMAT, MALFORMED, PROGRAM, Page, page_of, page_te
 
 _HEAD = b'{"program": "ddns-updater"'  # how every file of ours begins
 _LARGEST = 16_000_000  # bytes; it holds a few thousand
+_ABLE = {"read": "readable", "write": "writable"}
 _FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
@@ -34,7 +35,7 @@ class Diary:
             place = f"sqlite:{os.path.realpath(database.path)}"
         else:
             place = f"mysql:{database.host}:{database.port}/{database.database}"
-        self.path = folder / f"runs-{hashlib.sha256(place.encode()).hexdigest()[:12]}.json"
+        self.path = folder / f"runs-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.json"
 
     def read(self) -> Page:
         """Return what is written, without waiting for anybody; raises StateError when it cannot be read."""
@@ -81,7 +82,7 @@ class Diary:
         try:
             yield
         except OSError as error:
-            mend = "make room for it" if error.errno in _FULL else "make it writable, or set DDNS_STATE_FOLDER"
+            mend = "make room for it" if error.errno in _FULL else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
             raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {mend}") from error
 
     def _load(self) -> Page:

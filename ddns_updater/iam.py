@@ -1,4 +1,6 @@
-"""The least-privilege IAM policy of a run: what AWS has to allow for the configured records and sources, no more.
+"""The least-privilege IAM policy: what AWS has to allow for the configured records and sources, and no more.
+
+It is what a run needs, and `ddns doctor`, which reads the hosted zones themselves where a run does not always.
 
 Conditions: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
 Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -6,7 +8,7 @@ Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ddns_updater.errors import SettingsError
@@ -74,14 +76,9 @@ def _route53(settings: Settings, records: Mapping[Record, str | None], partition
         for (inside, types), zones in _grouped(names).items()
     ]
     zones = [_ANY] if listed else list(names)  # that pattern holds the others
-    looked_up = [zone for zone in names if _is_looked_up(settings, zone, names[zone])]
-    read = {
-        "route53:ListResourceRecordSets": zones,
-        "route53:GetHostedZone": [_ANY] if _ANY in looked_up else looked_up,
-    }
     return [
         *changes,
-        *_read(read, partition),
+        _allow(["route53:GetHostedZone", "route53:ListResourceRecordSets"], _zones(zones, partition)),
         _allow(["route53:GetChange"], [f"arn:{partition}:route53:::change/*"]),
         *([_allow(["route53:ListHostedZones"], ["*"])] if listed else []),
     ]
@@ -120,22 +117,6 @@ def _grouped(names: _Names) -> dict[tuple[tuple[str, ...], tuple[str, ...]], lis
         for inside, kinds in types.items():
             grouped.setdefault((inside, tuple(kinds)), []).append(zone)
     return grouped
-
-
-def _is_looked_up(settings: Settings, zone: str, by_type: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether a run asks for the zone itself.
-
-    It does where the zone is named, for its delegation set, and for its size before it reads several records back.
-    """
-    return zone != _ANY or settings.verify_name_servers or any(len(inside) > 1 for inside in by_type.values())
-
-
-def _read(zones_of: Mapping[str, list[str]], partition: str) -> list[Document]:
-    together: dict[tuple[str, ...], list[str]] = {}
-    for action, zones in zones_of.items():
-        if zones:
-            together.setdefault(tuple(zones), []).append(action)
-    return [_allow(sorted(actions), _zones(zones, partition)) for zones, actions in together.items()]
 
 
 def _zones(ids: Iterable[str], partition: str) -> list[str]:

@@ -9,12 +9,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from ddns_updater.errors import DdnsError, Stopped
 
 _AGAIN = 0.1  # seconds; an alarm just before a blocking call, or one that was swallowed, comes once more
+_LAST = 0.3  # seconds before its end at which a process is ended that hangs
 _SOON = 0.001  # seconds until one that came while a limit was being entered or left
 
 
@@ -84,15 +87,25 @@ class run_limit(time_limit):  # noqa: N801 - as above
     """Bound a whole run: SIGTERM, SIGINT and the end of `seconds` raise `Stopped` inside the block.
 
     A thread stands behind the alarm for the one case it cannot reach, a call into C that does not return (a resolver
-    that hangs): it ends the process at `seconds`, with exit status 1. `setting` names the limit in the message. A run
-    that is not `stoppable` leaves the signals to whoever has them.
+    that hangs): it ends the process just before `seconds` are over, with exit status 1. Before it does, it calls `last`
+    with what happened, for at most `grace` seconds. `setting` names the limit in the message. A run that is not
+    `stoppable` leaves the signals to whoever has them.
     """
 
-    def __init__(self, seconds: float, setting: str, *, stoppable: bool = True) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        setting: str,
+        *,
+        stoppable: bool = True,
+        last: Callable[[str], None] | None = None,
+        grace: float = 0,
+    ) -> None:
         over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run goes on from here")
         super().__init__(max(seconds - 1, seconds * 0.8), over)
-        self._guard = threading.Timer(seconds, _end_process, [f"failed: {over}\n"])
+        self._guard = threading.Timer(seconds - min(_LAST, seconds / 10), self._end_process, [str(over), last, grace])
         self._guard.daemon = True
+        self._at_end = threading.Lock()  # taken for good by the one that ends the block: its own end, or the guard
         self._signals = (signal.SIGTERM, signal.SIGINT) if stoppable else ()
         self._before: dict[signal.Signals, Any] = {}
 
@@ -105,6 +118,7 @@ class run_limit(time_limit):  # noqa: N801 - as above
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._at_end.acquire()  # where the guard has it, the process ends
         self._guard.cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -116,7 +130,16 @@ class run_limit(time_limit):  # noqa: N801 - as above
         self.at = time.monotonic()
         _interrupt(signum, frame)
 
-
-def _end_process(message: str) -> NoReturn:
-    os.write(2, message.encode())
-    os._exit(DdnsError.exit_code)
+    def _end_process(self, message: str, last: Callable[[str], None] | None, grace: float) -> None:
+        if not self._at_end.acquire(blocking=False):
+            return  # the block has just ended by itself
+        with suppress(OSError):
+            os.write(2, f"failed: {message}\n".encode())
+        end = threading.Timer(max(grace, _LAST), os._exit, [DdnsError.exit_code])
+        end.daemon = True
+        end.start()
+        try:
+            if last:
+                last(message)
+        finally:
+            os._exit(DdnsError.exit_code)

@@ -39,7 +39,7 @@ def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
 )
 @click.pass_context
 def iam_policy(ctx: click.Context, partition: str) -> None:
-    """Print the IAM policy that a run needs for the configured records and sources, as JSON, and no more than that.
+    """Print the IAM policy that these records and sources need, as JSON: enough for `run` and `doctor`, and no more.
 
     Nothing is asked of AWS or of the database. What is to be known about the policy goes to stderr. Where nothing of
     AWS is used there is no policy: exit status 2, and nothing is printed.

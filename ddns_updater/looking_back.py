@@ -15,13 +15,19 @@ from ddns_updater.model import HistoryEntry, Window
 from ddns_updater.options import lines, name_option, settings, terminal_width
 from ddns_updater.words import local_second
 
+_USUAL, _MOST = 20, 1_000_000_000  # versions
+
 
 @click.command()
 @name_option
 @click.option("--since", metavar="TIME", help="Only versions that were current then or later.")
 @click.option("--until", metavar="TIME", help="Only versions that were current then or earlier.")
 @click.option("--at", metavar="TIME", help="Only the version that was current then, of each address family.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many versions.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, _MOST),
+    help=f"At most so many versions. Default: {_USUAL}; all with --since or --until.",
+)
 @click.option("--chart", "as_chart", is_flag=True, help="Draw how long each address was held.")
 @click.option("--summary", is_flag=True, help="Tell only how often the address changed.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array.")
@@ -33,7 +39,7 @@ def history(
     since: str | None,
     until: str | None,
     at: str | None,
-    limit: int,
+    limit: int | None,
     as_chart: bool,
     summary: bool,
     form: str | None,
@@ -61,14 +67,19 @@ def history(
         _print_at(ctx, name, at, form)
         return
     window = _past("--since", since, instants.window(since, until))
-    counted = summary or form is None
-    past = app.history(settings(ctx), name=name, limit=0 if summary else limit, window=window, counted=counted)
+    most = limit or (_USUAL if since is None and until is None else _MOST)
+    configured = settings(ctx)
+    if form and not summary:
+        entries = app.history(configured, name=name, limit=most + 1, window=window, counted=False).entries
+        _print(entries[:most], form)
+        if len(entries) > most and limit is None:
+            lines(ctx).warning(f"these are the newest {most} versions; --limit or --since gives more")
+        return
+    past = app.history(configured, name=name, limit=0 if summary else most, window=window, counted=True)
     if summary and form:
         click.echo(frequency.frequency_json(past.figures))
-    elif form:
-        _print(past.entries, form)
     else:
-        _print_for_people(past, window, limit, as_chart=as_chart, summary=summary)
+        _print_for_people(past, window, most, as_chart=as_chart, summary=summary)
 
 
 def _print_for_people(past: app.Past, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:

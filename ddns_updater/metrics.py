@@ -18,7 +18,7 @@ from ddns_updater.alerts.event import propagation
 from ddns_updater.errors import StateError
 from ddns_updater.files import replace_file
 from ddns_updater.model import Outcome, PublicationState, RunResult
-from ddns_updater.standing import BAD, Standing
+from ddns_updater.standing import Standing
 
 _MODE = 0o644  # the node exporter is another user
 
@@ -70,7 +70,9 @@ class _Run(Collector):
             runs.add_metric([self._name, outcome.value], self._standing.runs.get(outcome, 0))
         yield runs
         failures = CounterMetricFamily("ddns_run_failures", "Runs that failed or were held", labels=("name",))
-        failures.add_metric([self._name], sum(self._standing.runs.get(outcome, 0) for outcome in BAD))
+        failures.add_metric(
+            [self._name], sum(count for outcome, count in self._standing.runs.items() if outcome.is_bad)
+        )
         yield failures
         incident, success = self._standing.incident, self._standing.last_success
         yield self._single(

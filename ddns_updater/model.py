@@ -58,6 +58,16 @@ class Outcome(StrEnum):
     HELD = "held"
     FAILED = "failed"
 
+    @property
+    def is_bad(self) -> bool:
+        """Return whether the run did not do what it is for; the exit status is 1 then."""
+        return self in (Outcome.FAILED, Outcome.HELD)
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether the run saw everything in place."""
+        return self in (Outcome.UNCHANGED, Outcome.UPDATED)
+
     @classmethod
     def worst(cls, outcomes: Sequence["Outcome"]) -> "Outcome":
         """Return the worst of `outcomes`, which must not be empty."""

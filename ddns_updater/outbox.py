@@ -12,6 +12,7 @@ from ddns_updater.alerts.event import Event, Kind
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _OLDEST = timedelta(days=1)  # nothing older is told
+_MOST = 100  # things that are owed; of more, the newest
 
 
 class Owed(NamedTuple):
@@ -47,11 +48,16 @@ class Outbox:
         if events:
             self.waits = {key: wait for key, wait in self.waits.items() if wait.asked}
 
-    def clear_out(self, keys: Collection[str], now: datetime) -> None:
-        """Forget channels that are none of `keys` any more, and what is too old."""
-        left = [each._replace(to=tuple(key for key in each.to if key in keys)) for each in self.owed]
-        self.owed = [each for each in left if each.to and now - each.since <= _OLDEST]
-        self.waits = {key: wait for key, wait in self.waits.items() if key in keys}
+    def clear_out(self, now: datetime) -> int:
+        """Give up what is too old, or too much, and return how many things that were.
+
+        Who is owed something may be a channel of another origin, or one that a run by hand did not name: it is kept.
+        """
+        left = [each for each in self.owed if each.to and now - each.since <= _OLDEST][-_MOST:]
+        given_up = sum(bool(each.to) for each in self.owed) - len(left)
+        self.owed = left
+        self.waits = {key: wait for key, wait in self.waits.items() if any(key in each.to for each in left)}
+        return given_up
 
     def bring_forward(self, now: datetime) -> None:
         """Let nothing wait for a time that a clock now set back would reach much later."""
@@ -62,10 +68,10 @@ class Outbox:
         """Let what is owed about one origin be about another."""
         self.owed = [each._replace(origin=after) if each.origin == before else each for each in self.owed]
 
-    def due(self, now: datetime) -> list[tuple[Owed, str]]:
-        """Return what may be told now, each with the key of a channel."""
+    def due(self, keys: Collection[str], now: datetime) -> list[tuple[Owed, str]]:
+        """Return what may be told now to the channels of `keys`, each with the key of one."""
         waiting = {key for key, wait in self.waits.items() if wait.until > now}
-        return [(each, key) for each in self.owed for key in each.to if key not in waiting]
+        return [(each, key) for each in self.owed for key in each.to if key in keys and key not in waiting]
 
     def settle(self, owed: Owed, key: str) -> None:
         """Note that the channel of `key` took it, or never will."""

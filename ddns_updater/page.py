@@ -37,13 +37,18 @@ class Page:
         if resolved is None:
             return given or self.default or _UNNAMED
         if given is None:
+            if self.default and self.default != resolved and resolved not in self.origins:
+                self._rename(self.default, resolved)  # the only origin there is was given another name
             self.default = resolved
-        unnamed = self.origins.pop(_UNNAMED, None)
-        if unnamed:
-            known = self.origins.get(resolved, unnamed)
-            self.origins[resolved] = known._replace(incident=known.incident or unnamed.incident)
-            self.outbox.rename(_UNNAMED, resolved)
+        self._rename(_UNNAMED, resolved)
         return resolved
+
+    def _rename(self, before: str, after: str) -> None:
+        moved = self.origins.pop(before, None)
+        if moved:
+            known = self.origins.get(after, moved)
+            self.origins[after] = known._replace(incident=known.incident or moved.incident)
+            self.outbox.rename(before, after)
 
 
 def page_text(page: Page) -> str:
@@ -83,6 +88,7 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
     return {
         "runs": standing.runs,
         "recent": [_epoch(each) for each in standing.recent],
+        "ended": _epoch(standing.ended),
         "outcome": standing.outcome,
         "error": standing.error,
         "last_success": _epoch(standing.last_success),
@@ -100,6 +106,7 @@ def _standing(content: Mapping[str, Any]) -> Standing:
     return Standing(
         runs={Outcome(each): _count(number) for each, number in content["runs"].items()},
         recent=tuple(_instant(each) for each in content["recent"]),
+        ended=_time(content["ended"]),
         outcome=None if outcome is None else Outcome(outcome),
         error=_words(content["error"]),
         last_success=_time(content["last_success"]),

@@ -1,6 +1,8 @@
 """Runs of one set of settings, one after the other, each with what follows it."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 
@@ -14,7 +16,6 @@ from ddns_updater.publisher import Policy, Publisher
 from ddns_updater.record_forms import record_sets
 from ddns_updater.report import run_lines
 from ddns_updater.settings import Settings
-from ddns_updater.standing import GOOD
 from ddns_updater.telling import Teller
 from ddns_updater.updater import Plan, Updater
 
@@ -73,7 +74,7 @@ class Runs:
             if not self._plan.dry_run:
                 self._follow(RunResult(self._given, results), end)
             raise
-        if result.outcome not in GOOD:  # it may have been cut off in the middle of a statement, or be the wrong server
+        if not result.outcome.is_good:  # it may have been cut off in the middle of a statement, or be the wrong server
             self._history.close()
         return result if self._plan.dry_run else self._follow(result, end)
 
@@ -87,7 +88,7 @@ class Runs:
             sources=self._sources,
             open_history=self._history.open,
             publisher=Publisher(self._policy, partial(adapters.open_dns, self._settings), authority=self._authority),
-            whole_run=partial(self._limit, self._plan.run_timeout),
+            whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
             limit=time_limit,
         )
 
@@ -95,13 +96,24 @@ class Runs:
         """Return `result` with the warnings of the phase report."""
         seconds = max(end - monotonic(), 0.1)
         to_tell = seconds - min(1.5, seconds / 3)  # it ends by itself before the run's limit ends it
-        line = " / ".join(line for _, line in run_lines(result))
+        warnings: list[str] = []
         try:
             with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
-                warnings = self._teller.tell(result, self._given, line, to_tell)
+                self._tell(result, to_tell, warnings)
         except Stopped as error:
-            warnings = [f"not everybody was told how the run ended: {error}"]
+            warnings.append(f"not everybody was told how the run ended: {error}")
         return result._replace(warnings=tuple(warnings))
 
-    def _limit(self, seconds: float) -> run_limit:
-        return run_limit(seconds, f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}", stoppable=self._stoppable)
+    def _cut_off(self, error: str) -> None:
+        """Follow up on a run that nothing but the end of the process can stop; it ends when this returns."""
+        if not self._plan.dry_run:
+            results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
+            self._tell(RunResult(self._given, results), self._to_tell, [])
+
+    def _tell(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
+        line = " / ".join(line for _, line in run_lines(result))
+        self._teller.tell(result, self._given, line, seconds, warnings, datetime.now(UTC))
+
+    def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
+        setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
+        return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._to_tell)

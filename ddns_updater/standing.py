@@ -1,8 +1,8 @@
 """How the runs of one origin have gone so far, and what one more run makes of it: when to speak, and when not to.
 
-An incident begins with the first run that failed or was held and ends with the first that found all well; `pending`
-and `skipped` neither begin nor end one. It is told once it has lasted for so many runs, again after 1 h, 6 h and then
-daily, and at its end.
+An incident begins with the first run that failed or was held and ends with the first that found all well; `pending`,
+for half an hour, and `skipped` neither begin nor end one. It is told once it has lasted for so many runs, again after
+1 h, 6 h and then daily, and at its end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,14 @@ from typing import NamedTuple
 from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
+from ddns_updater.words import duration
 
-GOOD = (Outcome.UNCHANGED, Outcome.UPDATED)
-BAD = (Outcome.FAILED, Outcome.HELD)
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: after 1 h, 6 h, a day
 _DAY = timedelta(days=1)  # between all that follow
+_LONG_PENDING = timedelta(minutes=30)  # Route 53 takes a minute as a rule
 _LATELY = timedelta(hours=1)  # what came to hold since then may be of a run that was killed before it told
 _RECENT = 6  # runs whose times are kept, to know how often they come
+_QUICK = timedelta(seconds=30)  # from one run to the next; no schedule of cron has that
 _BACKWARD = timedelta(minutes=1)  # a clock may be corrected by less without a word
 
 
@@ -34,12 +35,14 @@ class Told(NamedTuple):
 class Standing(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
-    `runs` counts by outcome, `recent` has when the last ones ended, `outcome` and `error` are those of the last that
-    was not skipped, `seen` is what each record held when it was last seen to hold what it should.
+    `runs` counts by outcome, `recent` has when the last ones ended, of several in quick succession only the last.
+    `ended`, `outcome` and `error` are those of the last that was not skipped. `seen` is what each record held when it
+    was last seen to hold what it should.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
     recent: tuple[datetime, ...] = ()
+    ended: datetime | None = None
     outcome: Outcome | None = None
     error: str | None = None
     last_success: datetime | None = None
@@ -53,33 +56,43 @@ class Standing(NamedTuple):
         gaps = sorted(later - earlier for earlier, later in zip(self.recent, self.recent[1:], strict=False))
         return gaps[len(gaps) // 2] if len(gaps) > 1 else None
 
-    def after(self, result: RunResult, now: datetime, alert_after: int | None) -> tuple["Standing", list[Event]]:
-        """Return how it stands after `result` at `now`, and what is to be told of it.
+    def after(
+        self, result: RunResult, now: datetime, alert_after: int | None, *, ended: datetime | None = None
+    ) -> tuple["Standing", list[Event]]:
+        """Return how it stands after `result`, of a run that `ended` then or just now, and what is to be told of it.
 
         `alert_after` is how many runs in a row have to fail before it is told; None when there is nobody to tell.
         """
         counted = self._replace(
             runs={**self.runs, result.outcome: self.runs.get(result.outcome, 0) + 1},
-            recent=(*self.recent, now)[-_RECENT:],
+            recent=(*self._spaced(now), now)[-_RECENT:],
         )
         if result.outcome is Outcome.SKIPPED:
+            return counted, []
+        if self.ended and (ended or now) < self.ended:  # it was held up, and a later one has told already
             return counted, []
         events = [each for one in result.results for each in _news(self.told.get(one.family), one, result, now)]
         told = {
             **_before_news(result),
             **self.told,
-            **{one.family: _told(one) for one in result.results if _is_settled(one)},
+            **{one.family: _told(self.told.get(one.family), one) for one in result.results if _is_settled(one)},
         }
         now_seen = counted._replace(
-            outcome=result.outcome, error=result.error, told=told, seen=_seen(self.seen, result, now)
+            ended=now, outcome=result.outcome, error=result.error, told=told, seen=_seen(self.seen, result, now)
         )
-        if result.outcome in BAD:
-            return _failed(now_seen, result, events, now, alert_after)
+        stuck = _stuck(result, now)
+        if result.outcome.is_bad or stuck:
+            return _failed(now_seen, result.error or stuck or str(result.outcome), result, events, now, alert_after)
         if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
             return now_seen, events  # what is not known to be well does not end an incident
         if self.incident and self.incident.told:
             events.insert(0, event.recovered(result, self.incident, now))
         return now_seen._replace(last_success=now, incident=None), events
+
+    def _spaced(self, now: datetime) -> tuple[datetime, ...]:
+        """Return the times before `now` without the last one where it is of a run just before, started by hand."""
+        by_hand = bool(self.recent) and now - self.recent[-1] < _QUICK
+        return self.recent[:-1] if by_hand else self.recent
 
     def moved_to(self, now: datetime) -> tuple["Standing", timedelta | None]:
         """Return this with all times moved along where the clock went backward, and by how much; None if it did not.
@@ -95,6 +108,7 @@ class Standing(NamedTuple):
             incident = incident._replace(since=incident.since - back, told_at=told_at)
         moved = self._replace(
             recent=tuple(each - back for each in self.recent),
+            ended=self.ended and self.ended - back,
             last_success=self.last_success and self.last_success - back,
             incident=incident,
             seen={record: (address, at - back) for record, (address, at) in self.seen.items()},
@@ -103,10 +117,10 @@ class Standing(NamedTuple):
 
 
 def _failed(
-    standing: Standing, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
+    standing: Standing, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
 ) -> tuple[Standing, list[Event]]:
     before = standing.incident or Incident(now, 0, "")
-    incident = before._replace(failed_runs=before.failed_runs + 1, cause=result.error or str(result.outcome))
+    incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause)
     told = [*events]
     if alert_after is not None and _is_due(incident, now, alert_after):
         told.append(event.failing(result, incident, standing.seen, now))
@@ -125,13 +139,23 @@ def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
     return now - incident.told_at >= gap
 
 
+def _stuck(result: RunResult, now: datetime) -> str | None:
+    """Return what has been pending for so long that it is a failure; None when nothing is."""
+    waiting = [each for one in result.results for each in one.publications if each.state is PublicationState.SUBMITTED]
+    old = [str(each.record) for each in waiting if each.submitted_at and now - each.submitted_at > _LONG_PENDING]
+    if result.outcome is not Outcome.PENDING or not old:
+        return None
+    return f"{old[0]} was sent to Route 53 {duration(_LONG_PENDING)} ago or earlier and is still not seen to hold"
+
+
 def _is_settled(one: FamilyResult) -> bool:
     """Return whether the run saw everything of this family in place."""
-    return one.outcome in GOOD and one.version is not None and one.address is not None
+    return one.outcome.is_good and one.version is not None and one.address is not None
 
 
-def _told(one: FamilyResult) -> Told:
-    return Told(one.version or 0, one.address or "", max((at for at in _drifts(one)), default=None))
+def _told(before: Told | None, one: FamilyResult) -> Told:
+    drifts = [before.drift_at] if before and before.drift_at else []  # of records that are no longer configured, too
+    return Told(one.version or 0, one.address or "", max([*drifts, *_drifts(one)], default=None))
 
 
 def _before_news(result: RunResult) -> dict[Family, Told]:
@@ -156,11 +180,15 @@ def _news(before: Told | None, one: FamilyResult, result: RunResult, now: dateti
         before = Told(0, (one.recorded and one.previous_address) or "", now - _LATELY)
     else:
         is_new = (one.version or 0) > before.version and one.address != before.address
-    news = [event.changed(result, one, before.address or None, now)] if is_new else []
-    return news + [
-        event.repaired(result, one, each, now)
+    previous = one.previous_address if one.recorded else before.address
+    repaired = [
+        each
         for each in one.publications
         if each.drift_at and (before.drift_at is None or each.drift_at > before.drift_at)
+    ]
+    return [
+        *([event.changed(result, one, previous or None, now)] if is_new else []),
+        *([event.repaired(result, one, repaired, now)] if repaired else []),
     ]
 
 
@@ -173,9 +201,7 @@ def _seen(
         for each in publications
         if each.state is PublicationState.VERIFIED and each.address and not each.error
     }
-    if not publications:
-        return before
     records = {str(each.record) for each in publications}
-    types = {each.record.type for each in publications}
-    kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] not in types}
+    unknown = {one.family.record_type for one in result.results if one.version is None}  # it did not come so far
+    kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] in unknown}
     return kept | seen

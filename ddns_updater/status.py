@@ -1,7 +1,7 @@
 """How everything stands, from the database and the diary alone: what is published where, and what is wrong."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,13 +10,15 @@ from ddns_updater.standing import Standing
 from ddns_updater.words import counted, duration, local_time
 
 _GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
+_LISTED = 10  # records that are listed each; of more, those that are not well
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so many intervals, and for so long
 
 
 class Status(NamedTuple):
     """How an origin stands; `journals` is empty when the database could not be asked.
 
-    `records` are the configured ones of each family, with what is known of them for the latest version.
+    `records` are the configured ones of each configured family, with what is known of them for the latest version;
+    `standing` is None when what is remembered of the runs could not be read.
     """
 
     name: str | None
@@ -33,12 +35,12 @@ class Status(NamedTuple):
         for family, records in self.records.items():
             if journal := self.journals.get(family):
                 found += [wrong for record, known in records if (wrong := _record_problem(journal, record, known))]
-        return found + run_problems(self.standing, self.now)
+        return found + (run_problems(self.standing, self.now) if self.standing else [])
 
 
-def run_problems(standing: Standing | None, now: datetime) -> list[str]:
+def run_problems(standing: Standing, now: datetime) -> list[str]:
     """Return what is wrong with the runs themselves: that they fail, or that they stay away."""
-    if standing is None or not standing.recent:
+    if not standing.recent:
         return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
     found = []
     if incident := standing.incident:
@@ -47,12 +49,19 @@ def run_problems(standing: Standing | None, now: datetime) -> list[str]:
     if is_overdue(standing, now):
         age = duration(now - standing.recent[-1])
         found.append(f"the last run was {age} ago; see whether cron, or what else starts `ddns run`, is at work")
+    elif standing.ended is None or now - standing.ended > _patience(standing):
+        since = f"since {local_time(standing.ended)}" if standing.ended else "so far"
+        found.append(f"every run {since} was skipped; see which other run, here or elsewhere, holds the lock")
     return found
 
 
 def is_overdue(standing: Standing, now: datetime) -> bool:
     """Return whether a run should have come since the last one, of which there must be one."""
-    return now - standing.recent[-1] > max((standing.interval or timedelta(0)) * _OVERDUE, _LEAST_OVERDUE)
+    return now - standing.recent[-1] > _patience(standing)
+
+
+def _patience(standing: Standing) -> timedelta:
+    return max((standing.interval or timedelta(0)) * _OVERDUE, _LEAST_OVERDUE)
 
 
 def status_text(status: Status) -> str:
@@ -62,15 +71,14 @@ def status_text(status: Status) -> str:
         version = journal.version
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
         lines.append(f"{status.name}, {family}: {version.ip}, version {version.version}, {since}")
-        records = status.records.get(family, ())
-        wide = max((len(str(record)) for record, _ in records), default=0)
-        lines += [f"  {str(record).ljust(wide)}  {_known_words(known)}" for record, known in records]
-        if not records:
-            lines.append(f"  no {family.record_type} record in DDNS_RECORDS")
+        lines += [f"  {line}" for line in _record_lines(journal, family, status.records.get(family))]
     standing = status.standing
     if standing and standing.recent:
-        last, outcome = standing.recent[-1], standing.outcome or "skipped"
-        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
+        last = standing.recent[-1]
+        skipped = "" if last == standing.ended else "skipped"
+        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {skipped or standing.outcome}")
+        if skipped and standing.ended:
+            lines.append(f"last run that was not skipped: {local_time(standing.ended)}, {standing.outcome}")
         if standing.last_success:
             lines.append(f"last run that found all well: {local_time(standing.last_success)}")
     problems = status.problems
@@ -99,8 +107,8 @@ def status_json(status: Status) -> str:
             ],
             "last_run": {
                 "time": _iso(standing.recent[-1]),
-                "outcome": standing.outcome or "skipped",
-                "error": standing.error,
+                "outcome": standing.outcome if standing.recent[-1] == standing.ended else "skipped",
+                "error": standing.error if standing.recent[-1] == standing.ended else None,
             }
             if standing.recent
             else None,
@@ -118,6 +126,23 @@ def status_json(status: Status) -> str:
     )
 
 
+def _record_lines(
+    journal: Journal, family: Family, records: Sequence[tuple[Record, Publication | None]] | None
+) -> Iterator[str]:
+    """Yield a line for each record, or where there are many, for those that are not well, and how many are."""
+    if records is None:
+        yield f"{family} is not in DDNS_IP_FAMILIES"
+        return
+    if not records:
+        yield f"no {family.record_type} record in DDNS_RECORDS"
+    shown = records if len(records) <= _LISTED else [each for each in records if _record_problem(journal, *each)]
+    wide = max((len(str(record)) for record, _ in shown), default=0)
+    for record, known in shown:
+        yield f"{str(record).ljust(wide)}  {_known_words(known)}"
+    if len(shown) < len(records):
+        yield f"{len(records) - len(shown)} records have nothing wrong; --json lists them"
+
+
 def _record_problem(journal: Journal, record: Record, known: Publication | None) -> str | None:
     state = known.state if known else PublicationState.PENDING
     version = journal.version
@@ -125,7 +150,12 @@ def _record_problem(journal: Journal, record: Record, known: Publication | None)
         return known.error
     if known and state is PublicationState.VERIFIED and same_address(known.address, version.ip):
         return None
-    if state is not PublicationState.FAILED and journal.read_at - version.created_at <= _GRACE:
+    due = (
+        max(version.created_at, *(at for at in (known.created_at, known.submitted_at) if at))
+        if known
+        else version.created_at
+    )
+    if state is not PublicationState.FAILED and journal.read_at - due <= _GRACE:
         return None
     return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
 

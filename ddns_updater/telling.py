@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from threading import Thread
 from typing import NamedTuple
 
 from ddns_updater.alerts.channel import Channel
@@ -21,11 +22,12 @@ from ddns_updater.model import Outcome, RunResult
 from ddns_updater.outbox import Owed
 from ddns_updater.page import Page
 from ddns_updater.standing import Standing
-from ddns_updater.words import duration
+from ddns_updater.words import counted, duration
 
 _LOCK_PATIENCE = 2.0  # seconds to wait for the diary, which others hold for a moment only
 _METRICS_PATIENCE = 1.5  # seconds for the metrics, which are written while others wait for the diary
 _LEAST = 0.1  # seconds that anything is tried for
+_ENOUGH = 5.0  # seconds in which most services take an alert, however many wait for theirs
 
 Ping = Callable[[Outcome, str], None]
 WriteMetrics = Callable[[RunResult, Standing, datetime], None]
@@ -64,23 +66,23 @@ class Teller:
         self._monotonic = monotonic
         self._clock = clock
 
-    def tell(self, result: RunResult, given: str | None, line: str, seconds: float) -> list[str]:
-        """Follow up on `result`, whose origin was `given` by name or not, within `seconds`; return the warnings.
+    def tell(
+        self, result: RunResult, given: str | None, line: str, seconds: float, warnings: list[str], ended: datetime
+    ) -> None:
+        """Follow up on `result`, of a run that `ended` then, within `seconds`; what goes wrong is added to `warnings`.
 
-        `line` is the result as one line, for the heartbeat.
+        Its origin was `given` by name or not; `line` is the result as one line, for the heartbeat.
         """
         end = self._monotonic() + seconds
-        warnings: list[str] = []
-        waiting = self._remember(result, given, warnings)
+        waiting = self._remember(result, given, ended, warnings)
         ping = self._ears.ping
         if ping and result.outcome is not Outcome.SKIPPED:  # the run at work pings by itself
             share = (end - self._monotonic()) / (2 if waiting else 1)
-            self._try("the heartbeat", partial(ping, result.outcome, line), share, warnings)
+            self._try("the heartbeat", "nobody has", partial(ping, result.outcome, line), share, warnings)
         if waiting:
             self._send(end, warnings)
-        return warnings
 
-    def _remember(self, result: RunResult, given: str | None, warnings: list[str]) -> bool:
+    def _remember(self, result: RunResult, given: str | None, ended: datetime, warnings: list[str]) -> bool:
         """Write the diary and the metrics; return whether something is to be told now."""
         now = self._now()
         slow = StateError(f"failed to write {self._diary.path}: another program holds its lock; find and end it")
@@ -96,11 +98,12 @@ class Teller:
                 with self._limit(_LOCK_PATIENCE, slow):
                     # the metrics are written under the diary's lock, so that no count goes back in them
                     page = stack.enter_context(self._diary.write(write_metrics))
-                name, standing = self._followed_up(page, result, given, now)
-                waiting = bool(page.outbox.due(now))
+                name, standing = self._followed_up(page, result, given, ended, now)
+                waiting = bool(page.outbox.due(self._ears.keys, now))
                 warnings += page.warnings
         except StateError as error:
-            warnings.append(str(error))
+            unheard = "; nobody is told meanwhile" if self._ears.keys else ""
+            warnings.append(f"{error}{unheard}")
             waiting = False  # what is not written cannot be taken out again once it was told
             if not standing.runs:  # the diary could not even be read
                 write_metrics()
@@ -116,7 +119,9 @@ class Teller:
         except StateError as error:
             warnings.append(str(error))
 
-    def _followed_up(self, page: Page, result: RunResult, given: str | None, now: datetime) -> tuple[str, Standing]:
+    def _followed_up(
+        self, page: Page, result: RunResult, given: str | None, ended: datetime, now: datetime
+    ) -> tuple[str, Standing]:
         """Return the origin's name and how it stands after `result`; put that, and what is to be told, on `page`."""
         name = page.name_of(given, result.name)
         standing, back = page.origins.get(name, Standing()).moved_to(now)
@@ -125,10 +130,11 @@ class Teller:
             page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
         keys = self._ears.keys
         patience = self._alert_after if keys else None
-        standing, events = standing.after(result._replace(name=name or None), now, patience)
+        standing, events = standing.after(result._replace(name=name or None), now, patience, ended=ended)
         page.origins[name] = standing
         page.outbox.put(name, events, keys, now)
-        page.outbox.clear_out(keys, now)
+        if given_up := page.outbox.clear_out(now):
+            page.warnings.append(f"gave up {counted(given_up, 'alert')} that nobody took within a day")
         return name, standing
 
     def _send(self, end: float, warnings: list[str]) -> None:
@@ -138,7 +144,7 @@ class Teller:
                 if not mine:
                     return
                 channels = self._ears.open_channels()
-                due = self._diary.read().outbox.due(self._now())
+                due = self._diary.read().outbox.due(self._ears.keys, self._now())
                 silent: set[str] = set()  # who did not take something hears nothing that came later
                 for number, (owed, key) in enumerate(due):
                     left = end - self._monotonic()
@@ -148,24 +154,23 @@ class Teller:
                     if key in silent or key not in channels:
                         continue
                     send = partial(channels[key].send, owed.event)
-                    failure = self._try("an alert", send, left / (len(due) - number), warnings)
+                    share = max(left / (len(due) - number), min(left, _ENOUGH))
+                    failure = self._try("an alert", f"{channels[key].name} has not", send, share, warnings)
                     if failure and failure.again:
                         silent.add(key)
                     self._note(owed, key, failure)
         except DdnsError as error:
             warnings.append(str(error))
 
-    def _try(self, what: str, do: Callable[[], object], seconds: float, warnings: list[str]) -> AlertError | None:
+    def _try(
+        self, what: str, who: str, do: Callable[[], object], seconds: float, warnings: list[str]
+    ) -> AlertError | None:
         """Do it within `seconds`; what goes wrong is a warning."""
-        seconds = max(seconds, _LEAST)
-        try:
-            with self._limit(seconds, AlertError(f"it was not taken within {seconds:.1f} s")):
-                do()
-        except AlertError as error:
+        error = _done_within(max(seconds, _LEAST), do, who)
+        if error:
             later = "; a later run tries again" if error.again and what == "an alert" else ""
             warnings.append(f"failed to send {what}: {error}{later}")
-            return error
-        return None
+        return error
 
     def _note(self, owed: Owed, key: str, failure: AlertError | None) -> None:
         with self._diary.write() as page:
@@ -176,3 +181,29 @@ class Teller:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _done_within(seconds: float, do: Callable[[], object], who: str) -> AlertError | None:
+    """Do it, and return what was wrong; None when it was done within `seconds`.
+
+    It is done in a thread that is left behind when it takes longer: a name that no resolver answers for is a call into
+    C that nothing can interrupt. What it raises besides is a fault of ours, and raised here.
+    """
+    ended: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            do()
+        except BaseException as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        return AlertError(f"{who} taken it within {seconds:.1f} s")
+    if ended[0] is None or isinstance(ended[0], AlertError):
+        return ended[0]
+    raise ended[0]

@@ -7,6 +7,7 @@ second time). With `list` for PLACE nothing is killed, and every place is writte
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 from ddns_updater.cli import main
@@ -33,4 +34,5 @@ def profile(frame: FrameType, what: str, _argument: object) -> None:
 
 sys.argv = ["ddns", *sys.argv[2:]]
 sys.setprofile(profile)
+threading.setprofile(profile)  # of the threads in which something is told
 main()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # it imports this module for its fixture
 
 HOUR, DAY = 3600, 86_400
 BAD_ADDRESS = "10.0.0.1"  # no source may be believed that says so
-_TIMES = ("since", "told_at", "last_success", "until", "recent")
+_TIMES = ("since", "told_at", "last_success", "until", "recent", "ended")
 
 
 @pytest.fixture

@@ -130,23 +130,15 @@ def test_every_good_status_is_an_alert_taken(receiver: Receiver, status: str) ->
     assert said(receiver.url) is None
 
 
-@pytest.mark.parametrize(
-    ("status", "times"), [("500 No", 3), ("502 No", 3), ("503 No", 3), ("504 No", 3), ("501 No", 1)]
-)
-def test_a_server_in_trouble_is_asked_again_at_once_and_later(receiver: Receiver, status: str, times: int) -> None:
+@pytest.mark.parametrize("status", ["500 No", "501 No", "502 No", "503 No", "504 No"])
+def test_a_server_in_trouble_is_asked_again_by_a_later_run(receiver: Receiver, status: str) -> None:
     receiver.play = services.answer("", status)
     error = said(receiver.url)
     assert error
     assert (str(error), error.again, error.seconds) == (
         f"http://127.0.0.1/… answered with status {status[:3]}", True, 0,
     )  # fmt: skip
-    assert len(receiver.got) == times
-
-
-def test_one_that_was_in_trouble_for_a_moment_is_told_once(receiver: Receiver) -> None:
-    receiver.play = services.in_turn(services.answer("", "503 No"), services.answer("ok"))
-    assert said(receiver.url) is None
-    assert len(receiver.got) == 2
+    assert len(receiver.got) == 1  # it may have been taken all the same
 
 
 @pytest.mark.parametrize(

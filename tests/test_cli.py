@@ -875,3 +875,35 @@ def test_a_full_disk_behind_the_output_is_one_line(small_machine: Machine, comma
         )
     assert done.returncode == 1
     assert done.stderr == "error: failed to write the output: No space left on device; make room for it\n"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("status", "--help"), ("run",), ("status",)])
+@pytest.mark.parametrize("limit", ["full", "quota"])
+def test_output_that_there_is_no_room_for_is_one_line(
+    small_machine: Machine, arguments: tuple[str, ...], limit: str
+) -> None:
+    small_machine.init()
+    small_machine.run()
+    command = shlex.join([sys.executable, "-m", "ddns_updater", *arguments])
+    script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {script}"],
+        env=small_machine.environment | {"DDNS_STATE_FOLDER": "/dev/null/none"},
+        cwd=small_machine.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("error: failed to write the output: ")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("--nothing",), ("nothing",)])
+def test_wrong_options_before_the_command_are_one_line_too(small_machine: Machine, arguments: tuple[str, ...]) -> None:
+    done = small_machine.ddns(*arguments, program=AS_INSTALLED)
+    (line,) = done.err.splitlines()
+    assert (done.status, done.out) == (2, "")
+    assert line.startswith("error: ")
+    assert line.endswith('; see "ddns --help"')

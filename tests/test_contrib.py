@@ -238,7 +238,7 @@ def test_the_image_runs_as_nobody_and_keeps_everything_in_the_volume(monkeypatch
 def test_the_image_starts_the_program_as_it_is_stopped() -> None:
     image = last_stage()
     assert json.loads(image["ENTRYPOINT"]) == [PurePosixPath(PROGRAM).name]
-    assert json.loads(image["CMD"]) == ["watch"]
+    assert json.loads(image["CMD"]) == ["watch", "--quiet"]
     assert image["STOPSIGNAL"] == "SIGTERM"
     assert image["COPY"] == "--from=build /opt/ddns-updater /opt/ddns-updater"
 

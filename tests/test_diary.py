@@ -41,6 +41,7 @@ STANDING = st.builds(
     Standing,
     runs=st.dictionaries(st.sampled_from(Outcome), COUNT),
     recent=st.lists(TIME, max_size=6).map(tuple),
+    ended=st.none() | TIME,
     outcome=st.none() | st.sampled_from(Outcome),
     error=st.none() | st.text(),
     last_success=st.none() | TIME,
@@ -120,7 +121,7 @@ def full(book: Diary) -> bytes:
     now = datetime.now(UTC)
     event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
     standing = Standing(
-        {Outcome.FAILED: 3}, (now,), Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
+        {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
         {Family.IPV4: Told(1, "9.9.9.9", now)}, {"home.example.com A": ("9.9.9.9", now)},
     )  # fmt: skip
     with book.write() as page:
@@ -168,7 +169,7 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
             with book.write() as page:
                 now = datetime.now(UTC)
                 assert all(each.moved_to(now) for each in page.origins.values())
-                assert page.outbox.due(now) is not None
+                assert page.outbox.due(["key"], now) is not None
         except StateError:
             assert len(path) < 2
             assert book.path.read_bytes() == before
@@ -275,7 +276,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, recei
     done = small_machine.ddns("run")
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
-    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER\n")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; nobody is told meanwhile\n")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -294,7 +295,9 @@ def test_a_diary_that_cannot_grow_is_a_warning_and_stays_what_it_was(
     )
     done = finish(telling.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
-    assert done.err.startswith(f"warning: failed to write {path}: File too large; make room for it\n")
+    assert done.err.startswith(
+        f"warning: failed to write {path}: File too large; make room for it; nobody is told meanwhile\n"
+    )
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".runs*"))
     assert receiver.got == []

@@ -24,6 +24,7 @@ from tests.aws import refuse
 from tests.conftest import Database, Finished, Machine, finish
 from tests.nameserver import name_server
 from tests.services import AddressService, answer, running
+from tests.tellers import later
 from tests.test_doctor_dns import referral
 from tests.test_name_servers import delegated_to, may_mount
 
@@ -75,6 +76,8 @@ def healthy(machine: Machine) -> Machine:
     machine.init()
     for _ in range(3):
         machine.run()
+        later(machine, 60)
+    machine.run()
     return machine
 
 
@@ -85,19 +88,19 @@ def test_a_healthy_machine_is_well(healthy: Machine) -> None:
     done = doctor(healthy)
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert re.fullmatch(r"\d+ checks: \d+ ok, 2 skipped", lines[-1])
-    assert int(lines[-1].split()[0]) == len(re.findall(r"^  (?:ok  |skip)  ", done.out, re.MULTILINE))
+    assert re.fullmatch(r"\d+ checks: \d+ ok, 1 note, 2 skipped", lines[-1])
+    assert int(lines[-1].split()[0]) == len(re.findall(r"^  (?:ok  |note|skip)  ", done.out, re.MULTILINE))
     groups = [line for line in lines[:-1] if not line.startswith(" ")]
     assert groups == ["settings and files", "address", "database", "AWS", "DNS", "runs"]
     for said in (
-        "  ok    carrier-grade NAT: no; ",
+        "  note  carrier-grade NAT: sources outside of the line cannot tell\n",
         "  ok    schema: it is up to date\n",
         "  ok    ipv4 origin: line, version 1 is 9.9.9.9 since ",
         "  ok    identity: arn:aws:",
         "  ok    home.example.com A: holds 9.9.9.9, TTL 60 s, the latest version\n",
         f"  skip  right to write in {healthy.zone_id}: it is tried on AWS itself only, and 127.0.0.1 stands in",
         "  skip  name servers: looking at DNS needs the extra dns\n        -> pipx install --force '.[dns]'\n",
-        "  ok    cron: runs come every ",
+        "  ok    schedule: runs come every ",
     ):
         assert said in done.out
     assert "\x1b" not in done.out
@@ -125,6 +128,7 @@ def test_it_makes_nothing_where_there_is_nothing(small_machine: Machine, tmp_pat
     before = files(tmp_path)
     checks = found(small_machine)
     assert states(checks) == {
+        "carrier-grade NAT": "note",
         "database": "failed",
         "schema": "skipped",
         "origin": "skipped",
@@ -173,6 +177,7 @@ if may_mount():  # what it shows is shown without these rights in test_doctor_dn
             first.answers = second.answers = {("home.example.com", "A"): ["9.9.9.9"]}
             checks = found(healthy, program=IN_A_NAMESPACE)
             assert states(checks) == {
+                "carrier-grade NAT": "note",
                 f"right to write in {healthy.zone_id}": "skipped",
                 **{f"home.example.com A at resolver {each}": "note" for each in ("1.1.1.1", "8.8.8.8", "9.9.9.9")},
             }
@@ -296,6 +301,30 @@ def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_
     assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
 
 
+def test_a_folder_in_the_place_of_a_file_is_a_failure(small_machine: Machine, tmp_path: Path) -> None:
+    for name in ("db.sqlite3", "ddns.prom"):
+        (tmp_path / name).mkdir()
+    checks = found(
+        small_machine,
+        DDNS_DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
+        DDNS_METRICS_FILE=f"{tmp_path}/ddns.prom",
+    )
+    for name, file in (("database file", "db.sqlite3"), ("DDNS_METRICS_FILE", "ddns.prom")):
+        assert (checks[name]["state"], checks[name]["found"]) == ("failed", f"{tmp_path}/{file} is a folder")
+
+
+@pytest.mark.parametrize("content", [b"a line that is none\n", b"DDNS_TTL=\xff\n"])
+def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Machine, content: bytes) -> None:
+    env = small_machine.folder / ".env"
+    env.write_bytes(content)
+    env.chmod(0o644)
+    check = found(small_machine)["settings file"]
+    assert check["state"] == "warning"
+    assert check["found"].endswith("/.env holds what cannot be read and is open to other users (mode 644)")
+    env.chmod(0o600)
+    assert found(small_machine)["settings file"]["found"].endswith("for its owner alone")
+
+
 def test_a_place_that_cannot_be_looked_at_is_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
     long = f"{tmp_path}/{'x' * 300}"
     checks = found(
@@ -374,6 +403,49 @@ def test_carrier_grade_nat_is_a_failure_that_says_what_to_ask_for(small_machine:
     assert "carrier-grade NAT: this line has no public IPv4 address of its own" in check["found"]
     assert check["advice"] == "ask the provider for one"
     assert "carrier-grade NAT" not in checks
+
+
+@pytest.mark.parametrize("kind", ["file", "command"])
+def test_a_source_that_can_read_the_router_tells_of_carrier_grade_nat(
+    small_machine: Machine, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "address").write_text("9.9.9.9\n")
+    source = f"{kind}:{'' if kind == 'file' else 'cat '}{tmp_path}/address"
+    check = found(small_machine, DDNS_IP_SOURCES=f"{small_machine.service.url},{source}")["carrier-grade NAT"]
+    assert check["state"] == "ok"
+    assert check["found"].startswith(f"no, if {kind}:")
+
+
+def test_services_outside_cannot_tell_of_carrier_grade_nat(small_machine: Machine) -> None:
+    check = found(small_machine)["carrier-grade NAT"]
+    assert check["state"] == "note"
+    assert "compare 9.9.9.9 with the WAN address that your router shows" in check["advice"]
+
+
+def test_what_a_source_answers_is_never_an_advice(small_machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "address").write_text("9.9.9.9;x; do rm -rf")
+    checks = found(small_machine, DDNS_IP_SOURCES=f"file:{tmp_path}/address", DDNS_RECORDS="a; b.example.com")
+    of_source = checks[f"file:{tmp_path}/address, ipv4"]
+    assert of_source["found"] == "answered '9.9.9.9;x; do rm -rf', which is not one IP address"
+    assert of_source["advice"] == "look at that file, and at what writes it"
+    assert checks["settings"]["found"].startswith("DDNS_RECORDS: 'a; b.example.com' has the label 'a; b', which is ")
+    assert checks["settings"]["advice"] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "advice", "of_all"),
+    [
+        ("http://127.0.0.1:9/ip", "ask again, or name another one in DDNS_IP_SOURCES", "is this machine online? "),
+        ("file:/missing/address", "look at that file, and at what writes it", ""),
+        ("command:false", "run that program by hand, as the user who runs ddns", ""),
+    ],
+)
+def test_the_advice_for_the_only_source_fits_its_kind(
+    small_machine: Machine, source: str, advice: str, of_all: str
+) -> None:
+    checks = found(small_machine, DDNS_IP_SOURCES=source, DDNS_IP_RETRIES="0")
+    assert checks[f"{source}, ipv4"]["advice"] == advice
+    assert checks["ipv4 address"]["advice"] == f"{of_all}see above for each"
 
 
 def test_a_source_that_gives_nothing_is_a_warning_while_another_answers(
@@ -480,7 +552,7 @@ def test_a_publication_that_failed_is_a_warning_with_its_reason(small_machine: M
     check = checks["last publication of home.example.com A"]
     assert check["state"] == "warning"
     assert "AccessDenied" in check["found"]
-    assert checks["last run"]["state"] == "warning"
+    assert checks["last run"]["state"] == "failed"
     assert "ended failed: " in checks["last run"]["found"]
 
 
@@ -538,7 +610,7 @@ def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
     small_machine.init()
     with Terminal(small_machine, 40, NO_COLOR="1") as terminal:
         lines = terminal.read().splitlines()
-    assert max(map(len, lines)) <= 40
+    assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not broken
     assert all(re.match(r"(?:  (?:ok|note|warn|skip|FAIL) +| {8})\S", line) for line in lines if line.startswith(" "))
     assert terminal.process.returncode == 0
 

@@ -16,9 +16,10 @@ from ddns_updater.doctor.aws import Published, check_aws
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.model import Family, Journal, Record, Version
-from tests.aws import FakeAws, answering, refuse
+from tests.aws import Call, FakeAws, answering, refuse
 from tests.conftest import Finished, Machine, finish
 from tests.mysqld import certificates
+from tests.test_iam import Guard, printed
 
 HOME = Record("home.example.com", "A")
 CHANGE = "ChangeResourceRecordSets"
@@ -190,6 +191,23 @@ def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> N
     assert {each.zone.id for each in published} == {zone_id}
 
 
+def test_of_many_records_those_that_are_well_are_told_together(aws: FakeAws, zone_id: str) -> None:
+    many = [Record(f"h{n:03}.example.com", "A") for n in range(40)]
+    for record in many[:30]:
+        aws.put_address(zone_id, record.name, "9.9.9.9")
+    aws.put_address(zone_id, many[3].name, "8.8.8.8")
+    found, _ = checks(*many)
+    assert found[f"hosted zone {zone_id}"].found == (
+        "example.com, holds h000.example.com A, h001.example.com A, h002.example.com A and 37 more"
+    )
+    well = found["h000.example.com A, h001.example.com A, h002.example.com A and 26 more"]
+    assert (well.state, well.found) == (State.OK, "holds 9.9.9.9, TTL 60 s, the latest version")
+    assert found[str(many[3])].state is State.WARNING
+    absent = found["h030.example.com A, h031.example.com A, h032.example.com A and 7 more"]
+    assert (absent.state, absent.found) == (State.NOTE, "nothing stands there yet")
+    assert len(found) == 6
+
+
 def test_a_name_without_a_zone_does_not_hide_the_others(aws: FakeAws, zone_id: str) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
     stray = Record("home.example.net", "A")
@@ -222,6 +240,17 @@ def test_each_permission_that_is_missing_is_named(aws: FakeAws, zone_id: str, op
     found, _ = checks(HOME)
     assert found[name.format(zone_id)].state is State.FAILED
     assert "AccessDenied" in found[name.format(zone_id)].found
+
+
+def test_a_zone_that_may_not_be_looked_at_does_not_hide_the_record_and_the_right_to_write(
+    aws: FakeAws, zone_id: str
+) -> None:
+    aws.put_address(zone_id, "home.example.com", "9.9.9.9")
+    aws.fault("GetHostedZone", refuse("AccessDenied", "you may not", 403))
+    found, _ = checks(HOME)
+    assert found[f"hosted zone {zone_id}"].state is State.FAILED
+    assert found[str(HOME)].state is State.OK
+    assert found[f"right to write in {zone_id}"].state is State.OK
 
 
 def test_without_records_aws_is_not_asked(aws: FakeAws, zone_id: str) -> None:
@@ -329,6 +358,19 @@ def test_the_command_tries_the_right_to_write_on_aws_and_changes_nothing(real: M
     assert f"  ok    right to write in {real.zone_id}: an impossible change was refused for its value" in done.out
     assert real.aws.count()[CHANGE] == 1
     assert real.aws.record_sets(real.zone_id) == before
+
+
+def test_the_command_needs_no_permission_but_those_of_the_printed_policy(real: Machine) -> None:
+    def by_value(call: Call) -> bytes:
+        refused = refuse("InvalidChangeBatch", f"{IMPOSSIBLE} is not valid")
+        return refused(call) if IMPOSSIBLE in call.body else call.forward()
+
+    guard = Guard(real, printed(real), then=by_value)
+    done = doctor(real)
+    assert (done.status, done.err) == (0, "")
+    assert "  FAIL" not in done.out
+    assert guard.refused == []
+    assert real.aws.count()[CHANGE] >= 1
 
 
 def test_the_command_fails_when_the_right_to_write_is_missing(real: Machine) -> None:

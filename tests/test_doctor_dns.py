@@ -1,5 +1,6 @@
 """What `ddns doctor` asks of DNS: delegation, name servers, public resolvers and CAA, on loopback."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
@@ -16,7 +17,7 @@ from ddns_updater.doctor.name_servers import check_name_servers
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Record
 from tests import nameserver
-from tests.nameserver import Exchange, NameServer, name_server
+from tests.nameserver import Exchange, Fault, NameServer, name_server
 
 HOME = Record("home.example.com", "A")
 OURS = ("ns1.example.net", "ns2.example.net")
@@ -39,12 +40,12 @@ class World(NamedTuple):
     first: NameServer
     second: NameServer
 
-    def lookup(self) -> Lookup:
+    def lookup(self, timeout: float = 2.0) -> Lookup:
         own = dns.resolver.Resolver(configure=False)
         own.nameservers = [self.resolver.host]
         own.port = self.resolver.port
         hosts = dict(zip((PARENT, *OURS), ([each.host] for each in self[1:]), strict=True))
-        return Lookup(look_up=lambda name: hosts.get(name, []), resolver=own, port=self.resolver.port)
+        return Lookup(look_up=lambda name: hosts.get(name, []), resolver=own, port=self.resolver.port, timeout=timeout)
 
     def checks(
         self, address: str | None = "9.9.9.9", record: Record = HOME, zone: Zone | None = None
@@ -52,7 +53,7 @@ class World(NamedTuple):
         """Return each check by its name; the resolver stands for a public one."""
         published = [Published(record, zone or Zone(), address)]
         check = Checker("DNS", lambda _seconds, _error: nullcontext())
-        found = list(check_name_servers(check, self.lookup(), published, [self.resolver.host]))
+        found = list(check_name_servers(check, self.lookup(), published, time.monotonic, [self.resolver.host]))
         assert len({each.name for each in found}) == len(found)
         return {each.name: each for each in found}
 
@@ -243,11 +244,23 @@ def test_a_resolver_that_knows_of_nothing_may_remember_that(world: World) -> Non
     assert "15 minutes" in (check.advice or "")
 
 
+@pytest.mark.parametrize("code", ["SERVFAIL", "REFUSED"])
+@pytest.mark.parametrize("address", ["9.9.9.9", None])
+def test_a_resolver_that_refuses_says_nothing_of_the_record(world: World, code: str, address: str | None) -> None:
+    world.resolver.fault = nameserver.rcode(code)
+    check = world.checks(address)[f"{HOME} at resolver 127.0.0.1"]
+    assert check.state is State.NOTE
+    assert check.found.startswith(f"says {code}, in ")
+    assert "15 minutes" not in (check.advice or "")
+
+
 def test_a_resolver_that_cannot_be_reached_is_a_note(world: World) -> None:
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     found = {
         each.name: each
-        for each in check_name_servers(check, world.lookup(), [Published(HOME, Zone(), None)], ["127.0.0.9"])
+        for each in check_name_servers(
+            check, world.lookup(), [Published(HOME, Zone(), None)], time.monotonic, ["127.0.0.9"]
+        )
     }
     assert found[f"{HOME} at resolver 127.0.0.9"].state is State.NOTE
 
@@ -264,7 +277,7 @@ def test_the_nearest_caa_set_counts(world: World) -> None:
 
 def test_caa_of_a_wildcard_is_that_of_the_name_below_it(world: World) -> None:
     world.resolver.answers["example.com", "CAA"] = ['0 issuewild ";"']
-    assert world.lookup().caa("*.example.com") == ("example.com", ('0 issuewild ";"',))
+    assert world.lookup().caa("*.example.com", "example.com") == ("example.com", ('0 issuewild ";"',))
     assert "*.example.com" not in {name for name, *_ in world.resolver.asked}
 
 
@@ -275,13 +288,67 @@ def test_caa_that_cannot_be_read_is_a_warning(world: World) -> None:
     assert check.found == "CAA of home.example.com cannot be read: SERVFAIL, so nobody would issue a certificate"
 
 
+@pytest.mark.parametrize("fault", [None, nameserver.rcode("NXDOMAIN")])
+def test_a_resolver_that_knows_of_no_zone_does_not_tell_who_may_issue(world: World, fault: Fault | None) -> None:
+    world.resolver.answers = {("com", "NS"): [f"{PARENT}."]}
+    world.resolver.fault = fault
+    check = world.checks()["CAA of home.example.com"]
+    assert (check.state, check.found) == (State.SKIPPED, "this machine's own resolver knows of no example.com")
+
+
+# Silence
+
+
+def test_whoever_is_silent_is_asked_once_for_all_records(world: World) -> None:
+    for each in world:
+        each.fault = nameserver.hang
+    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
+    check = Checker("DNS", lambda _seconds, _error: nullcontext())
+    start = time.monotonic()
+    found = list(check_name_servers(check, world.lookup(0.2), published, time.monotonic, ["127.0.0.2"]))
+    assert time.monotonic() - start < 3
+    assert len(found) == 1 + 5 * 3 + 5
+    assert {each.state for each in found} == {State.WARNING, State.NOTE}
+    assert [len(each.asked) for each in (world.first, world.second)] == [2, 2]
+    assert {name for name, *_ in world.resolver.asked} == {"com"}
+
+
+def test_a_parent_that_is_silent_is_asked_once_for_all_zones(world: World) -> None:
+    world.parent.fault = nameserver.hang
+    lookup = world.lookup(0.2)
+    for zone in ("example.com", "another.com", "third.com"):
+        with pytest.raises(DnsError, match="none of the name servers of com answers"):
+            lookup.delegation(zone)
+    assert len(world.parent.asked) == 1
+
+
+def test_what_would_take_too_long_is_one_skipped_check(world: World) -> None:
+    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
+    check = Checker("DNS", lambda _seconds, _error: nullcontext())
+    times = itertools.count(0, 10)
+    found = list(check_name_servers(check, world.lookup(), published, lambda: next(times), []))
+    assert len(found) == 4
+    assert (found[-1].state, found[-1].found) == (State.SKIPPED, "13 questions more would take too long here")
+
+
 # What there is to look at
+
+
+def test_every_zone_is_looked_at_and_not_only_those_of_the_first_records(world: World) -> None:
+    other = Zone("Z2", "example.org")
+    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
+    published += [Published(Record(f"h{n}.example.org", "A"), other, None) for n in range(2)]
+    check = Checker("DNS", lambda _seconds, _error: nullcontext())
+    found = list(check_name_servers(check, world.lookup(), published, time.monotonic, []))
+    asked = {name for name, kind, *_ in world.first.asked if kind == "A"}
+    assert asked == {*(f"h{n}.example.com" for n in range(4)), "h0.example.org"}
+    assert found[-1].found == "5 more were not asked for"
 
 
 def test_many_records_are_asked_for_in_part_and_it_says_so(world: World) -> None:
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    found = list(check_name_servers(check, world.lookup(), published, []))
+    found = list(check_name_servers(check, world.lookup(), published, time.monotonic, []))
     assert found[-1].found == "3 more were not asked for"
     assert {name for name, kind, *_ in world.first.asked if kind == "A"} == {f"h{n}.example.com" for n in range(5)}
 
@@ -289,6 +356,6 @@ def test_many_records_are_asked_for_in_part_and_it_says_so(world: World) -> None
 @pytest.mark.parametrize(("with_extra", "said"), [(False, "needs the extra dns"), (True, "no hosted zone is known")])
 def test_what_is_missing_for_the_look_is_one_skipped_check(world: World, with_extra: bool, said: str) -> None:
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    (found,) = check_name_servers(check, world.lookup() if with_extra else None, [])
+    (found,) = check_name_servers(check, world.lookup() if with_extra else None, [], time.monotonic)
     assert found.state is State.SKIPPED
     assert said in found.found

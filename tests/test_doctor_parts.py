@@ -78,7 +78,8 @@ def runs(standing: Standing | None, *, given: str | None = None, resolved: str |
 def standing(every: timedelta, last: timedelta, **changes: object) -> Standing:
     """Return four runs that came so often, the last one so long ago."""
     recent = tuple(NOW - last - every * n for n in (3, 2, 1, 0))
-    return Standing(recent=recent, outcome=Outcome.UNCHANGED, last_success=recent[-1])._replace(**changes)  # type: ignore[arg-type]
+    usual = Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED, last_success=recent[-1])
+    return usual._replace(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,36 +87,38 @@ def standing(every: timedelta, last: timedelta, **changes: object) -> Standing:
     [
         (60, 60, State.OK, "runs come every 1 min"),
         (60, 300, State.OK, "runs come every 1 min"),
-        (60, 301, State.WARNING, "no run for 5 min, and they came every 1 min: cron seems not to run it"),
+        (60, 301, State.FAILED, "no run for 5 min, and they came every 1 min"),
         (3600, 10800, State.OK, "runs come every 1 h 0 min"),
-        (
-            3600,
-            3 * 3600 + 60,
-            State.WARNING,
-            "no run for 3 h 1 min, and they came every 1 h 0 min: cron seems not to run it",
-        ),
+        (3600, 3 * 3600 + 60, State.FAILED, "no run for 3 h 1 min, and they came every 1 h 0 min"),
     ],
 )
-def test_silence_for_three_intervals_means_that_cron_is_off(every: int, last: int, state: State, said: str) -> None:
-    of_last, of_cron = runs(standing(timedelta(seconds=every), timedelta(seconds=last)))
+def test_silence_for_three_intervals_means_that_nothing_starts_runs(
+    every: int, last: int, state: State, said: str
+) -> None:
+    of_last, schedule = runs(standing(timedelta(seconds=every), timedelta(seconds=last)))
     assert of_last.state is State.OK
-    assert (of_cron.state, of_cron.found) == (state, said)
-    assert bool(of_cron.advice) is (state is State.WARNING)
+    assert (schedule.name, schedule.state, schedule.found) == ("schedule", state, said)
+    assert bool(schedule.advice) is (state is State.FAILED)
 
 
-@pytest.mark.parametrize(("ago", "state"), [(1, State.NOTE), (90, State.WARNING)])
+@pytest.mark.parametrize(("ago", "state"), [(1, State.NOTE), (90, State.FAILED)])
 def test_one_run_does_not_tell_how_often_they_come(ago: int, state: State) -> None:
-    _, cron = runs(Standing(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
-    assert cron.state is state
+    _, schedule = runs(Standing(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
+    assert schedule.state is state
 
 
-def test_a_last_run_that_failed_is_a_warning_with_its_incident() -> None:
+def test_an_open_incident_is_a_failure() -> None:
     incident = Incident(NOW - timedelta(hours=2), 120, "no database", 1, NOW)
     minute = timedelta(minutes=1)
     check, _ = runs(standing(minute, minute, outcome=Outcome.FAILED, error="no database", incident=incident))
     assert (check.state, check.found) == (
-        State.WARNING,
+        State.FAILED,
         "1 min ago; the last that was not skipped ended failed: no database (failing for 2 h 0 min, 120 runs)",
+    )
+    check, _ = runs(standing(minute, minute, outcome=Outcome.PENDING, incident=incident))
+    assert check.state is State.FAILED
+    assert check.found.endswith(
+        " ended pending: no end yet of what failed before: no database (failing for 2 h 0 min, 120 runs)"
     )
 
 
@@ -158,6 +161,21 @@ def test_errors_of_our_tree_become_what_was_found_and_what_to_do() -> None:
     assert checker().error("x", StateError("failed to do it"))[3:] == ("failed to do it", None)
 
 
+@pytest.mark.parametrize(
+    ("text", "found", "advice"),
+    [
+        ("'a; b.example.com' is no name; write another", "'a; b.example.com' is no name", "write another"),
+        ("'a; b.example.com' is no name", "'a; b.example.com' is no name", None),
+        ("answered '9.9.9.9;x; do rm -rf'", "answered '9.9.9.9;x; do rm -rf'", None),
+        (r"answered 'it\'s \"; do rm -rf'", r"answered 'it\'s \"; do rm -rf'", None),
+        ('answered "it\'s; do rm -rf"; ask again', 'answered "it\'s; do rm -rf"', "ask again"),
+        ("the database's clock is off; set this machine's", "the database's clock is off", "set this machine's"),
+    ],
+)
+def test_what_stands_in_quotes_is_neither_torn_nor_an_advice(text: str, found: str, advice: str | None) -> None:
+    assert checker().error("x", StateError(text))[3:] == (found, advice)
+
+
 def test_a_check_may_not_take_longer_than_it_is_given() -> None:
     def hang() -> None:
         while True:
@@ -191,6 +209,16 @@ def test_lines_are_wrapped_below_the_text_and_only_where_there_is_a_width() -> N
         "        longer than the line",
         "        -> do what is longer",
         "        than it, too",
+    ]
+    path = "/home/me/a-folder-with-a-long-name/ddns-updater/.env"
+    check_of_file = Check("g", "file", State.WARNING, f"{path} is open", f"chmod 600 {path}; or see")
+    assert check_lines(check_of_file, 30, lambda text, _: text).splitlines() == [
+        "  warn  file:",
+        f"        {path}",
+        "        is open",
+        "        ->",
+        f"        chmod 600 {path};",
+        "        or see",
     ]
     assert check_lines(check, None, lambda text, colour: f"<{colour}>{text}").splitlines() == [
         "  <red>FAIL  name: a text that is longer than the line",

@@ -145,7 +145,7 @@ def test_the_sample_of_doctor_counts_what_it_shows() -> None:
     (sample,) = [block for block in _blocks("text") if "checks: " in block]
     *lines, last = sample.splitlines()
     marks = Counter(line[2:6].strip() for line in lines if re.match(r"  \S", line))
-    words = {"ok": "ok", "note": "note", "warn": "warning", "FAIL": "failed"}
+    words = {"ok": "ok", "note": "notes", "warn": "warning", "FAIL": "failed"}
     assert last == f"{marks.total()} checks: " + ", ".join(f"{marks[mark]} {word}" for mark, word in words.items())
 
 

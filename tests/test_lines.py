@@ -85,3 +85,10 @@ def test_a_watch_writes_objects_as_they_come(small_machine: Machine) -> None:
 def test_without_it_lines_are_text(small_machine: Machine) -> None:
     small_machine.init()
     assert small_machine.ddns("--log-format", "text", "run").out.startswith("updated: ")
+
+
+def test_what_init_did_is_objects(small_machine: Machine) -> None:
+    done = small_machine.ddns("--log-format", "json", "init", "--name", "line", "--ip", "9.9.9.9")
+    schema, created = objects(done.out)
+    assert schema["message"].endswith(" migrations applied")
+    assert created["message"] == "created origin line: version 1 is 9.9.9.9"

@@ -356,3 +356,23 @@ def test_the_chart_reads_through_a_pipe_and_in_every_encoding(machine: Machine) 
     assert summary.startswith("no change in ")
     plain = machine.ddns("history", "--chart", PYTHONIOENCODING="latin-1").out
     assert plain.splitlines()[1] == bar.replace("█", "#")
+
+
+def test_machine_forms_say_when_they_do_not_give_all_and_a_window_gives_all(small_machine: Machine) -> None:
+    small_machine.init()
+    origin = small_machine.database.sql("SELECT MAX(originId) FROM admin_ip_history")[0][0]
+    for version in range(2, 26):
+        small_machine.database.sql(
+            "INSERT INTO admin_ip_history (ip, name, version, originId) VALUES ('192.0.2.7', 'line', ?, ?)",
+            (version, origin),
+        )
+    for form in ("--json", "--csv"):
+        done = small_machine.ddns("history", form)
+        assert done.err == "warning: these are the newest 20 versions; --limit or --since gives more\n"
+        assert small_machine.ddns("history", form, "--limit", "3").err == ""
+        assert small_machine.ddns("history", form, "--limit", "25").err == ""
+    assert len(small_machine.ddns("history", "--json").json) == 20
+    assert len(small_machine.ddns("history", "--json", "--since", "2020-01-01").json) == 25
+    chart = small_machine.ddns("history", "--chart", "--since", "2020-01-01").out
+    assert chart.count("192.0.2.7") == 24
+    assert small_machine.ddns("history", "--limit", "9" * 30).status == 2

@@ -1,5 +1,6 @@
 """When to speak and when not to: pure, over given clocks, and over whatever sequences hypothesis thinks of."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from ddns_updater.alerts.event import Event
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
-from ddns_updater.standing import BAD, GOOD, Standing, Told
+from ddns_updater.standing import Standing, Told
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -17,7 +18,7 @@ HOME = Record("home.example.com", "A")
 
 def ended(outcome: Outcome, error: str | None = None) -> RunResult:
     """Return a run that found what it had known before, or did not get that far."""
-    if outcome not in GOOD:
+    if not outcome.is_good:
         return RunResult("line", (FamilyResult(Family.IPV4, outcome, error=error),))
     return holds("9.9.9.9", 1)
 
@@ -47,7 +48,8 @@ def lived(
     *runs: tuple[Outcome, timedelta], alert_after: int | None = 3, start: Standing | None = None
 ) -> tuple[Standing, list[Event]]:
     """Return how it stands after `runs`, each so long after the one before, and all that was told."""
-    standing, told, now = start or Standing(), [], NOW
+    standing = start or Standing()
+    told, now = [], standing.ended or NOW
     for outcome, later in runs:
         now += later
         standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
@@ -114,7 +116,9 @@ def test_a_held_run_counts_as_failing() -> None:
 def test_recovery_tells_how_long_it_lasted_how_many_runs_and_why() -> None:
     standing, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
     assert told[-1].title == "line: recovered after 47 min, 46 failed runs"
-    assert told[-1].text.startswith("Cause: it is broken. Now 9.9.9.9 is version 1; DNS holds it: home.example.com A.")
+    assert told[-1].text.startswith(
+        "Cause: it is broken. Now 9.9.9.9 is version 1; DNS when last checked: home.example.com A held 9.9.9.9 "
+    )
     assert told[-1].facts["duration_seconds"] == 47 * 60
     assert standing.incident is None
 
@@ -130,8 +134,8 @@ def test_what_nobody_was_told_of_is_not_recovered_from_aloud() -> None:
 
 def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
     _, told = lived((Outcome.UNCHANGED, MINUTE), *failures(3))
-    assert "DNS: home.example.com A held 9.9.9.9 when last checked, " in told[0].text
-    assert "DNS: nothing is known" in lived(*failures(3))[1][0].text
+    assert "DNS: home.example.com A was last seen in order 20" in told[0].text
+    assert "DNS: no record is known" in lived(*failures(3))[1][0].text
 
 
 def test_a_long_cause_leaves_room_for_what_to_do() -> None:
@@ -189,7 +193,7 @@ def test_a_repair_is_told_once_and_a_second_one_again() -> None:
     runs = (holds("9.9.9.9", 1, drift_at=at) for at in (None, first, first, second, second))
     told = told_of(Standing(), *runs)
     assert [each.kind for each in told] == ["repaired", "repaired"]
-    assert told[0].facts["found"] == "8.8.4.4 with TTL 60"
+    assert told[0].facts["repaired"][0]["found"] == "8.8.4.4 with TTL 60"  # type: ignore[index]
     assert len(told_of(Standing(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
 
 
@@ -232,7 +236,7 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
     for outcome, later in runs:
         now += later
         standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
-        bad_in_a_row += outcome in BAD
+        bad_in_a_row += outcome.is_bad
         assert len(events) <= 1
         for each in events:
             if each.kind == "failing":
@@ -242,11 +246,60 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
                 alerts, at = alerts + 1, now
             else:
                 assert each.kind == "recovered"
-                assert outcome in GOOD
+                assert outcome.is_good
                 assert alerts
-        if outcome in GOOD:
+        if outcome.is_good:
             assert bool(events) == bool(alerts)
             bad_in_a_row = alerts = 0
         assert (standing.incident.failed_runs if standing.incident else 0) == bad_in_a_row
         assert (standing.incident.told if standing.incident else 0) == alerts
     assert sum(standing.runs.values()) == len(runs)
+
+
+# Runs that report late, records that come and go, and what waits too long
+
+
+def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() -> None:
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 1)
+    standing, told = standing.after(holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
+    assert [each.kind for each in told] == ["changed"]
+    for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
+        after, told = standing.after(late, NOW + 3 * MINUTE, 1, ended=NOW + MINUTE)
+        assert told == []
+        assert (after.told, after.incident) == (standing.told, None)
+
+
+def test_a_repair_is_not_told_again_when_its_record_was_away() -> None:
+    there, away = holds("9.9.9.9", 1, drift_at=NOW), holds("9.9.9.9", 1)
+    told = told_of(Standing(), holds("9.9.9.9", 1), there, away, there, away, there)
+    assert [each.kind for each in told] == ["repaired"]
+
+
+def test_many_repairs_of_one_run_are_one_message() -> None:
+    (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
+    many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW - MINUTE, 3)
+    _, (event,) = standing.after(RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
+    assert " and 27 more were changed by somebody else" in event.title
+    assert len(event.text) < 1000
+    assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
+
+
+def test_what_is_pending_for_long_is_an_incident() -> None:
+    (one,) = holds("1.1.1.1", 2).results
+    sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
+    standing = Standing()
+    for minutes in range(0, 31, 10):
+        standing, told = standing.after(pending, NOW + minutes * MINUTE, 1)
+        assert told == []
+    standing, (event,) = standing.after(pending, NOW + 31 * MINUTE, 1)
+    assert "home.example.com A was sent to Route 53 30 min ago or earlier" in event.text
+
+
+def test_what_is_not_configured_any_more_is_forgotten() -> None:
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 3)
+    assert list(standing.seen) == ["home.example.com A"]
+    (one,) = holds("9.9.9.9", 1).results
+    without = RunResult("line", (one._replace(publications=()),))
+    assert standing.after(without, NOW + MINUTE, 3)[0].seen == {}

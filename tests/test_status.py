@@ -1,5 +1,6 @@
 """`ddns status`: one screen from the database and the diary alone, and exit status 1 when something is wrong."""
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.model import Outcome
+from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.standing import Standing
 from ddns_updater.status import run_problems
 from tests.aws import pending, refuse
@@ -35,6 +36,7 @@ def shift(machine: Machine, seconds: float) -> None:
     content = json.loads(diary(machine).read_text())
     for standing in content["origins"].values():
         standing["recent"] = [each - seconds for each in standing["recent"]]
+        standing["ended"] -= seconds
     diary(machine).write_text(json.dumps(content))
 
 
@@ -118,12 +120,13 @@ def test_a_change_under_way_is_not_wrong_yet_but_is_when_it_does_not_end(machine
     machine.aws.fault("GetChange", pending)
     machine.run(DDNS_VERIFY_TIMEOUT="0")
     assert problems(machine) == []
-    back = (
-        "datetime(createdAt, '-11 minutes')"
-        if machine.database.engine == "sqlite"
-        else "createdAt - INTERVAL 11 MINUTE"
+    back = "datetime({}, '-11 minutes')" if machine.database.engine == "sqlite" else "{} - INTERVAL 11 MINUTE"
+    machine.database.sql(f"UPDATE admin_ip_history SET createdAt = {back.format('createdAt')}")
+    assert problems(machine) == []  # it may be due only since its TTL or its zone was changed
+    machine.database.sql(
+        f"UPDATE admin_dns_publication SET createdAt = {back.format('createdAt')},"
+        f" submittedAt = {back.format('submittedAt')}"
     )
-    machine.database.sql(f"UPDATE admin_ip_history SET createdAt = {back}")
     assert problems(machine) == ["home.example.com A is not verified for version 1, 9.9.9.9; the next run tries again"]
 
 
@@ -157,7 +160,7 @@ def test_runs_stay_away_when_three_usual_intervals_and_five_minutes_are_over(
     interval: int, age: int, wrong: int
 ) -> None:
     recent = tuple(NOW - timedelta(seconds=age + interval * back) for back in (4, 3, 2, 1, 0))
-    assert len(run_problems(Standing(recent=recent, outcome=Outcome.UNCHANGED), NOW)) == wrong
+    assert len(run_problems(Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED), NOW)) == wrong
 
 
 def test_the_database_may_be_down(small_machine: Machine) -> None:
@@ -186,9 +189,8 @@ def test_a_diary_that_cannot_be_read_is_wrong_and_the_rest_is_told(small_machine
 def test_an_edited_version_is_not_taken_for_verified(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
-    small_machine.database.sql(
-        "UPDATE admin_ip_history SET ip = '1.1.1.1', createdAt = datetime(createdAt, '-11 minutes')"
-    )
+    small_machine.database.sql("UPDATE admin_ip_history SET ip = '1.1.1.1', createdAt = '2026-01-01'")
+    small_machine.database.sql("UPDATE admin_dns_publication SET createdAt = '2026-01-01', submittedAt = '2026-01-01'")
     assert problems(small_machine) == [
         "home.example.com A is not verified for version 1, 1.1.1.1; the next run tries again"
     ]
@@ -222,3 +224,52 @@ def test_it_needs_no_right_to_write(small_machine: Machine) -> None:
         assert small_machine.ddns("status").status == 0
         held.rollback()
     held.close()
+
+
+def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_machine: Machine) -> None:
+    small_machine.init()
+    names = [f"host{number}.example.com" for number in range(12)]
+    small_machine.aws.put(
+        small_machine.zone_id,
+        {
+            "Name": "host3.example.com",
+            "Type": "A",
+            "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "elb.example.com", "EvaluateTargetHealth": False},
+        },
+    )
+    small_machine.run(DDNS_RECORDS=",".join(names))
+    lines = small_machine.ddns("status", DDNS_RECORDS=",".join(names)).out.splitlines()
+    assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have nothing wrong; --json lists them"]
+
+
+def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    with Path(f"{small_machine.database.url.removeprefix('sqlite:///')}.1.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert small_machine.run()["outcome"] == "skipped"
+        assert small_machine.ddns("status").out.splitlines()[2].endswith(" ago), skipped")
+        assert problems(small_machine) == []
+        shift(small_machine, 3600)
+        assert small_machine.run()["outcome"] == "skipped"
+        (problem,) = problems(small_machine)
+    assert problem.startswith("every run since 20")
+    assert problem.endswith(" was skipped; see which other run, here or elsewhere, holds the lock")
+    assert small_machine.ddns("status", "--json").json["last_run"]["outcome"] == "skipped"
+
+
+def test_runs_by_hand_do_not_make_the_usual_interval_shorter() -> None:
+    standing = Standing()
+    result = RunResult("line", (FamilyResult(Family.IPV4, Outcome.UNCHANGED),))
+    for minutes in (0, 15, 30, 45):
+        standing, _ = standing.after(result, NOW + timedelta(minutes=minutes), None)
+    for seconds in range(8):
+        standing, _ = standing.after(result, NOW + timedelta(minutes=46, seconds=seconds), None)
+    assert standing.interval == timedelta(minutes=15)
+    assert standing.recent[-1] == standing.ended == NOW + timedelta(minutes=46, seconds=7)
+
+
+def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    assert "  ipv4 is not in DDNS_IP_FAMILIES" in small_machine.ddns("status", DDNS_IP_FAMILIES="ipv6").out

@@ -84,7 +84,8 @@ def test_an_alert_says_since_when_what_dns_says_and_what_to_do(small_machine: Ma
     assert changed["records"] == ["home.example.com A"]
     assert failing["title"].startswith("line: failing since ")
     assert "Cause: no trustworthy ipv4 address, so nothing was changed: " in failing["text"]
-    assert "DNS: home.example.com A held 1.1.1.1 when last checked, " in failing["text"]
+    assert "DNS: home.example.com A was last seen in order 20" in failing["text"]
+    assert ", with 1.1.1.1. " in failing["text"]
     assert "`ddns doctor` tells what to mend." in failing["text"]
 
 
@@ -98,7 +99,9 @@ def test_a_repaired_record_is_told_once(small_machine: Machine, receiver: Receiv
     small_machine.run()
     (repaired,) = receiver.take()
     assert repaired["title"] == "line: home.example.com A was changed by somebody else, and repaired"
-    assert (repaired["found"], repaired["address"]) == ("8.8.4.4 with TTL 60", "9.9.9.9")
+    (record,) = repaired["repaired"]
+    assert (record["record"], record["found"]) == ("home.example.com A", "8.8.4.4 with TTL 60")
+    assert repaired["address"] == "9.9.9.9"
 
 
 # The database is what is down
@@ -293,4 +296,5 @@ def test_the_readme_names_every_field_of_the_events(small_machine: Machine, rece
     for event in told:
         named = [re.findall(r"`(\w+)`", fields) for fields, of, _ in rows if of == "all" or event["event"] in of]
         assert sorted(field for row in named for field in row) == sorted(event)
+    assert {key for each in told[1]["repaired"] for key in each} == {"record", "found", "found_at"}
     assert {key for each in told[2]["seen"] for key in each} == {"record", "address", "checked_at"}

@@ -1,5 +1,6 @@
 """Receivers that hang, refuse and come back, by real command lines: a warning, no secret, and the run's own end."""
 
+import socket
 import time
 
 import pytest
@@ -183,3 +184,93 @@ def test_no_secret_is_shown_or_remembered_or_told_to_another(
     for text in (done.out, done.err, told, remembered):
         assert SECRET not in text
         assert AWS["AWS_SECRET_ACCESS_KEY"] not in text
+
+
+# What nothing can interrupt, and channels of others
+
+DEAF = """
+import signal, socket, sys, time
+looked_up = socket.getaddrinfo
+def look_up(host, *args, **kwargs):
+    if host == "hooks.example.com":
+        time.sleep(60)
+    return looked_up(host, *args, **kwargs)
+socket.getaddrinfo = look_up
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})  # stands for a call into C that does not return
+from ddns_updater.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_name_that_no_resolver_answers_for_is_a_warning(telling: Machine) -> None:
+    telling.service.address = "1.1.1.1"
+    urls = {"DDNS_WEBHOOK_URLS": "http://hooks.example.com/x", "DDNS_HEARTBEAT_URL": "http://hooks.example.com/y"}
+    done = finish(telling.start("run", program=("-c", DEAF), DDNS_RUN_TIMEOUT="6", **urls))
+    assert (done.status, done.out.partition(":")[0]) == (0, "updated")
+    heartbeat, alert = done.err.splitlines()
+    assert heartbeat.startswith("warning: failed to send the heartbeat: nobody has taken it within ")
+    assert alert.startswith("warning: failed to send an alert: http://hooks.example.com/… has not taken it within ")
+
+
+def test_a_run_that_nothing_but_the_end_of_its_process_stops_is_counted_and_told(
+    telling: Machine, receiver: Receiver
+) -> None:
+    telling.service.play = services.hang
+    limits = {"DDNS_RUN_TIMEOUT": "6", "DDNS_IP_TIMEOUT": "60", "DDNS_ALERT_AFTER": "2"}
+    for _ in range(2):
+        done = finish(telling.start("run", program=("-c", DEAF), **limits))
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith("failed: stopped after ")
+    (failing,) = receiver.take()
+    assert (failing["event"], failing["failed_runs"]) == ("failing", 2)
+    telling.service.play = None
+    recover(telling)
+    assert receiver.events == ["recovered"]
+
+
+def test_what_is_owed_to_the_channel_of_another_origin_or_of_a_run_by_hand_is_kept(
+    telling: Machine, receiver: Receiver
+) -> None:
+    assert telling.ddns("init", "--name", "two", "--ip", "9.9.9.9").status == 0
+    receiver.play = services.answer("", "500 No")
+    telling.service.address = "1.1.1.1"
+    assert telling.ddns("run", "--name", "line").status == 0
+    assert len(receiver.take()) == 1
+    receiver.play = None
+    assert telling.ddns("run", "--name", "line", DDNS_WEBHOOK_URLS=None).status == 0
+    with receiving() as other:
+        assert telling.ddns("run", "--name", "two", DDNS_WEBHOOK_URLS=other.url).status == 0
+        assert [each["name"] for each in other.take()] == ["two"]
+    later(telling, 61)
+    assert telling.ddns("run", "--name", "line").status == 0
+    (changed,) = receiver.take()
+    assert (changed["name"], changed["address"]) == ("line", "1.1.1.1")
+
+
+def test_a_backlog_is_told_from_its_begin_and_never_again(telling: Machine) -> None:
+    with receiving() as slow:
+        slow.play = services.answer("", "500 No")
+        for last in range(1, 13):
+            telling.service.address = f"1.1.1.{last}"
+            telling.ddns("run", DDNS_WEBHOOK_URLS=slow.url)
+        slow.got.clear()
+        slow.play = _slowly
+        later(telling, 3700)
+        while telling.ddns("run", DDNS_WEBHOOK_URLS=slow.url, DDNS_RUN_TIMEOUT="12").err:
+            later(telling, 60)
+        told = [each["address"] for each in slow.take()]
+    assert told == [f"1.1.1.{last}" for last in range(1, 13)]
+
+
+def _slowly(connection: socket.socket) -> None:
+    time.sleep(0.5)
+    services.answer("ok")(connection)
+
+
+def test_an_origin_that_was_renamed_recovers(telling: Machine, receiver: Receiver) -> None:
+    telling.run()
+    fail(telling, 3)
+    assert receiver.events == ["failing"]
+    telling.database.sql("UPDATE admin_ip_history SET name = 'office'")
+    recover(telling)
+    assert receiver.events[-1] == "recovered"

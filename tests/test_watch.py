@@ -132,7 +132,7 @@ def test_a_full_disk_under_its_output_does_not_end_it(small_machine: Machine) ->
     small_machine.init()
     with Path("/dev/full").open("w") as full:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ddns_updater", "watch", "--every", "1"],
+            [sys.executable, "-m", "ddns_updater", "watch", "--name", "line", "--every", "1"],
             env=small_machine.environment,
             cwd=small_machine.folder,
             stdout=full,
@@ -140,8 +140,14 @@ def test_a_full_disk_under_its_output_does_not_end_it(small_machine: Machine) ->
         )
         asked = small_machine.service.requests
         wait_until(lambda: small_machine.service.requests > asked + 2)
+        small_machine.database.sql("UPDATE admin_ip_history SET name = 'other'")  # which a run cannot go on from
+        asked = small_machine.service.requests
+        time.sleep(2.5)
+        assert process.poll() is None
+        small_machine.database.sql("UPDATE admin_ip_history SET name = 'line'")
+        wait_until(lambda: small_machine.service.requests > asked)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        assert process.wait(30) == 0
     small_machine.statements_hold("9.9.9.9")
 
 

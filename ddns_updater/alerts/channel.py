@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 
 class Channel(NamedTuple):
-    """Where alerts go; `key` stands for its URL where that must not be written.
+    """Where alerts go; `name` is how it is called, and `key` stands for its URL where that must not be written.
 
     `send` takes an event in its JSON form and raises AlertError when it is not taken.
     """
 
     key: str
+    name: str
     send: Callable[[Mapping[str, Any]], None]
 
 

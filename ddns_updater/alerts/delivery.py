@@ -14,9 +14,8 @@ from ddns_updater.alert_forms import host_of
 from ddns_updater.errors import AlertError
 from ddns_updater.http_reasons import http_reason
 
-_TIMEOUT = 4.0  # seconds for the connection and for each piece of the answer
+_TIMEOUT = 9.0  # seconds for the connection and for each piece of the answer
 _RETRIES = 2
-_RETRIED = (500, 502, 503, 504)
 _LATER = (408, 425, 429, *range(500, 600))  # what another try may mend
 _LONGEST = 21_600  # seconds; nobody is left alone for longer, whatever he asks
 
@@ -24,13 +23,13 @@ _LONGEST = 21_600  # seconds; nobody is left alone for longer, whatever he asks
 def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
     """Send one request, see it taken, and return the first bytes of the answer's body, so many as are to be `read`.
 
-    Raises AlertError, which shows of the URL no more than its host. A request that went out and was not answered is not
-    repeated here, for it may have been taken. Redirects are not followed: what is told is for nobody else.
+    Raises AlertError, which shows of the URL no more than its host. A request that went out is not repeated here,
+    for it may have been taken, whatever was answered. Redirects are not followed: what is told is for nobody else.
     """
     retry = Retry(
         total=_RETRIES,
         read=0,
-        status_forcelist=_RETRIED,
+        status=0,
         allowed_methods=None,
         backoff_factor=0.2,
         respect_retry_after_header=False,

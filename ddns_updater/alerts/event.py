@@ -1,12 +1,12 @@
 """What is told, in words: each event says what happened, since when, what DNS holds, and what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from ddns_updater.model import FamilyResult, Incident, Publication, RunResult
-from ddns_updater.words import duration, local_time
+from ddns_updater.words import counted, duration, local_time
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _NAMED = 3  # records named one by one before they are only counted
@@ -69,22 +69,23 @@ def changed(result: RunResult, one: FamilyResult, previous: str | None, now: dat
     )
 
 
-def repaired(result: RunResult, one: FamilyResult, record: Publication, now: datetime) -> Event:
-    """Return the event of a record that somebody else changed and that is right again."""
+def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication], now: datetime) -> Event:
+    """Return the event of records that somebody else changed and that are right again."""
+    names = [str(each.record) for each in records]
+    held = [f"{each.record} held {each.drift}, found {_at(each.drift_at)}" for each in records]
     return Event(
         Kind.REPAIRED,
         now,
         result.name,
-        f"{result.name}: {record.record} was changed by somebody else, and repaired",
-        f"It held {record.drift}, found {_at(record.drift_at)}. DNS holds {record.address} again, seen"
-        f" {_at(record.checked_at)}. If it comes again, find out who changes it: two updaters of one name undo each"
-        " other's work.",
+        f"{result.name}: {_named(names)} {'was' if len(names) == 1 else 'were'} changed by somebody else, and repaired",
+        f"{_named(held, '; ')}. DNS holds {one.address} again. If it comes again, find out who changes it: two updaters"
+        " of one name undo each other's work.",
         {
             "family": str(one.family),
-            "address": record.address,
-            "record": str(record.record),
-            "found": record.drift,
-            "found_at": _iso(record.drift_at),
+            "address": one.address,
+            "repaired": [
+                {"record": str(each.record), "found": each.drift, "found_at": _iso(each.drift_at)} for each in records
+            ],
         },
     )
 
@@ -92,14 +93,14 @@ def repaired(result: RunResult, one: FamilyResult, record: Publication, now: dat
 def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
     """Return the event of runs that fail, with what each record held when it was last `seen` in order."""
     still = "still failing" if incident.told else "failing"
-    lines = [f"{record} held {address} when last checked, {_at(at)}" for record, (address, at) in seen.items()]
-    dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: nothing is known to have been published yet."
+    lines = [f"{record} was last seen in order {_at(at)}, with {address}" for record, (address, at) in seen.items()]
+    dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: no record is known to have been in order."
     return Event(
         Kind.FAILING,
         now,
         result.name,
-        f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {_runs(incident.failed_runs)}",
-        f"Cause: {_cause(incident)}. {dns} Nothing is lost, every run tries again; on the machine, `ddns doctor` tells"
+        f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {counted(incident.failed_runs, 'failed run')}",
+        f"Cause: {_cause(incident)}. {dns} Nothing is lost: what is due stays due; on the machine, `ddns doctor` tells"
         " what to mend.",
         _incident_facts(incident)
         | {
@@ -117,12 +118,17 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
     lasted = max(now - incident.since, timedelta(0))
     held = [f"{one.address} is version {one.version}" for one in result.results if one.address]
     records = [str(each.record) for one in result.results for each in one.publications]
-    dns = f"; DNS holds it: {_named(records)}" if records else ""
+    checked = [
+        f"{each.record} held {each.address} {_at(each.checked_at)}"
+        for one in result.results
+        for each in one.publications
+    ]
+    dns = f"; DNS when last checked: {_named(checked, '; ')}" if checked else ""
     return Event(
         Kind.RECOVERED,
         now,
         result.name,
-        f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {_runs(incident.failed_runs)}",
+        f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
         f"Cause: {_cause(incident)}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
@@ -144,11 +150,7 @@ def _cause(incident: Incident) -> str:
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
 
 
-def _runs(number: int) -> str:
-    return f"{number} failed run{'' if number == 1 else 's'}"
-
-
-def _named(texts: list[str], mark: str = ", ") -> str:
+def _named(texts: Sequence[str], mark: str = ", ") -> str:
     more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
     return mark.join(texts[:_NAMED]) + more
 

@@ -19,14 +19,13 @@ def ping(url: str, outcome: Outcome, message: str) -> None:
     for healthchecks.io's form: a failure is sent to `/fail` below it, the message is the body
     (https://healthchecks.io/docs/http_api/).
     """
-    failed = outcome in (Outcome.FAILED, Outcome.HELD)
     parts = urlsplit(url)
     if _KUMA in parts.path:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        query |= {"status": "down" if failed else "up", "msg": message[:_LONGEST]}
+        query |= {"status": "down" if outcome.is_bad else "up", "msg": message[:_LONGEST]}
         send("GET", urlunsplit(parts._replace(query=urlencode(query, errors="replace"))))
         return
-    path = parts.path.rstrip("/") + "/fail" if failed else parts.path
+    path = parts.path.rstrip("/") + "/fail" if outcome.is_bad else parts.path
     pinged = urlunsplit(parts._replace(path=path))
     if send("POST", pinged, read=len(_UNKNOWN), data=message.encode(errors="replace")) == _UNKNOWN:
         raise AlertError(f"{host_of(url)} knows no such check; correct DDNS_HEARTBEAT_URL", again=False)

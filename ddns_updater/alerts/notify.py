@@ -5,6 +5,7 @@ from typing import Any
 
 import apprise
 
+from ddns_updater.alert_forms import service_of
 from ddns_updater.errors import AlertError
 
 _KINDS = {
@@ -17,7 +18,7 @@ _KINDS = {
 
 def notify(url: str, event: Mapping[str, Any]) -> None:
     """Tell `event` to the service of one Apprise URL; raises AlertError, which shows of the URL its scheme alone."""
-    shown = f"{url.partition('://')[0]}://…"
+    shown = service_of(url)
     service = apprise.Apprise()
     try:
         if not service.add(url):

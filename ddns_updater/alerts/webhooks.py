@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from ddns_updater.alert_forms import host_of
 from ddns_updater.alerts import discord, slack, webhook
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.alerts.delivery import send
@@ -19,7 +20,7 @@ _DISCORD_INSIDE = tuple(f".{host}" for host in _DISCORD)
 def web_channel(url: str) -> Channel:
     """Return the channel of a webhook; `slack+` or `discord+` before a URL tells what its host does not."""
     form, _, plain = url.partition("+") if url.lower().startswith(("slack+", "discord+")) else ("", "", url)
-    return Channel(key_of(url), partial(_post, plain, _payload(form.lower(), plain)))
+    return Channel(key_of(url), host_of(plain), partial(_post, plain, _payload(form.lower(), plain)))
 
 
 def _payload(form: str, url: str) -> Payload:

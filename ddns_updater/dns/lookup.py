@@ -18,6 +18,7 @@ from ddns_updater.model import Record
 
 _TIMEOUT = 2.0  # seconds for one answer
 _TRIES = 2
+_LATE = "no answer in time"
 _PARENTS = 3  # name servers of the parent that are asked before it counts as silent
 
 
@@ -32,7 +33,10 @@ class Answer(NamedTuple):
 
 
 class Lookup:
-    """Asks on `port`, and `resolver` (default: that of this machine) for all that anybody may tell."""
+    """Asks on `port`, and `resolver` (default: that of this machine) for all that anybody may tell.
+
+    Each name server is looked up once, and whoever was silent is not asked again; `timeout` is for one answer.
+    """
 
     def __init__(
         self,
@@ -40,19 +44,22 @@ class Lookup:
         look_up: Callable[[str], Sequence[str]] = resolve,
         resolver: dns.resolver.Resolver | None = None,
         port: int = 53,
+        timeout: float = _TIMEOUT,
     ) -> None:
         self._look_up = look_up
         self._resolver = resolver
         self._port = port
+        self._timeout = timeout
         self._addresses: dict[str, Sequence[str]] = {}
+        self._silent: set[frozenset[str]] = set()  # each the addresses of one server
+        self._own_is_silent = False
 
     def at_name_server(self, server: str, record: Record) -> Answer:
         """Ask one authoritative name server, by its name; raises DnsError when it does not answer."""
-        if server not in self._addresses:
-            self._addresses[server] = self._look_up(server)
-        if not self._addresses[server]:
+        addresses = self._addresses_of(server)
+        if not addresses:
             raise DnsError("cannot be looked up; does this machine's own resolver work?")
-        return self._answer(self._addresses[server], record.name, record.type, flags=0)
+        return self._answer(addresses, record.name, record.type, flags=0)
 
     def at_resolver(self, address: str, record: Record) -> Answer:
         """Ask a recursive resolver; raises DnsError when it does not answer."""
@@ -70,35 +77,45 @@ class Lookup:
                 return parent, self._referral(zone, parent, [server.rstrip(".").lower() for server in servers])
         raise DnsError(f"no name server of a parent of {zone} can be found; does this machine's own resolver work?")
 
-    def caa(self, name: str) -> tuple[str, tuple[str, ...]]:
+    def caa(self, name: str, zone: str) -> tuple[str, tuple[str, ...]] | None:
         """Return the CAA records that count for `name` and where they stand; none when anybody may issue.
 
-        The nearest set counts, from the name up to the top (RFC 8659 §3). Raises DnsError where one cannot be read,
-        for then no certificate is issued either.
+        The nearest set counts, from the name up to the top (RFC 8659 §3). None, and not a pair, when the resolver
+        knows of no `zone` at all. Raises DnsError where a set cannot be read, for then no certificate is issued either.
         """
         labels = name.removeprefix("*.").split(".")
         for place in range(len(labels)):
             at = ".".join(labels[place:])
-            if found := self._resolved(at, "CAA"):
+            found = self._resolved(at, "CAA")
+            if found is None and at == zone:
+                return None
+            if found:
                 return at, tuple(found)
         return name, ()
 
-    def _resolved(self, name: str, kind: str) -> list[str]:
+    def _addresses_of(self, server: str) -> Sequence[str]:
+        if server not in self._addresses:
+            self._addresses[server] = self._look_up(server)
+        return self._addresses[server]
+
+    def _resolved(self, name: str, kind: str) -> list[str] | None:
+        """Return the values as text, None when there is no such name."""
+        if self._own_is_silent:
+            raise _unreadable(name, kind, _LATE)
         try:
             resolver = self._resolver or dns.resolver.get_default_resolver()
-            answer = resolver.resolve(name, kind, lifetime=2 * _TIMEOUT, raise_on_no_answer=False)
+            answer = resolver.resolve(name, kind, lifetime=2 * self._timeout, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
-            return []
+            return None
         except (dns.exception.DNSException, OSError) as error:
-            raise DnsError(
-                f"{kind} of {name} cannot be read: {_reason(error)}; does this machine's own resolver work?"
-            ) from error
+            self._own_is_silent = isinstance(error, dns.exception.Timeout)
+            raise _unreadable(name, kind, _reason(error)) from error
         return [each.to_text() for each in answer.rrset or ()]
 
     def _referral(self, zone: str, parent: str, servers: Sequence[str]) -> frozenset[str]:
         query = dns.message.make_query(zone, "NS", flags=0)
         for server in servers[:_PARENTS]:
-            answer = self._ask(query, self._look_up(server)[:_TRIES])
+            answer = self._ask(query, self._addresses_of(server)[:_TRIES])
             if answer is not None and answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
                 found = [
                     each
@@ -125,22 +142,30 @@ class Lookup:
         )
 
     def _ask(self, query: dns.message.Message, addresses: Sequence[str]) -> dns.message.Message | None:
+        if frozenset(addresses) in self._silent:
+            return None
         waits = 0
         for where in addresses:
             try:
-                return dns.query.udp_with_fallback(query, where, _TIMEOUT, self._port)[0]
+                return dns.query.udp_with_fallback(query, where, self._timeout, self._port)[0]
             except dns.exception.Timeout:
                 waits += 1
                 if waits == _TRIES:
-                    return None
+                    break
             except (dns.exception.DNSException, OSError, EOFError):  # EOFError: TCP was closed at once
                 continue
+        if waits:
+            self._silent.add(frozenset(addresses))
         return None
+
+
+def _unreadable(name: str, kind: str, reason: str) -> DnsError:
+    return DnsError(f"{kind} of {name} cannot be read: {reason}; does this machine's own resolver work?")
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, dns.resolver.NoNameservers):
         return "SERVFAIL"
     if isinstance(error, dns.exception.Timeout):
-        return "no answer in time"
+        return _LATE
     return type(error).__name__

@@ -5,10 +5,16 @@ from functools import partial
 
 from ddns_updater.detection import AddressSource
 from ddns_updater.doctor.check import Check, Checker, State
-from ddns_updater.errors import CarrierGradeNat, DdnsError
+from ddns_updater.errors import CarrierGradeNat, DdnsError, SourceError
 from ddns_updater.model import Address, Agreement, Family
 
 _LONGEST = 30.0  # seconds for one source, with its retries
+_INSIDE = ("interface", "ec2", "imds")  # kinds of source that see the line itself, or whoever gives it its address
+_ADVICE = {  # by the kind of a source that asks nobody over the internet
+    "file": "look at that file, and at what writes it",
+    "command": "run that program by hand, as the user who runs ddns",
+    "interface": 'look at what "ip address" shows of it',
+}
 
 
 def check_addresses(
@@ -40,31 +46,59 @@ def check_addresses(
             except CarrierGradeNat as error:
                 shared = error
                 yield check.error(source.name, error)
-            except DdnsError as error:
+            except SourceError as error:  # shown as a whole: nothing that others answer becomes our advice
+                yield check.warning(f"{source.name}, {family}", str(error), _advice(source, alone=len(makers) == 1))
+            except DdnsError as error:  # its time is over
                 said = check.error(f"{source.name}, {family}", error, State.WARNING)
-                yield said._replace(advice=said.advice or "ask again, or take it out of DDNS_IP_SOURCES")
+                yield said._replace(advice=_ADVICE.get(_kind(source), said.advice))
             else:
                 yield check.ok(source.name, f"says {address}, in {(monotonic() - start) * 1000:.0f} ms")
                 heard.append((source, address))
         if family is Family.IPV4 and heard and not shared:
-            yield check.ok("carrier-grade NAT", "no; the IPv4 address is a public one")
-        yield _agreement(check, family, heard, agreement)
+            yield _own_address(check, heard)
+        yield _agreement(check, family, heard, agreement, sources)
         if len({address for _, address in heard}) == 1:
             agreed[family] = heard[0][1]
     yield from _one_witness(check, sources)
     return agreed
 
 
+def _kind(source: AddressSource) -> str:
+    return source.name.partition(":")[0]
+
+
+def _advice(source: AddressSource, *, alone: bool) -> str:
+    instead = "name another one in DDNS_IP_SOURCES" if alone else "take it out of DDNS_IP_SOURCES"
+    return _ADVICE.get(_kind(source)) or f"ask again, or {instead}"
+
+
+def _own_address(check: Checker, heard: Sequence[tuple[AddressSource, Address]]) -> Check:
+    """Say whether the line has the public IPv4 address for itself: a service outside sees the same if it is shared."""
+    name = "carrier-grade NAT"
+    by_kind = {_kind(source): source for source, _ in reversed(heard)}
+    if inside := next((by_kind[kind] for kind in _INSIDE if kind in by_kind), None):
+        return check.ok(name, f"no; {inside.name} sees the line itself, and has a public address")
+    if told := by_kind.get("file") or by_kind.get("command"):
+        return check.ok(name, f"no, if {told.name} tells what the router has")
+    address = heard[0][1]
+    advice = f"compare {address} with the WAN address that your router shows; where they differ, others share it"
+    return check.note(name, "sources outside of the line cannot tell", advice)
+
+
 def _agreement(
-    check: Checker, family: Family, heard: Sequence[tuple[AddressSource, Address]], agreement: Agreement
+    check: Checker,
+    family: Family,
+    heard: Sequence[tuple[AddressSource, Address]],
+    agreement: Agreement,
+    sources: Sequence[AddressSource],
 ) -> Check:
     name = f"{family} address"
     hosts = {source.host for source, _ in heard}
     addresses = {address for _, address in heard}
     if not heard:
-        return check.failed(
-            name, "no source gave one that can be trusted", "is this machine online? see above for each"
-        )
+        local = bool(sources) and all(_kind(source) in _ADVICE for source in sources)
+        advice = "see above for each" if local else "is this machine online? see above for each"
+        return check.failed(name, "no source gave one that can be trusted", advice)
     if len(addresses) > 1:
         said = " but ".join(f"{source.name} says {address}" for source, address in heard)
         advice = "take the one that is wrong out of DDNS_IP_SOURCES"

@@ -4,12 +4,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.model import Family, Journal, Record, RecordSet, same_address
 from ddns_updater.ports import Dns
 
 _SECONDS = 30
+_SINGLY = 10  # records of a zone that are told one by one; of more, those of which the same is to be said together
+_NAMED = 3
 
 
 class HostedZone(Protocol):
@@ -85,11 +87,11 @@ def check_aws(
             zone = check.attempt(_SECONDS, partial(inspection.zone, zone_id))
         except DdnsError as error:
             yield check.error(f"hosted zone {zone_id}", error)
-            continue
-        kind = "" if zone.name_servers else ", a private zone"
-        yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind}, holds {', '.join(map(str, records))}")
+        else:
+            kind = "" if zone.name_servers else ", a private zone"
+            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind}, holds {_listed(records)}")
+            published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(check, inspection, dns, zone_id, records, latest)
-        published += [Published(record, zone, latest.get(record.type)) for record in records]
     return tuple(published)
 
 
@@ -108,8 +110,8 @@ def _contents(
         yield check.error(f"records of {zone_id}", error)
         yield check.skipped(name, "what stands there cannot be read")
         return
-    for record, record_set in sets.items():
-        yield _holds(check, record, record_set, latest.get(record.type))
+    held = {record: _holds(check, record, record_set, latest.get(record.type)) for record, record_set in sets.items()}
+    yield from _together(held)
     free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
     if not free:
         yield check.skipped(name, "nothing there may be overwritten")
@@ -117,6 +119,23 @@ def _contents(
         yield check.skipped(name, f"it is tried on AWS itself only, and {inspection.stand_in} stands in for it")
     else:
         yield _right(check, inspection, name, zone_id, free)
+
+
+def _together(held: Mapping[Record, Check]) -> Iterator[Check]:
+    """Yield the checks of the records of a zone; of many, those that need no look are one for each thing they say."""
+    alike: dict[tuple[str, ...], list[Record]] = {}
+    for record, one in held.items():
+        if len(held) <= _SINGLY or one.state not in (State.OK, State.NOTE):
+            yield one
+        else:
+            alike.setdefault((one.state, one.found, one.advice or ""), []).append(record)
+    for records in alike.values():
+        yield held[records[0]]._replace(name=_listed(records))
+
+
+def _listed(records: Sequence[Record]) -> str:
+    more = len(records) - _NAMED
+    return ", ".join(map(str, records[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _right(check: Checker, inspection: Inspection, name: str, zone_id: str, records: Sequence[Record]) -> Check:

@@ -1,5 +1,6 @@
 """One check of `ddns doctor`: what was looked at, what was found, and what to do about it."""
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -10,6 +11,9 @@ from ddns_updater.errors import DdnsError
 T = TypeVar("T")
 
 LATER = "the next run"  # an error that ends so has no other advice than to wait
+# What somebody else wrote stands in quotes; an apostrophe within a word is none.
+_QUOTED = re.compile(r"""(?<!\w)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""")
+_PART = "; "
 
 
 class State(StrEnum):
@@ -65,8 +69,12 @@ class Checker:
         return Check(self._group, name, State.SKIPPED, why, advice)
 
     def error(self, name: str, error: DdnsError | str, state: State = State.FAILED) -> Check:
-        """Say that an error was met; what stands after the last semicolon of its text is the advice."""
-        found, _, advice = str(error).rpartition("; ")
-        if not found:
-            found, advice = advice, ""
+        """Say that an error was met; what stands after the last semicolon of its text, out of quotes, is the advice."""
+        found, advice = _parted(str(error))
         return Check(self._group, name, state, found, "try again later" if advice.startswith(LATER) else advice or None)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return what was found and what to do about it, which may be empty."""
+    at = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), text).rfind(_PART)
+    return (text, "") if at < 0 else (text[:at], text[at + len(_PART) :])

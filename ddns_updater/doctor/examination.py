@@ -77,7 +77,7 @@ def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None],
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
         published = yield from check_aws(group("AWS"), tools.open_inspection, tools.open_dns, wanted, journals)
         if wanted:
-            yield from check_name_servers(group("DNS"), tools.open_lookup(), published)
+            yield from check_name_servers(group("DNS"), tools.open_lookup(), published, tools.monotonic)
     else:
         yield group("AWS").skipped("records", _PROBLEM)
 

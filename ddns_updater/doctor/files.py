@@ -39,6 +39,8 @@ def check_settings(
     secret = _secret_variables(settings)
     for path, names in env_files.items():
         secrets = [name for name in names if name in secret]
+        if any(problem.startswith((f"{path}, line ", f"cannot read {path}: ")) for problem in problems):
+            secrets.append("what cannot be read")  # and may be one
         yield _privacy(check, "settings file", path, secret=", ".join(secrets))
     for path in secret_files:
         if _exists(path):
@@ -54,6 +56,10 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     yield _folder(check, "state folder", settings.state_folder, may_be_made=True)
     if settings.metrics_file:
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_be_made=False)
+        if _is_folder(settings.metrics_file):
+            yield check.failed(
+                "DDNS_METRICS_FILE", f"{settings.metrics_file} is a folder", "name a file that lies in it"
+            )
 
 
 def _secret_variables(settings: Settings) -> tuple[str, ...]:
@@ -82,6 +88,8 @@ def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
 
 
 def _database_file(check: Checker, file: Path) -> Check:
+    if _is_folder(file):
+        return check.failed("database file", f"{file} is a folder", "name a file in DDNS_DATABASE_URL")
     mode = stat.S_IMODE(file.stat().st_mode)
     for place in (file, file.parent):
         if not os.access(place, os.R_OK | os.W_OK):
@@ -113,6 +121,10 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    return _exists(path) and path.is_dir()
+
+
 def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
     kinds = {source.partition(":")[0] for source in settings.ip_sources}
     needed = {
@@ -142,4 +154,6 @@ def _told(check: Checker, settings: Settings) -> Iterator[Check]:
     told += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
     if settings.heartbeat_url:
         told.append(f"the heartbeat {host_of(settings.heartbeat_url)}")
-    yield check.ok("who is told", f"{', '.join(told)} (nothing was sent)" if told else "nobody but cron's mail")
+    yield check.ok(
+        "who is told", f"{', '.join(told)} (nothing was sent)" if told else "nobody, but for the mail of cron"
+    )

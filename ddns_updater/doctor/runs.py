@@ -1,4 +1,4 @@
-"""The last run of this machine, and whether cron still does its part."""
+"""The last run of this machine, and whether runs still come, whatever starts them: cron, a timer, `ddns watch`."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.page import Page
-from ddns_updater.standing import BAD, Standing
+from ddns_updater.standing import Standing
 from ddns_updater.status import is_overdue
 from ddns_updater.words import counted, duration
 
@@ -26,31 +26,37 @@ def check_runs(
         yield check.warning("diary", warning, "nothing; the next run begins a new one")
     standing = page.origins.get(given or resolved or page.default or "")
     if standing is None or not standing.recent:
-        yield check.note("last run", "this machine remembers none", "ddns run; then have cron do it, see the README")
+        yield check.note(
+            "last run", "this machine remembers none", "ddns run; then have it started every minute, see the README"
+        )
         return
     yield _last(check, standing, now)
-    yield _cron(check, standing, now)
+    yield _schedule(check, standing, now)
 
 
 def _last(check: Checker, standing: Standing, now: datetime) -> Check:
     ended = f"{duration(now - standing.recent[-1])} ago"
-    if standing.outcome in BAD:
-        found = f"{ended}; the last that was not skipped ended {standing.outcome}: {standing.error}"
-        if standing.incident:
-            failing = duration(now - standing.incident.since)
-            found += f" (failing for {failing}, {counted(standing.incident.failed_runs, 'run')})"
-        return check.warning("last run", found, "see the other checks; then: ddns run")
+    if incident := standing.incident:
+        failing = f"failing for {duration(now - incident.since)}, {counted(incident.failed_runs, 'run')}"
+        cause = (
+            standing.error
+            if standing.outcome and standing.outcome.is_bad
+            else f"no end yet of what failed before: {incident.cause}"
+        )
+        found = f"{ended}; the last that was not skipped ended {standing.outcome}: {cause} ({failing})"
+        return check.failed("last run", found, "see the other checks; then: ddns run")
+    outcome = standing.outcome if standing.recent[-1] == standing.ended else "skipped"
     success = standing.last_success and f", the last success {duration(now - standing.last_success)} ago"
-    return check.ok("last run", f"{ended}, {standing.outcome or 'skipped'}{success or ''}")
+    return check.ok("last run", f"{ended}, {outcome}{success or ''}")
 
 
-def _cron(check: Checker, standing: Standing, now: datetime) -> Check:
+def _schedule(check: Checker, standing: Standing, now: datetime) -> Check:
     interval = standing.interval
     often = f"every {duration(interval)}" if interval else ""
     if is_overdue(standing, now):
         found = f"no run for {duration(now - standing.recent[-1])}{often and f', and they came {often}'}"
-        advice = 'look at "crontab -l", and at the log of cron ("journalctl -u cron")'
-        return check.warning("cron", f"{found}: cron seems not to run it", advice)
+        advice = 'look at what starts them: "crontab -l", "systemctl list-timers", "ddns watch" or its container'
+        return check.failed("schedule", found, advice)
     if interval is None:
-        return check.note("cron", "too few runs are remembered to know how often they come")
-    return check.ok("cron", f"runs come {often}")
+        return check.note("schedule", "too few runs are remembered to know how often they come")
+    return check.ok("schedule", f"runs come {often}")

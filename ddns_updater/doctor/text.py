@@ -1,6 +1,7 @@
 """Checks as lines for a person, and as JSON for a program."""
 
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,14 +19,17 @@ _MARKS = {
 }
 _INDENT = " " * 8
 _NARROWEST = 30  # columns; below that nothing can be read anyhow
+_COMMAND = re.compile(r'"[^"]+"|\b(?:chmod|mkdir|pipx|ddns) [^;,]*')  # in an advice; it is to be copied
+_GLUE = "\xa0"  # a space at which no line is wrapped
 
 
 def check_lines(check: Check, width: int | None, paint: Paint) -> str:
     """Return the lines of one check, wrapped at `width` columns; None is no limit."""
     mark, colour = _MARKS[check.state]
-    lines = _wrapped(f"{check.name}: {check.found}", width)
+    lines = _wrapped(_one_line(f"{check.name}: {check.found}"), width)
     if check.advice:
-        lines += _wrapped(f"-> {check.advice}", width)
+        whole = _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), _one_line(check.advice))
+        lines += [line.replace(_GLUE, " ") for line in _wrapped(f"-> {whole}", width)]
     lines[0] = f"  {paint(mark.ljust(4), colour)}  {lines[0].lstrip()}"
     return "\n".join(lines)
 
@@ -48,8 +52,11 @@ def checks_json(checks: Iterable[Check]) -> str:
     return json.dumps({"ok": all(each["state"] != State.FAILED for each in found), "checks": found}, indent=2)
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _wrapped(text: str, width: int | None) -> list[str]:
-    text = " ".join(text.split())
     if width is None:
         return [_INDENT + text]
     return textwrap.wrap(
@@ -58,4 +65,5 @@ def _wrapped(text: str, width: int | None) -> list[str]:
         initial_indent=_INDENT,
         subsequent_indent=_INDENT,
         break_on_hyphens=False,
+        break_long_words=False,  # of a path or an ARN that is to be copied
     )
