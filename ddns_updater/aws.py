@@ -27,8 +27,8 @@ _SECRETS = (
 _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
 
 _ADVICE: Mapping[str, str] = {
-    "AccessDenied": "grant it in the IAM policy (see the README)",
-    "UnauthorizedOperation": "grant it in the IAM policy (see the README)",  # EC2's word for it
+    "AccessDenied": "attach the policy of: ddns iam-policy",
+    "UnauthorizedOperation": "attach the policy of: ddns iam-policy",  # EC2's word for it
     "AuthFailure": "check the AWS credentials",  # EC2's word for it
     "InvalidClientTokenId": "check the AWS credentials",
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",

@@ -90,7 +90,7 @@ def test_the_right_to_write_shows_in_the_refusal_of_the_value_and_nothing_is_wri
 
 def test_a_missing_right_shows_in_the_denial(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
-    with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; grant it"):
+    with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; attach the"):
         Inspection().refused_for_its_value(zone_id, [HOME])
 
 
@@ -180,7 +180,7 @@ def test_a_denied_change_fails_the_check_and_tells_what_to_do(aws: FakeAws, zone
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     found, _ = checks(HOME)
     right = found[f"right to write in {zone_id}"]
-    assert (right.state, right.advice) == (State.FAILED, "grant it in the IAM policy (see the README)")
+    assert (right.state, right.advice) == (State.FAILED, "attach the policy of: ddns iam-policy")
 
 
 def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> None:
@@ -378,4 +378,4 @@ def test_the_command_fails_when_the_right_to_write_is_missing(real: Machine) -> 
     done = doctor(real)
     assert (done.status, done.err) == (1, "")
     assert f"  FAIL  right to write in {real.zone_id}: failed to change home.example.com A" in done.out
-    assert "        -> grant it in the IAM policy (see the README)\n" in done.out
+    assert "        -> attach the policy of: ddns iam-policy\n" in done.out

@@ -165,7 +165,7 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
         ),
         (
             refusing("UnauthorizedOperation", "You are not authorized.", "403 Forbidden"),
-            f"{ANSWERED} UnauthorizedOperation: You are not authorized; grant it in the IAM policy (see the README)",
+            f"{ANSWERED} UnauthorizedOperation: You are not authorized; attach the policy of: ddns iam-policy",
         ),
         (
             refusing("AuthFailure", "AWS was not able to validate them", "401 Unauthorized"),

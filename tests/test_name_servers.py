@@ -260,7 +260,7 @@ def test_it_asks_again_when_the_delegation_set_could_not_be_read(line: Machine, 
     assert result.outcome is Outcome.FAILED
     assert result.error == (
         f"could not confirm that {HOME} A now points to 9.9.9.9: failed to read hosted zone {line.zone_id}: AWS"
-        " answered AccessDenied: not authorized; grant it in the IAM policy (see the README); the next run checks again"
+        " answered AccessDenied: not authorized; attach the policy of: ddns iam-policy; the next run checks again"
     )
     assert journal(line)[HOME]["state"] == "submitted"
     assert run(line, authority(servers)).outcome is Outcome.UPDATED

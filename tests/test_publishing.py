@@ -244,8 +244,7 @@ def test_it_publishes_in_one_zone_when_another_cannot_be_read(line: Machine) -> 
     line.environment["DDNS_RECORDS"] = f"home.b.example.com,{HOME}"
     records, text = failing(line)
     assert text == (
-        f"failed to read hosted zone {inner}: AWS answered AccessDenied: no;"
-        " grant it in the IAM policy (see the README)"
+        f"failed to read hosted zone {inner}: AWS answered AccessDenied: no; attach the policy of: ddns iam-policy"
     )
     assert records["home.b.example.com"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
@@ -333,7 +332,7 @@ def test_it_says_that_it_may_not_follow_a_change(line: Machine) -> None:
     change_id = journal(line)[HOME]["changeId"]
     assert text == (
         f"could not confirm that {HOME} A now points to 9.9.9.9: failed to follow change {change_id}: AWS"
-        " answered AccessDenied: not authorized; grant it in the IAM policy (see the README); the next run checks again"
+        " answered AccessDenied: not authorized; attach the policy of: ddns iam-policy; the next run checks again"
     )
     assert journal(line)[HOME]["state"] == "submitted"
     failing(line)
@@ -521,7 +520,7 @@ def denied_zone(line: Machine) -> dict[str, Any]:
         (refused_connection, "failed to list the hosted zones: AWS did not answer: Could not connect"),
         (bad_endpoint, "failed to prepare the AWS client: Invalid endpoint: localhost; check the AWS settings"),
         (missing_zone, "failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: "),
-        (denied_zone, "AWS answered AccessDenied: not authorized; grant it in the IAM policy"),
+        (denied_zone, "AWS answered AccessDenied: not authorized; attach the policy of: ddns iam-policy"),
     ],
 )
 def test_it_records_the_version_when_aws_cannot_be_used(

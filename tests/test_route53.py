@@ -157,7 +157,7 @@ def test_it_needs_no_permission_to_list_when_zones_are_given(aws: FakeAws) -> No
     aws.fault("ListHostedZones", refuse("AccessDenied"))
     assert zones_of(Route53([zone]), "a.example.com") == {"a.example.com": zone}
     with pytest.raises(
-        DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; grant it in "
+        DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; attach the policy of"
     ):
         zones_of(Route53(), "a.example.com")
 
@@ -424,7 +424,9 @@ def test_it_follows_a_change(aws: FakeAws) -> None:
     aws.fault("GetChange", refuse("NoSuchChange", status=404), times=1)
     assert route53.in_sync("C1") is None
     aws.fault("GetChange", refuse("AccessDenied", status=403), times=1)
-    with pytest.raises(DnsError, match=r"^failed to follow change C1: AWS answered AccessDenied: no; grant it in "):
+    with pytest.raises(
+        DnsError, match=r"^failed to follow change C1: AWS answered AccessDenied: no; attach the policy of"
+    ):
         route53.in_sync("C1")
     assert all("/change/C1" in asked for asked in aws.asked)
 
