@@ -1,6 +1,5 @@
 """The composition root: from Settings to each command's work."""
 
-import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from ddns_updater.model import (
     Version,
     Window,
 )
-from ddns_updater.origins import choose_origins
+from ddns_updater.origins import choose_origins, unseeded
 from ddns_updater.record_forms import record_sets
 from ddns_updater.runs import Runs
 from ddns_updater.settings import Settings
@@ -98,7 +97,7 @@ def status(settings: Settings, *, name: str | None) -> Status:
         standing=standing,
         errors=(
             *errors,
-            *(_unseeded(found, family) for family in settings.ip_families if found and family not in journals),
+            *(unseeded(found, family) for family in settings.ip_families if found and family not in journals),
         ),
     )
 
@@ -163,10 +162,6 @@ def history_at(settings: Settings, *, name: str | None, second: Window) -> Past:
 
 def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
     return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)
-
-
-def _unseeded(name: str, family: Family) -> str:
-    return f'there is no {family} origin {name}; run "ddns init --name {shlex.quote(name)}"'
 
 
 def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:

@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from errno import EDQUOT, EFBIG, ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import click
 
 from ddns_updater import __version__, app, report
 from ddns_updater.errors import DdnsError
+from ddns_updater.files import NO_ROOM
 from ddns_updater.lines import Lines
 from ddns_updater.looking import doctor, iam_policy, status
 from ddns_updater.looking_back import history
@@ -25,7 +25,6 @@ from ddns_updater.watching import watch as loop
 from ddns_updater.words import counted
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
-_FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
 class _Group(click.Group):
@@ -35,7 +34,7 @@ class _Group(click.Group):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if error.errno not in _FULL:  # nothing but our output goes straight to a file
+            if error.errno not in NO_ROOM:  # nothing but our output goes straight to a file
                 raise
             _give_up_output()
             Lines().error(f"failed to write the output: {error.strerror}; make room for it")
@@ -221,7 +220,7 @@ def _though_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in NO_ROOM:
             raise
 
 

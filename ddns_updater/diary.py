@@ -5,25 +5,22 @@ replaced under a lock, which is held for a moment only; another lock is held by 
 is sent once. A kill before the file is replaced loses this run's part of the count, one after it loses nothing.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
 from ddns_updater.database_url import MySqlUrl, SqliteUrl
 from ddns_updater.errors import StateError
-from ddns_updater.files import replace_file
+from ddns_updater.files import NO_ROOM, flocked, replace_file
 from ddns_updater.page import FORMAT, MALFORMED, PROGRAM, Page, page_of, page_text
 
 _HEAD = b'{"program": "ddns-updater"'  # how every file of ours begins
 _LARGEST = 16_000_000  # bytes; it holds a few thousand
 _ABLE = {"read": "readable", "write": "writable"}
-_FULL = (ENOSPC, EDQUOT, EFBIG)
 
 
 class Diary:
@@ -66,23 +63,15 @@ class Diary:
     def _locked(self, kind: str, *, wait: bool) -> Iterator[bool]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.path.with_suffix(f".{kind}")
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)  # it stays: removing it would open a race
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-                taken = True
-            except BlockingIOError:
-                taken = False
+        with flocked(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), wait=wait) as taken:
             yield taken
-        finally:
-            os.close(file)
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            mend = "make room for it" if error.errno in _FULL else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
+            mend = "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
             raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {mend}") from error
 
     def _load(self) -> Page:

@@ -1,10 +1,13 @@
-"""Files that are replaced as a whole, so that a reader and a kill find the old one or the new one."""
+"""Files that are replaced as a whole, so that a reader and a kill find the old one or the new one, and their locks."""
 
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
+
+NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # the errors of a write for which there is no room
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
@@ -46,3 +49,20 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+@contextmanager
+def flocked(descriptor: int, *, wait: bool) -> Iterator[bool]:
+    """Hold the kernel's lock on an open file, and close it in the end; False when somebody has it.
+
+    The kernel drops it when the process ends; the file stays, for removing it would open a race.
+    """
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            taken = True
+        except BlockingIOError:
+            taken = False
+        yield taken
+    finally:
+        os.close(descriptor)

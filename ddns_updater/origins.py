@@ -33,3 +33,8 @@ def choose_origins(find: Callable[[str | None], Iterable[Origin]], name: str | N
                 " rename one of them"
             )
     return chosen
+
+
+def unseeded(name: str, family: Family) -> str:
+    """Return what to say of a family that the origin `name` lacks."""
+    return f'there is no {family} origin {name}; run "ddns init --name {shlex.quote(name)}"'

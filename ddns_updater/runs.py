@@ -70,9 +70,8 @@ class Runs:
         except Exception as error:
             self._history.close()
             fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
-            results = tuple(FamilyResult(family, Outcome.FAILED, error=fault) for family in self._plan.families)
             if not self._plan.dry_run:
-                self._follow(RunResult(self._given, results), end)
+                self._follow(self._failure(fault), end)
             raise
         if not result.outcome.is_good:  # it may have been cut off in the middle of a statement, or be the wrong server
             self._history.close()
@@ -107,8 +106,12 @@ class Runs:
     def _cut_off(self, error: str) -> None:
         """Follow up on a run that nothing but the end of the process can stop; it ends when this returns."""
         if not self._plan.dry_run:
-            results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
-            self._tell(RunResult(self._given, results), self._to_tell, [])
+            self._tell(self._failure(error), self._to_tell, [])
+
+    def _failure(self, error: str) -> RunResult:
+        """Return the result of a run that came to no result of its own."""
+        results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
+        return RunResult(self._given, results)
 
     def _tell(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
         line = " / ".join(line for _, line in run_lines(result))

@@ -56,20 +56,21 @@ class Standing(NamedTuple):
         gaps = sorted(later - earlier for earlier, later in zip(self.recent, self.recent[1:], strict=False))
         return gaps[len(gaps) // 2] if len(gaps) > 1 else None
 
-    def after(
-        self, result: RunResult, now: datetime, alert_after: int | None, *, ended: datetime | None = None
-    ) -> tuple["Standing", list[Event]]:
-        """Return how it stands after `result`, of a run that `ended` then or just now, and what is to be told of it.
+    @property
+    def was_skipped(self) -> bool:
+        """Return whether the last run was skipped."""
+        return bool(self.recent) and self.recent[-1] != self.ended
+
+    def after(self, result: RunResult, now: datetime, alert_after: int | None) -> tuple["Standing", list[Event]]:
+        """Return how it stands after `result` of a run that ended at `now`, and what is to be told of it.
 
         `alert_after` is how many runs in a row have to fail before it is told; None when there is nobody to tell.
         """
-        counted = self._replace(
-            runs={**self.runs, result.outcome: self.runs.get(result.outcome, 0) + 1},
-            recent=(*self._spaced(now), now)[-_RECENT:],
-        )
-        if result.outcome is Outcome.SKIPPED:
+        counted = self._replace(runs={**self.runs, result.outcome: self.runs.get(result.outcome, 0) + 1})
+        if self.ended and now < self.ended:  # it was held up, and a later one has told already
             return counted, []
-        if self.ended and (ended or now) < self.ended:  # it was held up, and a later one has told already
+        counted = counted._replace(recent=(*self._spaced(now), now)[-_RECENT:])
+        if result.outcome is Outcome.SKIPPED:
             return counted, []
         events = [each for one in result.results for each in _news(self.told.get(one.family), one, result, now)]
         told = {

@@ -75,9 +75,9 @@ def status_text(status: Status) -> str:
     standing = status.standing
     if standing and standing.recent:
         last = standing.recent[-1]
-        skipped = "" if last == standing.ended else "skipped"
-        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {skipped or standing.outcome}")
-        if skipped and standing.ended:
+        outcome = "skipped" if standing.was_skipped else standing.outcome
+        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
+        if standing.was_skipped and standing.ended:
             lines.append(f"last run that was not skipped: {local_time(standing.ended)}, {standing.outcome}")
         if standing.last_success:
             lines.append(f"last run that found all well: {local_time(standing.last_success)}")
@@ -107,8 +107,8 @@ def status_json(status: Status) -> str:
             ],
             "last_run": {
                 "time": _iso(standing.recent[-1]),
-                "outcome": standing.outcome if standing.recent[-1] == standing.ended else "skipped",
-                "error": standing.error if standing.recent[-1] == standing.ended else None,
+                "outcome": "skipped" if standing.was_skipped else standing.outcome,
+                "error": None if standing.was_skipped else standing.error,
             }
             if standing.recent
             else None,

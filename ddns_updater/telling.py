@@ -130,7 +130,7 @@ class Teller:
             page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
         keys = self._ears.keys
         patience = self._alert_after if keys else None
-        standing, events = standing.after(result._replace(name=name or None), now, patience, ended=ended)
+        standing, events = standing.after(result._replace(name=name or None), ended, patience)
         page.origins[name] = standing
         page.outbox.put(name, events, keys, now)
         if given_up := page.outbox.clear_out(now):

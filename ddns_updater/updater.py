@@ -6,7 +6,6 @@ what is done again does no harm. An unknown address changes nothing.
 """
 
 import logging
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -28,7 +27,7 @@ from ddns_updater.model import (
     RunResult,
     same_address,
 )
-from ddns_updater.origins import choose_origins
+from ddns_updater.origins import choose_origins, unseeded
 from ddns_updater.ports import History
 from ddns_updater.publisher import Publisher
 
@@ -115,9 +114,7 @@ class Updater:
         """Go through the phases up to publish; what fails in one family does not hold back another."""
         try:
             if origin is None:
-                raise NotInitialised(
-                    f'there is no {line.family} origin {name}; run "ddns init --name {shlex.quote(name)}"'
-                )
+                raise NotInitialised(unseeded(name, line.family))
             if not locks.enter_context(history.lock(str(origin.id))):
                 line.outcome = Outcome.SKIPPED
                 return

@@ -264,7 +264,7 @@ def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() ->
     standing, told = standing.after(holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
     assert [each.kind for each in told] == ["changed"]
     for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
-        after, told = standing.after(late, NOW + 3 * MINUTE, 1, ended=NOW + MINUTE)
+        after, told = standing.after(late, NOW + MINUTE, 1)
         assert told == []
         assert (after.told, after.incident) == (standing.told, None)
 

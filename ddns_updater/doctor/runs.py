@@ -45,7 +45,7 @@ def _last(check: Checker, standing: Standing, now: datetime) -> Check:
         )
         found = f"{ended}; the last that was not skipped ended {standing.outcome}: {cause} ({failing})"
         return check.failed("last run", found, "see the other checks; then: ddns run")
-    outcome = standing.outcome if standing.recent[-1] == standing.ended else "skipped"
+    outcome = "skipped" if standing.was_skipped else standing.outcome
     success = standing.last_success and f", the last success {duration(now - standing.last_success)} ago"
     return check.ok("last run", f"{ended}, {outcome}{success or ''}")
 

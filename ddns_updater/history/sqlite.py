@@ -1,6 +1,5 @@
 """History in an SQLite file, the embedded default."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from ddns_updater.database_url import SqliteUrl
 from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.files import flocked
 from ddns_updater.history.sql import SqlHistory
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
@@ -63,21 +63,13 @@ class SqliteHistory(SqlHistory):
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
-        # The kernel drops it when the process ends; the file stays, for removing it would open a race.
         path = f"{self._path}.{key}.lock"
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise HistoryError(f"failed to open the lock file {path}: {error.strerror}; check who owns it") from error
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                taken = True
-            except BlockingIOError:
-                taken = False
+        with flocked(file, wait=False) as taken:
             yield taken
-        finally:
-            os.close(file)
 
     def has_table(self, name: str) -> bool:
         return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())
