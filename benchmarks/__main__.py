@@ -19,9 +19,9 @@ import pymysql
 from benchmarks.commands import Commands
 from benchmarks.interleaved import HEADER, Row
 from benchmarks.rows import rows
-from ddns_updater.database_url import MySqlUrl, SqliteUrl
-from tests.aws import FakeAws
-from tests.mysqld import MySqlServer
+from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from tests.support.aws import FakeAws
+from tests.support.mysqld import MySqlServer
 
 
 def main() -> None:

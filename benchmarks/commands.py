@@ -13,9 +13,9 @@ from pathlib import Path
 import certifi
 
 from benchmarks.interleaved import Row, cpu, ratio, take_turns
-from tests.aws import FakeAws
-from tests.mysqld import certificates
-from tests.services import AddressService, answer, running
+from tests.support.aws import FakeAws
+from tests.support.mysqld import certificates
+from tests.support.services import AddressService, answer, running
 
 _DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
 _FLOOR = str(Path(__file__).with_name("floor.py"))

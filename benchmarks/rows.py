@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.interleaved import Row, ratio, take_turns, wall
-from ddns_updater.adapters import open_history
-from ddns_updater.database_url import MySqlUrl, SqliteUrl
+from ddns_updater.app.factories import open_history
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.settings import Settings
+from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.settings.settings import Settings
 
 _CALLS = 20  # in a row, for one measurement
 

@@ -1,5 +1,5 @@
 """`python -m ddns_updater` is `ddns`."""
 
-from ddns_updater.cli import main
+from ddns_updater.cli.main import main
 
 main()

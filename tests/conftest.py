@@ -17,13 +17,13 @@ import hypothesis
 import pymysql
 import pytest
 
-from ddns_updater.settings import Settings, load_settings
-from tests.aws import FakeAws
-from tests.mysqld import MySqlServer
-from tests.receivers import Receiver, receiving
-from tests.services import AddressService, running
-from tests.tellers import telling as telling  # a fixture
-from tests.trials import trial as trial  # a fixture
+from ddns_updater.settings.settings import Settings, load_settings
+from tests.support.aws import FakeAws
+from tests.support.mysqld import MySqlServer
+from tests.support.receivers import Receiver, receiving
+from tests.support.services import AddressService, running
+from tests.support.tellers import telling as telling  # a fixture
+from tests.support.trials import trial as trial  # a fixture
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "test",

@@ -10,9 +10,9 @@ from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
-from ddns_updater.alert_forms import host_of
+from ddns_updater.alerts.urls import host_of
 from ddns_updater.errors import AlertError
-from ddns_updater.http_reasons import http_reason
+from ddns_updater.lib.http_errors import http_reason
 
 _TIMEOUT = 9.0  # seconds for the connection and for each piece of the answer
 _RETRIES = 2

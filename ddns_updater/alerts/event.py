@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import FamilyResult, Incident, Publication, RunResult
-from ddns_updater.words import counted, duration, local_time
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _NAMED = 3  # records named one by one before they are only counted

@@ -2,8 +2,8 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from ddns_updater.alert_forms import host_of
 from ddns_updater.alerts.delivery import send
+from ddns_updater.alerts.urls import host_of
 from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
 

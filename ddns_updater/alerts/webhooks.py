@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ddns_updater.alert_forms import host_of
 from ddns_updater.alerts import discord, slack, webhook
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.alerts.delivery import send
+from ddns_updater.alerts.urls import host_of
 
 Payload = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 

@@ -12,7 +12,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from ddns_updater.dns.authority import resolve
+from ddns_updater.dns.name_servers import resolve
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Record
 

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ddns_updater import aws
+from ddns_updater.dns.names import covers
 from ddns_updater.errors import DnsError
+from ddns_updater.lib import aws
 from ddns_updater.model import Change, Record, RecordSet, Submission
-from ddns_updater.names import covers
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.client import Route53Client

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.model import Family, Journal, Record, RecordSet, same_address
-from ddns_updater.ports import Dns
+from ddns_updater.run.ports import Dns
 
 _SECONDS = 30
 _SINGLY = 10  # records of a zone that are told one by one; of more, those of which the same is to be said together

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from ddns_updater.detection import Limit
 from ddns_updater.errors import DdnsError
+from ddns_updater.run.detection import Limit
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Address, Family, Journal, PublicationState, same_address
-from ddns_updater.origins import choose_origins
+from ddns_updater.run.origins import choose_origins
 
 _SECONDS = 20
 _DRIFT = 5  # seconds that two clocks may be apart

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from ddns_updater.alert_forms import host_of
-from ddns_updater.database_url import SqliteUrl
+from ddns_updater.alerts.urls import host_of
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import missing_extra
-from ddns_updater.settings import Settings
+from ddns_updater.history.url import SqliteUrl
+from ddns_updater.settings.settings import Settings
 
 _SECRETS = (
     "DDNS_WEBHOOK_URLS",

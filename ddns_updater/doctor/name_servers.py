@@ -7,8 +7,8 @@ from typing import Protocol
 from ddns_updater.doctor.aws import HostedZone, Published
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
+from ddns_updater.lib.humanize import counted
 from ddns_updater.model import Record, same_address
-from ddns_updater.words import counted
 
 PUBLIC_RESOLVERS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 _SECONDS = 10

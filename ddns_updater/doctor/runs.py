@@ -5,10 +5,10 @@ from datetime import datetime
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
-from ddns_updater.page import Page
-from ddns_updater.standing import Standing
-from ddns_updater.status import is_overdue
-from ddns_updater.words import counted, duration
+from ddns_updater.lib.humanize import counted, duration
+from ddns_updater.output.status import is_overdue
+from ddns_updater.state.content import Page
+from ddns_updater.state.run_state import Standing
 
 _SECONDS = 5
 

@@ -11,9 +11,9 @@ import pymysql
 import pymysql.connections
 from pymysql.constants import CR, ER
 
-from ddns_updater.database_url import MySqlUrl
 from ddns_updater.errors import HistoryError, NotInitialised
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.url import MySqlUrl
 
 _CONNECT_TIMEOUT = 5  # seconds
 _ANSWER_TIMEOUT = 10  # seconds for one answer

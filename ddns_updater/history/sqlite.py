@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ddns_updater.database_url import SqliteUrl
 from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.files import flocked
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.url import SqliteUrl
+from ddns_updater.lib.files import flocked
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
 

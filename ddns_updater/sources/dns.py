@@ -18,8 +18,8 @@ import dns.rdatatype
 
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import DNS_OPERATORS, host_of
 from ddns_updater.sources.address import public_address
+from ddns_updater.sources.spec import DNS_OPERATORS, host_of
 
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 

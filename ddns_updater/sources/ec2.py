@@ -3,11 +3,11 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
 
-from ddns_updater import aws
 from ddns_updater.errors import SourceError
+from ddns_updater.lib import aws
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
+from ddns_updater.sources.spec import host_of
 
 
 class Ec2Source:

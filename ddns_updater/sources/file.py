@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
+from ddns_updater.sources.spec import host_of
 
 _MAX_BYTES = 128
 

@@ -13,10 +13,10 @@ from urllib3.util import Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ddns_updater.errors import SourceError
-from ddns_updater.http_reasons import http_reason, innermost
+from ddns_updater.lib.http_errors import http_reason, innermost
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
+from ddns_updater.sources.spec import host_of
 
 _MAX_TEXT = 128  # bytes; the longest address has 45, the rest may be white space
 _MAX_JSON = 16_384  # bytes

@@ -8,9 +8,9 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.http import whole_body
+from ddns_updater.sources.spec import host_of
 
 _ENDPOINT = "http://169.254.169.254"
 _TIMEOUT = 1.0  # seconds; it is on the same host

@@ -11,8 +11,8 @@ from pyroute2 import IPRoute, NetlinkError
 
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.source_forms import host_of
 from ddns_updater.sources.address import public_address
+from ddns_updater.sources.spec import host_of
 
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 # https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/if_addr.h

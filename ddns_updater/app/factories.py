@@ -1,0 +1,174 @@
+"""Which adapter each setting asks for; every one is imported when it is first needed, for most runs need few."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from random import randrange
+from typing import TYPE_CHECKING, Any
+
+from ddns_updater.alerts.channel import Channel, key_of
+from ddns_updater.alerts.urls import service_of
+from ddns_updater.errors import AlertError, StateError, missing_extra
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.url import SqliteUrl
+from ddns_updater.model import Outcome, RunResult
+from ddns_updater.run.detection import AddressSource
+from ddns_updater.run.ports import Authority, Dns
+from ddns_updater.run.report import Ears
+from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings, export_aws
+from ddns_updater.state.run_state import Standing
+
+if TYPE_CHECKING:
+    from ddns_updater.dns.lookup import Lookup
+    from ddns_updater.dns.route53_probe import Inspection
+
+
+@contextmanager
+def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
+    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements.
+
+    `read_only` has every attempt to write refused.
+    """
+    opened: SqlHistory
+    if isinstance(settings.database, SqliteUrl):
+        from ddns_updater.history.sqlite import SqliteHistory
+
+        opened = SqliteHistory(settings.database, create=for_init, read_only=read_only)
+    else:
+        from ddns_updater.history.mysql import MySqlHistory
+
+        opened = MySqlHistory(settings.database, patient=for_init, read_only=read_only)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def sources(settings: Settings) -> list[AddressSource]:
+    """Return the address sources, in the order in which they are asked."""
+    made = [source(settings, text) for text in settings.ip_sources]
+    if settings.ip_sources is DEFAULT_SOURCES:
+        start = randrange(len(made))  # noqa: S311 - only spreads the load; an operator's own order stays as it is
+        made = made[start:] + made[:start]
+    return made
+
+
+def source(settings: Settings, text: str) -> AddressSource:
+    """Return the source that `text` names: here its kind is chosen, and what it needs is imported."""
+    kind, _, spec = text.partition(":")
+    try:
+        match kind:
+            case "dns":
+                from ddns_updater.sources.dns import DnsSource
+
+                return DnsSource(spec, timeout=settings.ip_timeout)
+            case "interface":
+                from ddns_updater.sources.interface import InterfaceSource
+
+                return InterfaceSource(spec)
+            case "ec2":
+                export_aws(settings)
+                from ddns_updater.sources.ec2 import Ec2Source
+
+                return Ec2Source(spec)
+            case "imds":
+                from ddns_updater.sources.imds import ImdsSource
+
+                return ImdsSource(spec)
+            case "file":
+                from ddns_updater.sources.file import FileSource
+
+                return FileSource(spec)
+            case "command":
+                from ddns_updater.sources.command import CommandSource
+
+                return CommandSource(spec, timeout=settings.ip_timeout)
+            case _:
+                from ddns_updater.sources.http import HttpSource
+
+                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
+    except ImportError as error:
+        if kind not in ("dns", "interface"):  # the others need nothing that is not always there
+            raise
+        raise missing_extra(f"the address source {kind}:", kind) from error
+
+
+def authority(settings: Settings) -> Authority | None:
+    """Return who asks the authoritative name servers, None when nobody is to."""
+    if not settings.verify_name_servers:
+        return None
+    try:
+        from ddns_updater.dns.name_servers import NameServers
+    except ImportError as error:
+        raise missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
+    return NameServers()
+
+
+def open_inspection(settings: Settings) -> "Inspection":
+    """Return what looks at AWS with the credentials of this machine; raises DnsError when they cannot be used."""
+    export_aws(settings)
+    from ddns_updater.dns.route53_probe import Inspection
+
+    return Inspection()
+
+
+def open_lookup() -> "Lookup | None":
+    """Return who looks at DNS from outside, None without the extra that it needs."""
+    try:
+        from ddns_updater.dns.lookup import Lookup
+    except ImportError:
+        return None
+    return Lookup()
+
+
+def open_dns(settings: Settings) -> Dns:
+    """Return Route 53 with the credentials of this machine; raises DnsError when they cannot be used."""
+    export_aws(settings)
+    from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
+
+    return Route53(settings.hosted_zone_ids)
+
+
+def ears(settings: Settings) -> Ears:
+    """Return who hears of the runs; nothing of it is imported before there is something to tell."""
+    urls = (*settings.webhook_urls, *settings.notify_urls)
+    return Ears(
+        keys=tuple(map(key_of, urls)),
+        open_channels=partial(_channels, settings),
+        ping=partial(_ping, settings.heartbeat_url) if settings.heartbeat_url else None,
+        write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
+    )
+
+
+def _channels(settings: Settings) -> dict[str, Channel]:
+    found: list[Channel] = []
+    if settings.webhook_urls:
+        from ddns_updater.alerts.webhooks import web_channel
+
+        found += map(web_channel, settings.webhook_urls)
+    found += [Channel(key_of(url), service_of(url), partial(_notify, url)) for url in settings.notify_urls]
+    return {channel.key: channel for channel in found}
+
+
+def _notify(url: str, event: Mapping[str, Any]) -> None:
+    try:
+        from ddns_updater.alerts.apprise import notify
+    except ImportError as error:
+        raise AlertError(str(missing_extra("DDNS_NOTIFY_URLS", "notify"))) from error
+    notify(url, event)
+
+
+def _ping(url: str, outcome: Outcome, message: str) -> None:
+    from ddns_updater.alerts.heartbeat import ping
+
+    ping(url, outcome, message)
+
+
+def _write_metrics(path: Path, result: RunResult, standing: Standing, now: datetime) -> None:
+    try:
+        from ddns_updater.output.metrics import write_metrics
+    except ImportError as error:
+        raise StateError(str(missing_extra("DDNS_METRICS_FILE", "metrics"))) from error
+    write_metrics(path, result, standing, now)

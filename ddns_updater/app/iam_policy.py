@@ -1,0 +1,137 @@
+"""The least-privilege IAM policy: what AWS has to allow for the configured records and sources, and no more.
+
+It is what a run needs, and `ddns doctor`, which reads the hosted zones themselves where a run does not always.
+
+Conditions: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ddns_updater.dns.records import record_sets
+from ddns_updater.errors import SettingsError
+from ddns_updater.model import Record
+from ddns_updater.settings.settings import Settings
+
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
+_MOST_CHARACTERS, _MOST_IN_A_ROLE = 6_144, 10_240  # without white space
+_ANY = "*"  # every zone of the account
+_KEY = "route53:ChangeResourceRecordSets"
+
+Document = dict[str, Any]
+_Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
+
+
+def policy(settings: Settings, partition: str = "aws") -> Document:
+    """Return the policy as the JSON that IAM takes; raises SettingsError when nothing of AWS is used."""
+    records = record_sets(settings.records, settings.ip_families)
+    statements = _route53(settings, records, partition) if records else []
+    if any(source.startswith("ec2:") for source in settings.ip_sources):
+        statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # EC2 allows it for all instances or for none
+    if not statements:
+        raise SettingsError(
+            "no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:;"
+            " set DDNS_RECORDS to get a policy for them"
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def policy_text(wanted: Document) -> str:
+    """Return `wanted` as it is pasted."""
+    return json.dumps(wanted, indent=2)
+
+
+def remarks(settings: Settings, wanted: Document) -> list[str]:
+    """Return what the operator should know about `wanted`, one line each."""
+    found = []
+    records = record_sets(settings.records, settings.ip_families)
+    if not settings.hosted_zone_ids and not all(records.values()):
+        found.append(
+            "note: the zones are not named, so the policy allows these names in every hosted zone of the account;"
+            " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again"
+        )
+    size = len(json.dumps(wanted, separators=(",", ":")))
+    if size > _MOST_CHARACTERS:
+        role = f" embed it in a role (at most {_MOST_IN_A_ROLE}), or" if size <= _MOST_IN_A_ROLE else ""
+        found.append(
+            f"warning: the policy has {size} characters, more than the {_MOST_CHARACTERS} of a managed policy;{role}"
+            " print one for the records of each hosted zone by itself and attach them all"
+        )
+    return found
+
+
+def condition_name(name: str) -> str:
+    r"""Return a record name as the condition key has it: anything but letters, digits, `-`, `_` and `.` as `\052`."""
+    return re.sub(r"[^a-z0-9_.-]", lambda match: f"\\{ord(match[0]):03o}", name)
+
+
+def _route53(settings: Settings, records: Mapping[Record, str | None], partition: str) -> list[Document]:
+    listed = not settings.hosted_zone_ids and not all(records.values())
+    names = _names_by_zone(settings, records)
+    changes = [
+        _allow([_KEY], _zones(zones, partition), list(inside), list(types))
+        for (inside, types), zones in _grouped(names).items()
+    ]
+    zones = [_ANY] if listed else list(names)  # that pattern holds the others
+    return [
+        *changes,
+        _allow(["route53:GetHostedZone", "route53:ListResourceRecordSets"], _zones(zones, partition)),
+        _allow(["route53:GetChange"], [f"arn:{partition}:route53:::change/*"]),
+        *([_allow(["route53:ListHostedZones"], ["*"])] if listed else []),
+    ]
+
+
+def _names_by_zone(settings: Settings, records: Mapping[Record, str | None]) -> _Names:
+    """Return the names that may be changed in each zone; one that is not pinned may lie in any that is searched."""
+    free = [record for record, pin in records.items() if not pin]
+    searched = (settings.hosted_zone_ids or (_ANY,)) if free else ()
+    names: _Names = {}
+    for zone in dict.fromkeys([*searched, *filter(None, records.values())]):
+        inside = [record for record, pin in records.items() if pin == zone]
+        if zone in searched or _ANY in searched:
+            inside += free
+        names[zone] = {
+            family.record_type: tuple(
+                sorted(condition_name(name) for name, kind in inside if kind == family.record_type)
+            )
+            for family in settings.ip_families
+        }
+    return names
+
+
+def _grouped(names: _Names) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]]:
+    """Return the zones by what may be changed in them: names and types.
+
+    A run sends all the names of one type that are due in a zone together, and one statement must allow the whole
+    batch: there is a statement for each type, not one for each kind of name.
+    """
+    grouped: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for zone, by_type in names.items():
+        types: dict[tuple[str, ...], list[str]] = {}
+        for kind, inside in by_type.items():
+            if inside and (zone == _ANY or inside != names.get(_ANY, {}).get(kind)):
+                types.setdefault(inside, []).append(kind)
+        for inside, kinds in types.items():
+            grouped.setdefault((inside, tuple(kinds)), []).append(zone)
+    return grouped
+
+
+def _zones(ids: Iterable[str], partition: str) -> list[str]:
+    return [f"arn:{partition}:route53:::hostedzone/{zone}" for zone in ids]
+
+
+def _allow(
+    actions: list[str], resources: list[str], names: list[str] | None = None, types: list[str] | None = None
+) -> Document:
+    statement: Document = {"Effect": "Allow", "Action": _short(actions), "Resource": _short(resources)}
+    if names:
+        condition = {f"{_KEY}NormalizedRecordNames": names, f"{_KEY}RecordTypes": types, f"{_KEY}Actions": ["UPSERT"]}
+        statement["Condition"] = {"ForAllValues:StringEquals": condition}
+    return statement
+
+
+def _short(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,94 @@
+"""All checks in their order; what cannot be looked at because of an earlier one is skipped, and says so."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import NamedTuple
+
+from ddns_updater.doctor.addresses import check_addresses
+from ddns_updater.doctor.aws import Inspection, check_aws
+from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.doctor.database import check_database, compare_addresses
+from ddns_updater.doctor.files import check_places, check_settings
+from ddns_updater.doctor.name_servers import Lookup, check_name_servers
+from ddns_updater.doctor.runs import check_runs
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.model import Family, Journal, Record
+from ddns_updater.run.detection import AddressSource, Limit
+from ddns_updater.run.ports import Dns
+from ddns_updater.settings.settings import VARIABLES, Reading
+from ddns_updater.state.content import Page
+
+_PROBLEM = "a setting that this needs cannot be used; mend it first"
+
+_GRACE = 5  # seconds for looking up a source's name, and for the pauses between its retries
+
+
+class Tools(NamedTuple):
+    """How to get at what is looked at; each is called when it is needed."""
+
+    sources: Sequence[tuple[str, Callable[[], AddressSource]]]
+    open_history: Callable[[], AbstractContextManager[SqlHistory]]
+    outdated: Callable[[SqlHistory], Sequence[str]]
+    open_inspection: Callable[[], Inspection]
+    open_dns: Callable[[], Dns]
+    open_lookup: Callable[[], Lookup | None]
+    read_diary: Callable[[], Page]
+    limit: Limit
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None], name: str | None) -> Iterator[Check]:
+    """Yield every check as it ends; `wanted` are the records, each with the zone it is pinned to."""
+    settings = reading.settings
+
+    def group(title: str) -> Checker:
+        return Checker(title, tools.limit)
+
+    def usable(*begins: str) -> bool:
+        return not any(_concerns(problem, begins) for problem in reading.problems)
+
+    check = group("settings and files")
+    yield from check_settings(check, settings, reading.problems, reading.env_files, reading.secret_files)
+    if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
+        yield from check_places(check, settings)
+
+    check = group("address")
+    addresses = {}
+    if usable("DDNS_IP_"):
+        seconds = settings.ip_timeout * (settings.ip_retries + 1) + _GRACE
+        addresses = yield from check_addresses(
+            check, tools.sources, settings.ip_families, settings.ip_agreement, seconds, tools.monotonic
+        )
+    else:
+        yield check.skipped("address sources", _PROBLEM)
+
+    check = group("database")
+    journals: dict[Family, Journal] = {}
+    if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
+        journals = yield from check_database(
+            check, tools.open_history, tools.outdated, settings.ip_families, name, tools.now, tools.monotonic
+        )
+        yield from compare_addresses(check, journals, addresses)
+    else:
+        yield check.skipped("database", _PROBLEM)
+
+    if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
+        published = yield from check_aws(group("AWS"), tools.open_inspection, tools.open_dns, wanted, journals)
+        if wanted:
+            yield from check_name_servers(group("DNS"), tools.open_lookup(), published, tools.monotonic)
+    else:
+        yield group("AWS").skipped("records", _PROBLEM)
+
+    if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
+        known = next((journal.version.name for journal in journals.values()), None)
+        yield from check_runs(group("runs"), tools.read_diary, name, known, tools.now())
+    else:
+        yield group("runs").skipped("last run", _PROBLEM)
+
+
+def _concerns(problem: str, begins: Sequence[str]) -> bool:
+    """Return whether a problem is about a variable that begins so; one that names none, a file's, is about all."""
+    named = [variable for variable in VARIABLES if variable in problem]
+    return not named or any(variable.startswith(tuple(begins)) for variable in named)

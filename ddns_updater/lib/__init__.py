@@ -1,0 +1,1 @@
+"""What knows no address, no record and no run."""

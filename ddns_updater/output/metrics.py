@@ -1,0 +1,133 @@
+"""The metrics, as a file for the textfile collector of Prometheus' node exporter.
+
+What is not known is left out instead of being given as zero: the address of a run that did not come as far as the
+database, and every count while the diary cannot be read. Each series has the origin's name, for the node exporter
+reads several such files together and refuses a series that stands there twice.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from ddns_updater import __version__
+from ddns_updater.alerts.event import propagation
+from ddns_updater.errors import StateError
+from ddns_updater.lib.files import replace_file
+from ddns_updater.model import Outcome, PublicationState, RunResult
+from ddns_updater.state.run_state import Standing
+
+_MODE = 0o644  # the node exporter is another user
+
+
+def write_metrics(path: Path, result: RunResult, standing: Standing, now: datetime) -> None:
+    """Put the metrics of the run that ended with `result` at `now` into `path`; raises StateError.
+
+    `standing` is how the runs have gone with this one; where it has counted none, nothing is remembered.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Run(result, standing, now))
+    try:
+        replace_file(path, generate_latest(registry), _MODE)
+    except OSError as error:
+        raise StateError(
+            f"failed to write the metrics {path}: {error.strerror or error}; mend its folder, or set DDNS_METRICS_FILE"
+        ) from error
+
+
+class _Run(Collector):
+    """One run, as metric families."""
+
+    def __init__(self, result: RunResult, standing: Standing, now: datetime) -> None:
+        self._result = result
+        self._standing = standing
+        self._now = now
+        self._name = result.name or ""
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of which anything is known."""
+        yield from self._last_run()
+        if self._standing.runs:
+            yield from self._remembered()
+        yield from (family for family in (*self._address(), self._records()) if family.samples)
+
+    def _last_run(self) -> Iterator[Metric]:
+        info = _gauge("ddns_build_info", "1, with the version of the program", "version")
+        info.add_metric([self._name, __version__], 1)
+        yield info
+        yield self._single("ddns_last_run_timestamp_seconds", "When the last run ended", self._now.timestamp())
+        outcomes = _gauge("ddns_last_run_outcome", "1 for the outcome of the last run, 0 for the others", "outcome")
+        for outcome in Outcome:
+            outcomes.add_metric([self._name, outcome.value], outcome is self._result.outcome)
+        yield outcomes
+
+    def _remembered(self) -> Iterator[Metric]:
+        runs = CounterMetricFamily("ddns_runs", "Runs that ended, by outcome", labels=("name", "outcome"))
+        for outcome in Outcome:
+            runs.add_metric([self._name, outcome.value], self._standing.runs.get(outcome, 0))
+        yield runs
+        failures = CounterMetricFamily("ddns_run_failures", "Runs that failed or were held", labels=("name",))
+        failures.add_metric(
+            [self._name], sum(count for outcome, count in self._standing.runs.items() if outcome.is_bad)
+        )
+        yield failures
+        incident, success = self._standing.incident, self._standing.last_success
+        yield self._single(
+            "ddns_consecutive_failures",
+            "Runs that failed or were held since the last that found all well",
+            incident.failed_runs if incident else 0,
+        )
+        if incident:
+            yield self._single(
+                "ddns_incident_start_timestamp_seconds",
+                "When the first run of the open incident failed; absent while none is open",
+                incident.since.timestamp(),
+            )
+        if success:
+            yield self._single(
+                "ddns_last_success_timestamp_seconds",
+                "When the last run ended that found all well; absent before the first",
+                success.timestamp(),
+            )
+
+    def _address(self) -> tuple[Metric, ...]:
+        version = _gauge(
+            "ddns_address_version", "The latest version; absent when the last run did not read it", "family"
+        )
+        age = _gauge("ddns_address_age_seconds", "Time since the address changed, at the end of the last run", "family")
+        took = _gauge("ddns_dns_propagation_seconds", "Time that DNS took to follow to the latest version", "family")
+        for one in self._result.results:
+            labels = [self._name, one.family.value]
+            if one.version is not None:
+                version.add_metric(labels, one.version)
+            if one.since is not None:
+                age.add_metric(labels, max((self._now - one.since).total_seconds(), 0))  # by two clocks
+            followed = propagation(one)
+            if followed is not None:
+                took.add_metric(labels, followed.total_seconds())
+        return version, age, took
+
+    def _records(self) -> Metric:
+        states = _gauge(
+            "ddns_record_state",
+            "1 for the state of the record for the latest version, 0 for the others",
+            *("record", "type", "state"),
+        )
+        for one in self._result.results:
+            for each in one.publications:
+                for state in PublicationState:
+                    labels = [self._name, each.record.name, each.record.type, state.value]
+                    states.add_metric(labels, state is each.state)
+        return states
+
+    def _single(self, name: str, text: str, value: float) -> Metric:
+        family = _gauge(name, text)
+        family.add_metric([self._name], value)
+        return family
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=("name", *labels))

@@ -1,0 +1,1 @@
+"""The run and its phases, and the ports that it needs."""

@@ -1,0 +1,42 @@
+"""The journal of one version while a run has it in hand."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ddns_updater.model import Journal, Publication, Record
+from ddns_updater.run.ports import History
+
+Monotonic = Callable[[], float]
+
+
+class Ledger:
+    """The journal of one version in hand: what is written goes to the database at once (not in a dry run)."""
+
+    def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:
+        self.version = journal.version
+        self.touched = False  # something was sent, or seen to hold for the first time
+        self.warnings: list[str] = []
+        self._publications = {each.record: each for each in journal.publications}
+        self._history = history
+        self.dry_run = dry_run
+        self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock."""
+        return self._read_at + timedelta(seconds=self._monotonic() - self._start)
+
+    def get(self, record: Record) -> Publication:
+        """Return the publication of `record`; a new one when it has none."""
+        return self._publications.get(record) or Publication(record, self.now())
+
+    def write(self, publications: Iterable[Publication]) -> None:
+        """Remember `publications` and save them."""
+        written = list(publications)
+        self._publications |= {each.record: each for each in written}
+        if written and not self.dry_run:
+            self._history.save(self.version, written)
+
+    def note(self, records: Iterable[Record], error: object) -> None:
+        """Write why nothing could be learned or done about `records`; their state stays what it was."""
+        self.write(replace(self.get(each), error=str(error)) for each in records)

@@ -1,0 +1,275 @@
+"""`ddns status`: one screen from the database and the diary alone, and exit status 1 when something is wrong."""
+
+import fcntl
+import json
+import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
+from ddns_updater.output.status import run_problems
+from ddns_updater.state.run_state import Standing
+from tests.conftest import Machine
+from tests.support.aws import pending, refuse
+from tests.support.services import answer
+
+NOW = datetime(2026, 5, 3, 14, 0, tzinfo=UTC)
+
+
+def files(machine: Machine) -> dict[Path, tuple[int, bytes]]:
+    """Return everything below the home folder and the database's."""
+    found = [each for each in machine.folder.parent.rglob("*") if each.is_file()]
+    return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in found}
+
+
+def diary(machine: Machine) -> Path:
+    (file,) = (machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
+    return file
+
+
+def shift(machine: Machine, seconds: float) -> None:
+    """Let the runs that are remembered lie so much further back."""
+    content = json.loads(diary(machine).read_text())
+    for standing in content["origins"].values():
+        standing["recent"] = [each - seconds for each in standing["recent"]]
+        standing["ended"] -= seconds
+    diary(machine).write_text(json.dumps(content))
+
+
+def test_all_is_well_after_a_run(machine: Machine) -> None:
+    machine.init()
+    machine.run()
+    done = machine.ddns("status")
+    lines = done.out.splitlines()
+    assert (done.status, done.err) == (0, "")
+    assert lines[0].startswith("line, ipv4: 9.9.9.9, version 1, since 20")
+    assert lines[1].startswith("  home.example.com A  verified, last seen to hold 9.9.9.9 20")
+    assert lines[2].startswith("last run: 20")
+    assert lines[2].endswith(" s ago), updated")
+    assert lines[-1] == "all is well"
+
+
+def test_it_asks_nobody_but_the_database_and_writes_nothing(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    before, asked, calls = files(small_machine), small_machine.service.requests, len(small_machine.aws.calls)
+    for arguments in ((), ("--json",)):
+        assert small_machine.ddns("status", *arguments).status == 0
+    assert files(small_machine) == before
+    assert (small_machine.service.requests, len(small_machine.aws.calls)) == (asked, calls)
+
+
+def test_its_json_says_the_same(machine: Machine) -> None:
+    machine.init()
+    machine.run()
+    found = machine.ddns("status", "--json").json
+    (family,) = found["families"]
+    (record,) = family["records"]
+    assert (found["ok"], found["problems"], found["name"], found["incident"]) == (True, [], "line", None)
+    assert (family["family"], family["address"], family["version"]) == ("ipv4", "9.9.9.9", 1)
+    assert (record["name"], record["type"], record["state"], record["error"]) == (
+        "home.example.com", "A", "verified", None,
+    )  # fmt: skip
+    assert found["last_run"]["outcome"] == "updated"
+    for text in (family["since"], record["verified_at"], found["last_run"]["time"], found["last_success"]):
+        assert datetime.fromisoformat(text).utcoffset() == timedelta(0)
+
+
+def problems(machine: Machine, **changes: Any) -> list[str]:
+    """Return what is wrong, said alike by the text and the JSON."""
+    done = machine.ddns("status", "--json", **changes)
+    text = machine.ddns("status", **changes)
+    found: list[str] = done.json["problems"]
+    assert done.json["ok"] is not bool(found)
+    assert done.status == text.status == (1 if found else 0)
+    said = [line.removeprefix("wrong: ") for line in text.out.splitlines() if line.startswith("wrong: ")]
+    assert [line.partition(" ago")[0] for line in said] == [line.partition(" ago")[0] for line in found]
+    return found
+
+
+def test_an_open_incident_is_wrong_from_its_first_run_on_and_right_again_after_it(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    small_machine.service.play = answer("busy", "503 Service Unavailable")
+    small_machine.run()
+    (problem,) = problems(small_machine)
+    assert problem.startswith("failing since 20")
+    assert ", 1 run: no trustworthy ipv4 address" in problem
+    incident = small_machine.ddns("status", "--json").json["incident"]
+    assert (incident["failed_runs"], incident["told"]) == (1, 0)
+    small_machine.service.play = None
+    small_machine.run()
+    assert problems(small_machine) == []
+
+
+def test_a_refused_record_is_wrong_with_its_reason(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied"))
+    small_machine.run()
+    record, incident = problems(small_machine)
+    assert record.startswith("failed to change home.example.com A: AWS answered AccessDenied")
+    assert record in incident
+
+
+def test_a_change_under_way_is_not_wrong_yet_but_is_when_it_does_not_end(machine: Machine) -> None:
+    machine.init()
+    machine.aws.fault("GetChange", pending)
+    machine.run(DDNS_VERIFY_TIMEOUT="0")
+    assert problems(machine) == []
+    back = "datetime({}, '-11 minutes')" if machine.database.engine == "sqlite" else "{} - INTERVAL 11 MINUTE"
+    machine.database.sql(f"UPDATE admin_ip_history SET createdAt = {back.format('createdAt')}")
+    assert problems(machine) == []  # it may be due only since its TTL or its zone was changed
+    machine.database.sql(
+        f"UPDATE admin_dns_publication SET createdAt = {back.format('createdAt')},"
+        f" submittedAt = {back.format('submittedAt')}"
+    )
+    assert problems(machine) == ["home.example.com A is not verified for version 1, 9.9.9.9; the next run tries again"]
+
+
+def test_a_record_that_was_never_published_is_wrong_in_time(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    small_machine.database.sql("UPDATE admin_ip_history SET createdAt = datetime(createdAt, '-11 minutes')")
+    (problem,) = problems(small_machine, DDNS_RECORDS="home.example.com,new.example.com")
+    assert problem.startswith("new.example.com A is not verified")
+    assert (
+        "new.example.com A   not published yet"
+        in small_machine.ddns("status", DDNS_RECORDS="home.example.com,new.example.com").out
+    )
+
+
+def test_runs_that_stay_away_are_wrong(small_machine: Machine) -> None:
+    small_machine.init()
+    assert problems(small_machine) == [
+        "no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"
+    ]
+    small_machine.run()
+    shift(small_machine, 3600)
+    (problem,) = problems(small_machine)
+    assert problem.startswith("the last run was 1 h 0 min ago; see whether cron")
+
+
+@pytest.mark.parametrize(
+    ("interval", "age", "wrong"), [(60, 299, 0), (60, 301, 1), (3600, 10_700, 0), (3600, 10_900, 1)]
+)
+def test_runs_stay_away_when_three_usual_intervals_and_five_minutes_are_over(
+    interval: int, age: int, wrong: int
+) -> None:
+    recent = tuple(NOW - timedelta(seconds=age + interval * back) for back in (4, 3, 2, 1, 0))
+    assert len(run_problems(Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED), NOW)) == wrong
+
+
+def test_the_database_may_be_down(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    file = Path(small_machine.database.url.removeprefix("sqlite:///"))
+    file.rename(file.with_suffix(".away"))
+    small_machine.run()
+    down, incident = problems(small_machine)
+    assert down.startswith("there is no database at ")
+    assert incident.startswith("failing since ")
+    found = small_machine.ddns("status", "--json").json
+    assert (found["families"], found["last_run"]["outcome"]) == ([], "failed")
+
+
+def test_a_diary_that_cannot_be_read_is_wrong_and_the_rest_is_told(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    diary(small_machine).write_text('{"program": "another"}')
+    done = small_machine.ddns("status")
+    assert done.status == 1
+    assert done.out.startswith("line, ipv4: 9.9.9.9, version 1")
+    assert "is not a file of ddns-updater; move it away" in done.out
+
+
+def test_an_edited_version_is_not_taken_for_verified(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    small_machine.database.sql("UPDATE admin_ip_history SET ip = '1.1.1.1', createdAt = '2026-01-01'")
+    small_machine.database.sql("UPDATE admin_dns_publication SET createdAt = '2026-01-01', submittedAt = '2026-01-01'")
+    assert problems(small_machine) == [
+        "home.example.com A is not verified for version 1, 1.1.1.1; the next run tries again"
+    ]
+
+
+def test_without_records_it_tells_the_address_alone(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run(DDNS_RECORDS=None)
+    done = small_machine.ddns("status", DDNS_RECORDS=None)
+    assert (done.status, done.out.splitlines()[1]) == (0, "  no A record in DDNS_RECORDS")
+
+
+def test_both_families_are_told_and_one_that_was_not_seeded_is_wrong(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    (problem,) = problems(small_machine, DDNS_IP_FAMILIES="ipv4,ipv6")
+    assert problem == 'there is no ipv6 origin line; run "ddns init --name line"'
+    done = small_machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe", DDNS_IP_FAMILIES="ipv4,ipv6")
+    assert done.status == 0, done.err
+    families = small_machine.ddns("status", "--json", DDNS_IP_FAMILIES="ipv4,ipv6").json["families"]
+    assert [each["address"] for each in families] == ["9.9.9.9", "2620:fe::fe"]
+
+
+def test_it_needs_no_right_to_write(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    path = small_machine.database.url.removeprefix("sqlite:///")
+    os.chmod(path, 0o400)  # noqa: PTH101 - of the text at hand
+    with sqlite3.connect(path) as held:
+        held.execute("BEGIN IMMEDIATE")  # another program writes meanwhile
+        assert small_machine.ddns("status").status == 0
+        held.rollback()
+    held.close()
+
+
+def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_machine: Machine) -> None:
+    small_machine.init()
+    names = [f"host{number}.example.com" for number in range(12)]
+    small_machine.aws.put(
+        small_machine.zone_id,
+        {
+            "Name": "host3.example.com",
+            "Type": "A",
+            "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "elb.example.com", "EvaluateTargetHealth": False},
+        },
+    )
+    small_machine.run(DDNS_RECORDS=",".join(names))
+    lines = small_machine.ddns("status", DDNS_RECORDS=",".join(names)).out.splitlines()
+    assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have nothing wrong; --json lists them"]
+
+
+def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    with Path(f"{small_machine.database.url.removeprefix('sqlite:///')}.1.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert small_machine.run()["outcome"] == "skipped"
+        assert small_machine.ddns("status").out.splitlines()[2].endswith(" ago), skipped")
+        assert problems(small_machine) == []
+        shift(small_machine, 3600)
+        assert small_machine.run()["outcome"] == "skipped"
+        (problem,) = problems(small_machine)
+    assert problem.startswith("every run since 20")
+    assert problem.endswith(" was skipped; see which other run, here or elsewhere, holds the lock")
+    assert small_machine.ddns("status", "--json").json["last_run"]["outcome"] == "skipped"
+
+
+def test_runs_by_hand_do_not_make_the_usual_interval_shorter() -> None:
+    standing = Standing()
+    result = RunResult("line", (FamilyResult(Family.IPV4, Outcome.UNCHANGED),))
+    for minutes in (0, 15, 30, 45):
+        standing, _ = standing.after(result, NOW + timedelta(minutes=minutes), None)
+    for seconds in range(8):
+        standing, _ = standing.after(result, NOW + timedelta(minutes=46, seconds=seconds), None)
+    assert standing.interval == timedelta(minutes=15)
+    assert standing.recent[-1] == standing.ended == NOW + timedelta(minutes=46, seconds=7)
+
+
+def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    assert "  ipv4 is not in DDNS_IP_FAMILIES" in small_machine.ddns("status", DDNS_IP_FAMILIES="ipv6").out

@@ -1,0 +1,94 @@
+"""`--log-format json`: whatever is said of a run is one JSON object a line."""
+
+import json
+import signal
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import Machine, finish
+from tests.support.services import answer
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """Return the objects of the lines of `text`; each has a time in UTC, a level and a message."""
+    found = [json.loads(line) for line in text.splitlines()]
+    for each in found:
+        assert datetime.fromisoformat(each["time"]).utcoffset() == timedelta(0)
+        assert each["level"] in ("info", "warning", "error")
+        assert each["message"]
+    return found
+
+
+def test_a_result_is_an_object_on_stdout(machine: Machine) -> None:
+    machine.init()
+    done = machine.ddns("--log-format", "json", "run")
+    (line,) = objects(done.out)
+    assert (line["level"], line["outcome"], line["name"], done.err) == ("info", "updated", "line", "")
+    assert line["message"].startswith("updated: 9.9.9.9 is version 1 of line; ")
+
+
+def test_a_failure_and_a_warning_are_objects_on_stderr(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.play = answer("busy", "503 Service Unavailable")
+    done = small_machine.ddns("--log-format", "json", "run", DDNS_STATE_FOLDER="/dev/null/here")
+    warning, error = objects(done.err)
+    assert (done.status, done.out) == (1, "")
+    assert (warning["level"], error["level"], error["outcome"]) == ("warning", "error", "failed")
+    assert warning["message"].startswith("failed to write /dev/null/here/")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "count"),
+    [
+        (("run", "--nothing"), {}, 1),
+        (("history", "--limit", "0"), {}, 1),
+        (("run",), {"DDNS_TTL": "soon", "DDNS_RECORDS": "-"}, 2),
+        (("history",), {}, 1),
+    ],
+)
+def test_errors_are_objects_too_one_for_each(
+    small_machine: Machine, arguments: tuple[str, ...], changes: dict[str, str], count: int
+) -> None:
+    done = small_machine.ddns("--log-format", "json", *arguments, **changes)
+    found = objects(done.err)
+    assert done.status in (1, 2)
+    assert [each["level"] for each in found] == ["error"] * count
+    assert not any(each["message"].startswith("error") for each in found)
+
+
+def test_the_log_is_objects_with_who_says_it(small_machine: Machine) -> None:
+    small_machine.init()
+    done = small_machine.ddns("-v", "--log-format", "json", "run")
+    log = objects(done.err)
+    assert {each["logger"].partition(".")[0] for each in log} == {"ddns_updater"}
+    assert any(each["message"].endswith("says 9.9.9.9") for each in log)
+
+
+def test_json_of_the_result_stays_what_it_is(small_machine: Machine) -> None:
+    small_machine.init()
+    done = small_machine.ddns("--log-format", "json", "run", "--json")
+    assert done.json["results"][0]["outcome"] == "updated"
+
+
+def test_a_watch_writes_objects_as_they_come(small_machine: Machine) -> None:
+    small_machine.init()
+    process = small_machine.start("--log-format", "json", "watch", "--every", "1")
+    assert process.stdout
+    first, second = (objects(process.stdout.readline())[0] for _ in range(2))
+    process.send_signal(signal.SIGTERM)
+    assert finish(process).status == 0
+    assert (first["outcome"], second["outcome"]) == ("updated", "unchanged")
+
+
+def test_without_it_lines_are_text(small_machine: Machine) -> None:
+    small_machine.init()
+    assert small_machine.ddns("--log-format", "text", "run").out.startswith("updated: ")
+
+
+def test_what_init_did_is_objects(small_machine: Machine) -> None:
+    done = small_machine.ddns("--log-format", "json", "init", "--name", "line", "--ip", "9.9.9.9")
+    schema, created = objects(done.out)
+    assert schema["message"].endswith(" migrations applied")
+    assert created["message"] == "created origin line: version 1 is 9.9.9.9"

@@ -1,0 +1,166 @@
+"""The documentation is true: its commands run, its settings exist, its examples have their form."""
+
+import re
+import shlex
+import stat
+import subprocess
+import tomllib
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
+from ddns_updater.settings.settings import DEFAULT_SOURCES, VARIABLES, Settings, load_settings
+from tests.app.test_iam_policy import SETTINGS as POLICIES
+from tests.app.test_iam_policy import actions, policy_of
+from tests.conftest import Machine, load_settings_with
+
+_TOP = Path(__file__).parents[2]
+_README = (_TOP / "README.md").read_text()
+_EXAMPLE = (_TOP / ".env.example").read_text()
+_WITHOUT_DEFAULT = ("DDNS_HOSTED_ZONE_ID", "DDNS_TTL", "DDNS_METRICS_FILE")
+_CHANGELOG = (_TOP / "CHANGELOG.md").read_text()
+
+
+def _blocks(language: str) -> list[str]:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", _README, re.DOTALL | re.MULTILINE)
+    return [text for marked, text in blocks if marked == language]
+
+
+def test_every_command_of_the_readme_runs(small_machine: Machine) -> None:
+    commands = [
+        shlex.split(line, comments=True)[1:]
+        for block in _blocks("")
+        for line in block.splitlines()
+        if line.startswith("ddns ")
+    ]
+    assert ["run", "--dry-run"] in commands
+    for command in commands:
+        done = small_machine.ddns(*command)
+        assert done.status == 0, (command, done.err)
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (_TOP / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make (demo|test|check|bench)", _README))
+    assert named == {"demo", "test", "check", "bench"}
+    assert named <= targets
+
+
+def test_the_settings_steps_of_the_readme_work(small_machine: Machine) -> None:
+    (steps,) = [block for block in _blocks("") if ".env.example" in block]
+    subprocess.run(
+        ["sh", "-ec", steps], cwd=_TOP, env={"HOME": str(small_machine.folder), "PATH": "/usr/bin:/bin"}, check=True
+    )
+    copied = small_machine.folder / ".config" / "ddns-updater" / ".env"
+    assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+    small_machine.environment.pop("DDNS_RECORDS")
+    done = small_machine.ddns("init", "--ip", "9.9.9.9")
+    assert done.out.endswith("created origin ddokso-scrap: version 1 is 9.9.9.9\n"), done.err
+    assert small_machine.run()["results"][0]["records"][0]["name"] == "home.example.com"
+
+
+def test_the_example_settings_hold_every_variable_with_a_sentence() -> None:
+    named = re.findall(r"^#?(DDNS_\w+)=(.+)$", _EXAMPLE, re.MULTILINE)
+    assert {name for name, _ in named} == set(VARIABLES)
+    paragraphs = _EXAMPLE.split("\n\n")[1:]
+    assert all(paragraph.startswith("# ") for paragraph in paragraphs)
+    for name in VARIABLES:
+        assert name in _README or name in _EXAMPLE
+
+
+def test_the_example_settings_load_and_their_comments_show_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "example"
+    file.write_text(_EXAMPLE)
+    loaded = load_settings(file)
+    assert (loaded.name, loaded.records) == ("ddokso-scrap", (WantedRecord("home.example.com"),))
+    shown = dict(re.findall(r"^#(DDNS_\w+)=(.+)$", _EXAMPLE, re.MULTILINE))
+    secrets = ("DDNS_DATABASE_URL", "DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL")
+    for name in (*secrets, *(f"{secret}_FILE" for secret in secrets), *_WITHOUT_DEFAULT):
+        shown.pop(name)
+    assert load_settings_with(shown) == Settings()
+    default = {field.name: field.default for field in fields(Settings)}
+    for name in ("IP_TIMEOUT", "IP_RETRIES", "RUN_TIMEOUT", "VERIFY_TIMEOUT", "RECHECK_EVERY", "ALERT_AFTER"):
+        assert shown[f"DDNS_{name}"] == str(default[name.lower()])
+    for name in ("IP_AGREEMENT", "ON_DRIFT"):
+        assert shown[f"DDNS_{name}"] == default[name.lower()]
+    assert shown["DDNS_VERIFY_NAME_SERVERS"] == "0"
+    assert shown["DDNS_IP_SOURCES"] == ",".join(DEFAULT_SOURCES)
+
+
+def _words(text: str) -> list[str]:
+    """Return what stands between backquotes or alone at the begin of a commented line, taken apart at commas."""
+    found = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^#   (\S.*?)(?:  .*)?$", text, re.MULTILINE)
+    return [word for each in found for word in each.split(", ")]
+
+
+@pytest.mark.parametrize("text", [_README, _EXAMPLE], ids=["README.md", ".env.example"])
+def test_every_address_source_that_is_shown_is_one_and_every_kind_is_shown(text: str) -> None:
+    kinds = ("https", "dns", "interface", "ec2", "imds", "file", "command")
+    shown = [word for word in _words(text) if word.startswith(tuple(f"{kind}:" for kind in kinds))]
+    bare = [word for word in shown if word.endswith(":") and word != "imds:"]  # the kind itself is meant
+    examples = [word for word in shown if word not in bare and word != "ec2:DescribeInstances"]
+    assert {word.partition(":")[0] for word in examples} == set(kinds)
+    assert any("#/" in word for word in examples)
+    for example in examples:
+        assert load_settings_with({"DDNS_IP_SOURCES": example}).ip_sources == (example,)
+
+
+def test_every_form_of_a_record_that_the_readme_shows_is_one() -> None:
+    table = _README.partition("| record | means |")[2].partition("\n\n")[0]
+    forms = [word for word in _words(table) if word.startswith("home.example.com")]
+    assert len(forms) == 4
+    for form in forms:
+        (record,) = load_settings_with({"DDNS_RECORDS": form, "DDNS_IP_FAMILIES": "ipv4,ipv6"}).records
+        assert record.name == "home.example.com"
+    assert record.zone_id == "Z0123456789ABCDEFGHIJ"
+
+
+@pytest.mark.parametrize("text", [_README, _EXAMPLE, _CHANGELOG], ids=["README.md", ".env.example", "CHANGELOG.md"])
+def test_every_variable_and_extra_that_is_named_exists(text: str) -> None:
+    assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
+    with (_TOP / "pyproject.toml").open("rb") as file:
+        extras = set(tomllib.load(file)["project"]["optional-dependencies"])
+    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"extra `?(\w+)", text)
+    assert {extra for each in named for extra in each.split(",")} <= extras
+
+
+def test_every_value_of_a_choice_is_explained() -> None:
+    (agreement,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_IP_AGREEMENT=" in each]
+    (drift,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_ON_DRIFT=" in each]
+    (families,) = [each for each in _EXAMPLE.split("\n\n") if "#DDNS_IP_FAMILIES=" in each]
+    for text, words in ((agreement, Agreement), (drift, OnDrift), (families, Family)):
+        assert all(re.search(rf"\b{word}\b", text.rpartition("\n#")[0]) for word in words)
+
+
+def test_every_action_that_a_policy_may_hold_is_explained_and_no_other() -> None:
+    step = _README.partition("### 4. The permissions in AWS")[2].partition("###")[0]
+    explained = set(re.findall(r"`((?:route53|ec2):[A-Z]\w+)`", step))
+    assert explained == {action for each in POLICIES.values() for action in actions(policy_of(**each))}
+
+
+def test_the_sample_of_doctor_counts_what_it_shows() -> None:
+    (sample,) = [block for block in _blocks("text") if "checks: " in block]
+    *lines, last = sample.splitlines()
+    marks = Counter(line[2:6].strip() for line in lines if re.match(r"  \S", line))
+    words = {"ok": "ok", "note": "notes", "warn": "warning", "FAIL": "failed"}
+    assert last == f"{marks.total()} checks: " + ", ".join(f"{marks[mark]} {word}" for mark, word in words.items())
+
+
+def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:
+    (line,) = [line for line in (_TOP / "crontab.example").read_text().splitlines() if line and line[0] != "#"]
+    minute, hour, day, month, weekday, command = line.split(maxsplit=5)
+    assert (minute, hour, day, month, weekday) == ("*", "*", "*", "*", "*")
+    program, *arguments = shlex.split(command)
+    assert program.startswith("/home/")
+    small_machine.init()
+    first = small_machine.ddns(*arguments)
+    assert first.out.startswith("updated: ")
+    assert (small_machine.ddns(*arguments).out, first.err) == ("", "")
+
+
+@pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "held", "failed"])
+def test_the_outcomes_are_explained(word: str) -> None:
+    assert f"| `{word}` |" in _README

@@ -1,0 +1,226 @@
+"""The checks of `ddns doctor` that need no whole machine: clocks, remembered runs, and the words."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ddns_updater.app import factories as adapters
+from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.database import check_database
+from ddns_updater.doctor.runs import check_runs
+from ddns_updater.errors import HistoryError, StateError
+from ddns_updater.history.schema import outdated
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.url import SqliteUrl
+from ddns_updater.lib.deadline import time_limit
+from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.output.doctor import check_lines, checks_json, summary
+from ddns_updater.state.content import Page
+from ddns_updater.state.file import Diary
+from ddns_updater.state.run_state import Standing
+from tests.conftest import Database, Machine
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+def checker() -> Checker:
+    return Checker("group", lambda _seconds, _error: nullcontext())
+
+
+# The database's clock
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "said"),
+    [
+        (0, State.OK, "the database's clock and this machine's agree"),
+        (60, State.WARNING, "the database's clock is 60 s behind this machine's; versions bear its time"),
+        (-3600, State.WARNING, "the database's clock is 3600 s ahead of this machine's; versions bear its time"),
+    ],
+)
+def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: State, said: str) -> None:
+    ((theirs,),) = mysql.sql("SELECT UNIX_TIMESTAMP()")
+
+    @contextmanager
+    def opened() -> Iterator[SqlHistory]:
+        with adapters.open_history(mysql.settings(), read_only=True) as history:
+            history.execute(f"SET timestamp = {theirs}")  # stands still
+            yield history
+
+    now = datetime.fromtimestamp(theirs + ahead, UTC)
+    found = list(check_database(checker(), opened, outdated, [Family.IPV4], None, lambda: now, lambda: 0.0))
+    (check,) = [each for each in found if each.name == "server time"]
+    assert (check.state, check.found) == (state, said)
+
+
+def test_a_database_opened_for_looking_refuses_to_be_written(machine: Machine) -> None:
+    machine.init()
+    with adapters.open_history(machine.database.settings(), read_only=True) as history:
+        (origin,) = history.origins()
+        journal = history.latest(origin)
+        with pytest.raises(HistoryError, match=r"read-?only"):
+            history.append(origin, journal.version, "1.1.1.1")
+    assert machine.database.versions() == [(1, "9.9.9.9")]
+
+
+# The runs
+
+
+def runs(standing: Standing | None, *, given: str | None = None, resolved: str | None = "line") -> list[Check]:
+    page = Page("line", {"line": standing} if standing else {})
+    return list(check_runs(checker(), lambda: page, given, resolved, NOW))
+
+
+def standing(every: timedelta, last: timedelta, **changes: object) -> Standing:
+    """Return four runs that came so often, the last one so long ago."""
+    recent = tuple(NOW - last - every * n for n in (3, 2, 1, 0))
+    usual = Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED, last_success=recent[-1])
+    return usual._replace(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("every", "last", "state", "said"),
+    [
+        (60, 60, State.OK, "runs come every 1 min"),
+        (60, 300, State.OK, "runs come every 1 min"),
+        (60, 301, State.FAILED, "no run for 5 min, and they came every 1 min"),
+        (3600, 10800, State.OK, "runs come every 1 h 0 min"),
+        (3600, 3 * 3600 + 60, State.FAILED, "no run for 3 h 1 min, and they came every 1 h 0 min"),
+    ],
+)
+def test_silence_for_three_intervals_means_that_nothing_starts_runs(
+    every: int, last: int, state: State, said: str
+) -> None:
+    of_last, schedule = runs(standing(timedelta(seconds=every), timedelta(seconds=last)))
+    assert of_last.state is State.OK
+    assert (schedule.name, schedule.state, schedule.found) == ("schedule", state, said)
+    assert bool(schedule.advice) is (state is State.FAILED)
+
+
+@pytest.mark.parametrize(("ago", "state"), [(1, State.NOTE), (90, State.FAILED)])
+def test_one_run_does_not_tell_how_often_they_come(ago: int, state: State) -> None:
+    _, schedule = runs(Standing(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
+    assert schedule.state is state
+
+
+def test_an_open_incident_is_a_failure() -> None:
+    incident = Incident(NOW - timedelta(hours=2), 120, "no database", 1, NOW)
+    minute = timedelta(minutes=1)
+    check, _ = runs(standing(minute, minute, outcome=Outcome.FAILED, error="no database", incident=incident))
+    assert (check.state, check.found) == (
+        State.FAILED,
+        "1 min ago; the last that was not skipped ended failed: no database (failing for 2 h 0 min, 120 runs)",
+    )
+    check, _ = runs(standing(minute, minute, outcome=Outcome.PENDING, incident=incident))
+    assert check.state is State.FAILED
+    assert check.found.endswith(
+        " ended pending: no end yet of what failed before: no database (failing for 2 h 0 min, 120 runs)"
+    )
+
+
+def test_the_last_run_is_told_with_the_last_success() -> None:
+    minute = timedelta(minutes=1)
+    check, _ = runs(standing(minute, minute, outcome=Outcome.PENDING, last_success=NOW - timedelta(minutes=3)))
+    assert check.found == "1 min ago, pending, the last success 3 min ago"
+
+
+@pytest.mark.parametrize(("given", "resolved"), [("other", None), ("other", "line"), (None, "other")])
+def test_only_the_runs_of_that_origin_count(given: str | None, resolved: str | None) -> None:
+    minute = timedelta(minutes=1)
+    (check,) = runs(standing(minute, minute), given=given, resolved=resolved)
+    assert check.found == "this machine remembers none"
+
+
+def test_while_the_database_is_down_the_only_origin_is_meant() -> None:
+    minute = timedelta(minutes=1)
+    assert len(runs(standing(minute, minute), resolved=None)) == 2
+
+
+def test_a_diary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+    diary = Diary(tmp_path, SqliteUrl(tmp_path / "db"))
+    diary.path.write_text('{"program": "another"}')
+    (check,) = check_runs(checker(), diary.read, None, "line", NOW)
+    assert check.state is State.FAILED
+    assert check.found.endswith("is not a file of ddns-updater")
+
+
+# The words
+
+
+def test_errors_of_our_tree_become_what_was_found_and_what_to_do() -> None:
+    assert checker().error("x", StateError("failed to do it: no; because; do that"))[2:] == (
+        State.FAILED,
+        "failed to do it: no; because",
+        "do that",
+    )
+    assert checker().error("x", StateError("failed to do it; the next run tries again")).advice == "try again later"
+    assert checker().error("x", StateError("failed to do it"))[3:] == ("failed to do it", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "advice"),
+    [
+        ("'a; b.example.com' is no name; write another", "'a; b.example.com' is no name", "write another"),
+        ("'a; b.example.com' is no name", "'a; b.example.com' is no name", None),
+        ("answered '9.9.9.9;x; do rm -rf'", "answered '9.9.9.9;x; do rm -rf'", None),
+        (r"answered 'it\'s \"; do rm -rf'", r"answered 'it\'s \"; do rm -rf'", None),
+        ('answered "it\'s; do rm -rf"; ask again', 'answered "it\'s; do rm -rf"', "ask again"),
+        ("the database's clock is off; set this machine's", "the database's clock is off", "set this machine's"),
+    ],
+)
+def test_what_stands_in_quotes_is_neither_torn_nor_an_advice(text: str, found: str, advice: str | None) -> None:
+    assert checker().error("x", StateError(text))[3:] == (found, advice)
+
+
+def test_a_check_may_not_take_longer_than_it_is_given() -> None:
+    def hang() -> None:
+        while True:
+            pass
+
+    with pytest.raises(Exception, match=r"^did not end within 0\.2 s; is a firewall in the way"):
+        Checker("group", time_limit).attempt(0.2, hang)
+
+
+def test_the_last_line_counts() -> None:
+    checks = [Check("g", "n", state, "f") for state in (State.OK, State.FAILED, State.OK, State.NOTE, State.WARNING)]
+    assert summary(checks) == "5 checks: 2 ok, 1 note, 1 warning, 1 failed"
+    assert summary([*checks, *checks]) == "10 checks: 4 ok, 2 notes, 2 warnings, 2 failed"
+    assert summary(checks[:1]) == "1 check: 1 ok"
+    assert summary([Check("g", "n", State.SKIPPED, "f")]) == "1 check: 1 skipped"
+
+
+def test_json_is_one_object() -> None:
+    check = Check("g", "n", State.WARNING, "f", "do that")
+    assert json.loads(checks_json([check])) == {
+        "ok": True,
+        "checks": [{"group": "g", "name": "n", "state": "warning", "found": "f", "advice": "do that"}],
+    }
+    assert json.loads(checks_json([check._replace(state=State.FAILED)]))["ok"] is False
+
+
+def test_lines_are_wrapped_below_the_text_and_only_where_there_is_a_width() -> None:
+    check = Check("g", "name", State.FAILED, "a text that is longer than the line", "do what is longer than it, too")
+    assert check_lines(check, 30, lambda text, _: text).splitlines() == [
+        "  FAIL  name: a text that is",
+        "        longer than the line",
+        "        -> do what is longer",
+        "        than it, too",
+    ]
+    path = "/home/me/a-folder-with-a-long-name/ddns-updater/.env"
+    check_of_file = Check("g", "file", State.WARNING, f"{path} is open", f"chmod 600 {path}; or see")
+    assert check_lines(check_of_file, 30, lambda text, _: text).splitlines() == [
+        "  warn  file:",
+        f"        {path}",
+        "        is open",
+        "        ->",
+        f"        chmod 600 {path};",
+        "        or see",
+    ]
+    assert check_lines(check, None, lambda text, colour: f"<{colour}>{text}").splitlines() == [
+        "  <red>FAIL  name: a text that is longer than the line",
+        "        -> do what is longer than it, too",
+    ]

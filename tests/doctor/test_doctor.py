@@ -1,0 +1,638 @@
+"""`ddns doctor` as a command: what it finds on a whole machine, how it says so, and that it never writes."""
+
+import os
+import pty
+import re
+import signal
+import sqlite3
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from fcntl import ioctl
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import Database, Finished, Machine, finish
+from tests.dns.test_name_servers import delegated_to, may_mount
+from tests.doctor.test_name_servers import referral
+from tests.support import services
+from tests.support.aws import refuse
+from tests.support.nameserver import name_server
+from tests.support.services import AddressService, answer, running
+from tests.support.tellers import later
+
+WITHOUT_DNS = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
+# The extra dns is there, but nothing outside of loopback can be reached.
+ON_LOOPBACK = """
+import errno, runpy, socket
+def guarded(method):
+    def call(self, *arguments):
+        where = arguments[-1]
+        if self.family != socket.AF_UNIX and not str(where[0]).startswith("127."):
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return method(self, *arguments)
+    return call
+for name in ("connect", "sendto"):
+    setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+runpy.run_module("ddns_updater", run_name="__main__")
+"""
+
+
+def doctor(machine: Machine, *arguments: str, program: str = WITHOUT_DNS, **changes: Any) -> Finished:
+    return finish(machine.start(*(arguments or ("doctor",)), program=("-c", program), **changes))
+
+
+def found(machine: Machine, *before: str, **changes: Any) -> dict[str, dict[str, str]]:
+    """Return the checks by their name; those of one name are told apart by a number."""
+    done = doctor(machine, *before, "doctor", "--json", **changes)
+    assert done.err == ""
+    content = done.json
+    assert content["ok"] is not any(each["state"] == "failed" for each in content["checks"])
+    assert done.status == (0 if content["ok"] else 1)
+    checks: dict[str, dict[str, str]] = {}
+    for each in content["checks"]:
+        assert set(each) == {"group", "name", "state", "found", "advice"}
+        name = each["name"]
+        while name in checks:
+            name += "'"
+        checks[name] = each
+    return checks
+
+
+def states(checks: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: each["state"] for name, each in checks.items() if each["state"] != "ok"}
+
+
+@pytest.fixture
+def healthy(machine: Machine) -> Machine:
+    """Give a machine on which some runs went well."""
+    machine.init()
+    for _ in range(3):
+        machine.run()
+        later(machine, 60)
+    machine.run()
+    return machine
+
+
+# A machine on which all is well
+
+
+def test_a_healthy_machine_is_well(healthy: Machine) -> None:
+    done = doctor(healthy)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert re.fullmatch(r"\d+ checks: \d+ ok, 1 note, 2 skipped", lines[-1])
+    assert int(lines[-1].split()[0]) == len(re.findall(r"^  (?:ok  |note|skip)  ", done.out, re.MULTILINE))
+    groups = [line for line in lines[:-1] if not line.startswith(" ")]
+    assert groups == ["settings and files", "address", "database", "AWS", "DNS", "runs"]
+    for said in (
+        "  note  carrier-grade NAT: sources outside of the line cannot tell\n",
+        "  ok    schema: it is up to date\n",
+        "  ok    ipv4 origin: line, version 1 is 9.9.9.9 since ",
+        "  ok    identity: arn:aws:",
+        "  ok    home.example.com A: holds 9.9.9.9, TTL 60 s, the latest version\n",
+        f"  skip  right to write in {healthy.zone_id}: it is tried on AWS itself only, and 127.0.0.1 stands in",
+        "  skip  name servers: looking at DNS needs the extra dns\n        -> pipx install --force '.[dns]'\n",
+        "  ok    schedule: runs come every ",
+    ):
+        assert said in done.out
+    assert "\x1b" not in done.out
+
+
+def test_it_never_writes(healthy: Machine, tmp_path: Path) -> None:
+    def everything() -> object:
+        rows = [
+            healthy.database.sql(f"SELECT * FROM {table} ORDER BY id")
+            for table in ("admin_ip_history", "admin_dns_publication")
+        ]
+        return rows, files(tmp_path), healthy.aws.record_sets(healthy.zone_id)
+
+    healthy.environment |= {"DDNS_METRICS_FILE": f"{tmp_path}/ddns.prom", "DDNS_HEARTBEAT_URL": healthy.service.url}
+    before, asked = everything(), healthy.service.requests
+    healthy.aws.calls.clear()
+    assert doctor(healthy).status == 0
+    assert doctor(healthy, "doctor", "--json").status == 0
+    assert everything() == before
+    assert "ChangeResourceRecordSets" not in healthy.aws.calls
+    assert healthy.service.requests == asked + 2  # as an address source, and not as the heartbeat
+
+
+def test_it_makes_nothing_where_there_is_nothing(small_machine: Machine, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    checks = found(small_machine)
+    assert states(checks) == {
+        "carrier-grade NAT": "note",
+        "database": "failed",
+        "schema": "skipped",
+        "origin": "skipped",
+        "home.example.com A": "note",
+        f"right to write in {small_machine.zone_id}": "skipped",
+        "name servers": "skipped",
+        "last run": "note",
+    }
+    assert checks["database"]["advice"] == 'run "ddns init --name NAME"'
+    assert files(tmp_path) == before
+
+
+def files(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return time and content of every file."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+IN_A_NAMESPACE = (
+    "import os, sys; os.execvp('unshare', ['unshare', '-m', 'sh', '-c', 'mount --bind \"$0\" /etc/resolv.conf"
+    " && exec \"$@\"', os.environ['RESOLV_CONF'], sys.executable, '-c', os.environ['PROGRAM'], *sys.argv[1:]])"
+)
+
+if may_mount():  # what it shows is shown without these rights in test_doctor_dns.py, part by part
+
+    def test_with_the_extra_it_looks_at_dns_from_outside(healthy: Machine, tmp_path: Path) -> None:
+        resolv_conf = tmp_path / "resolv.conf"
+        resolv_conf.write_text("nameserver 127.0.0.53\n")
+        healthy.environment |= {"RESOLV_CONF": str(resolv_conf), "PROGRAM": ON_LOOPBACK}
+        healthy.aws.fault("GetHostedZone", delegated_to("ns1.example.net", "ns2.example.net"))
+        with ExitStack() as stack:
+            resolver, parent, first, second = (
+                stack.enter_context(name_server(f"127.0.0.{n}", 53)) for n in (53, 56, 54, 55)
+            )
+            resolver.answers = {
+                ("com", "NS"): ["a.example.net."],
+                ("a.example.net", "A"): ["127.0.0.56"],
+                ("ns1.example.net", "A"): ["127.0.0.54"],
+                ("ns2.example.net", "A"): ["127.0.0.55"],
+                ("example.com", "CAA"): ['0 issue "letsencrypt.org"'],
+            }
+            parent.answers = {("example.com", "NS"): ["ns1.example.net.", "ns2.example.net."]}
+            parent.fault = referral
+            first.answers = second.answers = {("home.example.com", "A"): ["9.9.9.9"]}
+            checks = found(healthy, program=IN_A_NAMESPACE)
+            assert states(checks) == {
+                "carrier-grade NAT": "note",
+                f"right to write in {healthy.zone_id}": "skipped",
+                **{f"home.example.com A at resolver {each}": "note" for each in ("1.1.1.1", "8.8.8.8", "9.9.9.9")},
+            }
+            assert checks["home.example.com A at ns2.example.net"]["found"].startswith("says 9.9.9.9, in ")
+            assert checks["CAA of home.example.com"]["found"] == '0 issue "letsencrypt.org" (at example.com)'
+            parent.answers = {("example.com", "NS"): ["ns3.example.net."]}
+            assert states(found(healthy, program=IN_A_NAMESPACE))["delegation of example.com"] == "failed"
+
+
+def test_where_no_name_server_can_be_reached_nothing_fails(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    checks = found(small_machine, program=ON_LOOPBACK)
+    of_dns = {name: each for name, each in checks.items() if each["group"] == "DNS"}
+    assert len(of_dns) == 9
+    assert {each["state"] for each in of_dns.values()} == {"warning", "note"}
+
+
+# Settings
+
+
+def test_each_broken_setting_is_a_failed_check_and_only_what_needs_it_is_skipped(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    checks = found(small_machine, DDNS_TTL="5m", DDNS_IP_SOURCES="nonsense", DDNS_RECORD="home.example.com")
+    assert [(each["state"], each["found"], each["advice"]) for name, each in checks.items() if "settings" in name] == [
+        ("failed", "DDNS_RECORD is not a setting", "did you mean DDNS_RECORDS?"),
+        ("failed", "DDNS_TTL='5m' is not a whole number of seconds", "write DDNS_TTL=300"),
+        (
+            "failed",
+            "DDNS_IP_SOURCES: 'nonsense' is not an address source",
+            "write a URL such as https://ifconfig.me/ip, or see .env.example for the other kinds",
+        ),
+    ]
+    assert checks["address sources"]["state"] == "skipped"
+    assert checks["records"]["state"] == "skipped"
+    assert checks["schema"]["state"] == checks["last run"]["state"] == "ok"
+
+
+def test_a_database_url_that_is_none_is_not_replaced_by_the_default(small_machine: Machine) -> None:
+    checks = found(small_machine, DDNS_DATABASE_URL="mysql://me:a-secret@/")
+    assert checks["database"]["state"] == "skipped"
+    assert "there is no database" not in str(checks)
+    assert "a-secret" not in str(checks)
+
+
+def test_a_file_of_settings_that_cannot_be_read_leaves_nothing_to_look_at(small_machine: Machine) -> None:
+    checks = found(small_machine, "--env-file", "missing")
+    assert checks["settings"]["found"] == "--env-file 'missing' is not a file"
+    assert {checks[name]["state"] for name in ("address sources", "database", "records", "last run")} == {"skipped"}
+
+
+def test_wrong_usage_is_status_2(small_machine: Machine) -> None:
+    done = doctor(small_machine, "doctor", "--fast")
+    assert (done.status, done.out) == (2, "")
+
+
+# Files
+
+
+def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(small_machine: Machine) -> None:
+    small_machine.init()
+    folder = small_machine.folder / ".config" / "ddns-updater"
+    folder.mkdir(parents=True, exist_ok=True)
+    env, local = folder / ".env", small_machine.folder / ".env"
+    env.write_text("DDNS_HEARTBEAT_URL=https://hc-ping.example.com/a-ping-secret\n")
+    local.write_text("DDNS_TTL=60\n")
+    for file in (env, local):
+        file.chmod(0o644)
+    secret = small_machine.folder / "hooks"
+    secret.write_text("https://hooks.example.com/a-hook-secret\n")
+    secret.chmod(0o640)
+    credentials = small_machine.folder / ".aws" / "credentials"
+    credentials.parent.mkdir()
+    credentials.write_text("[default]\n")
+    credentials.chmod(0o600)
+    checks = found(small_machine, DDNS_WEBHOOK_URLS_FILE=str(secret))
+    assert (checks["settings file"]["state"], checks["settings file"]["advice"]) == ("warning", f"chmod 600 {env}")
+    assert checks["settings file"]["found"] == (f"{env} holds DDNS_HEARTBEAT_URL and is open to other users (mode 644)")
+    assert checks["settings file'"]["found"] == f"{local}, without secrets"
+    assert (checks["secret file"]["state"], checks["secret file"]["advice"]) == ("warning", f"chmod 600 {secret}")
+    assert checks["secret file'"]["found"] == f"{credentials}, for its owner alone"
+    assert checks["who is told"]["found"] == (
+        "https://hooks.example.com/…, the heartbeat https://hc-ping.example.com/… (nothing was sent)"
+    )
+    assert "-secret" not in str(checks)
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("DDNS_DATABASE_URL=sqlite:////tmp/nothing.sqlite3", "ok"),
+        ("DDNS_DATABASE_URL=mysql://me:secret@127.0.0.1:9/app", "warning"),
+        ("DDNS_IP_SOURCES=http://127.0.0.1:9/ip", "ok"),
+        ("DDNS_IP_SOURCES=http://127.0.0.1:9/ip?key=secret", "warning"),
+        ("AWS_PROFILE=default", "ok"),
+        ("AWS_SECRET_ACCESS_KEY=secret", "warning"),
+    ],
+)
+def test_only_what_holds_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
+    env = small_machine.folder / ".env"
+    env.write_text(f"{line}\n")
+    env.chmod(0o644)
+    name = line.partition("=")[0]
+    checks = found(small_machine, DDNS_RECORDS=None, **{name: None})
+    assert checks["settings file"]["state"] == state
+    assert "=secret" not in str(checks)
+
+
+def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> None:
+    checks = found(small_machine, DDNS_NOTIFY_URLS="tgram://123:a-token/chat,ntfy://a-topic")
+    assert checks["who is told"]["found"] == "tgram://…, ntfy://… (nothing was sent)"
+
+
+def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    checks = found(small_machine, DDNS_STATE_FOLDER=f"{file}/state", DDNS_METRICS_FILE=f"{tmp_path}/missing/ddns.prom")
+    assert checks["state folder"]["found"] == f"{file} is not a folder"
+    assert checks["folder of DDNS_METRICS_FILE"]["found"] == f"{tmp_path}/missing is not there"
+    assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_failure(small_machine: Machine, tmp_path: Path) -> None:
+    for name in ("db.sqlite3", "ddns.prom"):
+        (tmp_path / name).mkdir()
+    checks = found(
+        small_machine,
+        DDNS_DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
+        DDNS_METRICS_FILE=f"{tmp_path}/ddns.prom",
+    )
+    for name, file in (("database file", "db.sqlite3"), ("DDNS_METRICS_FILE", "ddns.prom")):
+        assert (checks[name]["state"], checks[name]["found"]) == ("failed", f"{tmp_path}/{file} is a folder")
+
+
+@pytest.mark.parametrize("content", [b"a line that is none\n", b"DDNS_TTL=\xff\n"])
+def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Machine, content: bytes) -> None:
+    env = small_machine.folder / ".env"
+    env.write_bytes(content)
+    env.chmod(0o644)
+    check = found(small_machine)["settings file"]
+    assert check["state"] == "warning"
+    assert check["found"].endswith("/.env holds what cannot be read and is open to other users (mode 644)")
+    env.chmod(0o600)
+    assert found(small_machine)["settings file"]["found"].endswith("for its owner alone")
+
+
+def test_a_place_that_cannot_be_looked_at_is_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
+    long = f"{tmp_path}/{'x' * 300}"
+    checks = found(
+        small_machine,
+        DDNS_STATE_FOLDER=long,
+        DDNS_DATABASE_URL=f"sqlite:///{long}",
+        AWS_SHARED_CREDENTIALS_FILE=long,
+    )
+    assert checks["database"]["state"] == checks["last run"]["state"] == "failed"
+    assert "File name too long" in checks["database"]["found"]
+
+
+def test_an_sqlite_file_that_others_may_write_is_a_warning(small_machine: Machine, tmp_path: Path) -> None:
+    small_machine.init()
+    (tmp_path / "ddns.sqlite3").chmod(0o666)
+    check = found(small_machine)["database file"]
+    assert (check["state"], check["advice"]) == ("warning", f"chmod 600 {tmp_path}/ddns.sqlite3")
+
+
+def test_each_extra_that_the_settings_need_is_asked_for(small_machine: Machine, tmp_path: Path) -> None:
+    barred = "".join(f"sys.modules['{name}'] = None; " for name in ("dns", "pyroute2", "prometheus_client", "apprise"))
+    program = f"import runpy, sys; {barred}runpy.run_module('ddns_updater', run_name='__main__')"
+    wanted = {
+        "DDNS_IP_SOURCES": f"{small_machine.service.url},dns:opendns,interface:lo",
+        "DDNS_METRICS_FILE": f"{tmp_path}/ddns.prom",
+        "DDNS_NOTIFY_URLS": "ntfy://topic",
+    }
+    checks = found(small_machine, program=program, **wanted)
+    missing = {name: each for name, each in checks.items() if name.startswith("extra ")}
+    assert set(missing) == {"extra dns", "extra interface", "extra metrics", "extra notify"}
+    assert {each["state"] for each in missing.values()} == {"failed"}
+    assert missing["extra metrics"]["found"] == "DDNS_METRICS_FILE needs the extra metrics"
+    assert "'.[notify]'" in missing["extra notify"]["advice"]
+    assert checks[small_machine.service.url]["state"] == "ok"  # the other sources are asked all the same
+
+
+# Addresses
+
+
+@pytest.fixture
+def other() -> Iterator[AddressService]:
+    """Give an address service of another host than the machine's own."""
+    with running("127.0.0.2") as each:
+        yield each
+
+
+def test_sources_that_agree_are_well_and_those_that_do_not_fail(small_machine: Machine, other: AddressService) -> None:
+    changes = {"DDNS_IP_SOURCES": f"{small_machine.service.url},{other.url}", "DDNS_IP_AGREEMENT": "required"}
+    checks = found(small_machine, **changes)
+    assert checks["ipv4 address"]["found"] == "9.9.9.9, and 2 hosts agree on it"
+    other.address = "1.1.1.1"
+    said = f"{small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1; "
+    check = found(small_machine, **changes)["ipv4 address"]
+    assert (check["state"], check["found"]) == ("failed", f"{said}a change is held while no two agree")
+    check = found(small_machine, **changes | {"DDNS_IP_AGREEMENT": "off"})["ipv4 address"]
+    assert check["state"] == "warning"
+    assert check["found"].startswith(said)
+
+
+@pytest.mark.parametrize(("agreement", "state"), [("off", "ok"), ("preferred", "warning"), ("required", "failed")])
+def test_two_sources_of_one_host_are_one_witness(small_machine: Machine, agreement: str, state: str) -> None:
+    url = small_machine.service.url
+    if agreement == "required":  # by its settings it has two, but one is gone
+        with running("127.0.0.2") as gone:
+            url += f",{gone.url}"
+    checks = found(small_machine, DDNS_IP_SOURCES=f"{url},{small_machine.service.url}/2", DDNS_IP_AGREEMENT=agreement)
+    assert checks["ipv4 address"]["state"] == state
+    assert checks["address sources"]["state"] == "note"
+
+
+def test_carrier_grade_nat_is_a_failure_that_says_what_to_ask_for(small_machine: Machine) -> None:
+    small_machine.service.address = "100.64.0.9"
+    checks = found(small_machine)
+    check = checks[small_machine.service.url]
+    assert check["state"] == checks["ipv4 address"]["state"] == "failed"
+    assert "carrier-grade NAT: this line has no public IPv4 address of its own" in check["found"]
+    assert check["advice"] == "ask the provider for one"
+    assert "carrier-grade NAT" not in checks
+
+
+@pytest.mark.parametrize("kind", ["file", "command"])
+def test_a_source_that_can_read_the_router_tells_of_carrier_grade_nat(
+    small_machine: Machine, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "address").write_text("9.9.9.9\n")
+    source = f"{kind}:{'' if kind == 'file' else 'cat '}{tmp_path}/address"
+    check = found(small_machine, DDNS_IP_SOURCES=f"{small_machine.service.url},{source}")["carrier-grade NAT"]
+    assert check["state"] == "ok"
+    assert check["found"].startswith(f"no, if {kind}:")
+
+
+def test_services_outside_cannot_tell_of_carrier_grade_nat(small_machine: Machine) -> None:
+    check = found(small_machine)["carrier-grade NAT"]
+    assert check["state"] == "note"
+    assert "compare 9.9.9.9 with the WAN address that your router shows" in check["advice"]
+
+
+def test_what_a_source_answers_is_never_an_advice(small_machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "address").write_text("9.9.9.9;x; do rm -rf")
+    checks = found(small_machine, DDNS_IP_SOURCES=f"file:{tmp_path}/address", DDNS_RECORDS="a; b.example.com")
+    of_source = checks[f"file:{tmp_path}/address, ipv4"]
+    assert of_source["found"] == "answered '9.9.9.9;x; do rm -rf', which is not one IP address"
+    assert of_source["advice"] == "look at that file, and at what writes it"
+    assert checks["settings"]["found"].startswith("DDNS_RECORDS: 'a; b.example.com' has the label 'a; b', which is ")
+    assert checks["settings"]["advice"] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "advice", "of_all"),
+    [
+        ("http://127.0.0.1:9/ip", "ask again, or name another one in DDNS_IP_SOURCES", "is this machine online? "),
+        ("file:/missing/address", "look at that file, and at what writes it", ""),
+        ("command:false", "run that program by hand, as the user who runs ddns", ""),
+    ],
+)
+def test_the_advice_for_the_only_source_fits_its_kind(
+    small_machine: Machine, source: str, advice: str, of_all: str
+) -> None:
+    checks = found(small_machine, DDNS_IP_SOURCES=source, DDNS_IP_RETRIES="0")
+    assert checks[f"{source}, ipv4"]["advice"] == advice
+    assert checks["ipv4 address"]["advice"] == f"{of_all}see above for each"
+
+
+def test_a_source_that_gives_nothing_is_a_warning_while_another_answers(
+    small_machine: Machine, other: AddressService
+) -> None:
+    other.play = answer("no", "503 Service Unavailable")
+    checks = found(small_machine, DDNS_IP_SOURCES=f"{small_machine.service.url},{other.url}")
+    assert checks[f"{other.url}, ipv4"]["found"] == "answered with status 503"
+    assert states(checks)[f"{other.url}, ipv4"] == "warning"
+    assert checks["ipv4 address"]["state"] == "ok"
+
+
+def test_an_address_that_is_not_the_latest_version_is_a_note(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.address = "1.1.1.1"
+    check = found(small_machine)["ipv4 origin'"]
+    assert (check["state"], check["found"]) == ("note", "the line has 1.1.1.1 now, and version 1 is 9.9.9.9")
+
+
+# Database
+
+
+def test_an_account_with_the_grants_of_the_readme_is_well(small_machine: Machine, mysql: Database) -> None:
+    database = mysql
+    small_machine.environment["DDNS_DATABASE_URL"] = database.url
+    small_machine.init()
+    name, user = database.url.rpartition("/")[2], f"{database.url.rpartition('/')[2]}_small"
+    database.sql("CREATE USER ?@? IDENTIFIED BY 'small-secret'", (user, "%"))
+    try:
+        database.sql(f"GRANT SELECT, INSERT ON {name}.admin_ip_history TO ?@?", (user, "%"))
+        database.sql(f"GRANT SELECT, INSERT ON {name}.admin_dns_publication TO ?@?", (user, "%"))
+        url = urlsplit(database.url)
+        small_machine.environment["DDNS_DATABASE_URL"] = f"mysql://{user}:small-secret@{url.hostname}:{url.port}/{name}"
+        checks = found(small_machine)
+        assert checks["schema"]["found"] == "it is up to date"
+        assert (checks["grants"]["state"], checks["grants"]["found"]) == (
+            "note",
+            "the account itself lacks UPDATE on admin_dns_publication; a role may give it",
+        )
+        database.sql(f"GRANT UPDATE ON {name}.admin_dns_publication TO ?@?", (user, "%"))
+        assert "grants" not in found(small_machine)
+        database.sql("DROP INDEX admin_ip_history_version_name ON admin_ip_history")
+        checks = found(small_machine)
+        assert checks["schema"]["found"] == "it lacks index admin_ip_history_version_name"
+        assert "small-secret" not in str(checks)
+    finally:
+        database.sql("DROP USER ?@?", (user, "%"))
+
+
+def test_a_schema_that_lacks_a_migration_is_a_failure(healthy: Machine) -> None:
+    last = healthy.database.sql("SELECT MAX(migration_id) FROM admin_ddns_migration")[0][0]
+    healthy.database.sql("DELETE FROM admin_ddns_migration WHERE migration_id = ?", (last,))
+    check = found(healthy)["schema"]
+    assert (check["state"], check["found"]) == ("failed", f"it lacks migration {last}")
+    assert check["advice"] == 'run "ddns init --name NAME"'
+
+
+def test_a_table_that_was_dropped_is_a_failure(healthy: Machine) -> None:
+    healthy.database.sql("DROP TABLE admin_dns_publication")
+    checks = found(healthy)
+    assert checks["schema"]["found"] == "it lacks table admin_dns_publication"
+    assert checks["origin"]["state"] == "skipped"
+
+
+def test_a_database_that_is_down_leaves_the_rest_to_be_looked_at(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    checks = found(small_machine, DDNS_DATABASE_URL="mysql://me:a-secret@127.0.0.1:9/app")
+    assert checks["database"]["state"] == "failed"
+    assert "Connection refused" in checks["database"]["found"]
+    assert checks["home.example.com A"]["found"] == ("holds 9.9.9.9, TTL 60 s; there is no version to compare it with")
+    assert "a-secret" not in str(checks)
+
+
+def test_a_locked_database_is_one_failed_check(small_machine: Machine) -> None:
+    small_machine.init()
+    other = sqlite3.connect(small_machine.database.url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        checks = found(small_machine)
+    finally:
+        other.close()
+    assert (checks["schema"]["state"], checks["schema"]["advice"]) == ("failed", "try again later")
+    assert checks["origin"]["state"] == "skipped"
+
+
+def test_a_family_without_an_origin_is_a_failure_that_names_the_command(small_machine: Machine) -> None:
+    small_machine.init()
+    check = found(small_machine, DDNS_IP_FAMILIES="ipv4,ipv6")["ipv6 origin"]
+    assert (check["state"], check["advice"]) == ("failed", "run: ddns init --name line, which seeds it")
+
+
+def test_an_origin_that_is_not_there_is_a_failure(small_machine: Machine) -> None:
+    small_machine.init()
+    checks = found(small_machine, DDNS_NAME="another")
+    assert checks["origin"]["found"] == "there is no origin 'another', only line"
+
+
+def test_a_publication_that_failed_is_a_warning_with_its_reason(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied", "you may not", 403))
+    small_machine.ddns("run")
+    checks = found(small_machine)
+    check = checks["last publication of home.example.com A"]
+    assert check["state"] == "warning"
+    assert "AccessDenied" in check["found"]
+    assert checks["last run"]["state"] == "failed"
+    assert "ended failed: " in checks["last run"]["found"]
+
+
+# How it says so
+
+
+class Terminal:
+    """A terminal of so many columns, on which `ddns doctor` runs; the block ends when it has ended."""
+
+    def __init__(self, machine: Machine, columns: int, **changes: str) -> None:
+        ours, theirs = pty.openpty()
+        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._ours = ours
+        self.process: Popen[bytes] = Popen(
+            [sys.executable, "-c", WITHOUT_DNS, "doctor"],
+            env=machine.environment | {"TERM": "xterm"} | changes,
+            cwd=machine.folder,
+            stdin=DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.wait(10)
+        os.close(self._ours)
+
+    def read(self, until: Callable[[str], bool] = lambda _: False) -> str:
+        """Return what is shown up to the end, or until enough of it is."""
+        shown = b""
+        with suppress(OSError):  # Linux says so at the end
+            while not until(shown.decode(errors="replace")) and (piece := os.read(self._ours, 65536)):
+                shown += piece
+        return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "coloured"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_a_terminal_has_colours_unless_it_wants_none(
+    small_machine: Machine, changes: dict[str, str], coloured: bool
+) -> None:
+    small_machine.init()
+    with Terminal(small_machine, 80, **changes) as terminal:
+        shown = terminal.read()
+    assert ("\x1b[32mok  \x1b[0m" in shown) is coloured
+    assert ("\x1b" in shown) is coloured
+
+
+def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
+    small_machine.init()
+    with Terminal(small_machine, 40, NO_COLOR="1") as terminal:
+        lines = terminal.read().splitlines()
+    assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not broken
+    assert all(re.match(r"(?:  (?:ok|note|warn|skip|FAIL) +| {8})\S", line) for line in lines if line.startswith(" "))
+    assert terminal.process.returncode == 0
+
+
+def test_checks_are_shown_as_they_end_and_ctrl_c_ends_it_with_one_line(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.play = services.hang
+    with Terminal(small_machine, 200, NO_COLOR="1", DDNS_IP_TIMEOUT="20") as terminal:
+        shown = terminal.read(lambda text: "state folder: " in text)
+        assert "  ok    settings: every value can be used" in shown
+        while not small_machine.service.requests:
+            time.sleep(0.05)
+        terminal.process.send_signal(signal.SIGINT)
+        assert re.search(r"error: stopped after \d+ checks; nothing was changed\n$", terminal.read())
+    assert terminal.process.returncode == 1
+
+
+def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.play = services.drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, 0.5)
+    start = time.monotonic()
+    checks = found(small_machine)
+    assert time.monotonic() - start < 20
+    assert checks[f"{small_machine.service.url}, ipv4"]["found"] == "did not end within 7 s"
+    assert checks["schema"]["state"] == "ok"

@@ -1,0 +1,213 @@
+"""The contract of History, on every engine."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ddns_updater.app import factories as adapters
+from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
+from ddns_updater.history.schema import upgrade
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.model import Family, Publication, PublicationState, Record
+from tests.conftest import Database
+
+
+@pytest.fixture
+def history(database: Database) -> Iterator[SqlHistory]:
+    """Give an open history with a fresh schema."""
+    with adapters.open_history(database.settings(), for_init=True) as opened:
+        upgrade(opened)
+        yield opened
+
+
+def test_an_origin_begins_with_version_1_and_bears_its_own_id(history: SqlHistory, database: Database) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", "a note")
+    assert database.sql("SELECT id, ip, name, version, originId, note FROM admin_ip_history") == [
+        (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
+    ]
+    assert history.origins() == (origin,)
+
+
+def test_versions_are_appended_one_by_one(history: SqlHistory, database: Database) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    second = history.append(origin, history.latest(origin).version, "192.0.2.2")
+    third = history.append(origin, second.version, "192.0.2.1")
+    assert history.latest(origin) == third._replace(read_at=history.latest(origin).read_at)
+    assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2"), (3, "192.0.2.1")]
+    assert database.sql("SELECT DISTINCT originId, name FROM admin_ip_history") == [(origin.id, "line")]
+
+
+def test_a_version_that_somebody_else_appended_is_not_appended_again(history: SqlHistory, database: Database) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    first = history.latest(origin).version
+    history.append(origin, first, "192.0.2.2")
+    with pytest.raises(VersionTaken, match="version 2 of line was appended by another run"):
+        history.append(origin, first, "192.0.2.3")
+    assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2")]
+
+
+def test_ipv4_and_ipv6_are_origins_of_their_own(history: SqlHistory) -> None:
+    four = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    six = history.seed("line", Family.IPV6, "2001:db8::1", None)
+    history.append(four, history.latest(four).version, "192.0.2.2")
+    assert history.origins() == (four, six)
+    assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
+
+
+def test_names_that_differ_in_case_or_accent_are_different_origins(history: SqlHistory) -> None:
+    origins = [history.seed(name, Family.IPV4, "192.0.2.1", None) for name in ("café", "Café", "cafe")]
+    assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
+    assert len({origin.id for origin in origins}) == 3
+
+
+def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_version(
+    history: SqlHistory, database: Database
+) -> None:
+    database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES ('192.0.2.1', 'line', 4, 17)")
+    with pytest.raises(HistoryError, match="rows of originId 17 bear that name and none is version 1"):
+        history.seed("line", Family.IPV4, "192.0.2.1", None)
+    assert database.versions() == [(4, "192.0.2.1")]
+
+
+def test_publications_come_back_as_they_were_written(history: SqlHistory) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    version = history.latest(origin).version
+    when = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
+    full = Publication(
+        record=Record("*.example.com", "A"),
+        created_at=when,
+        state=PublicationState.VERIFIED,
+        hosted_zone_id="Z1",
+        ttl=60,
+        change_id="C1",
+        attempts=3,
+        error='it\'s 100% "odd" — \\',
+        submitted_at=when + timedelta(seconds=1),
+        verified_at=when + timedelta(seconds=35),
+        checked_at=when + timedelta(hours=1),
+    )
+    bare = Publication(Record("home.example.com", "A"), when)
+    history.save(version, [full, bare])
+    assert history.latest(origin).publications == (full, bare)
+    changed = replace(bare, state=PublicationState.FAILED, error="x" * 5000)
+    history.save(version, [changed])
+    assert history.latest(origin).publications == (full, replace(changed, error="x" * 1000))
+
+
+def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: SqlHistory) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    first = history.latest(origin)
+    history.save(first.version, [Publication(Record("home.example.com", "A"), first.read_at)])
+    second = history.append(origin, first.version, "192.0.2.2")
+    assert second.publications == ()
+    newest, oldest = history.entries(origin, 10)
+    assert (newest.version.version, newest.publications, newest.until) == (2, (), None)
+    assert (oldest.version.version, len(oldest.publications), oldest.until) == (1, 1, second.version.created_at)
+    assert [entry.version.version for entry in history.entries(origin, 1)] == [2]
+
+
+def test_times_are_utc_whatever_the_time_zone_of_the_session(history: SqlHistory) -> None:
+    if history.engine == "mysql":
+        history.execute("SET time_zone = '+09:00'")
+    journal = history.latest(history.seed("line", Family.IPV4, "192.0.2.1", None))
+    assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)
+    assert abs(journal.read_at - journal.version.created_at) < timedelta(seconds=30)
+
+
+def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: SqlHistory, database: Database) -> None:
+    with (
+        adapters.open_history(database.settings()) as holder,
+        holder.lock("7") as mine,
+        history.lock("7") as theirs,
+        history.lock("8") as another,
+    ):
+        assert (mine, theirs, another) == (True, False, True)
+    end = time.monotonic() + 10
+    while True:  # a server notices that a connection ended in its own time
+        with history.lock("7") as theirs:
+            if theirs:
+                break
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_locks_of_two_databases_do_not_meet(mysql: Database) -> None:
+    url = mysql.url + "_other"
+    mysql.sql(f"CREATE DATABASE {url.rpartition('/')[2]}")
+    try:
+        other = Database("mysql", url)
+        with (
+            adapters.open_history(mysql.settings()) as one,
+            adapters.open_history(other.settings()) as two,
+            one.lock("7") as mine,
+            two.lock("7") as theirs,
+        ):
+            assert (mine, theirs) == (True, True)
+    finally:
+        mysql.sql(f"DROP DATABASE {url.rpartition('/')[2]}")
+
+
+def test_other_services_find_the_newest_address_by_the_highest_version(history: SqlHistory, database: Database) -> None:
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    history.append(origin, history.latest(origin).version, "192.0.2.2")
+    query = "SELECT ip FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
+    assert database.sql(query, (origin.id,)) == [("192.0.2.2",)]
+
+
+def test_updated_at_moves_when_somebody_edits_a_row(history: SqlHistory, database: Database) -> None:
+    history.seed("line", Family.IPV4, "192.0.2.1", None)
+    past = "UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00', updatedAt = '2020-01-01 00:00:00'"
+    database.sql(past)
+    database.sql("UPDATE admin_ip_history SET note = 'edited'")
+    ((created, updated),) = database.sql("SELECT createdAt, updatedAt FROM admin_ip_history")
+    assert str(created) == "2020-01-01 00:00:00"
+    assert str(updated) > "2026"
+
+
+def test_a_database_without_tables_says_to_run_init(database: Database) -> None:
+    if database.engine == "sqlite":
+        database.sql("SELECT 1")
+    with adapters.open_history(database.settings()) as empty:
+        with pytest.raises(NotInitialised, match='run "ddns init --name NAME"'):
+            empty.origins()
+        with pytest.raises(HistoryError):
+            empty.seed("line", Family.IPV4, "192.0.2.1", None)
+
+
+def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) -> None:
+    name = mysql.url.rpartition("/")[2]
+    mysql.sql("CREATE USER IF NOT EXISTS preferred@'%' IDENTIFIED BY 'p@ss/word%'")
+    mysql.sql(f"GRANT ALL ON {name}.* TO preferred@'%'")
+    address = mysql.url.partition("@")[2]
+    url = f"mysql://preferred:p%40ss%2Fword%25@{address}"
+    for _ in range(2):  # the second time caching_sha2_password goes its short way
+        with adapters.open_history(Database("mysql", url).settings()) as history:
+            assert history.execute("SELECT CURRENT_USER()").fetchone()[0] == "preferred@%"
+    mysql.sql("DROP USER preferred@'%'")
+
+
+def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "for it"
+    database = Database("sqlite", f"sqlite:///{folder}/ddns.sqlite3")
+    with adapters.open_history(database.settings(), for_init=True) as history, history.lock("1"):
+        upgrade(history)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [folder, *folder.iterdir()]}
+    assert modes == {"for it": "0o700", "ddns.sqlite3": "0o600", "ddns.sqlite3.1.lock": "0o600"}
+
+
+def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) -> None:
+    with adapters.open_history(sqlite.settings(), for_init=True) as history:
+        upgrade(history)
+        origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+        with closing(sqlite.connect()) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            history.execute("PRAGMA busy_timeout = 100")
+            with pytest.raises(HistoryError, match="is locked by another program"):
+                history.latest(origin)
+            other.rollback()
+        assert history.latest(origin).version.version == 1

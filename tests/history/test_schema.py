@@ -1,0 +1,256 @@
+"""Creating, adopting and upgrading the schema, on every engine."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ddns_updater.app import factories as adapters
+from ddns_updater.errors import HistoryError
+from ddns_updater.history.schema import upgrade
+from tests.conftest import Database, Machine
+from tests.support.mysqld import MySqlServer, certificates
+
+_COLUMNS = ["id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"]
+_BY_HAND = {
+    "mysql": "CREATE TABLE admin_ip_history (id bigint AUTO_INCREMENT PRIMARY KEY,"
+    " createdAt datetime DEFAULT CURRENT_TIMESTAMP, updatedAt datetime DEFAULT CURRENT_TIMESTAMP,"
+    " ip varchar(255), name varchar(255), version int DEFAULT 1, originId bigint DEFAULT 0, note text)",
+    "sqlite": "CREATE TABLE admin_ip_history (id integer PRIMARY KEY,"
+    " createdAt datetime DEFAULT CURRENT_TIMESTAMP, updatedAt datetime DEFAULT CURRENT_TIMESTAMP,"
+    " ip varchar(255), name varchar(255), version int DEFAULT 1, originId bigint DEFAULT 0, note text)",
+}
+
+
+def _upgrade(database: Database) -> int:
+    with adapters.open_history(database.settings(), for_init=True) as history:
+        return upgrade(history)
+
+
+def _tables(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    listing = "SHOW TABLES" if database.engine == "mysql" else "SELECT name FROM sqlite_master WHERE type = 'table'"
+    return {str(name): database.sql(f"SELECT * FROM {name}") for (name,) in database.sql(listing)}
+
+
+def _insert(database: Database, *rows: tuple[str, str, int, int]) -> None:
+    for row in rows:
+        database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", row)
+
+
+def test_the_columns_are_those_that_other_services_know(database: Database) -> None:
+    _upgrade(database)
+    with adapters.open_history(database.settings()) as history:
+        cursor = history.execute("SELECT * FROM admin_ip_history")
+        assert [column[0] for column in cursor.description] == _COLUMNS
+    _insert(database, ("192.0.2.1", "by hand", 1, 5))
+    database.sql("INSERT INTO admin_ip_history (ip, name) VALUES ('192.0.2.1', 'defaults')")
+    assert database.sql("SELECT version, originId, note FROM admin_ip_history WHERE name = 'defaults'") == [
+        (1, 0, None)
+    ]
+
+
+def test_a_second_upgrade_changes_nothing(database: Database) -> None:
+    assert _upgrade(database) >= 4
+    before = _tables(database)
+    assert _upgrade(database) == 0
+    assert _tables(database) == before
+
+
+def test_a_version_cannot_stand_twice(database: Database) -> None:
+    _upgrade(database)
+    _insert(database, ("192.0.2.1", "line", 1, 5))
+    with pytest.raises(Exception, match=r"(?i)duplicate|unique"):
+        _insert(database, ("192.0.2.2", "line", 1, 5))
+
+
+def test_a_table_made_by_hand_is_adopted_with_its_rows(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    _insert(database, ("192.0.2.1", "line", 1, 1), ("8.8.8.8", "line", 2, 1), ("192.0.2.9", "other", 1, 3))
+    before = database.sql("SELECT * FROM admin_ip_history ORDER BY id")
+    done = machine.ddns("init", "--name", "line")
+    assert done.out.endswith("origin line exists already: version 2 is 8.8.8.8; nothing changed\n"), done.err
+    assert database.sql("SELECT * FROM admin_ip_history ORDER BY id") == before
+    machine.run("--name", "line")
+    assert database.sql("SELECT version, ip FROM admin_ip_history WHERE originId = 1 ORDER BY version") == [
+        (1, "192.0.2.1"),
+        (2, "8.8.8.8"),
+        (3, "9.9.9.9"),
+    ]
+
+
+def test_an_adopted_origin_with_the_default_origin_id_goes_on_under_it(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    _insert(database, ("8.8.8.8", "line", 1, 0))
+    machine.ddns("init", "--name", "line")
+    machine.ddns("init", "--name", "second", "--ip", "1.1.1.1")
+    assert machine.run("--name", "line")["outcome"] == "updated"
+    rows = database.sql("SELECT name, version, originId, ip FROM admin_ip_history ORDER BY id")
+    assert rows == [("line", 1, 0, "8.8.8.8"), ("second", 1, 2, "1.1.1.1"), ("line", 2, 0, "9.9.9.9")]
+
+
+def test_duplicates_are_listed_and_nothing_is_changed(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    _insert(database, ("8.8.8.8", "a", 1, 0), ("1.1.1.1", "b", 1, 0), ("9.9.9.9", "a", 2, 0), ("8.8.8.8", "a", 2, 0))
+    before = _tables(database)
+    done = machine.ddns("init", "--name", "a")
+    assert done.status == 1
+    assert done.err.count("\n") == 1
+    assert "originId 0 version 1 (2 rows, id 1 to 2), originId 0 version 2 (2 rows, id 3 to 4)" in done.err
+    assert _tables(database) == before
+
+
+def test_a_table_that_lacks_a_column_is_not_adopted(database: Database) -> None:
+    database.sql(_BY_HAND[database.engine].replace(" note text", " remark text"))
+    before = _tables(database)
+    with pytest.raises(HistoryError, match="it lacks note; its columns must be id, createdAt"):
+        _upgrade(database)
+    assert _tables(database) == before
+
+
+def test_an_index_that_exists_already_is_no_obstacle(database: Database) -> None:
+    database.sql(_BY_HAND[database.engine])
+    database.sql("CREATE UNIQUE INDEX admin_ip_history_origin_version ON admin_ip_history (originId, version)")
+    assert _upgrade(database) >= 4
+    assert _upgrade(database) == 0
+
+
+def test_a_lock_left_by_a_killed_upgrade_is_no_obstacle(database: Database) -> None:
+    _upgrade(database)
+    database.sql("INSERT INTO admin_ddns_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', 4711)")
+    assert _upgrade(database) == 0
+    assert database.sql("SELECT * FROM admin_ddns_lock") == []
+
+
+def test_the_migration_tables_of_another_program_are_left_alone(database: Database) -> None:
+    database.sql("CREATE TABLE _yoyo_migration (migration_id varchar(20))")
+    database.sql("INSERT INTO _yoyo_migration VALUES ('0001-other')")
+    database.sql("CREATE TABLE yoyo_lock (locked int)")
+    database.sql("INSERT INTO yoyo_lock VALUES (1)")
+    _upgrade(database)
+    assert database.sql("SELECT * FROM _yoyo_migration") == [("0001-other",)]
+    assert database.sql("SELECT * FROM yoyo_lock") == [(1,)]
+
+
+@pytest.mark.parametrize("table", ["admin_dns_publication", "admin_ip_history"])
+def test_init_makes_a_table_again_that_was_dropped(machine: Machine, table: str) -> None:
+    machine.init()
+    machine.run()
+    machine.database.sql(f"DROP TABLE {table}")
+    broken = machine.ddns("run")
+    assert broken.status == 1
+    assert 'run "ddns init --name NAME"' in broken.err
+    machine.init()
+    machine.statements_hold("9.9.9.9")
+
+
+def test_a_publication_table_of_another_form_is_not_adopted(database: Database) -> None:
+    database.sql("CREATE TABLE admin_dns_publication (id int, name varchar(20))")
+    with pytest.raises(HistoryError, match="failed to adopt table admin_dns_publication: it lacks historyId"):
+        _upgrade(database)
+
+
+def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_taken_for_another_run(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
+    _insert(database, ("9.9.9.9", "line", 1, 1), ("8.8.8.8", "line", 2, 1))
+    machine.ddns("init", "--name", "line")
+    done = machine.ddns("run")
+    assert done.status == 1
+    assert done.out == ""
+    assert "failed: the database" in done.err
+
+
+def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> None:
+    database = machine.database
+    database.sql(_BY_HAND[database.engine])
+    for row in [("8.8.8.8", "line", 1, 1), (None, "line", 2, 1), (None, "other", 1, 3), ("8.8.8.8", None, 1, 4)]:
+        database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", row)
+    assert machine.ddns("init", "--name", "line").status == 0
+    assert machine.ddns("history").status == 0
+    assert machine.run()["outcome"] == "updated"
+    assert database.sql("SELECT version, ip FROM admin_ip_history WHERE originId = 1 ORDER BY version")[-1] == (
+        3,
+        "9.9.9.9",
+    )
+
+
+def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() -> None:
+    folder = Path(__file__).parents[2] / "migrations"
+    names = {engine: sorted(path.name for path in (folder / engine).glob("*.sql")) for engine in ("mysql", "sqlite")}
+    assert set(names["mysql"]) <= set(names["sqlite"])
+    for path in folder.glob("*/*.sql"):
+        statement = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("--"))
+        assert statement.rstrip().endswith(";")
+        assert statement.count(";") == 1 or "CREATE TRIGGER" in statement, path
+
+
+def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(mysql: Database, machine: Machine) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    name = mysql.url.rpartition("/")[2]
+    grants = [line.strip() for line in readme.splitlines() if line.strip().startswith("GRANT ")]
+    assert len(grants) >= 2
+    mysql.sql("CREATE USER ddns_readme@'%' IDENTIFIED BY 'x'")
+    url = f"mysql://ddns_readme:x@{mysql.url.partition('@')[2]}"
+    try:
+        for grant in grants:
+            if "CREATE" in grant:
+                mysql.sql(_for_test(grant, name))
+        assert machine.ddns("init", "--name", "line", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url).status == 0
+        mysql.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM ddns_readme@'%'")
+        for grant in grants:
+            if "CREATE" not in grant:
+                mysql.sql(_for_test(grant, name))
+        assert machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
+        assert machine.ddns("history", DDNS_DATABASE_URL=url).status == 0
+        refused = machine.ddns("init", "--name", "third", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url)
+        assert refused.status == 1
+        assert "does not allow it" in refused.err
+    finally:
+        mysql.sql("DROP USER ddns_readme@'%'")
+
+
+def _for_test(grant: str, database: str) -> str:
+    privileges = grant.partition(" ON ")[0]
+    table = grant.partition(" ON ")[2].partition(" TO ")[0].partition(".")[2]
+    return f"{privileges} ON {database}.{table} TO ddns_readme@'%'"
+
+
+def test_tls_verifies_the_server_by_the_ca_file_of_the_url(
+    private_mysql: Database, private_server: MySqlServer
+) -> None:
+    url = f"{private_mysql.url}?ssl_ca={private_server.folder}/ca.pem"
+    with adapters.open_history(Database("mysql", url).settings()) as history:
+        assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
+
+
+def test_tls_refuses_a_server_that_another_authority_vouches_for(private_mysql: Database, tmp_path: Path) -> None:
+    certificates(tmp_path)
+    settings = Database("mysql", f"{private_mysql.url}?ssl_ca={tmp_path}/ca.pem").settings()
+    with pytest.raises(HistoryError, match="certificate verify failed"), adapters.open_history(settings):
+        pass
+
+
+def test_tls_refuses_a_certificate_of_another_host_unless_told_otherwise(
+    private_mysql: Database, private_server: MySqlServer
+) -> None:
+    url = f"{private_mysql.url.replace('127.0.0.1', 'localhost')}?ssl_ca={private_server.folder}/ca.pem"
+    settings = Database("mysql", url).settings()
+    with pytest.raises(HistoryError, match="certificate verify failed"), adapters.open_history(settings):
+        pass
+    with adapters.open_history(Database("mysql", f"{url}&ssl_verify_identity=0").settings()) as history:
+        assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
+
+
+def test_the_wheel_brings_the_migrations(tmp_path: Path) -> None:
+    top = Path(__file__).parents[2]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, check=True, capture_output=True, cwd=top)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".sql")}
+    assert inside == {f"ddns_updater/{path.relative_to(top)}" for path in top.glob("migrations/*/*.sql")}

@@ -1,0 +1,88 @@
+"""Runs that are killed while they tell: the next tells what is owed, and only one window lets it be heard twice."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Machine, finish
+from tests.support.receivers import SECRET, Receiver
+from tests.support.tellers import BAD_ADDRESS, fail
+
+_KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
+
+# Each step of the phase report of a run that has something to tell.
+_BEFORE_THE_DIARY = [
+    "return:Updater.run",
+    "call:Teller.tell",
+    "call:Diary.write",
+    "call:Outbox.put",
+    "call:replace_file",
+]
+_BEFORE_IT_IS_TOLD = [
+    "return:replace_file",
+    "call:ping",
+    "return:ping",
+    "call:Teller._send",
+    "call:_post",
+    "call:send:2",  # the first is the heartbeat's
+]
+_AFTER_IT_WAS_TOLD = [  # the one window in which a channel may hear it twice
+    "return:send:2",
+    "return:_post",
+    "call:Teller._note",
+    "call:Outbox.settle",
+    "call:replace_file:2",
+]
+_AFTER_IT_WAS_NOTED = ["return:replace_file:2", "return:Teller._send", "return:Teller.tell"]
+_PLACES = [*_BEFORE_THE_DIARY, *_BEFORE_IT_IS_TOLD, *_AFTER_IT_WAS_TOLD, *_AFTER_IT_WAS_NOTED]
+
+
+def killed(machine: Machine, place: str) -> None:
+    assert finish(machine.start(place, "run", program=(_KILLER,))).status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("place", _PLACES)
+def test_a_change_is_told_whenever_its_run_is_killed(
+    small_machine: Machine, receiver: Receiver, place: str, known: bool
+) -> None:
+    machine = small_machine
+    machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_HEARTBEAT_URL": f"{receiver.base}/beat"}
+    machine.init("8.8.8.8")
+    if known:  # else this is the first run ever
+        machine.service.address = "8.8.8.8"
+        machine.run()
+    machine.service.address = "1.1.1.1"
+    killed(machine, place)
+    machine.statements_hold("1.1.1.1")
+    machine.run()
+    told = [each.json for each in receiver.got if each.path.endswith(SECRET)]
+    assert {(each["event"], each["address"]) for each in told} == {("changed", "1.1.1.1")}
+    assert len(told) == (2 if place in _AFTER_IT_WAS_TOLD else 1)
+    if known or place not in _BEFORE_THE_DIARY:
+        assert told[0]["previous_address"] == "8.8.8.8"
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_an_incident_is_told_whenever_the_run_that_tells_it_is_killed(
+    telling: Machine, receiver: Receiver, place: str
+) -> None:
+    telling.environment["DDNS_HEARTBEAT_URL"] = f"{receiver.base}/beat"
+    fail(telling, 2)
+    telling.service.address = BAD_ADDRESS
+    killed(telling, place)
+    fail(telling, 3)
+    told = [each.json["event"] for each in receiver.got if each.path.endswith(SECRET)]
+    assert told == ["failing"] * (2 if place in _AFTER_IT_WAS_TOLD else 1)
+
+
+def test_the_places_of_the_kills_come_in_the_order_of_the_run(telling: Machine, receiver: Receiver) -> None:
+    telling.environment["DDNS_HEARTBEAT_URL"] = f"{receiver.base}/beat"
+    listing = telling.folder / "places"
+    telling.service.address = "1.1.1.1"
+    assert finish(telling.start("list", "run", program=(_KILLER,), KILL_LIST=str(listing))).status == 0
+    places = iter(listing.read_text().splitlines())
+    for place in _PLACES:
+        event, function, *_ = place.split(":")
+        assert f"{event}:{function}" in places, place  # each is found after the one before

@@ -1,0 +1,404 @@
+"""A change is written once two sources of different hosts say the same; by the real command line."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddns_updater.app import init as app
+from ddns_updater.errors import SettingsError
+from ddns_updater.model import Outcome
+from ddns_updater.settings.settings import DEFAULT_SOURCES
+from ddns_updater.sources.spec import host_of
+from tests.conftest import Database, Finished, Machine, load_settings_with
+from tests.support.services import AddressService, Play, answer, hang, in_turn, running
+
+START = 3  # seconds; a busy machine's slowest start of Python
+OLD, NEW, OTHER, THIRD = "9.9.9.9", "1.1.1.1", "8.8.8.8", "149.112.112.112"
+DOWN = "answered with status 503"
+ASKS_AGAIN = "nothing was changed, the next run asks again"
+
+
+@dataclass
+class Line:
+    """A machine whose latest version is OLD, and three services `a`, `b` and `c` of three hosts."""
+
+    machine: Machine
+    a: AddressService
+    b: AddressService
+    c: AddressService
+
+    def says(self, a: str | Play | None, b: str | Play | None, c: str | Play | None = None) -> None:
+        """Have the services answer an address, or play; None is one that is down."""
+        for service, said in ((self.a, a), (self.b, b), (self.c, c)):
+            service.play = said if callable(said) else None if said else answer("", "503 Down")
+            service.address = said if isinstance(said, str) else ""
+            service.requests = 0
+
+    def run(self, *services: AddressService, agreement: str = "preferred", **changes: Any) -> Finished:
+        """Do one run over `services` in this order."""
+        sources = ",".join(service.url for service in services)
+        return self.machine.ddns("run", "--json", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT=agreement, **changes)
+
+    @property
+    def asked(self) -> tuple[int, int, int]:
+        """Return how often each service was asked."""
+        return self.a.requests, self.b.requests, self.c.requests
+
+    def is_held(self, done: Finished, message: str, *, outcome: str = "held") -> None:
+        """Assert that a run ended so, and that nothing was written anywhere."""
+        assert done.err == f"{outcome}: {message}\n"
+        assert done.status == 1
+        family = done.json["results"][0]
+        assert (done.json["outcome"], family["outcome"], family["error"]) == (outcome, outcome, message)
+        assert self.machine.database.versions() == [(1, OLD)]
+        assert self.machine.database.states() == {}
+        assert self.machine.aws.calls == []
+
+    def has_moved(self, done: Finished, address: str, source: AddressService) -> None:
+        """Assert that a run recorded and published `address`."""
+        assert (done.status, done.json["outcome"]) == (0, "updated"), done
+        family = done.json["results"][0]
+        assert (family["address"], family["source"]) == (address, source.url)
+        assert self.machine.database.versions()[-1][1] == address
+        assert self.machine.database.states() == {"home.example.com": "verified"}
+        assert self.machine.aws.address(self.machine.zone_id) == address
+
+
+@pytest.fixture
+def line(small_machine: Machine) -> Iterator[Line]:
+    """Give a line that has had one address so far, and three hosts to ask."""
+    with ExitStack() as stack:
+        services = [stack.enter_context(running(host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
+        small_machine.init(OLD)
+        yield Line(small_machine, *services)
+
+
+def test_a_quiet_run_asks_one_source_only(line: Line) -> None:
+    line.says(OLD, NEW, NEW)
+    done = line.run(line.a, line.b, line.c, agreement="required", DDNS_RECORDS=None)
+    assert (done.status, done.json["outcome"], done.err) == (0, "unchanged", "")
+    assert line.asked == (1, 0, 0)
+
+
+def test_a_change_goes_through_when_a_second_host_says_the_same(line: Line) -> None:
+    line.says(NEW, NEW, OLD)
+    done = line.run(line.a, line.b, line.c)
+    line.has_moved(done, NEW, line.b)
+    assert done.err == ""
+    assert done.json["results"][0]["warnings"] == []
+    assert line.asked == (1, 1, 0)
+    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+
+
+def test_two_names_of_hosts_are_two_hosts(line: Line) -> None:
+    line.says(NEW, NEW)
+    line.b.stop()
+    second = line.a.url.replace("127.0.0.1", "localhost")
+    done = line.machine.ddns("run", "--json", DDNS_IP_SOURCES=f"{line.a.url},{second}", DDNS_IP_AGREEMENT="required")
+    assert (done.status, done.json["results"][0]["source"]) == (0, second)
+
+
+def test_a_change_is_held_while_two_sources_disagree_and_goes_through_once_they_agree(line: Line) -> None:
+    line.says(NEW, OTHER)
+    message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER}; {ASKS_AGAIN}"
+    for count in (1, 2):
+        line.is_held(line.run(line.a, line.b), message)
+        assert line.asked == (count, count, 0)
+    line.says(NEW, NEW)
+    line.has_moved(line.run(line.a, line.b), NEW, line.b)
+    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+
+
+def test_a_change_that_only_the_first_of_two_sources_saw_is_held(line: Line) -> None:
+    line.says(NEW, OLD)
+    message = f"{line.a.url} says {NEW} but {line.b.url} says {OLD}; {ASKS_AGAIN}"
+    line.is_held(line.run(line.a, line.b), message)
+
+
+def test_without_json_a_held_change_is_one_line_on_stderr(line: Line) -> None:
+    line.says(NEW, OTHER)
+    done = line.machine.ddns(
+        "run", "--quiet", DDNS_IP_SOURCES=f"{line.a.url},{line.b.url}", DDNS_IP_AGREEMENT="preferred"
+    )
+    assert done.err == f"held: {line.a.url} says {NEW} but {line.b.url} says {OTHER}; {ASKS_AGAIN}\n"
+    assert (done.status, done.out) == (1, "")
+
+
+def test_a_third_source_that_agrees_with_the_first_breaks_the_tie(line: Line) -> None:
+    line.says(NEW, OTHER, NEW)
+    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.c)
+
+
+def test_two_that_agree_are_enough_when_the_first_is_not_one_of_them(line: Line) -> None:
+    line.says(OTHER, NEW, NEW)
+    line.has_moved(line.run(line.a, line.b, line.c, agreement="required"), NEW, line.c)
+
+
+def test_nothing_changes_when_the_two_that_agree_say_the_address_of_before(line: Line) -> None:
+    line.says(OTHER, OLD, OLD)
+    done = line.run(line.a, line.b, line.c, DDNS_RECORDS=None)
+    assert (done.status, done.json["outcome"], done.err) == (0, "unchanged", "")
+    assert done.json["results"][0]["address"] == OLD
+    assert line.machine.database.versions() == [(1, OLD)]
+
+
+def test_three_that_all_disagree_are_all_named(line: Line) -> None:
+    line.says(NEW, OTHER, THIRD)
+    message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER} but {line.c.url} says {THIRD}; {ASKS_AGAIN}"
+    line.is_held(line.run(line.a, line.b, line.c), message)
+
+
+def test_two_urls_of_one_host_are_one_witness(line: Line) -> None:
+    line.says(NEW, OTHER)
+    with running() as again:
+        again.address = NEW
+        message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER}; {ASKS_AGAIN}"
+        line.is_held(line.run(line.a, again, line.b), message)
+        done = line.run(line.a, again)
+        assert again.requests == 0
+    line.has_moved(done, NEW, line.a)
+    warning = f"{line.a.url} says {NEW} and nobody seconds it (no source of another host is configured)"
+    assert done.json["results"][0]["warnings"] == [warning]
+
+
+def test_a_change_that_nobody_can_second_goes_through_with_one_warning(line: Line) -> None:
+    line.says(NEW, None)
+    done = line.run(line.a, line.b)
+    line.has_moved(done, NEW, line.a)
+    warning = f"{line.a.url} says {NEW} and nobody seconds it ({line.b.url} answered with status 503)"
+    assert done.json["results"][0]["warnings"] == [warning]
+    assert done.err == f"warning: {warning}\n"
+
+
+def test_a_change_of_the_only_source_goes_through_with_one_warning(line: Line) -> None:
+    line.says(NEW, None)
+    done = line.run(line.a)
+    line.has_moved(done, NEW, line.a)
+    assert done.err == (
+        f"warning: {line.a.url} says {NEW} and nobody seconds it (no source of another host is configured)\n"
+    )
+
+
+def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_for_a_second(line: Line) -> None:
+    line.says(None, NEW, None)
+    done = line.run(line.a, line.b, line.c)
+    line.has_moved(done, NEW, line.b)
+    assert done.json["results"][0]["warnings"] == [
+        f"{line.b.url} says {NEW} and nobody seconds it ({line.a.url} {DOWN}; {line.c.url} {DOWN})"
+    ]
+    assert line.asked == (1, 1, 1)
+
+
+def test_a_change_that_nobody_can_second_is_held_where_agreement_is_required(line: Line) -> None:
+    line.says(NEW, None, "192.168.1.1")
+    reasons = f"{line.b.url} answered with status 503; {line.c.url} answered 192.168.1.1, which is not a public address"
+    message = f"{line.a.url} says {NEW} and nobody seconds it ({reasons}); {ASKS_AGAIN}"
+    line.is_held(line.run(line.a, line.b, line.c, agreement="required"), message)
+    line.says(NEW, None, NEW)
+    line.has_moved(line.run(line.a, line.b, line.c, agreement="required"), NEW, line.c)
+
+
+def test_no_second_source_is_asked_where_agreement_is_off(line: Line) -> None:
+    line.says(NEW, OTHER, OTHER)
+    done = line.run(line.a, line.b, line.c, agreement="off")
+    line.has_moved(done, NEW, line.a)
+    assert (line.asked, done.err) == ((1, 0, 0), "")
+
+
+def test_a_dry_run_asks_for_agreement_and_writes_nothing(line: Line) -> None:
+    line.says(NEW, OTHER)
+    sources = f"{line.a.url},{line.b.url}"
+    done = line.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"dry run, held: {line.a.url} says {NEW} but ")
+    line.says(NEW, NEW)
+    done = line.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+    assert (done.status, done.err) == (0, "")
+    assert f"{NEW} (was {OLD}) would be version 2" in done.out
+    assert line.machine.database.versions() == [(1, OLD)]
+
+
+def test_a_liar_a_stale_cache_and_an_honest_source_hold_the_change_until_the_cache_is_fresh(line: Line) -> None:
+    line.says(OTHER, OLD, NEW)
+    message = f"{line.a.url} says {OTHER} but {line.b.url} says {OLD} but {line.c.url} says {NEW}; {ASKS_AGAIN}"
+    line.is_held(line.run(line.a, line.b, line.c), message)
+    line.says(OTHER, NEW, NEW)
+    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.c)
+
+
+def test_a_liar_in_concert_with_a_stale_cache_delays_a_change_and_writes_nothing_wrong(line: Line) -> None:
+    line.says(NEW, OLD, OLD)
+    done = line.run(line.a, line.b, line.c, DDNS_RECORDS=None)
+    assert (done.status, done.json["outcome"]) == (0, "unchanged")
+    assert line.machine.database.versions() == [(1, OLD)]
+    line.says(NEW, NEW, OLD)
+    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.b)
+
+
+def test_sources_that_answer_only_half_the_time_never_write_a_wrong_address_and_the_change_goes_through(
+    line: Line,
+) -> None:
+    def half(address: str, *, begins: bool) -> Play:
+        turns = [answer(address), answer("", "500 No")]
+        return in_turn(*(turns if begins else turns[::-1]) * 10)
+
+    line.says(half(NEW, begins=False), half(OTHER, begins=True), half(NEW, begins=False))
+    services = (line.a, line.b, line.c)
+    message = (
+        f"{line.b.url} says {OTHER} and nobody seconds it"
+        f" ({line.a.url} answered with status 500; {line.c.url} answered with status 500); {ASKS_AGAIN}"
+    )
+    line.is_held(line.run(*services, agreement="required"), message)  # only the liar answers
+    line.has_moved(line.run(*services, agreement="required"), NEW, line.c)
+    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+    for _ in range(4):  # the liar alone, then the two others first, and so on
+        line.run(*services, agreement="required")
+    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+
+
+def after(seconds: float, address: str) -> Play:
+    """Answer late."""
+
+    def play(connection: socket.socket) -> None:
+        time.sleep(seconds)
+        answer(address)(connection)
+
+    return play
+
+
+def test_slow_sources_agree_within_the_limit_of_a_run(line: Line) -> None:
+    line.says(after(0.4, NEW), after(0.4, OTHER), after(0.4, NEW))
+    begin = time.monotonic()
+    done = line.run(line.a, line.b, line.c, DDNS_RUN_TIMEOUT="6")
+    assert time.monotonic() - begin < 6
+    line.has_moved(done, NEW, line.c)
+
+
+def test_sources_too_slow_for_the_limit_of_a_run_hold_the_change_and_end_in_time(line: Line) -> None:
+    line.says(after(0.3, NEW), hang, hang)
+    begin = time.monotonic()
+    done = line.run(line.a, line.b, line.c, agreement="required", DDNS_RUN_TIMEOUT="3", DDNS_IP_TIMEOUT="60")
+    assert time.monotonic() - begin < 3 + START
+    message = re.sub(r"within its [0-9.]+ s", "within its share", done.json["results"][0]["error"])
+    late = "did not finish within its share"
+    assert message == (
+        f"{line.a.url} says {NEW} and nobody seconds it ({line.b.url} {late}; {line.c.url} {late}); {ASKS_AGAIN}"
+    )
+    line.is_held(done, done.json["results"][0]["error"])
+
+
+def test_sources_that_take_almost_five_seconds_each_agree_with_the_limits_a_user_has(line: Line) -> None:
+    line.says(after(4.9, NEW), after(4.9, OTHER), after(4.9, NEW))
+    defaults: dict[str, Any] = {"DDNS_RUN_TIMEOUT": None, "DDNS_IP_TIMEOUT": None, "DDNS_IP_RETRIES": None}
+    begin = time.monotonic()
+    done = line.run(line.a, line.b, line.c, **defaults)
+    assert 14.7 < time.monotonic() - begin < 20
+    line.has_moved(done, NEW, line.c)
+
+
+def test_init_asks_for_agreement_and_seeds_nothing_while_sources_disagree(
+    small_machine: Machine, tmp_path: Path
+) -> None:
+    with running() as a, running("127.0.0.2") as b:
+        a.address, b.address = NEW, OTHER
+        small_machine.environment |= {"DDNS_IP_SOURCES": f"{a.url},{b.url}", "DDNS_IP_AGREEMENT": "preferred"}
+        done = small_machine.ddns("init", "--name", "line")
+        assert (done.status, done.out) == (1, "")
+        assert f"{a.url} says {NEW} but {b.url} says {OTHER}; " in done.err
+        assert "give the address with --ip" in done.err
+        assert done.err.count("\n") == 1
+        assert not (tmp_path / "ddns.sqlite3").exists()
+        b.address = NEW
+        done = small_machine.ddns("init", "--name", "line")
+        assert (done.status, done.err) == (0, "")
+        assert small_machine.database.versions() == [(1, NEW)]
+
+
+def test_init_warns_when_nobody_seconds_the_first_address(small_machine: Machine) -> None:
+    small_machine.environment["DDNS_IP_AGREEMENT"] = "preferred"
+    done = small_machine.ddns("init", "--name", "line")
+    assert done.status == 0
+    assert done.err == (
+        f"warning: {small_machine.service.url} says {OLD} and nobody seconds it"
+        " (no source of another host is configured)\n"
+    )
+    assert small_machine.database.versions() == [(1, OLD)]
+
+
+def test_init_seeds_nothing_that_nobody_seconds_where_agreement_is_required(small_machine: Machine) -> None:
+    with running("127.0.0.2") as b:
+        b.play = answer("", "503 Down")
+        sources = f"{small_machine.service.url},{b.url}"
+        done = small_machine.ddns("init", "--name", "line", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+    assert (done.status, done.out) == (1, "")
+    assert f"nobody seconds it ({b.url} answered with status 503)" in done.err
+
+
+def order_asked(database: Database, **changes: str) -> tuple[str, ...]:
+    """Return the sources in the order in which a run asked them, none of which can be reached."""
+    result = app.run(database.settings(DDNS_IP_RETRIES="0", **changes))
+    assert result.outcome is Outcome.FAILED
+    return tuple(re.findall(r"(https?://\S+) cannot be reached", result.results[0].error or ""))
+
+
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no name resolve but that of loopback."""
+
+    resolve = socket.getaddrinfo
+
+    def refuse(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.usefixtures("no_names")
+def test_the_default_sources_take_turns_at_being_first(small_machine: Machine) -> None:
+    small_machine.init()
+    orders = {order_asked(small_machine.database) for _ in range(60)}  # one is missed once in 10^10 times
+    a, b, c = DEFAULT_SOURCES
+    assert orders == {(a, b, c), (b, c, a), (c, a, b)}
+
+
+@pytest.mark.usefixtures("no_names")
+def test_an_order_of_the_operators_own_is_kept(small_machine: Machine) -> None:
+    small_machine.init()
+    own = ("https://c.example.com/ip", "https://a.example.com/ip", "https://b.example.com/ip")
+    assert {order_asked(small_machine.database, DDNS_IP_SOURCES=",".join(own)) for _ in range(20)} == {own}
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ("https://a.example.com/ip", "https://A.example.com./other#/ip"),
+        ("dns:google", "dns:elsewhere.example.com@ns1.google.com:5353?type=TXT"),
+        ("interface:eth0", "interface:eth0?temporary"),
+        ("ec2:i-0123456789abcdef0", "ec2:i-0123456789abcdef0?region=eu-west-1"),
+        ("file:/run/address", "file:/run/./address"),
+        ("command:show ip", "command: show  'ip'"),
+        ("imds:", "imds:http://127.0.0.1:1"),
+    ],
+)
+def test_one_host_is_one_witness_however_it_is_written(one: str, same: str) -> None:
+    assert host_of(one) == host_of(same)
+    with pytest.raises(SettingsError, match="DDNS_IP_AGREEMENT=required"):
+        load_settings_with({"DDNS_IP_SOURCES": f"{one},{same}", "DDNS_IP_AGREEMENT": "required"})
+
+
+def test_an_address_in_doubt_is_not_given_out(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.service.address = "8.8.8.8"
+    held = small_machine.run(DDNS_IP_AGREEMENT="required", DDNS_IP_SOURCES=f"{small_machine.service.url},file:/no/such")
+    (family,) = held["results"]
+    assert (family["outcome"], family["address"], family["source"], family["version"]) == ("held", None, None, 1)
+    assert "says 8.8.8.8" in family["error"]

@@ -1,0 +1,305 @@
+"""When to speak and when not to: pure, over given clocks, and over whatever sequences hypothesis thinks of."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddns_updater.alerts.event import Event
+from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
+from ddns_updater.state.run_state import Standing, Told
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+HOME = Record("home.example.com", "A")
+
+
+def ended(outcome: Outcome, error: str | None = None) -> RunResult:
+    """Return a run that found what it had known before, or did not get that far."""
+    if not outcome.is_good:
+        return RunResult("line", (FamilyResult(Family.IPV4, outcome, error=error),))
+    return holds("9.9.9.9", 1)
+
+
+def holds(
+    address: str, version: int, *, was: str | None = None, since: datetime = NOW - DAY, drift_at: datetime | None = None
+) -> RunResult:
+    """Return a run that saw `address` hold; one that recorded it when it says what it `was`."""
+    drift = "8.8.4.4 with TTL 60" if drift_at else None
+    record = Publication(
+        HOME, since, PublicationState.VERIFIED, address=address, checked_at=NOW, drift=drift, drift_at=drift_at
+    )
+    one = FamilyResult(
+        Family.IPV4,
+        Outcome.UPDATED if was else Outcome.UNCHANGED,
+        address,
+        was or address,
+        version,
+        since,
+        recorded=bool(was),
+        publications=(record,),
+    )
+    return RunResult("line", (one,))
+
+
+def lived(
+    *runs: tuple[Outcome, timedelta], alert_after: int | None = 3, start: Standing | None = None
+) -> tuple[Standing, list[Event]]:
+    """Return how it stands after `runs`, each so long after the one before, and all that was told."""
+    standing = start or Standing()
+    told, now = [], standing.ended or NOW
+    for outcome, later in runs:
+        now += later
+        standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
+        told += events
+    return standing, told
+
+
+def failures(number: int, apart: timedelta = MINUTE) -> list[tuple[Outcome, timedelta]]:
+    return [(Outcome.FAILED, apart)] * number
+
+
+# An incident
+
+
+def test_the_first_alert_comes_after_so_many_bad_runs_and_no_sooner() -> None:
+    assert lived(*failures(2))[1] == []
+    standing, told = lived(*failures(3))
+    assert [each.kind for each in told] == ["failing"]
+    assert standing.incident
+    assert (standing.incident.failed_runs, standing.incident.since) == (3, NOW + MINUTE)
+
+
+def test_sixty_failed_minutes_are_one_alert_and_one_reminder() -> None:
+    assert len(lived(*failures(60))[1]) == 1
+    assert len(lived(*failures(63))[1]) == 2
+
+
+def test_reminders_come_after_an_hour_six_hours_and_then_daily() -> None:
+    _, told = lived(*failures(60 * 24 * 4))
+    first = told[0].time
+    assert [each.time - first for each in told] == [timedelta(0), HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY]
+    assert [each.facts["reminder"] for each in told] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_machine_that_slept_for_days_reminds_once() -> None:
+    _, told = lived(*failures(3), (Outcome.FAILED, 10 * DAY), *failures(30))
+    assert len(told) == 2
+
+
+def test_a_good_run_in_between_begins_the_count_anew() -> None:
+    assert lived(*failures(2), (Outcome.UNCHANGED, MINUTE), *failures(2))[1] == []
+
+
+@pytest.mark.parametrize("neutral", [Outcome.PENDING, Outcome.SKIPPED])
+def test_a_run_that_is_pending_or_skipped_neither_begins_nor_ends_an_incident(neutral: Outcome) -> None:
+    assert lived((neutral, MINUTE), (neutral, MINUTE), (neutral, MINUTE))[1] == []
+    _, told = lived(*failures(2), (neutral, MINUTE), *failures(1), (neutral, MINUTE), (Outcome.UPDATED, MINUTE))
+    assert [each.kind for each in told] == ["failing", "recovered"]
+
+
+def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
+    standing, _ = lived(*failures(3))
+    (one,) = holds("9.9.9.9", 1).results
+    half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
+    standing, told = standing.after(half, NOW, 3)
+    assert told == []
+    assert standing.incident
+
+
+def test_a_held_run_counts_as_failing() -> None:
+    assert len(lived(*[(Outcome.HELD, MINUTE)] * 3)[1]) == 1
+
+
+def test_recovery_tells_how_long_it_lasted_how_many_runs_and_why() -> None:
+    standing, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
+    assert told[-1].title == "line: recovered after 47 min, 46 failed runs"
+    assert told[-1].text.startswith(
+        "Cause: it is broken. Now 9.9.9.9 is version 1; DNS when last checked: home.example.com A held 9.9.9.9 "
+    )
+    assert told[-1].facts["duration_seconds"] == 47 * 60
+    assert standing.incident is None
+
+
+def test_what_nobody_was_told_of_is_not_recovered_from_aloud() -> None:
+    assert lived(*failures(2), (Outcome.UNCHANGED, MINUTE))[1] == []
+    standing, told = lived(*failures(9), alert_after=None)
+    assert told == []
+    assert standing.incident
+    assert standing.incident.told == 0
+    assert len(lived(*failures(1), start=standing)[1]) == 1  # somebody to tell was added
+
+
+def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
+    _, told = lived((Outcome.UNCHANGED, MINUTE), *failures(3))
+    assert "DNS: home.example.com A was last seen in order 20" in told[0].text
+    assert "DNS: no record is known" in lived(*failures(3))[1][0].text
+
+
+def test_a_long_cause_leaves_room_for_what_to_do() -> None:
+    standing = Standing()
+    for _ in range(3):
+        standing, events = standing.after(ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
+    assert len(events[0].text) < 1500
+    assert "`ddns doctor`" in events[0].text
+    events[0].text.encode()
+
+
+# Changes and repairs
+
+
+def told_of(standing: Standing, *runs: RunResult) -> list[Event]:
+    told = []
+    for run in runs:
+        standing, events = standing.after(run, NOW, 3)
+        told += events
+    return told
+
+
+def test_a_change_is_told_once_with_what_it_was() -> None:
+    (event,) = told_of(Standing(), holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), holds("1.1.1.1", 2))
+    assert (event.kind, event.facts["previous_address"], event.facts["address"]) == ("changed", "9.9.9.9", "1.1.1.1")
+
+
+def test_a_change_whose_run_was_killed_before_it_told_is_told_by_the_next() -> None:
+    (event,) = told_of(Standing(), holds("9.9.9.9", 1), holds("1.1.1.1", 2))
+    assert event.facts["previous_address"] == "9.9.9.9"
+    (first,) = told_of(Standing(), holds("1.1.1.1", 2, since=NOW - MINUTE))  # and nothing is remembered at all
+    assert (first.kind, first.facts["previous_address"]) == ("changed", None)
+
+
+def test_a_change_that_was_pending_at_first_is_told_when_it_holds() -> None:
+    (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
+    (event,) = told_of(Standing(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
+    assert event.facts["previous_address"] == "9.9.9.9"
+
+
+@pytest.mark.parametrize("version", [1, 57])
+def test_a_machine_that_remembers_nothing_tells_no_old_news(version: int) -> None:
+    assert told_of(Standing(), holds("9.9.9.9", version)) == []
+    assert told_of(Standing(), holds("9.9.9.9", 1, since=NOW)) == []
+    assert told_of(Standing(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
+
+
+def test_a_version_with_the_same_address_is_no_change() -> None:
+    assert told_of(Standing(), holds("9.9.9.9", 1), holds("9.9.9.9", 3)) == []
+
+
+def test_a_repair_is_told_once_and_a_second_one_again() -> None:
+    first, second = NOW - MINUTE, NOW
+    runs = (holds("9.9.9.9", 1, drift_at=at) for at in (None, first, first, second, second))
+    told = told_of(Standing(), *runs)
+    assert [each.kind for each in told] == ["repaired", "repaired"]
+    assert told[0].facts["repaired"][0]["found"] == "8.8.4.4 with TTL 60"  # type: ignore[index]
+    assert len(told_of(Standing(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
+
+
+def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
+    (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
+    both = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")))
+    standing = Standing(told={Family.IPV4: Told(1, "9.9.9.9")})
+    assert [each.kind for each in standing.after(both, NOW, 1)[1]] == ["changed", "failing"]
+
+
+# The clock
+
+
+def test_a_clock_set_back_leaves_how_long_everything_lasted() -> None:
+    standing, _ = lived(*failures(4))
+    later = NOW + 4 * MINUTE
+    moved, back = standing.moved_to(later - 30 * DAY)
+    assert back == 30 * DAY
+    _, told = moved.after(ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
+    assert told[0].facts["duration_seconds"] == 4 * 60
+    assert standing.moved_to(later - timedelta(seconds=59)) == (standing, None)
+    assert Standing().moved_to(NOW) == (Standing(), None)
+
+
+def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
+    assert lived(*failures(2))[0].interval is None
+    assert lived(*failures(3), (Outcome.FAILED, DAY), *failures(1))[0].interval == MINUTE
+
+
+# Whatever comes
+
+_SPANS = st.integers(0, 200_000).map(lambda seconds: timedelta(seconds=seconds)) | st.sampled_from([MINUTE, HOUR, DAY])
+_RUNS = st.lists(st.tuples(st.sampled_from(Outcome), _SPANS), max_size=60)
+
+
+@given(_RUNS, st.integers(1, 5))
+def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timedelta]], alert_after: int) -> None:
+    standing, now = Standing(), NOW
+    bad_in_a_row, alerts, at = 0, 0, NOW
+    for outcome, later in runs:
+        now += later
+        standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
+        bad_in_a_row += outcome.is_bad
+        assert len(events) <= 1
+        for each in events:
+            if each.kind == "failing":
+                assert bad_in_a_row >= alert_after
+                assert each.facts["failed_runs"] == bad_in_a_row
+                assert alerts == 0 or now - at >= (HOUR, 5 * HOUR, 18 * HOUR, DAY)[min(alerts, 4) - 1]
+                alerts, at = alerts + 1, now
+            else:
+                assert each.kind == "recovered"
+                assert outcome.is_good
+                assert alerts
+        if outcome.is_good:
+            assert bool(events) == bool(alerts)
+            bad_in_a_row = alerts = 0
+        assert (standing.incident.failed_runs if standing.incident else 0) == bad_in_a_row
+        assert (standing.incident.told if standing.incident else 0) == alerts
+    assert sum(standing.runs.values()) == len(runs)
+
+
+# Runs that report late, records that come and go, and what waits too long
+
+
+def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() -> None:
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 1)
+    standing, told = standing.after(holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
+    assert [each.kind for each in told] == ["changed"]
+    for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
+        after, told = standing.after(late, NOW + MINUTE, 1)
+        assert told == []
+        assert (after.told, after.incident) == (standing.told, None)
+
+
+def test_a_repair_is_not_told_again_when_its_record_was_away() -> None:
+    there, away = holds("9.9.9.9", 1, drift_at=NOW), holds("9.9.9.9", 1)
+    told = told_of(Standing(), holds("9.9.9.9", 1), there, away, there, away, there)
+    assert [each.kind for each in told] == ["repaired"]
+
+
+def test_many_repairs_of_one_run_are_one_message() -> None:
+    (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
+    many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW - MINUTE, 3)
+    _, (event,) = standing.after(RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
+    assert " and 27 more were changed by somebody else" in event.title
+    assert len(event.text) < 1000
+    assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
+
+
+def test_what_is_pending_for_long_is_an_incident() -> None:
+    (one,) = holds("1.1.1.1", 2).results
+    sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
+    standing = Standing()
+    for minutes in range(0, 31, 10):
+        standing, told = standing.after(pending, NOW + minutes * MINUTE, 1)
+        assert told == []
+    standing, (event,) = standing.after(pending, NOW + 31 * MINUTE, 1)
+    assert "home.example.com A was sent to Route 53 30 min ago or earlier" in event.text
+
+
+def test_what_is_not_configured_any_more_is_forgotten() -> None:
+    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 3)
+    assert list(standing.seen) == ["home.example.com A"]
+    (one,) = holds("9.9.9.9", 1).results
+    without = RunResult("line", (one._replace(publications=()),))
+    assert standing.after(without, NOW + MINUTE, 3)[0].seen == {}

@@ -1,0 +1,212 @@
+"""An address source that is EC2's DescribeInstances: moto's over HTTP, and answers of our own."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from ddns_updater.model import Family
+from tests.support.mysqld import free_port
+from tests.support.services import AddressService, Play, answer, hang, send
+from tests.support.trials import Trial
+
+IMAGE = "ami-12c6146b"  # one that moto knows
+ANSWERED = "cannot be described: AWS answered"
+UNKNOWN = "i-0123456789abcdef0"
+
+
+@pytest.fixture
+def ec2(trial: Trial) -> Any:
+    """Give a client of moto's EC2, in us-east-1."""
+    return client(trial)
+
+
+def client(trial: Trial, region: str = "us-east-1") -> Any:
+    return boto3.client("ec2", endpoint_url=trial.machine.aws.url, region_name=region)
+
+
+def launch(ec2: Any, *, public: bool = True) -> tuple[str, str | None]:
+    """Run an instance in a new subnet; return its ID and its public address."""
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    interface = {"DeviceIndex": 0, "SubnetId": subnet, "AssociatePublicIpAddress": public}
+    launched = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, NetworkInterfaces=[interface])
+    instance = launched["Instances"][0]["InstanceId"]
+    described = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return instance, described.get("PublicIpAddress")
+
+
+def test_it_takes_the_public_address_of_a_running_instance(trial: Trial, ec2: Any) -> None:
+    instance, address = launch(ec2)
+    assert address
+    assert trial.address(f"ec2:{instance}") == address
+
+
+def test_the_real_command_names_the_instance(trial: Trial, ec2: Any) -> None:
+    instance, address = launch(ec2)
+    done = trial.machine.ddns("run", "--json", DDNS_IP_SOURCES=f"ec2:{instance}")
+    family = done.json["results"][0]
+    assert (done.status, family["address"], family["source"]) == (0, address, f"ec2:{instance}")
+
+
+def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, ec2: Any) -> None:
+    instance, _ = launch(ec2)
+    ec2.stop_instances(InstanceIds=[instance])
+    done = trial.machine.ddns("run", DDNS_IP_SOURCES=f"ec2:{instance}")
+    assert done.err == (
+        "failed: no trustworthy ipv4 address, so nothing was changed:"
+        f" ec2:{instance} is stopped; its address is taken only while it is running\n"
+    )
+    assert (done.status, done.out) == (1, "")
+
+
+@pytest.mark.parametrize(("end", "state"), [("stop_instances", "stopped"), ("terminate_instances", "terminated")])
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_an_instance_that_is_not_running_is_a_state(
+    trial: Trial, ec2: Any, end: str, state: str, family: Family
+) -> None:
+    instance, _ = launch(ec2)
+    getattr(ec2, end)(InstanceIds=[instance])
+    reason = trial.refusal(f"ec2:{instance}", family)
+    assert reason == f"is {state}; its address is taken only while it is running"
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_an_instance_without_a_public_address_is_a_state(trial: Trial, ec2: Any, family: Family) -> None:
+    instance, address = launch(ec2, public=False)
+    assert address is None
+    reason = trial.refusal(f"ec2:{instance}", family)
+    assert reason == f"has no public {family} address; give it one in its subnet or network interface"
+
+
+def test_the_region_is_that_of_the_source_or_of_the_settings(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance, address = launch(client(trial, "eu-west-1"))
+    assert trial.refusal(f"ec2:{instance}").startswith(f"{ANSWERED} InvalidInstanceID.NotFound: ")
+    assert trial.address(f"ec2:{instance}?region=eu-west-1") == address
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert trial.run(f"ec2:{instance}").address == address
+
+
+def test_an_unknown_instance_is_a_reason(trial: Trial) -> None:
+    assert trial.refusal(f"ec2:{UNKNOWN}").startswith(
+        f"{ANSWERED} InvalidInstanceID.NotFound: The instance ID '{UNKNOWN}' does not exist; "
+    )
+
+
+def described(*instances: str) -> Play:
+    """Answer as DescribeInstances does."""
+    return answer(
+        '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        "<reservationSet><item><reservationId>r-1</reservationId><instancesSet>"
+        + "".join(f"<item><instanceId>{UNKNOWN}</instanceId>{each}</item>" for each in instances)
+        + "</instancesSet></item></reservationSet></DescribeInstancesResponse>",
+        headers=["Content-Type: text/xml;charset=UTF-8"],
+    )
+
+
+def refusing(code: str, message: str, status: str) -> Play:
+    return answer(
+        f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+        "<RequestID>r</RequestID></Response>",
+        status,
+    )
+
+
+RUNNING = "<instanceState><code>16</code><name>running</name></instanceState>"
+
+
+def interface(*addresses: str) -> str:
+    items = "".join(f"<item><ipv6Address>{each}</ipv6Address></item>" for each in addresses)
+    return f"<item><ipv6AddressesSet>{items}</ipv6AddressesSet></item>"
+
+
+@pytest.fixture
+def fake(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> AddressService:
+    """Give what stands in place of EC2."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", trial.machine.service.url.removesuffix("/ip"))
+    return trial.machine.service
+
+
+@pytest.mark.parametrize(
+    "interfaces",
+    [
+        interface("2606:4700:4700::1111"),
+        interface() + interface("2606:4700:4700::1111"),
+    ],
+    ids=["one", "on the second interface"],
+)
+def test_it_takes_the_ipv6_address_of_the_instance(trial: Trial, fake: AddressService, interfaces: str) -> None:
+    fake.play = described(f"{RUNNING}<networkInterfaceSet>{interfaces}</networkInterfaceSet>")
+    assert trial.address(f"ec2:{UNKNOWN}", Family.IPV6) == "2606:4700:4700::1111"
+
+
+def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: AddressService) -> None:
+    both = interface("2606:4700:4700::1111", "2606:4700:4700::1001")
+    fake.play = described(f"{RUNNING}<networkInterfaceSet>{both}</networkInterfaceSet>")
+    said = trial.refusal(f"ec2:{UNKNOWN}", Family.IPV6)
+    assert said == "has more than one ipv6 address: 2606:4700:4700::1001, 2606:4700:4700::1111"
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"),
+    [
+        (described(), "does not exist in this account and region"),
+        (
+            described("<instanceState><code>0</code><name>pending</name></instanceState>"),
+            "is pending; its address is taken only while it is running",
+        ),
+        (
+            described(f"{RUNNING}<ipAddress>10.0.0.5</ipAddress>"),
+            "answered 10.0.0.5, which is not a public address",
+        ),
+        (
+            described(f"{RUNNING}<ipAddress>nonsense</ipAddress>"),
+            "answered 'nonsense', which is not one IP address",
+        ),
+        (
+            refusing("UnauthorizedOperation", "You are not authorized.", "403 Forbidden"),
+            f"{ANSWERED} UnauthorizedOperation: You are not authorized; attach the policy of: ddns iam-policy",
+        ),
+        (
+            refusing("AuthFailure", "AWS was not able to validate them", "401 Unauthorized"),
+            f"{ANSWERED} AuthFailure: AWS was not able to validate them; check the AWS credentials",
+        ),
+    ],
+    ids=["none", "pending", "private", "garbage", "denied", "credentials"],
+)
+def test_it_refuses_what_is_no_public_address(trial: Trial, fake: AddressService, play: Play, reason: str) -> None:
+    fake.play = play
+    assert trial.refusal(f"ec2:{UNKNOWN}") == reason
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"),
+    [
+        (answer("<html>a captive portal</html>"), "cannot be described: the answer is not of AWS; "),
+        (answer("no XML"), "cannot be described: the answer is not of AWS; "),
+        (answer(""), "cannot be described: "),
+        (described("<nothing/>"), "cannot be described: the answer is not of AWS; "),
+        (hang, "did not finish within its 1 s"),
+        (send(b""), "cannot be described: AWS did not answer: "),
+    ],
+    ids=["html", "text", "empty", "fields", "hang", "closed"],
+)
+def test_what_is_not_of_aws_is_a_reason(trial: Trial, fake: AddressService, play: Play, reason: str) -> None:
+    fake.play = play
+    assert trial.refusal(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT="2" if play is hang else "12").startswith(reason)
+
+
+def test_an_endpoint_that_nobody_listens_on_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert trial.refusal(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT="12").startswith(
+        "cannot be described: AWS did not answer: Could not connect to the endpoint URL"
+    )
+
+
+def test_missing_credentials_are_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    assert trial.refusal(f"ec2:{UNKNOWN}") == (
+        "cannot be described: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+    )

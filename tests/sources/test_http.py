@@ -1,0 +1,502 @@
+"""The HTTP source against real servers on loopback, most of which misbehave."""
+
+import base64
+import gzip
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from ddns_updater.errors import SourceError
+from ddns_updater.lib.deadline import time_limit
+from ddns_updater.model import Family
+from ddns_updater.sources.http import HttpSource
+from tests.conftest import Machine
+from tests.support.mysqld import certificates, free_port
+from tests.support.services import AddressService, Flood, Play, answer, drip, hang, in_turn, redirect, running, send
+
+START = 3  # seconds; a busy machine's slowest start of Python
+NEVER = "1.1.1.1"  # stands in answers that must not be believed
+CUT_OFF = "its answer was cut off"
+UNFRAMED = "its answer may have been cut off: it has neither a length nor a final line break"
+NOT_HTTP = "did not answer in HTTP"
+UNUSABLE = "leads to a URL that cannot be used"
+
+
+def fetched(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
+    return str(HttpSource(url, timeout=timeout, retries=retries).fetch(family))
+
+
+def refusal(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
+    with pytest.raises(SourceError) as raised:
+        fetched(url, family, timeout=timeout, retries=retries)
+    return str(raised.value)
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", "Connection: close", *lines, "", ""]).encode("latin-1")
+
+
+@pytest.fixture(scope="session")
+def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a certificate for 127.0.0.1 whose authority nobody knows."""
+    folder = tmp_path_factory.mktemp("certificates")
+    certificates(folder)
+    return folder
+
+
+@pytest.fixture
+def other() -> Iterator[AddressService]:
+    """Give a second address service, which answers 8.8.8.8."""
+    with running() as each:
+        each.address = "8.8.8.8"
+        yield each
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        answer("9.9.9.9"),
+        answer("9.9.9.9\n"),
+        answer("\r\n 9.9.9.9 \r\n"),
+        answer("9.9.9.9" + " " * 121),
+        answer("9.9.9.9", headers=["Content-Type: text/html; charset=utf-16", "Set-Cookie: \xff=; expires=never"]),
+        answer("9.9.9.9", headers=["Content-Encoding: gzip"]),
+        send(head("Transfer-Encoding: chunked") + b"4\r\n9.9.\r\n3\r\n9.9\r\n0\r\n\r\n"),
+        send(head() + b"9.9.9.9\n"),
+        send(b"HTTP/1.0 200 OK\r\n\r\n9.9.9.9\n"),
+        send(b"HTTP/1.1 100 Continue\r\n\r\n" + head("Content-Length: 7") + b"9.9.9.9"),
+        drip(head("Content-Length: 7") + b"9.9.9.9", pause=0.001),
+    ],
+)
+def test_it_takes_a_whole_answer_of_one_address(service: AddressService, play: Play) -> None:
+    service.play = play
+    assert fetched(service.url) == "9.9.9.9"
+
+
+def test_it_asks_for_plain_text_and_says_who_it_is(service: AddressService) -> None:
+    fetched(service.url + "?format=text")
+    lines = service.heads[0].split("\r\n")
+    assert lines[0] == "GET /ip?format=text HTTP/1.1"
+    assert {"Accept: text/plain", "Accept-Encoding: identity", "User-Agent: ddns-updater"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [
+        ("201 Created", 201),
+        ("203 Non-Authoritative Information", 203),
+        ("204 No Content", 204),
+        ("206 Partial Content", 206),
+        ("304 Not Modified", 304),
+        ("302 Found", 302),  # without a Location
+        ("401 Unauthorized", 401),
+        ("403 Forbidden", 403),
+        ("404 Not Found", 404),
+        ("429 Too Many Requests", 429),
+        ("500 Internal Server Error", 500),
+        ("503 Service Unavailable", 503),
+        ("999 Denied", 999),
+    ],
+)
+def test_it_reads_no_address_from_an_answer_with_another_status(
+    service: AddressService, status: str, number: int
+) -> None:
+    service.play = answer(NEVER, status)
+    assert refusal(service.url) == f"answered with status {number}"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "answered nothing, which is not one IP address"),
+        ("\r\n", "answered nothing, which is not one IP address"),
+        ("<p>1.1.1.1</p>", "answered '<p>1.1.1.1</p>', which is not one IP address"),
+        ('{"ip": "1.1.1.1"}', 'answered \'{"ip": "1.1.1.1"}\', which is not one IP address'),
+        ("1.1.1.1\n1.1.1.1\n", "answered '1.1.1.1\\n1.1.1.1\\n', which is not one IP address"),
+        ("\ufeff1.1.1.1", "answered '���1.1.1.1', which is not one IP address"),
+        ("\N{FULLWIDTH DIGIT ONE}.1.1.1", "answered '���.1.1.1', which is not one IP address"),
+        ("\x1b[2J1.1.1.1", "answered '\\x1b[2J1.1.1.1', which is not one IP address"),
+        ("<html>" + NEVER * 99, "answered more than an address: '<html>1.1.1.11.1.1.11.1.1.11.1.1.11.1.1.'…"),
+        (NEVER + " " * 200, f"answered more than an address: '1.1.1.1{' ' * 33}'…"),
+        ("192.168.1.10", "answered 192.168.1.10, which is not a public address"),
+        ("2606:4700:4700::1111", "answered 2606:4700:4700::1111, which is not an IPv4 address"),
+    ],
+)
+def test_it_refuses_a_page_that_is_not_one_public_address(service: AddressService, body: str, reason: str) -> None:
+    service.play = answer(body)
+    assert refusal(service.url) == reason
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"),
+    [
+        (send(b""), "closed the connection without an answer"),
+        (send(head("Content-Length: 8") + b"1.1.1.1"), CUT_OFF),
+        (send(head("Transfer-Encoding: chunked") + b"8\r\n1.1.1.1"), CUT_OFF),
+        (send(head("Transfer-Encoding: chunked") + b"7\r\n1.1.1.1\r\n"), CUT_OFF),
+        (send(head("Transfer-Encoding: chunked") + b"many\r\n1.1.1.1\r\n"), CUT_OFF),
+        (send(head() + b"1.1.1.1"), UNFRAMED),
+        (send(head("Content-Length: seven") + b"1.1.1.1"), UNFRAMED),
+        (send(head("Content-Length: -7") + b"1.1.1.1"), UNFRAMED),
+        (send(b"HTTP/1.1 200 OK\r\nContent-Le"), UNFRAMED),
+        (send(b"1.1.1.1\n"), NOT_HTTP),
+        (send(b"\x16\x03\x01\x02\x00\r\n\r\n1.1.1.1\n"), NOT_HTTP),
+        (send(b"HTTP/1.1 fine\r\n\r\n1.1.1.1\n"), NOT_HTTP),
+        (send(b"HTTP/9.9 200 OK\r\nContent-Length: 7\r\n\r\n1.1.1.1"), NOT_HTTP),
+        (send(b"HTTP/1.1 200 " + b"x" * 70_000), NOT_HTTP),
+        (send(head("X: " + "x" * 70_000) + b"1.1.1.1\n"), NOT_HTTP),
+        (send(head(*["X: y"] * 200) + b"1.1.1.1\n"), NOT_HTTP),
+    ],
+)
+def test_it_refuses_an_answer_that_is_broken_or_may_be_half(service: AddressService, play: Play, reason: str) -> None:
+    service.play = play
+    assert refusal(service.url) == reason
+
+
+def test_it_refuses_half_of_a_compressed_answer(service: AddressService) -> None:
+    service.play = answer(gzip.compress(b"1.1.1.10")[:-10], headers=["Content-Encoding: gzip"])
+    assert refusal(service.url).endswith(", which is not one IP address")
+
+
+def test_a_connection_that_is_reset_is_a_reason(service: AddressService) -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    service.play = reset
+    assert refusal(service.url) == "cannot be reached: Connection reset by peer"
+
+
+def test_a_connection_that_is_refused_is_a_reason() -> None:
+    assert refusal(f"http://127.0.0.1:{free_port()}/ip") == "cannot be reached: Connection refused"
+
+
+def test_a_name_that_does_not_exist_is_a_reason() -> None:
+    assert refusal("http://source.invalid/ip").startswith("cannot be reached: ")
+
+
+@pytest.mark.parametrize("label", ["a..b", "a" * 64, "ü..b"])
+def test_a_name_that_cannot_exist_is_a_reason(label: str) -> None:
+    assert refusal(f"http://{label}/ip") == UNUSABLE
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-", head("Content-Length: 7") + b"1.1.1"])
+def test_silence_times_out_before_and_after_the_headers(service: AddressService, begun: bytes) -> None:
+    def play(connection: socket.socket) -> None:
+        connection.sendall(begun)
+        hang(connection)
+
+    service.play = play
+    begin = time.monotonic()
+    assert refusal(service.url, timeout=0.2) == "timed out after 0.2 s"
+    assert time.monotonic() - begin < 2
+
+
+def test_a_server_that_accepts_nobody_times_out() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full:
+        port = full.getsockname()[1]
+        with closing(socket.create_connection(("127.0.0.1", port))):
+            assert refusal(f"http://127.0.0.1:{port}/ip", timeout=0.2) == "timed out after 0.2 s"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999,
+        head() + b"1" * 999,
+        head("Transfer-Encoding: chunked") + b"1\r\n1\r\n" * 999,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 999,
+        b"HTTP/1.1 302 Found\r\nLocation: /ip\r\n\r\n" + b"x" * 999,
+    ],
+)
+def test_no_dripping_outlives_the_limit_around_it(service: AddressService, raw: bytes) -> None:
+    service.play = drip(raw, pause=0.05)
+    begin = time.monotonic()
+    with pytest.raises(SourceError), time_limit(0.5, SourceError("too late")):
+        fetched(service.url, timeout=2)
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("headers", [["Content-Length: 10000000"], []])
+def test_it_does_not_read_a_huge_body(service: AddressService, headers: list[str]) -> None:
+    service.play = flood = Flood(head(*headers), 10_000_000)
+    assert refusal(service.url) == f"answered more than an address: '{'1' * 40}'…"
+    assert flood.was_refused()
+
+
+def test_it_does_not_read_the_huge_body_of_a_redirect(service: AddressService, other: AddressService) -> None:
+    answer_head = f"HTTP/1.1 302 Found\r\nLocation: {other.url}\r\nContent-Length: 10000000\r\n\r\n"
+    service.play = flood = Flood(answer_head.encode(), 10_000_000)
+    assert fetched(service.url) == "8.8.8.8"
+    assert flood.was_refused()
+
+
+def test_it_does_not_unpack_a_gzip_bomb(service: AddressService) -> None:
+    service.play = answer(gzip.compress(b" " * 50_000_000), headers=["Content-Encoding: gzip"])
+    begin = time.monotonic()
+    assert refusal(service.url).startswith("answered more than an address: ")
+    assert time.monotonic() - begin < 2
+
+
+def test_it_follows_a_redirect_on_its_own_host(service: AddressService, other: AddressService) -> None:
+    service.play = redirect(f"http://127.0.0.1:{other.port}/where?else=1")
+    assert fetched(service.url) == "8.8.8.8"
+    assert other.heads[0].startswith("GET /where?else=1 ")
+
+
+def test_it_is_not_led_to_another_host_for_that_is_another_witness(
+    service: AddressService, other: AddressService
+) -> None:
+    service.play = redirect(f"http://localhost:{other.port}/")
+    assert refusal(service.url) == "redirected to another host, localhost; name that one in DDNS_IP_SOURCES"
+    assert other.heads == []
+
+
+def test_it_follows_three_redirects_and_no_more(service: AddressService) -> None:
+    service.play = in_turn(*[redirect("/again")] * 3, answer("9.9.9.9"))
+    assert fetched(service.url) == "9.9.9.9"
+    service.play = redirect("/again")
+    service.requests = 0
+    assert refusal(service.url) == "redirected more than 3 times"
+    assert service.requests == 4
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ftp://127.0.0.1/ip",
+        "http://[::1/",
+        "http://127.0.0.1:99999/",
+        b"http://127.0.0.1/\xff",
+    ],
+)
+def test_a_redirect_that_leads_nowhere_is_a_reason(service: AddressService, location: str | bytes) -> None:
+    service.play = redirect(location)
+    assert refusal(service.url) == UNUSABLE
+
+
+def test_a_redirect_to_a_bad_certificate_is_refused(service: AddressService, untrusted: Path) -> None:
+    with running(certificates=untrusted) as secure:
+        secure.address = NEVER
+        service.play = redirect(secure.url, "301 Moved Permanently")
+        assert refusal(service.url).startswith("its certificate could not be verified: ")
+        assert secure.requests == 0
+
+
+def test_an_untrusted_certificate_is_refused_before_anything_is_asked(untrusted: Path) -> None:
+    with running(certificates=untrusted) as secure:
+        assert refusal(secure.url).startswith("its certificate could not be verified: ")
+        assert secure.requests == 0
+
+
+def test_a_certificate_for_another_name_is_refused(untrusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(untrusted / "ca.pem"))
+    with running(certificates=untrusted) as secure:
+        reason = refusal(secure.url.replace("127.0.0.1", "localhost"))
+        assert reason.startswith("its certificate could not be verified: Hostname mismatch")
+        assert secure.requests == 0
+
+
+def test_an_authority_of_ones_own_can_be_trusted(untrusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(untrusted / "ca.pem"))
+    with running(certificates=untrusted) as secure:
+        assert fetched(secure.url) == "9.9.9.9"
+
+
+def test_a_file_of_authorities_that_is_missing_is_named(untrusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/missing.pem")
+    with running(certificates=untrusted) as secure:
+        assert "/missing.pem" in refusal(secure.url)
+
+
+def test_a_port_that_does_not_speak_tls_is_a_reason() -> None:
+    def serve() -> None:
+        with listener.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.recv(4096)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=serve, daemon=True).start()
+        port = listener.getsockname()[1]
+        assert refusal(f"https://127.0.0.1:{port}/ip") == "does not speak TLS: WRONG_VERSION_NUMBER"
+
+
+@pytest.mark.parametrize("failure", [answer(NEVER, "503 Service Unavailable"), answer(NEVER, "429 Slow"), send(b"")])
+def test_it_tries_again_after_a_passing_failure(service: AddressService, failure: Play) -> None:
+    service.play = in_turn(failure, failure, answer("9.9.9.9"))
+    assert fetched(service.url, retries=2) == "9.9.9.9"
+
+
+def test_it_tries_no_more_often_than_it_is_told(service: AddressService) -> None:
+    service.play = answer(NEVER, "503 Service Unavailable")
+    assert refusal(service.url, retries=2) == "answered with status 503"
+    assert service.requests == 3
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "200 OK"])
+def test_it_does_not_try_again_what_will_not_pass(service: AddressService, status: str) -> None:
+    service.play = answer("<html>", status)
+    refusal(service.url, retries=2)
+    assert service.requests == 1
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+def test_it_does_not_wait_for_an_hour_because_the_server_says_so(service: AddressService, status: str) -> None:
+    service.play = in_turn(answer(NEVER, status, ["Retry-After: 3600"]), answer("9.9.9.9"))
+    begin = time.monotonic()
+    assert fetched(service.url, retries=1) == "9.9.9.9"
+    assert time.monotonic() - begin < 3
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_it_passes_the_proxy_of_the_environment_by(
+    service: AddressService, other: AddressService, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, other.url)
+    assert fetched(service.url) == "9.9.9.9"
+    service.play = in_turn(redirect("/again"), answer("9.9.9.9"))
+    assert fetched(service.url) == "9.9.9.9"
+    assert other.requests == 0
+
+
+def test_it_sends_no_password_of_the_home_folder(service: AddressService) -> None:
+    Path("~/.netrc").expanduser().write_text("default login someone password hunter2\n")
+    Path("~/.netrc").expanduser().chmod(0o600)
+    service.play = in_turn(redirect("/again"), answer("9.9.9.9"))
+    fetched(service.url)
+    assert "authorization" not in "".join(service.heads).lower()
+
+
+def test_it_sends_the_password_of_the_url_to_its_own_host_only(service: AddressService, other: AddressService) -> None:
+    service.play = redirect(other.url)
+    fetched(service.url.replace("//", "//someone:hunter2@"))
+    assert f"Authorization: Basic {base64.b64encode(b'someone:hunter2').decode()}" in service.heads[0]
+    assert "authorization" not in other.heads[0].lower()
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+WRONG_FAMILY = [("127.0.0.1", Family.IPV6)] + ([("::1", Family.IPV4)] if has_ipv6() else [])
+
+
+@pytest.mark.parametrize(("host", "family"), WRONG_FAMILY)
+def test_it_does_not_connect_over_the_other_address_family(host: str, family: Family) -> None:
+    with running(host) as service:
+        service.address = "9.9.9.9" if family is Family.IPV4 else "2606:4700:4700::1111"
+        assert refusal(service.url, family).startswith("cannot be reached: ")
+        assert service.requests == 0
+
+
+@pytest.mark.parametrize("host", [host for host, _ in WRONG_FAMILY])
+def test_it_connects_over_the_family_it_is_asked_for(host: str) -> None:
+    with running(host) as service:
+        address, family = ("2606:4700:4700::1111", Family.IPV6) if ":" in host else ("9.9.9.9", Family.IPV4)
+        service.address = address
+        assert fetched(service.url, family) == address
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://a.example.com", "https://a.example.com"),
+        ("https://someone:hunter2@a.example.com:8443/ip?key=hunter2#hunter2", "https://a.example.com:8443/ip"),
+        ("http://hunter2@[2001:db8::1]:8080/ip", "http://[2001:db8::1]:8080/ip"),
+        ("http://someone:hunter@2@a.example.com/", "http://a.example.com/"),
+    ],
+)
+def test_its_name_holds_no_secret(url: str, name: str) -> None:
+    assert HttpSource(url, timeout=1, retries=0).name == name
+
+
+def nothing_changed(machine: Machine, reason: str, source: str | None = None, **changes: str) -> None:
+    """Assert that a run fails with `reason` in one line, within its limit, and writes nothing anywhere."""
+    begin = time.monotonic()
+    done = machine.ddns("run", DDNS_RUN_TIMEOUT="3", **changes)
+    assert time.monotonic() - begin < 3 + START
+    source = source or machine.service.url
+    assert done.err == f"failed: no trustworthy ipv4 address, so nothing was changed: {source} {reason}\n"
+    assert (done.status, done.out) == (1, "")
+    assert machine.database.versions() == [(1, "9.9.9.9")]
+    assert machine.database.states() == {}
+    assert machine.aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"),
+    [
+        (answer(NEVER, "403 Forbidden"), "answered with status 403"),
+        (answer(f"<html>{NEVER}</html>"), f"answered '<html>{NEVER}</html>', which is not one IP address"),
+        (answer(""), "answered nothing, which is not one IP address"),
+        (send(head("Content-Length: 8") + b"1.1.1.1"), CUT_OFF),
+        (hang, "timed out after 1 s"),
+        (drip(head("Content-Length: 7") + b"1.1.1.1", 0.5), "did not finish within its 1.5 s"),
+        (lambda connection: drip(b"1.1.1.1", 0.5)(begun(connection)), "did not finish within its 1.5 s"),
+        (redirect("/ip"), "redirected more than 3 times"),
+    ],
+    ids=["403", "html", "empty", "cut", "hang", "drip-head", "drip-body", "loop"],
+)
+def test_a_run_that_learns_no_address_fails_and_changes_nothing(
+    small_machine: Machine, play: Play, reason: str
+) -> None:
+    small_machine.init()
+    small_machine.service.play = play
+    nothing_changed(small_machine, reason, DDNS_IP_TIMEOUT="1")
+
+
+def begun(connection: socket.socket) -> socket.socket:
+    """Send whole headers, and give the connection back for the body."""
+    connection.sendall(head("Content-Length: 7"))
+    return connection
+
+
+def test_a_run_whose_source_floods_it_fails_and_changes_nothing(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.play = flood = Flood(head(), 10_000_000)
+    nothing_changed(small_machine, f"answered more than an address: '{'1' * 40}'…")
+    assert flood.was_refused()
+
+
+def test_a_run_whose_source_refuses_the_connection_fails_and_changes_nothing(small_machine: Machine) -> None:
+    small_machine.init()
+    source = f"http://127.0.0.1:{free_port()}/ip"
+    nothing_changed(small_machine, "cannot be reached: Connection refused", source, DDNS_IP_SOURCES=source)
+
+
+def test_a_run_tries_again_as_often_as_its_setting_says_and_passes_proxies_by(
+    small_machine: Machine, other: AddressService
+) -> None:
+    small_machine.init()
+    failure = answer(NEVER, "503 Service Unavailable")
+    small_machine.service.play = in_turn(failure, failure, answer("9.9.9.9"))
+    result = small_machine.run(DDNS_IP_RETRIES="2", HTTP_PROXY=other.url, NO_PROXY="localhost", AWS_MAX_ATTEMPTS="1")
+    family = result["results"][0]
+    assert (family["address"], family["source"]) == ("9.9.9.9", small_machine.service.url)
+    assert not [each for each in other.heads if "/ip" in each.split("\r\n")[0]]
+
+
+@pytest.mark.parametrize(
+    "play",
+    [answer("9.9.9.9"), answer(NEVER, "403 Forbidden"), redirect("ftp://someone:hunter2@a.example.com/"), send(b"")],
+    ids=["good", "403", "redirect", "closed"],
+)
+def test_a_run_shows_no_secret_of_a_url_anywhere(small_machine: Machine, play: Play) -> None:
+    small_machine.init()
+    small_machine.service.play = play
+    url = small_machine.service.url
+    secret = url.replace("//", "//someone:hunter2@") + "?key=hunter2"
+    done = small_machine.ddns("-v", "run", "--json", DDNS_IP_SOURCES=secret)
+    assert "someone:hunter2" in base64.b64decode(small_machine.service.heads[0].split("Basic ")[1].split()[0]).decode()
+    assert "hunter2" not in done.out + done.err
+    family = done.json["results"][0]
+    assert url in (family["source"] or family["error"])

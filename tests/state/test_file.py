@@ -1,0 +1,334 @@
+"""The diary: what is written is read back, and no file, however broken or strange, changes what a run does."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddns_updater.errors import StateError
+from ddns_updater.history.url import SqliteUrl
+from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.state.file import Diary
+from ddns_updater.state.outbox import Outbox, Owed, Wait
+from ddns_updater.state.run_state import Standing, Told
+from tests.conftest import Machine, finish
+from tests.support.receivers import Receiver
+from tests.support.tellers import diary as diary_of
+
+TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
+COUNT = st.integers(0, 10**12)
+EVENT = st.fixed_dictionaries(
+    {
+        "event": st.sampled_from(["changed", "repaired", "failing", "recovered"]),
+        "time": st.text(),
+        "title": st.text(),
+        "text": st.text(),
+        "facts": st.none() | st.integers() | st.lists(st.text()),
+    }
+)
+INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
+STANDING = st.builds(
+    Standing,
+    runs=st.dictionaries(st.sampled_from(Outcome), COUNT),
+    recent=st.lists(TIME, max_size=6).map(tuple),
+    ended=st.none() | TIME,
+    outcome=st.none() | st.sampled_from(Outcome),
+    error=st.none() | st.text(),
+    last_success=st.none() | TIME,
+    incident=st.none() | INCIDENT,
+    told=st.dictionaries(st.sampled_from(Family), st.builds(Told, COUNT, st.text(), st.none() | TIME)),
+    seen=st.dictionaries(st.text(), st.tuples(st.text(), TIME)),
+)
+KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
+OUTBOX = st.builds(
+    Outbox,
+    st.lists(st.builds(Owed, st.text(), EVENT, TIME, KEYS), max_size=3),
+    st.dictionaries(st.text(), st.builds(Wait, COUNT, TIME, st.booleans())),
+)
+
+
+def diary(folder: Path) -> Diary:
+    return Diary(folder / "state", SqliteUrl(folder / "ddns.sqlite3"))
+
+
+@given(st.none() | st.text(), st.dictionaries(st.text(), STANDING, max_size=3), OUTBOX)
+def test_what_is_written_is_read_back(
+    tmp_path: Path, default: str | None, origins: dict[str, Standing], outbox: Outbox
+) -> None:
+    book = diary(tmp_path)
+    with book.write() as page:
+        page.default, page.origins, page.outbox = default, origins, outbox
+    again = book.read()
+    assert (again.default, again.origins, again.warnings) == (default, origins, [])
+    assert (again.outbox.owed, again.outbox.waits) == (outbox.owed, outbox.waits)
+
+
+def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with diary(tmp_path).write():
+            pass
+    finally:
+        os.umask(before)
+    modes = {each.name.partition(".")[2]: stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "state").iterdir()}
+    assert modes == {"json": 0o600, "lock": 0o600}
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_each_database_has_its_own_and_looking_makes_none(tmp_path: Path) -> None:
+    one, other = (Diary(tmp_path / "state", SqliteUrl(tmp_path / name)) for name in ("a", "b"))
+    assert one.path != other.path
+    assert one.read().origins == {}
+    assert not (tmp_path / "state").exists()
+
+
+# The name of an origin that cannot be looked up
+
+
+def test_runs_without_a_name_go_by_the_one_that_was_last_looked_up(tmp_path: Path) -> None:
+    page = diary(tmp_path).read()
+    assert page.name_of(None, None) == ""
+    assert page.name_of(None, "line") == "line"
+    assert page.name_of(None, None) == "line"
+    assert page.name_of("other", None) == "other"
+
+
+def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -> None:
+    incident = Incident(datetime.now(UTC), 5, "the database is down", 1)
+    for known in ({}, {"line": Standing(runs={Outcome.UPDATED: 7})}):
+        page = diary(tmp_path).read()
+        page.origins = {"": Standing(incident=incident), **known}
+        assert page.name_of("line", "line") == "line"
+        assert list(page.origins) == ["line"]
+        assert page.origins["line"].incident == incident
+
+
+# Broken and strange files
+
+
+def full(book: Diary) -> bytes:
+    """Fill a diary and return its bytes."""
+    now = datetime.now(UTC)
+    event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
+    standing = Standing(
+        {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
+        {Family.IPV4: Told(1, "9.9.9.9", now)}, {"home.example.com A": ("9.9.9.9", now)},
+    )  # fmt: skip
+    with book.write() as page:
+        page.default, page.origins["line"] = "line", standing
+        page.outbox = Outbox([Owed("line", event, now, ("key",))], {"key": Wait(1, now, asked=True)})
+    return book.path.read_bytes()
+
+
+def test_one_that_was_cut_off_at_any_byte_is_begun_anew_with_a_warning(tmp_path: Path) -> None:
+    book = diary(tmp_path)
+    whole = full(book)
+    for length in range(len(whole)):
+        book.path.write_bytes(whole[:length])
+        (warning,) = book.read().warnings
+        assert warning == f"{book.path} is damaged, so the runs are counted anew; an open incident is forgotten"
+    book.path.write_bytes(b"\0" * 4096)  # what a loss of power may leave
+    with book.write() as page:
+        assert page.warnings
+    assert book.read().warnings == []
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value inside `value`."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, each in inside for place in places(each, (*path, key)))]
+
+
+STRANGE = ("null", "0", "-1", "1e400", "NaN", "-Infinity", "1e18", "-1e13", '"text"', "[]", "[[[]]]", "{}", "true")
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strange: str) -> None:
+    book = diary(tmp_path)
+    content = json.loads(full(book))
+    for path in places(content):
+        changed = {"": json.loads(json.dumps(content))}
+        inside: Any = changed
+        steps = ("", *path)
+        for step in steps[:-1]:
+            inside = inside[step]
+        inside[steps[-1]] = json.loads(strange)
+        before = json.dumps(changed[""]).encode()
+        book.path.write_bytes(before)
+        try:
+            with book.write() as page:
+                now = datetime.now(UTC)
+                assert all(each.moved_to(now) for each in page.origins.values())
+                assert page.outbox.due(["key"], now) is not None
+        except StateError:
+            assert len(path) < 2
+            assert book.path.read_bytes() == before
+        else:
+            assert book.read().warnings == []
+
+
+FOREIGN = {
+    "text": b"my shopping list\n",
+    "json": b'{"program": "another", "format": 1}',
+    "list": b"[1, 2]",
+    "null": b"null",
+    "deep": b"[" * 100_000,
+    "huge": b" " * 17_000_000,
+    "newer": b'{"program": "ddns-updater", "format": 2, "new": true}',
+    "binary": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_newer_or_not_ours_is_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    book = diary(tmp_path)
+    book.path.parent.mkdir()
+    book.path.write_bytes(FOREIGN[kind])
+    advice = "another version.*upgrade" if kind == "newer" else "not a file of .*move it away"
+    with pytest.raises(StateError, match=advice), book.write():
+        pass
+    assert book.path.read_bytes() == FOREIGN[kind]
+
+
+def in_its_place(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def put(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return put
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged, so the runs are counted anew"),
+    "newer": (lambda path: path.write_bytes(FOREIGN["newer"]), "upgrade, or move it away"),
+    "foreign": (lambda path: path.write_bytes(FOREIGN["text"]), "move it away, or set DDNS_STATE_FOLDER"),
+    "folder": (in_its_place(Path.mkdir), "move it away, or set DDNS_STATE_FOLDER"),
+    "pipe": (in_its_place(os.mkfifo), "move it away, or set DDNS_STATE_FOLDER"),
+    "link to another's": (in_its_place(lambda path: path.symlink_to("/etc/passwd")), "move it away"),
+    "link in a circle": (
+        in_its_place(lambda path: path.symlink_to(path)),
+        "make it writable, or set DDNS_STATE_FOLDER",
+    ),
+    "lock that is a link": (
+        lambda path: in_its_place(lambda lock: lock.symlink_to("/etc/passwd"))(path.with_suffix(".lock")),
+        "make it writable, or set DDNS_STATE_FOLDER",
+    ),
+    "lock that is held": (lambda path: _held.append(hold(path.with_suffix(".lock"))), "find and end it"),
+}
+_held: list[Any] = []
+
+
+def hold(path: Path) -> subprocess.Popen[bytes]:
+    """Hold a lock as another process."""
+    program = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_diary_is_a_warning_and_the_run_ends_as_it_would(
+    telling: Machine, receiver: Receiver, kind: str
+) -> None:
+    assert telling.ddns("run").err == ""
+    path = diary_of(telling)
+    spoil, advice = BROKEN[kind]
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    good = telling.ddns("run")
+    assert (good.status, good.out.partition(":")[0]) == (0, "unchanged")
+    assert good.err.startswith(f"warning: {path}" if "damaged" in advice or "move" in advice else "warning: failed to ")
+    assert advice in good.err
+    assert good.err.count("\n") == 1
+    telling.service.address = "10.0.0.1"
+    bad = telling.ddns("run")
+    assert bad.status == 1
+    assert "failed: no trustworthy ipv4 address" in bad.err
+    if kind != "truncated":
+        assert advice in bad.err
+        assert (path.read_bytes() if path.is_file() else None) == before
+    if _held:
+        held = _held.pop()
+        held.kill()
+        held.communicate()
+    shown = telling.ddns("status")
+    assert "Traceback" not in shown.err
+    assert receiver.got == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, receiver: Receiver) -> None:
+    small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_STATE_FOLDER": "/dev/null/state"}
+    small_machine.environment.pop("DDNS_RECORDS")
+    small_machine.init()
+    done = small_machine.ddns("run")
+    assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
+    assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; nobody is told meanwhile\n")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_diary_that_cannot_grow_is_a_warning_and_stays_what_it_was(
+    telling: Machine, receiver: Receiver, fails: bool
+) -> None:
+    """A limit on the size of files stands for the full disk, which only root may make."""
+    telling.run()
+    path = diary_of(telling)
+    before = path.read_bytes()
+    telling.service.address = "10.0.0.1" if fails else "9.9.9.9"
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+        "from ddns_updater.cli.main import main; main(sys.argv[1:])"
+    )
+    done = finish(telling.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
+    assert done.status == (1 if fails else 0)
+    assert done.err.startswith(
+        f"warning: failed to write {path}: File too large; make room for it; nobody is told meanwhile\n"
+    )
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob(".runs*"))
+    assert receiver.got == []
+
+
+def may_mount() -> bool:
+    """Return whether this user may mount a file system of its own."""
+    unshare = shutil.which("unshare")
+    if os.geteuid() or not unshare:
+        return False
+    words = [unshare, "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+if may_mount():  # what it shows is shown above without these rights
+
+    def test_a_full_disk_is_a_warning_and_the_run_ends_as_it_would(small_machine: Machine, tmp_path: Path) -> None:
+        machine = small_machine
+        machine.environment["DDNS_STATE_FOLDER"] = str(tmp_path / "full")
+        machine.environment.pop("DDNS_RECORDS")
+        (tmp_path / "full").mkdir()
+        machine.init()
+        script = (
+            'mount -t tmpfs -o size=16k none "$DDNS_STATE_FOLDER" || exit 9;'
+            'dd if=/dev/zero of="$DDNS_STATE_FOLDER/filler" bs=4k count=9 2>/dev/null; exec "$@"'
+        )
+        program = (
+            "import os, sys; os.execvp('unshare', ['unshare', '-m', 'sh', '-c', sys.argv[1], 'sh', *sys.argv[2:]])"
+        )
+        words = (script, sys.executable, "-m", "ddns_updater", "run")
+        done = finish(machine.start(*words, program=("-c", program)))
+        assert (done.status, done.out.partition(":")[0]) == (0, "unchanged"), done.err
+        assert "No space left on device; make room for it" in done.err
+        assert done.err.count("\n") == 1

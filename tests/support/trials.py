@@ -1,0 +1,73 @@
+"""One address source tried in a whole run: what it leads to, and that a refused one writes nothing."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ddns_updater.app import init as app
+from ddns_updater.model import Family, FamilyResult, Outcome
+
+if TYPE_CHECKING:  # it imports this module for its fixture
+    from tests.conftest import Machine
+
+SEEDED = {Family.IPV4: "149.112.112.112", Family.IPV6: "2620:fe::fe"}
+_seeded: list[bytes] = []
+
+
+@dataclass
+class Trial:
+    """A machine with one version in each family, on which runs are done in this process."""
+
+    machine: "Machine"
+
+    def run(self, source: str, family: Family = Family.IPV4, **changes: Any) -> FamilyResult:
+        """Do one run over `source`."""
+        environment = {
+            "DDNS_IP_SOURCES": source,
+            "DDNS_IP_FAMILIES": family,
+            "DDNS_IP_AGREEMENT": "off",
+            "DDNS_IP_TIMEOUT": "1",
+            "DDNS_IP_RETRIES": "0",
+            "DDNS_RUN_TIMEOUT": "6",
+            "DDNS_RECORDS": "home.example.com",
+        } | changes
+        return app.run(self.machine.database.settings(**environment)).results[0]
+
+    def address(self, source: str, family: Family = Family.IPV4, **changes: Any) -> str:
+        """Return the address that a run over `source` recorded and published."""
+        result = self.run(source, family, **changes)
+        assert result.outcome is Outcome.UPDATED, result
+        address = str(result.address)
+        assert (2, address) in self.machine.database.versions()
+        assert self.machine.aws.address(self.machine.zone_id, kind=family.record_type) == address
+        return address
+
+    def refusal(self, source: str, family: Family = Family.IPV4, *, name: str | None = None, **changes: Any) -> str:
+        """Return the one reason for which a run over `source` failed, having written nothing; it is shown as `name`."""
+        result = self.run(source, family, **changes)
+        assert result.outcome is Outcome.FAILED, result
+        begin = f"no trustworthy {family} address, so nothing was changed: {name or source} "
+        assert result.error
+        assert result.error.startswith(begin)
+        assert result.error.isprintable()
+        assert self.machine.database.versions() == [(1, SEEDED[Family.IPV4]), (1, SEEDED[Family.IPV6])]
+        assert self.machine.database.states() == {}
+        assert self.machine.aws.calls == []
+        return result.error.removeprefix(begin)
+
+
+@pytest.fixture
+def trial(small_machine: "Machine", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """Give a machine on which sources can be tried; its database is a copy of the first one's, which saves time."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", small_machine.aws.url)
+    file = tmp_path / "ddns.sqlite3"
+    if _seeded:
+        file.write_bytes(_seeded[0])
+    else:
+        addresses = {family: ip_address(text) for family, text in SEEDED.items()}
+        app.init(small_machine.database.settings(), name="line", addresses=addresses)
+        _seeded.append(file.read_bytes())
+    return Trial(small_machine)
