@@ -13,7 +13,7 @@ from pathlib import Path
 from ddns_updater.app.runner import Runs
 from ddns_updater.model import Outcome
 from ddns_updater.output import run as report
-from ddns_updater.settings.settings import load_settings
+from ddns_updater.settings.load import load_settings
 
 
 def main(checks: int) -> None:

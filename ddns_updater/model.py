@@ -3,7 +3,7 @@
 Most are NamedTuples and not frozen dataclasses: those take 0.4 ms each to define, which every quiet run would pay for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -276,3 +276,12 @@ class Incident(NamedTuple):
     cause: str
     told: int = 0
     told_at: datetime | None = None
+
+
+def propagation(publications: Iterable[Publication]) -> timedelta | None:
+    """Return how long DNS took to follow, by the slowest record; None when none has followed.
+
+    Counted from when a record was first due for its version.
+    """
+    times = [each.verified_at - each.created_at for each in publications if each.verified_at]
+    return max([timedelta(0), *times]) if times else None

@@ -17,7 +17,8 @@ import hypothesis
 import pymysql
 import pytest
 
-from ddns_updater.settings.settings import Settings, load_settings
+from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.settings import Settings
 from tests.support.aws import FakeAws
 from tests.support.mysqld import MySqlServer
 from tests.support.receivers import Receiver, receiving

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, local_time
-from ddns_updater.model import FamilyResult, Incident, Publication, RunResult
+from ddns_updater.model import FamilyResult, Incident, Publication, RunResult, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _NAMED = 3  # records named one by one before they are only counted
@@ -47,7 +47,7 @@ class Event(NamedTuple):
 
 def changed(result: RunResult, one: FamilyResult, previous: str | None, now: datetime) -> Event:
     """Return the event of an address that changed and was seen to hold in DNS."""
-    took = propagation(one)
+    took = propagation(one.publications)
     records = [str(each.record) for each in one.publications]
     followed = f"DNS followed after {duration(took)}: {_named(records)}." if took is not None else "DNS is left alone."
     return Event(
@@ -132,12 +132,6 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         f"Cause: {_cause(incident)}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
-
-
-def propagation(one: FamilyResult) -> timedelta | None:
-    """Return how long DNS took to follow to the version, by its slowest record; None when none has followed."""
-    times = [each.verified_at - each.created_at for each in one.publications if each.verified_at]
-    return max([timedelta(0), *times]) if times else None
 
 
 def _incident_facts(incident: Incident) -> dict[str, object]:

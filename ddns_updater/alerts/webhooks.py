@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ddns_updater.alerts import discord, slack, webhook
+from ddns_updater.alerts import discord, slack
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.alerts.delivery import send
 from ddns_updater.alerts.urls import host_of
@@ -30,8 +30,13 @@ def _payload(form: str, url: str) -> Payload:
         return slack.payload
     if form == "discord" or host.endswith(_DISCORD_INSIDE) or host in _DISCORD:
         return slack.payload if parts.path.endswith("/slack") else discord.payload  # Discord's own likeness of Slack
-    return webhook.payload
+    return _as_it_is
 
 
 def _post(url: str, payload: Payload, event: Mapping[str, Any]) -> None:
     send("POST", url, json=payload(event))
+
+
+def _as_it_is(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the event in its documented JSON form."""
+    return event

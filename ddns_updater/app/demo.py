@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import boto3  # noqa: TID251 - the demo plays AWS's side too: it makes the hosted zone
 
-from ddns_updater.errors import DdnsError, missing_extra
+from ddns_updater.app import factories
+from ddns_updater.errors import DdnsError
 
-try:
+if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer
-except ImportError as error:
-    raise missing_extra("the demo", "demo") from error
 
 Echo = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class _Aws:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self._port, verbose=False)
+        self._server = factories.open_moto(self._port)
         self._server.start()
         self._port = self._server.get_host_and_port()[1]
 

@@ -14,13 +14,15 @@ from ddns_updater.errors import AlertError, StateError, missing_extra
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.run.detection import AddressSource
-from ddns_updater.run.ports import Authority, Dns
+from ddns_updater.run.ports import AddressSource, Authority, Dns
 from ddns_updater.run.report import Ears
-from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings, export_aws
+from ddns_updater.settings.load import export_aws
+from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
 from ddns_updater.state.run_state import Standing
 
 if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
+
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Inspection
 
@@ -44,6 +46,20 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
         yield opened
     finally:
         opened.close()
+
+
+def upgrade(history: SqlHistory) -> int:
+    """Bring the schema of `history` up to date and return how many migrations that took."""
+    from ddns_updater.history.schema import upgrade  # with yoyo, which nothing else needs
+
+    return upgrade(history)
+
+
+def outdated(history: SqlHistory) -> list[str]:
+    """Return what the schema of `history` lacks, found without writing anything."""
+    from ddns_updater.history.schema import outdated
+
+    return outdated(history)
 
 
 def sources(settings: Settings) -> list[AddressSource]:
@@ -129,6 +145,15 @@ def open_dns(settings: Settings) -> Dns:
     from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
 
     return Route53(settings.hosted_zone_ids)
+
+
+def open_moto(port: int) -> "ThreadedMotoServer":
+    """Return the demo's stand-in for AWS, not yet started; raises SettingsError without the extra that it needs."""
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError as error:
+        raise missing_extra("the demo", "demo") from error
+    return ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
 
 
 def ears(settings: Settings) -> Ears:

@@ -25,7 +25,7 @@ Document = dict[str, Any]
 _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
 
 
-def policy(settings: Settings, partition: str = "aws") -> Document:
+def policy_of(settings: Settings, partition: str = "aws") -> Document:
     """Return the policy as the JSON that IAM takes; raises SettingsError when nothing of AWS is used."""
     records = record_sets(settings.records, settings.ip_families)
     statements = _route53(settings, records, partition) if records else []

@@ -1,17 +1,21 @@
 """Runs of one set of settings, one after the other, each with what follows it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeptHistory
 from ddns_updater.lib.deadline import run_limit, time_limit
-from ddns_updater.model import FamilyResult, Outcome, RunResult
+from ddns_updater.model import (
+    FamilyResult,
+    Outcome,
+    RunResult,
+)
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.report import Teller
@@ -32,10 +36,10 @@ class Runs:
         self._settings = settings
         self._given = name or settings.name
         self._stoppable = stoppable
-        self._sources = adapters.sources(settings)
-        self._authority = adapters.authority(settings)
-        self._history = KeptHistory(partial(adapters.open_history, settings))
-        ears = adapters.ears(settings)
+        self._sources = factories.sources(settings)
+        self._authority = factories.authority(settings)
+        self._history = KeptHistory(partial(factories.open_history, settings))
+        ears = factories.ears(settings)
         self._teller = Teller(
             Diary(settings.state_folder, settings.database), ears, alert_after=settings.alert_after, limit=time_limit
         )
@@ -86,7 +90,7 @@ class Runs:
             self._plan,
             sources=self._sources,
             open_history=self._history.open,
-            publisher=Publisher(self._policy, partial(adapters.open_dns, self._settings), authority=self._authority),
+            publisher=Publisher(self._policy, partial(factories.open_dns, self._settings), authority=self._authority),
             whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
             limit=time_limit,
         )
@@ -120,3 +124,9 @@ class Runs:
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
         return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._to_tell)
+
+
+def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
+    """Do one run and tell of it; raises SettingsError for what has to be mended first, and nothing else of our tree."""
+    with closing(Runs(settings, name=name, dry_run=dry_run)) as runs:
+        return runs.run()

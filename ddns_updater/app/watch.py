@@ -14,7 +14,7 @@ _JITTER = 0.1  # of the time between two runs, so that many machines do not ask 
 _LEAST = 0.1  # seconds between two runs, however long the first took
 
 
-def watch(
+def repeat(
     run: Callable[[], RunResult],
     every: float,
     *,

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 import click
 from click.core import ParameterSource
 
-from ddns_updater.app import init as app
-from ddns_updater.cli import times as instants
-from ddns_updater.cli.options import lines, name_option, settings, terminal_width
+from ddns_updater.app.history import Past, read_history, read_history_at
+from ddns_updater.cli import times
+from ddns_updater.cli.options import lines, name_option, settings
+from ddns_updater.cli.terminal import terminal_width
 from ddns_updater.errors import DdnsError, SettingsError
 from ddns_updater.lib.humanize import local_second
 from ddns_updater.model import HistoryEntry, Window
-from ddns_updater.output import history_chart as chart
-from ddns_updater.output import history_summary as frequency
-from ddns_updater.output import run as report
+from ddns_updater.output.history import history_csv, history_json, history_table
+from ddns_updater.output.history_chart import history_chart
+from ddns_updater.output.history_summary import frequency_json, frequency_lines
 
 _USUAL, _MOST = 20, 1_000_000_000  # versions
 
@@ -70,30 +71,30 @@ def history(
     if at is not None:
         _print_at(ctx, name, at, form)
         return
-    window = _past("--since", since, instants.window(since, until))
+    window = _past("--since", since, times.window(since, until))
     most = limit or (_USUAL if since is None and until is None else _MOST)
     configured = settings(ctx)
     if form and not summary:
-        entries = app.history(configured, name=name, limit=most + 1, window=window, counted=False).entries
+        entries = read_history(configured, name=name, limit=most + 1, window=window, counted=False).entries
         _print(entries[:most], form)
         if len(entries) > most and limit is None:
             lines(ctx).warning(f"these are the newest {most} versions; --limit or --since gives more")
         return
-    past = app.history(configured, name=name, limit=0 if summary else most, window=window, counted=True)
+    past = read_history(configured, name=name, limit=0 if summary else most, window=window, counted=True)
     if summary and form:
-        click.echo(frequency.frequency_json(past.figures))
+        click.echo(frequency_json(past.figures))
     else:
         _print_for_people(past, window, most, as_chart=as_chart, summary=summary)
 
 
-def _print_for_people(past: app.Past, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:
+def _print_for_people(past: Past, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:
     width = terminal_width()
-    told = frequency.frequency_lines(past.figures)
+    told = frequency_lines(past.figures)
     if as_chart and past.entries:
         encoding = sys.stdout.encoding if sys.stdout else None  # None when closed
-        click.echo(chart.history_chart(past.entries, window, width, encoding) + "\n")
+        click.echo(history_chart(past.entries, window, width, encoding) + "\n")
     elif not as_chart and not summary:
-        click.echo(report.history_table(past.entries, width) + "\n")
+        click.echo(history_table(past.entries, width) + "\n")
     there = sum(each.versions for each in past.figures)
     if not summary and there > limit:
         told.append(f"the newest {limit} of {there} versions; --limit {there} shows all")
@@ -102,8 +103,8 @@ def _print_for_people(past: app.Past, window: Window, limit: int, *, as_chart: b
 
 
 def _print_at(ctx: click.Context, name: str | None, at: str, form: str | None) -> None:
-    second = _past("--at", at, instants.second(at))
-    past = app.history_at(settings(ctx), name=name, second=second)
+    second = _past("--at", at, times.second(at))
+    past = read_history_at(settings(ctx), name=name, second=second)
     unknown = [
         f"{each.family}: nothing is known of {local_second(second.begin)}; the history begins at"
         f" {local_second(each.began)}"
@@ -120,11 +121,11 @@ def _print_at(ctx: click.Context, name: str | None, at: str, form: str | None) -
 
 def _print(entries: Sequence[HistoryEntry], form: str | None) -> None:
     if form == "json":
-        click.echo(report.history_json(entries))
+        click.echo(history_json(entries))
     elif form == "csv":
-        click.echo(report.history_csv(entries), nl=False)
+        click.echo(history_csv(entries), nl=False)
     else:
-        click.echo(report.history_table(entries, terminal_width()))
+        click.echo(history_table(entries, terminal_width()))
 
 
 def _past(option: str, text: str | None, window: Window) -> Window:

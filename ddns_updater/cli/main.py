@@ -1,11 +1,8 @@
 """The commands: parse, call one function, print, exit. An exit status goes out here and nowhere else."""
 
 import logging
-import os
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -13,24 +10,39 @@ from typing import Any
 import click
 
 from ddns_updater import __version__
-from ddns_updater.app import init as app
-from ddns_updater.app.runner import Runs
-from ddns_updater.app.watch import watch as loop
-from ddns_updater.cli.doctor import doctor, iam_policy, status
-from ddns_updater.cli.history import history
-from ddns_updater.cli.options import Invocation, addresses_given, lines, name_option, note_given, settings
-from ddns_updater.cli.terminal import Lines
+from ddns_updater.cli.options import Invocation, lines
+from ddns_updater.cli.terminal import Lines, give_up_output
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.files import NO_ROOM
-from ddns_updater.lib.humanize import counted
-from ddns_updater.model import Address, Family, Outcome, RunResult
-from ddns_updater.output import run as report
 
-_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
+_COMMANDS = {  # in the order of the help; `ddns COMMAND --help` has the rest
+    "demo": "Play the whole story on stand-ins for AWS",
+    "init": "Create the tables and seed the origin",
+    "run": "Publish the public address if it changed",
+    "watch": "Run in a loop, in place of cron",
+    "status": "Show the address, its records and the last run",
+    "history": "List the addresses of the past",
+    "doctor": "Check everything that a run depends on",
+    "iam-policy": "Print the AWS permissions that a run needs",
+}
 
 
 class _Group(click.Group):
-    """Turns every error of our tree, and every wrong use of a command, into one line and its exit status."""
+    """Imports a command when it is called, and turns what goes wrong into one line and its exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if name not in _COMMANDS:
+            return None
+        word = name.replace("-", "_")
+        command = getattr(import_module(f"ddns_updater.cli.{word}"), word)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -38,11 +50,13 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno not in NO_ROOM:  # nothing but our output goes straight to a file
                 raise
-            _give_up_output()
+            give_up_output()
             Lines().error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        if not args:  # click prints the help
+            return super().make_context(info_name, args, *more, **extra)
         try:
             return super().make_context(info_name, args, *more, **extra)
         except click.UsageError as error:
@@ -64,15 +78,6 @@ class _Group(click.Group):
 def _complain(out: Lines, error: click.UsageError, path: str) -> None:
     path = error.ctx.command_path if error.ctx else path
     out.error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
-
-
-def _give_up_output() -> None:
-    """Let what is still buffered go nowhere: it would fail once more when the process ends."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,147 +114,3 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: s
         handler.setFormatter(ctx.obj.lines.formatter())
         logging.getLogger("ddns_updater").addHandler(handler)
         logging.getLogger("ddns_updater").setLevel(logging.INFO)
-
-
-@main.command()
-@name_option
-@click.option(
-    "--ip",
-    "addresses",
-    callback=addresses_given,
-    multiple=True,
-    help="The first address; once for each family. Default: what two address sources agree on.",
-)
-@click.option("--note", callback=note_given, help="A text to keep with the first version.")
-@click.pass_context
-def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
-    """Create or upgrade the tables, and seed the origin with its first address, in each of DDNS_IP_FAMILIES.
-
-    A table admin_ip_history that exists already is adopted with its rows. Run again, this says so and changes nothing,
-    unless an address family was added to the settings: it is seeded then.
-
-    \b
-    Example:
-      ddns init --name ddokso-scrap --note "office line"
-    """
-    result = app.init(settings(ctx), name=name, addresses=addresses, note=note)
-    for warning in result.warnings:
-        lines(ctx).warning(warning)
-    if result.migrations:
-        lines(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
-    for each in result.seeded:
-        version = each.version
-        if each.created:
-            lines(ctx).info(f"created origin {version.name}: version {version.version} is {version.ip}")
-        else:
-            lines(ctx).info(
-                f"origin {version.name} exists already: version {version.version} is {version.ip}; nothing changed"
-            )
-
-
-@main.command()
-@name_option
-@click.option("--dry-run", is_flag=True, help="Ask and compare, tell what would be done, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
-@click.pass_context
-def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Do one run: fetch the public address, record a change, publish it, see it hold.
-
-    Made for cron, each minute. What an earlier run left unfinished is gone on with; overlapping runs are harmless.
-    A changed address is held back when a second source says otherwise (DDNS_IP_AGREEMENT). Address families do not
-    hold back one another; the exit status is that of the worse.
-
-    \b
-    Outcomes and exit status:
-      unchanged, updated, pending, skipped    0
-      failed, held                            1
-      usage or settings                       2
-
-    \b
-    Example:
-      ddns run --quiet
-    """
-    result = app.run(settings(ctx), name=name, dry_run=dry_run)
-    _show(lines(ctx), result, as_json=as_json, quiet=quiet)
-    if result.outcome.is_bad:
-        ctx.exit(DdnsError.exit_code)
-
-
-@main.command()
-@name_option
-@click.option(
-    "--every",
-    type=click.IntRange(1, 86_400),
-    default=60,
-    show_default=True,
-    help="Seconds from one run to the next, give or take a tenth.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each run, on a line of its own.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
-@click.pass_context
-def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet: bool) -> None:
-    """Do one run after the other in one process, in place of cron: for containers and service managers.
-
-    SIGTERM and SIGINT (Ctrl-C) end it after the run in hand, with exit status 0; a second one at once. A run that fails
-    does not end it. Settings are read once, at the start.
-
-    \b
-    Example:
-      ddns watch --every 60 --quiet
-    """
-    out = lines(ctx)
-
-    def ended(result: RunResult) -> None:
-        with _though_full():
-            _show(out, result, as_json=as_json, quiet=quiet)
-
-    def crashed(error: Exception) -> None:
-        trace = "" if isinstance(error, DdnsError) else "".join(traceback.format_exception(error))
-        with _though_full():
-            out.error(str(error) or type(error).__name__, **({"traceback": trace} if trace else {}))
-            if trace and not out.as_json:
-                click.echo(trace, err=True, nl=False)
-
-    with closing(Runs(settings(ctx), name=name, stoppable=False)) as runs:
-        loop(runs.run, every, ended=ended, crashed=crashed)
-    _give_up_output()
-
-
-@contextmanager
-def _though_full() -> Iterator[None]:
-    """Go on where there is no room for what is printed: DNS is to follow all the same."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-
-
-@main.command()
-def demo() -> None:
-    """Play the whole story on embedded stand-ins for AWS and the internet; no account needed, nothing is left behind.
-
-    \b
-    Example:
-      ddns demo
-    """
-    from ddns_updater.app import demo as story  # an extra; nothing else needs it
-
-    story.play(click.echo)
-
-
-def _show(out: Lines, result: RunResult, *, as_json: bool, quiet: bool) -> None:
-    if as_json and not (quiet and result.outcome in _QUIET):
-        click.echo(report.run_json(result))
-    for warning in report.run_warnings(result):
-        out.warning(warning, name=result.name)
-    for outcome, line in report.run_lines(result):
-        if outcome.is_bad:
-            out.error(line, prefix="", outcome=outcome, name=result.name)
-        elif not as_json and not (quiet and outcome in _QUIET):
-            out.info(line, outcome=outcome, name=result.name)
-
-
-for _command in (doctor, history, iam_policy, status):
-    main.add_command(_command)

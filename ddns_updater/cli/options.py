@@ -1,7 +1,5 @@
 """What several commands share: options, their values, and the terminal."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +8,8 @@ import click
 from ddns_updater.cli.terminal import Lines
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.settings.settings import Settings, load_settings, origin_name
+from ddns_updater.settings.load import load_settings, origin_name
+from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.address import public_address
 
 
@@ -65,8 +64,3 @@ def settings(ctx: click.Context) -> Settings:
 def lines(ctx: click.Context) -> Lines:
     """Return how lines are printed; as text where the options were not understood."""
     return ctx.obj.lines if ctx.obj else Lines()
-
-
-def terminal_width() -> int | None:
-    """Return the width of the terminal that stdout is, None when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import shutil
+import sys
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -38,3 +41,17 @@ class _JsonFormatter(logging.Formatter):
 def _object(level: str, text: str, facts: dict[str, object]) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"time": now, "level": level, "message": text, **facts})
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal that stdout is, None when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed
+
+
+def give_up_output() -> None:
+    """Let what is still buffered go nowhere: it would fail once more when the process ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

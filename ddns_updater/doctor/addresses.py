@@ -6,7 +6,7 @@ from functools import partial
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import CarrierGradeNat, DdnsError, SourceError
 from ddns_updater.model import Address, Agreement, Family
-from ddns_updater.run.detection import AddressSource
+from ddns_updater.run.ports import AddressSource
 
 _LONGEST = 30.0  # seconds for one source, with its retries
 _INSIDE = ("interface", "ec2", "imds")  # kinds of source that see the line itself, or whoever gives it its address

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from ddns_updater.errors import DdnsError
-from ddns_updater.run.detection import Limit
+from ddns_updater.lib.deadline import Limit
 
 T = TypeVar("T")
 

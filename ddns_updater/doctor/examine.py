@@ -13,10 +13,11 @@ from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.lib.deadline import Limit
 from ddns_updater.model import Family, Journal, Record
-from ddns_updater.run.detection import AddressSource, Limit
-from ddns_updater.run.ports import Dns
-from ddns_updater.settings.settings import VARIABLES, Reading
+from ddns_updater.run.ports import AddressSource, Dns
+from ddns_updater.settings.load import Reading
+from ddns_updater.settings.settings import VARIABLES
 from ddns_updater.state.content import Page
 
 _PROBLEM = "a setting that this needs cannot be used; mend it first"

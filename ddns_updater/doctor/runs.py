@@ -6,7 +6,6 @@ from datetime import datetime
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.humanize import counted, duration
-from ddns_updater.output.status import is_overdue
 from ddns_updater.state.content import Page
 from ddns_updater.state.run_state import Standing
 
@@ -53,7 +52,7 @@ def _last(check: Checker, standing: Standing, now: datetime) -> Check:
 def _schedule(check: Checker, standing: Standing, now: datetime) -> Check:
     interval = standing.interval
     often = f"every {duration(interval)}" if interval else ""
-    if is_overdue(standing, now):
+    if standing.is_overdue(now):
         found = f"no run for {duration(now - standing.recent[-1])}{often and f', and they came {often}'}"
         advice = 'look at what starts them: "crontab -l", "systemctl list-timers", "ddns watch" or its container'
         return check.failed("schedule", found, advice)

@@ -10,11 +10,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
 from ddns_updater.errors import DdnsError, Stopped
+
+Monotonic = Callable[[], float]
+Limit = Callable[[float, DdnsError], AbstractContextManager[None]]
 
 _AGAIN = 0.1  # seconds; an alarm just before a blocking call, or one that was swallowed, comes once more
 _LAST = 0.3  # seconds before its end at which a process is ended that hangs

@@ -14,10 +14,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from ddns_updater import __version__
-from ddns_updater.alerts.event import propagation
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import replace_file
-from ddns_updater.model import Outcome, PublicationState, RunResult
+from ddns_updater.model import Outcome, PublicationState, RunResult, propagation
 from ddns_updater.state.run_state import Standing
 
 _MODE = 0o644  # the node exporter is another user
@@ -105,7 +104,7 @@ class _Run(Collector):
                 version.add_metric(labels, one.version)
             if one.since is not None:
                 age.add_metric(labels, max((self._now - one.since).total_seconds(), 0))  # by two clocks
-            followed = propagation(one)
+            followed = propagation(one.publications)
             if followed is not None:
                 took.add_metric(labels, followed.total_seconds())
         return version, age, took

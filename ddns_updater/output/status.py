@@ -1,67 +1,15 @@
-"""How everything stands, from the database and the diary alone: what is published where, and what is wrong."""
+"""The status of an origin as text and JSON."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from ddns_updater.lib.humanize import counted, duration, local_time
-from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
+from ddns_updater.lib.humanize import duration, local_time
+from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
 from ddns_updater.state.run_state import Standing
+from ddns_updater.state.status import Status, record_problem
 
-_GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
 _LISTED = 10  # records that are listed each; of more, those that are not well
-_OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so many intervals, and for so long
-
-
-class Status(NamedTuple):
-    """How an origin stands; `journals` is empty when the database could not be asked.
-
-    `records` are the configured ones of each configured family, with what is known of them for the latest version;
-    `standing` is None when what is remembered of the runs could not be read.
-    """
-
-    name: str | None
-    now: datetime
-    journals: Mapping[Family, Journal]
-    records: Mapping[Family, Sequence[tuple[Record, Publication | None]]]
-    standing: Standing | None
-    errors: tuple[str, ...] = ()
-
-    @property
-    def problems(self) -> list[str]:
-        """Return what is wrong, a line each."""
-        found = [*self.errors]
-        for family, records in self.records.items():
-            if journal := self.journals.get(family):
-                found += [wrong for record, known in records if (wrong := _record_problem(journal, record, known))]
-        return found + (run_problems(self.standing, self.now) if self.standing else [])
-
-
-def run_problems(standing: Standing, now: datetime) -> list[str]:
-    """Return what is wrong with the runs themselves: that they fail, or that they stay away."""
-    if not standing.recent:
-        return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
-    found = []
-    if incident := standing.incident:
-        runs = counted(incident.failed_runs, "run")
-        found.append(f"failing since {local_time(incident.since)}, {runs}: {incident.cause}")
-    if is_overdue(standing, now):
-        age = duration(now - standing.recent[-1])
-        found.append(f"the last run was {age} ago; see whether cron, or what else starts `ddns run`, is at work")
-    elif standing.ended is None or now - standing.ended > _patience(standing):
-        since = f"since {local_time(standing.ended)}" if standing.ended else "so far"
-        found.append(f"every run {since} was skipped; see which other run, here or elsewhere, holds the lock")
-    return found
-
-
-def is_overdue(standing: Standing, now: datetime) -> bool:
-    """Return whether a run should have come since the last one, of which there must be one."""
-    return now - standing.recent[-1] > _patience(standing)
-
-
-def _patience(standing: Standing) -> timedelta:
-    return max((standing.interval or timedelta(0)) * _OVERDUE, _LEAST_OVERDUE)
 
 
 def status_text(status: Status) -> str:
@@ -135,29 +83,12 @@ def _record_lines(
         return
     if not records:
         yield f"no {family.record_type} record in DDNS_RECORDS"
-    shown = records if len(records) <= _LISTED else [each for each in records if _record_problem(journal, *each)]
+    shown = records if len(records) <= _LISTED else [each for each in records if record_problem(journal, *each)]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:
         yield f"{str(record).ljust(wide)}  {_known_words(known)}"
     if len(shown) < len(records):
         yield f"{len(records) - len(shown)} records have nothing wrong; --json lists them"
-
-
-def _record_problem(journal: Journal, record: Record, known: Publication | None) -> str | None:
-    state = known.state if known else PublicationState.PENDING
-    version = journal.version
-    if known and known.error:
-        return known.error
-    if known and state is PublicationState.VERIFIED and same_address(known.address, version.ip):
-        return None
-    due = (
-        max(version.created_at, *(at for at in (known.created_at, known.submitted_at) if at))
-        if known
-        else version.created_at
-    )
-    if state is not PublicationState.FAILED and journal.read_at - due <= _GRACE:
-        return None
-    return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
 
 
 def _known_words(known: Publication | None) -> str:

@@ -2,29 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from ddns_updater.errors import DdnsError, Disagreement, SourceError
+from ddns_updater.errors import Disagreement, SourceError
+from ddns_updater.lib.deadline import Limit
 from ddns_updater.model import Address, Agreement, Family
+from ddns_updater.run.ports import AddressSource
 
 log = logging.getLogger(__name__)
-
-Limit = Callable[[float, DdnsError], AbstractContextManager[None]]
-
-
-class AddressSource(Protocol):
-    """Something that knows the public address.
-
-    `name` is how it is called in messages, without secrets; `host` is who answers: two sources of one host are one
-    witness.
-    """
-
-    name: str
-    host: str
-
-    def fetch(self, family: Family) -> Address:
-        """Return the public address; raises SourceError when it cannot be trusted."""
 
 
 class Detected(NamedTuple):

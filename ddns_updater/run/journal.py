@@ -1,13 +1,12 @@
 """The journal of one version while a run has it in hand."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ddns_updater.lib.deadline import Monotonic
 from ddns_updater.model import Journal, Publication, Record
 from ddns_updater.run.ports import History
-
-Monotonic = Callable[[], float]
 
 
 class Ledger:

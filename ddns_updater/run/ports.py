@@ -5,7 +5,18 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ddns_updater.errors import DnsError
-from ddns_updater.model import Change, Journal, Origin, Publication, Record, RecordSet, Submission, Version
+from ddns_updater.model import (
+    Address,
+    Change,
+    Family,
+    Journal,
+    Origin,
+    Publication,
+    Record,
+    RecordSet,
+    Submission,
+    Version,
+)
 
 
 class History(Protocol):
@@ -54,3 +65,17 @@ class Authority(Protocol):
 
         Raises TimeoutError when `seconds` were over before all were asked and none of those asked was wrong.
         """
+
+
+class AddressSource(Protocol):
+    """Something that knows the public address.
+
+    `name` is how it is called in messages, without secrets; `host` is who answers: two sources of one host are one
+    witness.
+    """
+
+    name: str
+    host: str
+
+    def fetch(self, family: Family) -> Address:
+        """Return the public address; raises SourceError when it cannot be trusted."""

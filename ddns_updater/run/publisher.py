@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ddns_updater.errors import DnsError
+from ddns_updater.lib.deadline import Monotonic
 from ddns_updater.model import Change, OnDrift, Publication, PublicationState, Record, RecordSet, same_address
-from ddns_updater.run.journal import Ledger, Monotonic
+from ddns_updater.run.journal import Ledger
 from ddns_updater.run.ports import Authority, Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.errors import AlertError, DdnsError, StateError
+from ddns_updater.lib.deadline import Limit, Monotonic
 from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.run.detection import Limit
-from ddns_updater.run.journal import Monotonic
+from ddns_updater.run.incidents import advance
 from ddns_updater.state.content import Page
 from ddns_updater.state.file import Diary
 from ddns_updater.state.outbox import Owed
@@ -130,7 +130,7 @@ class Teller:
             page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
         keys = self._ears.keys
         patience = self._alert_after if keys else None
-        standing, events = standing.after(result._replace(name=name or None), ended, patience)
+        standing, events = advance(standing, result._replace(name=name or None), ended, patience)
         page.origins[name] = standing
         page.outbox.put(name, events, keys, now)
         if given_up := page.outbox.clear_out(now):

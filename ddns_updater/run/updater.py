@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ddns_updater.errors import DdnsError, Disagreement, NotInitialised, SettingsError, Stopped, VersionTaken
+from ddns_updater.lib.deadline import Limit, Monotonic
 from ddns_updater.model import (
     Agreement,
     Family,
@@ -25,10 +26,10 @@ from ddns_updater.model import (
     RunResult,
     same_address,
 )
-from ddns_updater.run.detection import AddressSource, Detected, Detection, Limit
-from ddns_updater.run.journal import Ledger, Monotonic
+from ddns_updater.run.detection import Detected, Detection
+from ddns_updater.run.journal import Ledger
 from ddns_updater.run.origins import choose_origins, unseeded
-from ddns_updater.run.ports import History
+from ddns_updater.run.ports import AddressSource, History
 from ddns_updater.run.publisher import Publisher
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.app import iam_policy as iam
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.conftest import Machine, finish, load_settings_with
 from tests.dns.test_name_servers import delegated_to
@@ -27,7 +27,7 @@ ALWAYS = {f"route53:{each}" for each in ("ListResourceRecordSets", "ChangeResour
 
 
 def policy_of(**environment: str) -> Any:
-    return iam.policy(load_settings_with(environment))
+    return iam.policy_of(load_settings_with(environment))
 
 
 def actions(policy: Any) -> set[str]:
@@ -69,7 +69,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("environment", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("partition", iam.PARTITIONS)
 def test_the_policy_keeps_aws_rules(environment: dict[str, str], partition: str) -> None:
-    assert complaints(iam.policy(load_settings_with(environment), partition), partition) == []
+    assert complaints(iam.policy_of(load_settings_with(environment), partition), partition) == []
 
 
 def test_that_test_would_notice_what_aws_refuses() -> None:
@@ -179,7 +179,7 @@ def sixth() -> Iterator[AddressService]:
 def line(small_machine: Machine, sixth: AddressService) -> Machine:
     """Give a machine on SQLite with two origins, for two families, that were never published."""
     addresses = {Family.IPV4: ip_address("9.9.9.9"), Family.IPV6: ip_address("2620:fe::fe")}
-    app.init(small_machine.database.settings(), name="line", addresses=addresses)
+    initialise(small_machine.database.settings(), name="line", addresses=addresses)
     small_machine.environment["DDNS_IP_SOURCES"] = f"{small_machine.service.url},{sixth.url}"
     return small_machine
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
-from ddns_updater.output.status import run_problems
+from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import Standing
+from ddns_updater.state.status import run_problems
 from tests.conftest import Machine
 from tests.support.aws import pending, refuse
 from tests.support.services import answer
@@ -262,9 +263,9 @@ def test_runs_by_hand_do_not_make_the_usual_interval_shorter() -> None:
     standing = Standing()
     result = RunResult("line", (FamilyResult(Family.IPV4, Outcome.UNCHANGED),))
     for minutes in (0, 15, 30, 45):
-        standing, _ = standing.after(result, NOW + timedelta(minutes=minutes), None)
+        standing, _ = advance(standing, result, NOW + timedelta(minutes=minutes), None)
     for seconds in range(8):
-        standing, _ = standing.after(result, NOW + timedelta(minutes=46, seconds=seconds), None)
+        standing, _ = advance(standing, result, NOW + timedelta(minutes=46, seconds=seconds), None)
     assert standing.interval == timedelta(minutes=15)
     assert standing.recent[-1] == standing.ended == NOW + timedelta(minutes=46, seconds=7)
 

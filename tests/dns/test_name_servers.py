@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater.app import factories as adapters
-from ddns_updater.app import init as app
+from ddns_updater.app import factories
+from ddns_updater.app.init import initialise
 from ddns_updater.dns.name_servers import NameServers
 from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import Stopped
@@ -182,7 +182,7 @@ def test_it_leaves_the_question_open_when_there_was_no_time_to_ask(servers: list
 @pytest.fixture
 def line(small_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Give a machine on SQLite whose origin stands at 9.9.9.9 and was never published."""
-    app.init(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
     monkeypatch.setenv("AWS_ENDPOINT_URL", small_machine.aws.url)
     small_machine.environment["DDNS_VERIFY_NAME_SERVERS"] = "1"
     return small_machine
@@ -196,7 +196,7 @@ def run(
     (result,) = Updater(
         plan,
         sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
-        open_history=partial(adapters.open_history, machine.database.settings()),
+        open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(verify_timeout=verify_timeout), Route53, authority=asked),
         whole_run=nullcontext,
         limit=time_limit,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
-from ddns_updater.settings.settings import DEFAULT_SOURCES, VARIABLES, Settings, load_settings
+from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.settings import DEFAULT_SOURCES, VARIABLES, Settings
 from tests.app.test_iam_policy import SETTINGS as POLICIES
 from tests.app.test_iam_policy import actions, policy_of
 from tests.conftest import Machine, load_settings_with

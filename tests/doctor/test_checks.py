@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import check_database
 from ddns_updater.doctor.runs import check_runs
@@ -47,7 +47,7 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
 
     @contextmanager
     def opened() -> Iterator[SqlHistory]:
-        with adapters.open_history(mysql.settings(), read_only=True) as history:
+        with factories.open_history(mysql.settings(), read_only=True) as history:
             history.execute(f"SET timestamp = {theirs}")  # stands still
             yield history
 
@@ -59,7 +59,7 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
 
 def test_a_database_opened_for_looking_refuses_to_be_written(machine: Machine) -> None:
     machine.init()
-    with adapters.open_history(machine.database.settings(), read_only=True) as history:
+    with factories.open_history(machine.database.settings(), read_only=True) as history:
         (origin,) = history.origins()
         journal = history.latest(origin)
         with pytest.raises(HistoryError, match=r"read-?only"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
@@ -20,7 +20,7 @@ from tests.conftest import Database
 @pytest.fixture
 def history(database: Database) -> Iterator[SqlHistory]:
     """Give an open history with a fresh schema."""
-    with adapters.open_history(database.settings(), for_init=True) as opened:
+    with factories.open_history(database.settings(), for_init=True) as opened:
         upgrade(opened)
         yield opened
 
@@ -121,7 +121,7 @@ def test_times_are_utc_whatever_the_time_zone_of_the_session(history: SqlHistory
 
 def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: SqlHistory, database: Database) -> None:
     with (
-        adapters.open_history(database.settings()) as holder,
+        factories.open_history(database.settings()) as holder,
         holder.lock("7") as mine,
         history.lock("7") as theirs,
         history.lock("8") as another,
@@ -142,8 +142,8 @@ def test_locks_of_two_databases_do_not_meet(mysql: Database) -> None:
     try:
         other = Database("mysql", url)
         with (
-            adapters.open_history(mysql.settings()) as one,
-            adapters.open_history(other.settings()) as two,
+            factories.open_history(mysql.settings()) as one,
+            factories.open_history(other.settings()) as two,
             one.lock("7") as mine,
             two.lock("7") as theirs,
         ):
@@ -172,7 +172,7 @@ def test_updated_at_moves_when_somebody_edits_a_row(history: SqlHistory, databas
 def test_a_database_without_tables_says_to_run_init(database: Database) -> None:
     if database.engine == "sqlite":
         database.sql("SELECT 1")
-    with adapters.open_history(database.settings()) as empty:
+    with factories.open_history(database.settings()) as empty:
         with pytest.raises(NotInitialised, match='run "ddns init --name NAME"'):
             empty.origins()
         with pytest.raises(HistoryError):
@@ -186,7 +186,7 @@ def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) ->
     address = mysql.url.partition("@")[2]
     url = f"mysql://preferred:p%40ss%2Fword%25@{address}"
     for _ in range(2):  # the second time caching_sha2_password goes its short way
-        with adapters.open_history(Database("mysql", url).settings()) as history:
+        with factories.open_history(Database("mysql", url).settings()) as history:
             assert history.execute("SELECT CURRENT_USER()").fetchone()[0] == "preferred@%"
     mysql.sql("DROP USER preferred@'%'")
 
@@ -194,14 +194,14 @@ def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) ->
 def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "for it"
     database = Database("sqlite", f"sqlite:///{folder}/ddns.sqlite3")
-    with adapters.open_history(database.settings(), for_init=True) as history, history.lock("1"):
+    with factories.open_history(database.settings(), for_init=True) as history, history.lock("1"):
         upgrade(history)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [folder, *folder.iterdir()]}
     assert modes == {"for it": "0o700", "ddns.sqlite3": "0o600", "ddns.sqlite3.1.lock": "0o600"}
 
 
 def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) -> None:
-    with adapters.open_history(sqlite.settings(), for_init=True) as history:
+    with factories.open_history(sqlite.settings(), for_init=True) as history:
         upgrade(history)
         origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
         with closing(sqlite.connect()) as other:

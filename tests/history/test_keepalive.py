@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.app.runner import Runs
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.keepalive import KeptHistory
@@ -26,7 +26,7 @@ class Opened:
     @contextmanager
     def __call__(self) -> Iterator[SqlHistory]:
         self.count += 1
-        with adapters.open_history(self._settings) as history:
+        with factories.open_history(self._settings) as history:
             yield history
 
 

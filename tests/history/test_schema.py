@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.schema import upgrade
 from tests.conftest import Database, Machine
@@ -25,7 +25,7 @@ _BY_HAND = {
 
 
 def _upgrade(database: Database) -> int:
-    with adapters.open_history(database.settings(), for_init=True) as history:
+    with factories.open_history(database.settings(), for_init=True) as history:
         return upgrade(history)
 
 
@@ -41,7 +41,7 @@ def _insert(database: Database, *rows: tuple[str, str, int, int]) -> None:
 
 def test_the_columns_are_those_that_other_services_know(database: Database) -> None:
     _upgrade(database)
-    with adapters.open_history(database.settings()) as history:
+    with factories.open_history(database.settings()) as history:
         cursor = history.execute("SELECT * FROM admin_ip_history")
         assert [column[0] for column in cursor.description] == _COLUMNS
     _insert(database, ("192.0.2.1", "by hand", 1, 5))
@@ -225,14 +225,14 @@ def test_tls_verifies_the_server_by_the_ca_file_of_the_url(
     private_mysql: Database, private_server: MySqlServer
 ) -> None:
     url = f"{private_mysql.url}?ssl_ca={private_server.folder}/ca.pem"
-    with adapters.open_history(Database("mysql", url).settings()) as history:
+    with factories.open_history(Database("mysql", url).settings()) as history:
         assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
 
 
 def test_tls_refuses_a_server_that_another_authority_vouches_for(private_mysql: Database, tmp_path: Path) -> None:
     certificates(tmp_path)
     settings = Database("mysql", f"{private_mysql.url}?ssl_ca={tmp_path}/ca.pem").settings()
-    with pytest.raises(HistoryError, match="certificate verify failed"), adapters.open_history(settings):
+    with pytest.raises(HistoryError, match="certificate verify failed"), factories.open_history(settings):
         pass
 
 
@@ -241,9 +241,9 @@ def test_tls_refuses_a_certificate_of_another_host_unless_told_otherwise(
 ) -> None:
     url = f"{private_mysql.url.replace('127.0.0.1', 'localhost')}?ssl_ca={private_server.folder}/ca.pem"
     settings = Database("mysql", url).settings()
-    with pytest.raises(HistoryError, match="certificate verify failed"), adapters.open_history(settings):
+    with pytest.raises(HistoryError, match="certificate verify failed"), factories.open_history(settings):
         pass
-    with adapters.open_history(Database("mysql", f"{url}&ssl_verify_identity=0").settings()) as history:
+    with factories.open_history(Database("mysql", f"{url}&ssl_verify_identity=0").settings()) as history:
         assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ddns_updater.app import factories as adapters
+from ddns_updater.app import factories
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Origin, Window
@@ -41,7 +41,7 @@ def text(time: datetime, zone: timedelta = timedelta(0)) -> str:
 @pytest.fixture
 def history(database: Database) -> Iterator[SqlHistory]:
     """Give an open history, on MySQL in a session nine hours east of UTC."""
-    with adapters.open_history(database.settings(), for_init=True) as opened:
+    with factories.open_history(database.settings(), for_init=True) as opened:
         upgrade(opened)
         if opened.engine == "mysql":
             opened.execute("SET time_zone = '+09:00'")

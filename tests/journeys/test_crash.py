@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.errors import HistoryError
 from ddns_updater.model import Family
 from tests.conftest import Database, Machine, finish, replace_port
@@ -88,8 +88,8 @@ def test_an_init_cut_off_at_any_statement_is_done_by_the_next(mysql: Database, n
         proxy.die_at(number, fault)
         settings = Database("mysql", replace_port(mysql.url, proxy.port)).settings()
         with suppress(HistoryError):
-            app.init(settings, name="line", addresses={Family.IPV4: IPv4Address("9.9.9.9")})
-    app.init(mysql.settings(), name="line", addresses={Family.IPV4: IPv4Address("9.9.9.9")})
+            initialise(settings, name="line", addresses={Family.IPV4: IPv4Address("9.9.9.9")})
+    initialise(mysql.settings(), name="line", addresses={Family.IPV4: IPv4Address("9.9.9.9")})
     assert mysql.versions() == [(1, "9.9.9.9")]
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddns_updater.app.runner import Runs
-from ddns_updater.app.watch import pause, watch
+from ddns_updater.app.watch import pause, repeat
 from ddns_updater.errors import HistoryError, OriginError
 from ddns_updater.model import Outcome, RunResult
 from tests.conftest import Machine, finish
@@ -164,7 +164,7 @@ def test_what_a_run_raises_does_not_end_it_and_is_shown() -> None:
             raise raised.pop()
         return good
 
-    watch(run, 0.01, ended=results.append, crashed=shown.append)
+    repeat(run, 0.01, ended=results.append, crashed=shown.append)
     assert [str(error) for error in shown] == ["down", "gone", "a fault"]
     assert results == [good, good, good]
 
@@ -172,7 +172,7 @@ def test_what_a_run_raises_does_not_end_it_and_is_shown() -> None:
 def test_it_gives_the_signals_back() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(OriginError):
-        watch(lambda: (_ for _ in ()).throw(OriginError("none")), 1, ended=print, crashed=print)
+        repeat(lambda: (_ for _ in ()).throw(OriginError("none")), 1, ended=print, crashed=print)
     assert {number: signal.getsignal(number) for number in before} == before
 
 

@@ -24,14 +24,8 @@ from ddns_updater.model import (
     RunResult,
     Version,
 )
-from ddns_updater.output.run import (
-    history_csv,
-    history_json,
-    history_table,
-    run_json,
-    run_lines,
-    run_warnings,
-)
+from ddns_updater.output.history import history_csv, history_json, history_table
+from ddns_updater.output.run import run_json, run_lines, run_warnings
 
 RECORDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PENDING, SUBMITTED, VERIFIED, FAILED = PublicationState

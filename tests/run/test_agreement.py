@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.runner import run_once
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Outcome
 from ddns_updater.settings.settings import DEFAULT_SOURCES
@@ -343,7 +343,7 @@ def test_init_seeds_nothing_that_nobody_seconds_where_agreement_is_required(smal
 
 def order_asked(database: Database, **changes: str) -> tuple[str, ...]:
     """Return the sources in the order in which a run asked them, none of which can be reached."""
-    result = app.run(database.settings(DDNS_IP_RETRIES="0", **changes))
+    result = run_once(database.settings(DDNS_IP_RETRIES="0", **changes))
     assert result.outcome is Outcome.FAILED
     return tuple(re.findall(r"(https?://\S+) cannot be reached", result.results[0].error or ""))
 

@@ -11,7 +11,8 @@ import pytest
 from ddns_updater.errors import SourceError
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Address, Family
-from ddns_updater.run.detection import AddressSource, Detected, Detection
+from ddns_updater.run.detection import Detected, Detection
+from ddns_updater.run.ports import AddressSource
 from ddns_updater.sources.http import HttpSource
 from tests.conftest import Machine
 from tests.support.services import AddressService, answer, drip, hang, running

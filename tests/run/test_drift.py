@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.conftest import Machine
 from tests.dns.test_route53 import OBSTACLES
@@ -31,7 +31,7 @@ def line(small_machine: Machine) -> Machine:
 
 
 def begin(machine: Machine) -> None:
-    app.init(machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
     assert machine.run()["outcome"] == "updated"
 
 

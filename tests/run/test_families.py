@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
@@ -55,7 +55,7 @@ def empty(small_machine: Machine, sixth: AddressService) -> Machine:
 def line(small_machine: Machine, sixth: AddressService) -> Machine:
     """Give a machine on SQLite whose origins stand at 9.9.9.9 and 2620:fe::fe and were never published."""
     addresses = {Family.IPV4: ip_address(V4), Family.IPV6: ip_address(V6)}
-    app.init(small_machine.database.settings(), name="line", addresses=addresses)
+    initialise(small_machine.database.settings(), name="line", addresses=addresses)
     return both(small_machine, sixth)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ddns_updater.alerts.event import Event
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
+from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import Standing, Told
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,7 +53,7 @@ def lived(
     told, now = [], standing.ended or NOW
     for outcome, later in runs:
         now += later
-        standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
+        standing, events = advance(standing, ended(outcome, "it is broken"), now, alert_after)
         told += events
     return standing, told
 
@@ -104,7 +105,7 @@ def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
     standing, _ = lived(*failures(3))
     (one,) = holds("9.9.9.9", 1).results
     half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
-    standing, told = standing.after(half, NOW, 3)
+    standing, told = advance(standing, half, NOW, 3)
     assert told == []
     assert standing.incident
 
@@ -141,7 +142,7 @@ def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
 def test_a_long_cause_leaves_room_for_what_to_do() -> None:
     standing = Standing()
     for _ in range(3):
-        standing, events = standing.after(ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
+        standing, events = advance(standing, ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
     assert len(events[0].text) < 1500
     assert "`ddns doctor`" in events[0].text
     events[0].text.encode()
@@ -153,7 +154,7 @@ def test_a_long_cause_leaves_room_for_what_to_do() -> None:
 def told_of(standing: Standing, *runs: RunResult) -> list[Event]:
     told = []
     for run in runs:
-        standing, events = standing.after(run, NOW, 3)
+        standing, events = advance(standing, run, NOW, 3)
         told += events
     return told
 
@@ -201,7 +202,7 @@ def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     both = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")))
     standing = Standing(told={Family.IPV4: Told(1, "9.9.9.9")})
-    assert [each.kind for each in standing.after(both, NOW, 1)[1]] == ["changed", "failing"]
+    assert [each.kind for each in advance(standing, both, NOW, 1)[1]] == ["changed", "failing"]
 
 
 # The clock
@@ -212,7 +213,7 @@ def test_a_clock_set_back_leaves_how_long_everything_lasted() -> None:
     later = NOW + 4 * MINUTE
     moved, back = standing.moved_to(later - 30 * DAY)
     assert back == 30 * DAY
-    _, told = moved.after(ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
+    _, told = advance(moved, ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
     assert told[0].facts["duration_seconds"] == 4 * 60
     assert standing.moved_to(later - timedelta(seconds=59)) == (standing, None)
     assert Standing().moved_to(NOW) == (Standing(), None)
@@ -235,7 +236,7 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
     bad_in_a_row, alerts, at = 0, 0, NOW
     for outcome, later in runs:
         now += later
-        standing, events = standing.after(ended(outcome, "it is broken"), now, alert_after)
+        standing, events = advance(standing, ended(outcome, "it is broken"), now, alert_after)
         bad_in_a_row += outcome.is_bad
         assert len(events) <= 1
         for each in events:
@@ -260,11 +261,11 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
 
 
 def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() -> None:
-    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 1)
-    standing, told = standing.after(holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
+    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW, 1)
+    standing, told = advance(standing, holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
     assert [each.kind for each in told] == ["changed"]
     for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
-        after, told = standing.after(late, NOW + MINUTE, 1)
+        after, told = advance(standing, late, NOW + MINUTE, 1)
         assert told == []
         assert (after.told, after.incident) == (standing.told, None)
 
@@ -278,8 +279,8 @@ def test_a_repair_is_not_told_again_when_its_record_was_away() -> None:
 def test_many_repairs_of_one_run_are_one_message() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
     many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
-    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW - MINUTE, 3)
-    _, (event,) = standing.after(RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
+    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
+    _, (event,) = advance(standing, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
     assert " and 27 more were changed by somebody else" in event.title
     assert len(event.text) < 1000
     assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
@@ -291,15 +292,15 @@ def test_what_is_pending_for_long_is_an_incident() -> None:
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
     standing = Standing()
     for minutes in range(0, 31, 10):
-        standing, told = standing.after(pending, NOW + minutes * MINUTE, 1)
+        standing, told = advance(standing, pending, NOW + minutes * MINUTE, 1)
         assert told == []
-    standing, (event,) = standing.after(pending, NOW + 31 * MINUTE, 1)
+    standing, (event,) = advance(standing, pending, NOW + 31 * MINUTE, 1)
     assert "home.example.com A was sent to Route 53 30 min ago or earlier" in event.text
 
 
 def test_what_is_not_configured_any_more_is_forgotten() -> None:
-    standing, _ = Standing().after(holds("9.9.9.9", 1), NOW, 3)
+    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW, 3)
     assert list(standing.seen) == ["home.example.com A"]
     (one,) = holds("9.9.9.9", 1).results
     without = RunResult("line", (one._replace(publications=()),))
-    assert standing.after(without, NOW + MINUTE, 3)[0].seen == {}
+    assert advance(standing, without, NOW + MINUTE, 3)[0].seen == {}

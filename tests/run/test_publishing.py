@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.dns.route53 import Route53
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import SqliteUrl
@@ -31,7 +31,7 @@ CHANGE = "ChangeResourceRecordSets"
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an SQLite file with the schema and origin `line`, at 9.9.9.9."""
     path = tmp_path_factory.mktemp("seeded") / "ddns.sqlite3"
-    app.init(Settings(database=SqliteUrl(path)), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(Settings(database=SqliteUrl(path)), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
     return path
 
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.conftest import Machine
 from tests.run.test_drift import grow_old
@@ -16,7 +16,7 @@ from tests.support.aws import refuse
 @pytest.fixture
 def line(small_machine: Machine) -> Machine:
     """Give a machine on SQLite whose origin stands at 9.9.9.9 and was never published."""
-    app.init(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
     return small_machine
 
 

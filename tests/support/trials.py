@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ddns_updater.app import init as app
+from ddns_updater.app.init import initialise
+from ddns_updater.app.runner import run_once
 from ddns_updater.model import Family, FamilyResult, Outcome
 
 if TYPE_CHECKING:  # it imports this module for its fixture
@@ -34,7 +35,7 @@ class Trial:
             "DDNS_RUN_TIMEOUT": "6",
             "DDNS_RECORDS": "home.example.com",
         } | changes
-        return app.run(self.machine.database.settings(**environment)).results[0]
+        return run_once(self.machine.database.settings(**environment)).results[0]
 
     def address(self, source: str, family: Family = Family.IPV4, **changes: Any) -> str:
         """Return the address that a run over `source` recorded and published."""
@@ -68,6 +69,6 @@ def trial(small_machine: "Machine", tmp_path: Path, monkeypatch: pytest.MonkeyPa
         file.write_bytes(_seeded[0])
     else:
         addresses = {family: ip_address(text) for family, text in SEEDED.items()}
-        app.init(small_machine.database.settings(), name="line", addresses=addresses)
+        initialise(small_machine.database.settings(), name="line", addresses=addresses)
         _seeded.append(file.read_bytes())
     return Trial(small_machine)

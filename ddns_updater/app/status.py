@@ -1,0 +1,56 @@
+"""What `ddns status` does."""
+
+from datetime import UTC, datetime
+
+from ddns_updater.app import factories
+from ddns_updater.dns.records import record_sets
+from ddns_updater.errors import (
+    HistoryError,
+    StateError,
+)
+from ddns_updater.model import (
+    Family,
+    Journal,
+)
+from ddns_updater.run.origins import choose_origins, unseeded
+from ddns_updater.settings.settings import Settings
+from ddns_updater.state.file import Diary
+from ddns_updater.state.run_state import Standing
+from ddns_updater.state.status import Status
+
+
+def read_status(settings: Settings, *, name: str | None) -> Status:
+    """Return how the origin stands; what cannot be asked is among its errors. Raises SettingsError."""
+    given = name or settings.name
+    journals: dict[Family, Journal] = {}
+    errors: list[str] = []
+    found = None
+    try:
+        with factories.open_history(settings) as versions:
+            origins = choose_origins(versions.origins, given)
+            journals = {family: versions.latest(origin) for family, origin in origins.items()}
+            found = next(iter(origins.values())).name
+    except HistoryError as error:
+        errors.append(str(error))
+    standing = None
+    try:
+        page = Diary(settings.state_folder, settings.database).read()
+        errors += page.warnings
+        standing = page.origins.get(page.name_of(given, found), Standing())
+    except StateError as error:
+        errors.append(str(error))
+    known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}
+    return Status(
+        name=found or given,
+        now=datetime.now(UTC),
+        journals=journals,
+        records={
+            family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
+            for family in settings.ip_families
+        },
+        standing=standing,
+        errors=(
+            *errors,
+            *(unseeded(found, family) for family in settings.ip_families if found and family not in journals),
+        ),
+    )

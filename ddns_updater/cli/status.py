@@ -1,0 +1,28 @@
+"""`ddns status`."""
+
+import click
+
+from ddns_updater.app.status import read_status
+from ddns_updater.cli.options import name_option, settings
+from ddns_updater.errors import DdnsError
+from ddns_updater.output.status import status_json, status_text
+
+
+@click.command()
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Tell how everything stands: the address, each record, the last run, and what is wrong.
+
+    Nothing but the database is asked, and what this machine remembers of its runs. Exit status 1 when something is
+    wrong, so that monitoring can call it: a record that is not verified, runs that fail or stay away.
+
+    \b
+    Example:
+      ddns status
+    """
+    found = read_status(settings(ctx), name=name)
+    click.echo(status_json(found) if as_json else status_text(found))
+    if found.problems:
+        ctx.exit(DdnsError.exit_code)
