@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from ddns_updater.app.runner import Runs
+from ddns_updater.app.runner import Runner
 from ddns_updater.model import Outcome
 from ddns_updater.output import run as report
 from ddns_updater.settings.load import load_settings
@@ -18,11 +18,11 @@ from ddns_updater.settings.load import load_settings
 
 def main(checks: int) -> None:
     """Check so often; the first one is not counted, for it imports what is needed."""
-    with closing(Runs(load_settings(), stoppable=False)) as runs:
+    with closing(Runner(load_settings(), stoppable=False)) as runs:
         _check(runs, checks)
 
 
-def _check(runs: Runs, checks: int) -> None:
+def _check(runs: Runner, checks: int) -> None:
     runs.run()
     begin = time.process_time()
     for number in range(checks):

@@ -203,7 +203,7 @@ class Window(NamedTuple):
     end: datetime | None = None
 
 
-class Figures(NamedTuple):
+class HistorySummary(NamedTuple):
     """How often the address of one family changed within a window, by the database's clock.
 
     `began` is when the history of the origin begins, `begin` and `end` are the part of the window that lies between
@@ -268,14 +268,14 @@ class RunResult(NamedTuple):
 class Incident(NamedTuple):
     """Runs that failed or were held, one after the other.
 
-    `cause` is the last run's; `told` is how often it was told, `told_at` when last.
+    `cause` is the last run's; `alerts` is how many were sent about it, `alerted_at` when the last one was.
     """
 
     since: datetime
     failed_runs: int
     cause: str
-    told: int = 0
-    told_at: datetime | None = None
+    alerts: int = 0
+    alerted_at: datetime | None = None
 
 
 def propagation(publications: Iterable[Publication]) -> timedelta | None:

@@ -92,7 +92,7 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
 
 def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
     """Return the event of runs that fail, with what each record held when it was last `seen` in order."""
-    still = "still failing" if incident.told else "failing"
+    still = "still failing" if incident.alerts else "failing"
     lines = [f"{record} was last seen in order {_at(at)}, with {address}" for record, (address, at) in seen.items()]
     dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: no record is known to have been in order."
     return Event(
@@ -105,7 +105,7 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str,
         _incident_facts(incident)
         | {
             "outcome": str(result.outcome),
-            "reminder": incident.told,
+            "reminder": incident.alerts,
             "seen": [
                 {"record": record, "address": address, "checked_at": _iso(at)} for record, (address, at) in seen.items()
             ],

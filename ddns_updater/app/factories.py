@@ -15,16 +15,16 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.ports import AddressSource, Authority, Dns
-from ddns_updater.run.report import Ears
+from ddns_updater.run.report import Destinations
 from ddns_updater.settings.load import export_aws
 from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer
 
     from ddns_updater.dns.lookup import Lookup
-    from ddns_updater.dns.route53_probe import Inspection
+    from ddns_updater.dns.route53_probe import Route53Probe
 
 
 @contextmanager
@@ -122,12 +122,12 @@ def authority(settings: Settings) -> Authority | None:
     return NameServers()
 
 
-def open_inspection(settings: Settings) -> "Inspection":
+def open_probe(settings: Settings) -> "Route53Probe":
     """Return what looks at AWS with the credentials of this machine; raises DnsError when they cannot be used."""
     export_aws(settings)
-    from ddns_updater.dns.route53_probe import Inspection
+    from ddns_updater.dns.route53_probe import Route53Probe
 
-    return Inspection()
+    return Route53Probe()
 
 
 def open_lookup() -> "Lookup | None":
@@ -156,10 +156,10 @@ def open_moto(port: int) -> "ThreadedMotoServer":
     return ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
 
 
-def ears(settings: Settings) -> Ears:
+def destinations(settings: Settings) -> Destinations:
     """Return who hears of the runs; nothing of it is imported before there is something to tell."""
     urls = (*settings.webhook_urls, *settings.notify_urls)
-    return Ears(
+    return Destinations(
         keys=tuple(map(key_of, urls)),
         open_channels=partial(_channels, settings),
         ping=partial(_ping, settings.heartbeat_url) if settings.heartbeat_url else None,
@@ -191,9 +191,9 @@ def _ping(url: str, outcome: Outcome, message: str) -> None:
     ping(url, outcome, message)
 
 
-def _write_metrics(path: Path, result: RunResult, standing: Standing, now: datetime) -> None:
+def _write_metrics(path: Path, result: RunResult, run_state: RunState, now: datetime) -> None:
     try:
         from ddns_updater.output.metrics import write_metrics
     except ImportError as error:
         raise StateError(str(missing_extra("DDNS_METRICS_FILE", "metrics"))) from error
-    write_metrics(path, result, standing, now)
+    write_metrics(path, result, run_state, now)

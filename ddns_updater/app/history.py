@@ -5,22 +5,22 @@ from typing import NamedTuple
 
 from ddns_updater.app import factories
 from ddns_updater.model import (
-    Figures,
     HistoryEntry,
+    HistorySummary,
     Window,
 )
 from ddns_updater.run.origins import choose_origins
 from ddns_updater.settings.settings import Settings
 
 
-class Past(NamedTuple):
+class HistoryView(NamedTuple):
     """Versions of an origin, newest first, and how often the address of each family changed."""
 
     entries: list[HistoryEntry]
-    figures: list[Figures]
+    summaries: list[HistorySummary]
 
 
-def read_history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> Past:
+def read_history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> HistoryView:
     """Return what was current within `window`, of all address families of the origin; its figures only when `counted`.
 
     At most `limit` versions; the figures are of all of them.
@@ -28,17 +28,17 @@ def read_history(settings: Settings, *, name: str | None, limit: int, window: Wi
     with factories.open_history(settings) as versions:
         origins = choose_origins(versions.origins, name or settings.name).values()
         entries = [entry for origin in origins for entry in versions.entries(origin, limit, window)]
-        figures = [versions.figures(origin, window) for origin in origins] if counted else []
-    return Past(_newest_first(entries)[:limit], figures)
+        summaries = [versions.summary(origin, window) for origin in origins] if counted else []
+    return HistoryView(_newest_first(entries)[:limit], summaries)
 
 
-def read_history_at(settings: Settings, *, name: str | None, second: Window) -> Past:
+def read_history_at(settings: Settings, *, name: str | None, second: Window) -> HistoryView:
     """Return the version that was current in `second`, of each address family; figures only of those without one."""
     with factories.open_history(settings) as versions:
         origins = choose_origins(versions.origins, name or settings.name).values()
         found = {origin: versions.entries(origin, 1, second) for origin in origins}
-        figures = [versions.figures(origin, second) for origin, entries in found.items() if not entries]
-    return Past(_newest_first(entry for entries in found.values() for entry in entries), figures)
+        summaries = [versions.summary(origin, second) for origin, entries in found.items() if not entries]
+    return HistoryView(_newest_first(entry for entries in found.values() for entry in entries), summaries)
 
 
 def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:

@@ -9,7 +9,7 @@ from time import monotonic
 from ddns_updater.app import factories
 from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import SettingsError, Stopped
-from ddns_updater.history.keepalive import KeptHistory
+from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import run_limit, time_limit
 from ddns_updater.model import (
     FamilyResult,
@@ -18,15 +18,15 @@ from ddns_updater.model import (
 )
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.publisher import Policy, Publisher
-from ddns_updater.run.report import Teller
+from ddns_updater.run.report import Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.file import Diary
+from ddns_updater.state.file import StateFile
 
 _TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
 
 
-class Runs:
+class Runner:
     """One run after the other of the same settings; what is costly to make is made once."""
 
     def __init__(
@@ -38,12 +38,15 @@ class Runs:
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
-        self._history = KeptHistory(partial(factories.open_history, settings))
-        ears = factories.ears(settings)
-        self._teller = Teller(
-            Diary(settings.state_folder, settings.database), ears, alert_after=settings.alert_after, limit=time_limit
+        self._history = KeepAliveHistory(partial(factories.open_history, settings))
+        destinations = factories.destinations(settings)
+        self._reporter = Reporter(
+            StateFile(settings.state_folder, settings.database),
+            destinations,
+            alert_after=settings.alert_after,
+            limit=time_limit,
         )
-        heard = not dry_run and bool(ears.keys or ears.ping)
+        heard = not dry_run and bool(destinations.keys or destinations.ping)
         self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
         wanted = record_sets(settings.records, settings.ip_families)
         self._plan = Plan(
@@ -119,7 +122,7 @@ class Runs:
 
     def _tell(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
         line = " / ".join(line for _, line in run_lines(result))
-        self._teller.tell(result, self._given, line, seconds, warnings, datetime.now(UTC))
+        self._reporter.tell(result, self._given, line, seconds, warnings, datetime.now(UTC))
 
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
@@ -128,5 +131,5 @@ class Runs:
 
 def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
     """Do one run and tell of it; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    with closing(Runs(settings, name=name, dry_run=dry_run)) as runs:
+    with closing(Runner(settings, name=name, dry_run=dry_run)) as runs:
         return runs.run()

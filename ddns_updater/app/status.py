@@ -14,8 +14,8 @@ from ddns_updater.model import (
 )
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.file import Diary
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.file import StateFile
+from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status
 
 
@@ -32,11 +32,11 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
             found = next(iter(origins.values())).name
     except HistoryError as error:
         errors.append(str(error))
-    standing = None
+    run_state = None
     try:
-        page = Diary(settings.state_folder, settings.database).read()
+        page = StateFile(settings.state_folder, settings.database).read()
         errors += page.warnings
-        standing = page.origins.get(page.name_of(given, found), Standing())
+        run_state = page.origins.get(page.name_of(given, found), RunState())
     except StateError as error:
         errors.append(str(error))
     known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}
@@ -48,7 +48,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
             family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
             for family in settings.ip_families
         },
-        standing=standing,
+        run_state=run_state,
         errors=(
             *errors,
             *(unseeded(found, family) for family in settings.ip_families if found and family not in journals),

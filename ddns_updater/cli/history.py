@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 from click.core import ParameterSource
 
-from ddns_updater.app.history import Past, read_history, read_history_at
+from ddns_updater.app.history import HistoryView, read_history, read_history_at
 from ddns_updater.cli import times
 from ddns_updater.cli.options import lines, name_option, settings
 from ddns_updater.cli.terminal import terminal_width
@@ -18,7 +18,7 @@ from ddns_updater.lib.humanize import local_second
 from ddns_updater.model import HistoryEntry, Window
 from ddns_updater.output.history import history_csv, history_json, history_table
 from ddns_updater.output.history_chart import history_chart
-from ddns_updater.output.history_summary import frequency_json, frequency_lines
+from ddns_updater.output.history_summary import summary_json, summary_lines
 
 _USUAL, _MOST = 20, 1_000_000_000  # versions
 
@@ -82,20 +82,20 @@ def history(
         return
     past = read_history(configured, name=name, limit=0 if summary else most, window=window, counted=True)
     if summary and form:
-        click.echo(frequency_json(past.figures))
+        click.echo(summary_json(past.summaries))
     else:
         _print_for_people(past, window, most, as_chart=as_chart, summary=summary)
 
 
-def _print_for_people(past: Past, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:
+def _print_for_people(past: HistoryView, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:
     width = terminal_width()
-    told = frequency_lines(past.figures)
+    told = summary_lines(past.summaries)
     if as_chart and past.entries:
         encoding = sys.stdout.encoding if sys.stdout else None  # None when closed
         click.echo(history_chart(past.entries, window, width, encoding) + "\n")
     elif not as_chart and not summary:
         click.echo(history_table(past.entries, width) + "\n")
-    there = sum(each.versions for each in past.figures)
+    there = sum(each.versions for each in past.summaries)
     if not summary and there > limit:
         told.append(f"the newest {limit} of {there} versions; --limit {there} shows all")
     for line in told:
@@ -108,7 +108,7 @@ def _print_at(ctx: click.Context, name: str | None, at: str, form: str | None) -
     unknown = [
         f"{each.family}: nothing is known of {local_second(second.begin)}; the history begins at"
         f" {local_second(each.began)}"
-        for each in past.figures
+        for each in past.summaries
         if second.begin
     ]
     if past.entries or form:

@@ -11,7 +11,7 @@ import click
 
 from ddns_updater import __version__
 from ddns_updater.cli.options import Invocation, lines
-from ddns_updater.cli.terminal import Lines, give_up_output
+from ddns_updater.cli.terminal import Terminal, give_up_output
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.files import NO_ROOM
 
@@ -51,7 +51,7 @@ class _Group(click.Group):
             if error.errno not in NO_ROOM:  # nothing but our output goes straight to a file
                 raise
             give_up_output()
-            Lines().error(f"failed to write the output: {error.strerror}; make room for it")
+            Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
@@ -60,7 +60,7 @@ class _Group(click.Group):
         try:
             return super().make_context(info_name, args, *more, **extra)
         except click.UsageError as error:
-            _complain(Lines(), error, info_name or "ddns")
+            _complain(Terminal(), error, info_name or "ddns")
             raise click.exceptions.Exit(error.exit_code) from error
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -75,7 +75,7 @@ class _Group(click.Group):
             ctx.exit(error.exit_code)
 
 
-def _complain(out: Lines, error: click.UsageError, path: str) -> None:
+def _complain(out: Terminal, error: click.UsageError, path: str) -> None:
     path = error.ctx.command_path if error.ctx else path
     out.error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
 
@@ -108,7 +108,7 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: s
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for a note that the terminal's encoding lacks
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing warnings of their own
-    ctx.obj = Invocation(env_file, Lines(as_json=log_format == "json"))
+    ctx.obj = Invocation(env_file, Terminal(as_json=log_format == "json"))
     if verbose:
         handler = logging.StreamHandler()
         handler.setFormatter(ctx.obj.lines.formatter())

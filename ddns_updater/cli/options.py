@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import click
 
-from ddns_updater.cli.terminal import Lines
+from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.settings.load import load_settings, origin_name
@@ -17,7 +17,7 @@ class Invocation(NamedTuple):
     """What the options before the command say."""
 
     env_file: Path | None
-    lines: Lines
+    lines: Terminal
 
 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -61,6 +61,6 @@ def settings(ctx: click.Context) -> Settings:
     return load_settings(ctx.obj.env_file)
 
 
-def lines(ctx: click.Context) -> Lines:
+def lines(ctx: click.Context) -> Terminal:
     """Return how lines are printed; as text where the options were not understood."""
-    return ctx.obj.lines if ctx.obj else Lines()
+    return ctx.obj.lines if ctx.obj else Terminal()

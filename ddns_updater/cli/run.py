@@ -4,7 +4,7 @@ import click
 
 from ddns_updater.app.runner import run_once
 from ddns_updater.cli.options import lines, name_option, settings
-from ddns_updater.cli.terminal import Lines
+from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.output.run import run_json, run_lines, run_warnings
@@ -41,7 +41,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
         ctx.exit(DdnsError.exit_code)
 
 
-def show(out: Lines, result: RunResult, *, as_json: bool, quiet: bool) -> None:
+def show(out: Terminal, result: RunResult, *, as_json: bool, quiet: bool) -> None:
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(run_json(result))
     for warning in run_warnings(result):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import click
 
 
-class Lines(NamedTuple):
+class Terminal(NamedTuple):
     """Prints lines; in JSON each has `time` (UTC), `level` and `message`, and the facts that are given with it."""
 
     as_json: bool = False

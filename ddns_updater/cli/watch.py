@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 import click
 
-from ddns_updater.app.runner import Runs
+from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import repeat
 from ddns_updater.cli.options import lines, name_option, settings
 from ddns_updater.cli.run import show
@@ -51,7 +51,7 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
             if trace and not out.as_json:
                 click.echo(trace, err=True, nl=False)
 
-    with closing(Runs(settings(ctx), name=name, stoppable=False)) as runs:
+    with closing(Runner(settings(ctx), name=name, stoppable=False)) as runs:
         repeat(runs.run, every, ended=ended, crashed=crashed)
     give_up_output()
 

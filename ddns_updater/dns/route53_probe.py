@@ -31,7 +31,7 @@ class HostedZone(NamedTuple):
     name_servers: tuple[str, ...]
 
 
-class Inspection:
+class Route53Probe:
     """One set of credentials and what it may see; every method raises DnsError for what AWS refuses."""
 
     def __init__(self) -> None:

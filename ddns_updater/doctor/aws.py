@@ -25,7 +25,7 @@ class HostedZone(Protocol):
     def name_servers(self) -> Sequence[str]: ...
 
 
-class Inspection(Protocol):
+class Route53Probe(Protocol):
     """What is asked of AWS beyond what a run asks; every method raises DnsError."""
 
     @property
@@ -52,7 +52,7 @@ class Published(NamedTuple):
 
 def check_aws(
     check: Checker,
-    open_inspection: Callable[[], Inspection],
+    open_probe: Callable[[], Route53Probe],
     open_dns: Callable[[], Dns],
     wanted: Mapping[Record, str | None],
     journals: Mapping[Family, Journal],
@@ -62,8 +62,8 @@ def check_aws(
         yield check.note("records", "there are no DDNS_RECORDS, so only the history is kept and AWS is not asked")
         return ()
     try:
-        inspection = check.attempt(_SECONDS, open_inspection)
-        yield check.ok("identity", check.attempt(_SECONDS, inspection.identity))
+        probe = check.attempt(_SECONDS, open_probe)
+        yield check.ok("identity", check.attempt(_SECONDS, probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
         yield check.skipped("hosted zones", "AWS does not know who we are")
@@ -84,20 +84,20 @@ def check_aws(
             by_zone.setdefault(found, []).append(record)
     for zone_id, records in by_zone.items():
         try:
-            zone = check.attempt(_SECONDS, partial(inspection.zone, zone_id))
+            zone = check.attempt(_SECONDS, partial(probe.zone, zone_id))
         except DdnsError as error:
             yield check.error(f"hosted zone {zone_id}", error)
         else:
             kind = "" if zone.name_servers else ", a private zone"
             yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind}, holds {_listed(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
-        yield from _contents(check, inspection, dns, zone_id, records, latest)
+        yield from _contents(check, probe, dns, zone_id, records, latest)
     return tuple(published)
 
 
 def _contents(
     check: Checker,
-    inspection: Inspection,
+    probe: Route53Probe,
     dns: Dns,
     zone_id: str,
     records: Sequence[Record],
@@ -115,10 +115,10 @@ def _contents(
     free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
     if not free:
         yield check.skipped(name, "nothing there may be overwritten")
-    elif inspection.stand_in is not None:
-        yield check.skipped(name, f"it is tried on AWS itself only, and {inspection.stand_in} stands in for it")
+    elif probe.stand_in is not None:
+        yield check.skipped(name, f"it is tried on AWS itself only, and {probe.stand_in} stands in for it")
     else:
-        yield _right(check, inspection, name, zone_id, free)
+        yield _right(check, probe, name, zone_id, free)
 
 
 def _together(held: Mapping[Record, Check]) -> Iterator[Check]:
@@ -138,9 +138,9 @@ def _listed(records: Sequence[Record]) -> str:
     return ", ".join(map(str, records[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
-def _right(check: Checker, inspection: Inspection, name: str, zone_id: str, records: Sequence[Record]) -> Check:
+def _right(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        told = check.attempt(_SECONDS, partial(inspection.refused_for_its_value, zone_id, records))
+        told = check.attempt(_SECONDS, partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
     if told:

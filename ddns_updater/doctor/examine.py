@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
-from ddns_updater.doctor.aws import Inspection, check_aws
+from ddns_updater.doctor.aws import Route53Probe, check_aws
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.doctor.database import check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
@@ -16,9 +16,9 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.lib.deadline import Limit
 from ddns_updater.model import Family, Journal, Record
 from ddns_updater.run.ports import AddressSource, Dns
-from ddns_updater.settings.load import Reading
+from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import VARIABLES
-from ddns_updater.state.content import Page
+from ddns_updater.state.content import StateContent
 
 _PROBLEM = "a setting that this needs cannot be used; mend it first"
 
@@ -31,27 +31,27 @@ class Tools(NamedTuple):
     sources: Sequence[tuple[str, Callable[[], AddressSource]]]
     open_history: Callable[[], AbstractContextManager[SqlHistory]]
     outdated: Callable[[SqlHistory], Sequence[str]]
-    open_inspection: Callable[[], Inspection]
+    open_probe: Callable[[], Route53Probe]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
-    read_diary: Callable[[], Page]
+    read_state: Callable[[], StateContent]
     limit: Limit
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
 
-def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None], name: str | None) -> Iterator[Check]:
+def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None], name: str | None) -> Iterator[Check]:
     """Yield every check as it ends; `wanted` are the records, each with the zone it is pinned to."""
-    settings = reading.settings
+    settings = loaded.settings
 
     def group(title: str) -> Checker:
         return Checker(title, tools.limit)
 
     def usable(*begins: str) -> bool:
-        return not any(_concerns(problem, begins) for problem in reading.problems)
+        return not any(_concerns(problem, begins) for problem in loaded.problems)
 
     check = group("settings and files")
-    yield from check_settings(check, settings, reading.problems, reading.env_files, reading.secret_files)
+    yield from check_settings(check, settings, loaded.problems, loaded.env_files, loaded.secret_files)
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
         yield from check_places(check, settings)
 
@@ -76,7 +76,7 @@ def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None],
         yield check.skipped("database", _PROBLEM)
 
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
-        published = yield from check_aws(group("AWS"), tools.open_inspection, tools.open_dns, wanted, journals)
+        published = yield from check_aws(group("AWS"), tools.open_probe, tools.open_dns, wanted, journals)
         if wanted:
             yield from check_name_servers(group("DNS"), tools.open_lookup(), published, tools.monotonic)
     else:
@@ -84,7 +84,7 @@ def examine(reading: Reading, tools: Tools, wanted: Mapping[Record, str | None],
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
         known = next((journal.version.name for journal in journals.values()), None)
-        yield from check_runs(group("runs"), tools.read_diary, name, known, tools.now())
+        yield from check_runs(group("runs"), tools.read_state, name, known, tools.now())
     else:
         yield group("runs").skipped("last run", _PROBLEM)
 

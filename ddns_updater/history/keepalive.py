@@ -9,7 +9,7 @@ from ddns_updater.history.sql import SqlHistory
 _LONGEST = 600.0  # seconds that one is kept: what was changed for new sessions, such as the time zone, is seen by then
 
 
-class KeptHistory:
+class KeepAliveHistory:
     """The history of many runs, one after the other; each gets a connection that works."""
 
     def __init__(

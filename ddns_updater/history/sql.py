@@ -11,8 +11,8 @@ from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history.rows import journal_of, time_of, time_or_none, utc_text
 from ddns_updater.model import (
     Family,
-    Figures,
     HistoryEntry,
+    HistorySummary,
     Journal,
     Origin,
     Publication,
@@ -178,7 +178,7 @@ class SqlHistory(ABC):
             entries.append(HistoryEntry(version, origin.family, time_or_none(lines[0][-1]), read_at, publications))
         return entries
 
-    def figures(self, origin: Origin, window: Window = _ALWAYS) -> Figures:
+    def summary(self, origin: Origin, window: Window = _ALWAYS) -> HistorySummary:
         """Return how often the address of `origin` changed within `window`; this reads all of its versions."""
         sql = _FIGURES.format(now=self.now_epoch, began=self._seconds("v.createdAt"))
         begin, end = _bounds(window)
@@ -189,7 +189,7 @@ class SqlHistory(ABC):
         now, began, versions, changes = (int(each) for each in row[:4])
         longest, seen, shortest = (None if each is None else timedelta(seconds=max(int(each), 0)) for each in row[4:])
         start = max(began, min(begin, now))
-        return Figures(
+        return HistorySummary(
             family=origin.family,
             began=time_of(began),
             begin=time_of(start),

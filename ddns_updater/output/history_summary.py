@@ -4,15 +4,15 @@ import json
 from collections.abc import Sequence
 
 from ddns_updater.lib.humanize import duration, local_second
-from ddns_updater.model import Figures
+from ddns_updater.model import HistorySummary
 
 
-def frequency_lines(figures: Sequence[Figures]) -> list[str]:
+def summary_lines(summaries: Sequence[HistorySummary]) -> list[str]:
     """Return one line for each address family, which is named where there are several."""
-    return [f"{each.family}: {_line(each)}" if len(figures) > 1 else _line(each) for each in figures]
+    return [f"{each.family}: {_line(each)}" if len(summaries) > 1 else _line(each) for each in summaries]
 
 
-def frequency_json(figures: Sequence[Figures]) -> str:
+def summary_json(summaries: Sequence[HistorySummary]) -> str:
     """Return an array of one object for each address family; times in UTC.
 
     `longest_at_least` is true when the begin or the end of the longest time was not seen.
@@ -30,28 +30,28 @@ def frequency_json(figures: Sequence[Figures]) -> str:
                 "longest_at_least": each.at_least if each.versions else None,
                 "shortest_seconds": None if each.shortest is None else int(each.shortest.total_seconds()),
             }
-            for each in figures
+            for each in summaries
         ],
         indent=2,
     )
 
 
-def _line(figures: Figures) -> str:
-    if not figures.versions:
-        return f"nothing is known of that time; the history begins at {local_second(figures.began)}"
-    time = duration(figures.end - figures.begin)
-    if not figures.changes:
+def _line(summary: HistorySummary) -> str:
+    if not summary.versions:
+        return f"nothing is known of that time; the history begins at {local_second(summary.began)}"
+    time = duration(summary.end - summary.begin)
+    if not summary.changes:
         return f"no change in {time}"
-    longest = f"longest held {'at least ' if figures.at_least else ''}{duration(figures.longest)}"
-    if figures.changes == 1:
+    longest = f"longest held {'at least ' if summary.at_least else ''}{duration(summary.longest)}"
+    if summary.changes == 1:
         text = f"1 change in {time}; {longest}"
     else:
-        average = duration((figures.end - figures.begin) / figures.changes)
-        text = f"{figures.changes} changes in {time}, every {average} on average; {longest}"
-    if figures.shortest is None or figures.shortest == figures.longest:
+        average = duration((summary.end - summary.begin) / summary.changes)
+        text = f"{summary.changes} changes in {time}, every {average} on average; {longest}"
+    if summary.shortest is None or summary.shortest == summary.longest:
         return text
-    return f"{text}, shortest {duration(figures.shortest)}"
+    return f"{text}, shortest {duration(summary.shortest)}"
 
 
-def _seconds(figures: Figures) -> int:
-    return int((figures.end - figures.begin).total_seconds())
+def _seconds(summary: HistorySummary) -> int:
+    return int((summary.end - summary.begin).total_seconds())

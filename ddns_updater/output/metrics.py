@@ -17,18 +17,18 @@ from ddns_updater import __version__
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import replace_file
 from ddns_updater.model import Outcome, PublicationState, RunResult, propagation
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 
 _MODE = 0o644  # the node exporter is another user
 
 
-def write_metrics(path: Path, result: RunResult, standing: Standing, now: datetime) -> None:
+def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datetime) -> None:
     """Put the metrics of the run that ended with `result` at `now` into `path`; raises StateError.
 
     `standing` is how the runs have gone with this one; where it has counted none, nothing is remembered.
     """
     registry = CollectorRegistry()
-    registry.register(_Run(result, standing, now))
+    registry.register(_Run(result, run_state, now))
     try:
         replace_file(path, generate_latest(registry), _MODE)
     except OSError as error:
@@ -40,16 +40,16 @@ def write_metrics(path: Path, result: RunResult, standing: Standing, now: dateti
 class _Run(Collector):
     """One run, as metric families."""
 
-    def __init__(self, result: RunResult, standing: Standing, now: datetime) -> None:
+    def __init__(self, result: RunResult, run_state: RunState, now: datetime) -> None:
         self._result = result
-        self._standing = standing
+        self._run_state = run_state
         self._now = now
         self._name = result.name or ""
 
     def collect(self) -> Iterator[Metric]:
         """Give the families of which anything is known."""
         yield from self._last_run()
-        if self._standing.runs:
+        if self._run_state.runs:
             yield from self._remembered()
         yield from (family for family in (*self._address(), self._records()) if family.samples)
 
@@ -66,14 +66,14 @@ class _Run(Collector):
     def _remembered(self) -> Iterator[Metric]:
         runs = CounterMetricFamily("ddns_runs", "Runs that ended, by outcome", labels=("name", "outcome"))
         for outcome in Outcome:
-            runs.add_metric([self._name, outcome.value], self._standing.runs.get(outcome, 0))
+            runs.add_metric([self._name, outcome.value], self._run_state.runs.get(outcome, 0))
         yield runs
         failures = CounterMetricFamily("ddns_run_failures", "Runs that failed or were held", labels=("name",))
         failures.add_metric(
-            [self._name], sum(count for outcome, count in self._standing.runs.items() if outcome.is_bad)
+            [self._name], sum(count for outcome, count in self._run_state.runs.items() if outcome.is_bad)
         )
         yield failures
-        incident, success = self._standing.incident, self._standing.last_success
+        incident, success = self._run_state.incident, self._run_state.last_success
         yield self._single(
             "ddns_consecutive_failures",
             "Runs that failed or were held since the last that found all well",

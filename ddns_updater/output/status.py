@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ddns_updater.lib.humanize import duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status, record_problem
 
 _LISTED = 10  # records that are listed each; of more, those that are not well
@@ -20,15 +20,15 @@ def status_text(status: Status) -> str:
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
         lines.append(f"{status.name}, {family}: {version.ip}, version {version.version}, {since}")
         lines += [f"  {line}" for line in _record_lines(journal, family, status.records.get(family))]
-    standing = status.standing
-    if standing and standing.recent:
-        last = standing.recent[-1]
-        outcome = "skipped" if standing.was_skipped else standing.outcome
+    run_state = status.run_state
+    if run_state and run_state.recent:
+        last = run_state.recent[-1]
+        outcome = "skipped" if run_state.was_skipped else run_state.outcome
         lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
-        if standing.was_skipped and standing.ended:
-            lines.append(f"last run that was not skipped: {local_time(standing.ended)}, {standing.outcome}")
-        if standing.last_success:
-            lines.append(f"last run that found all well: {local_time(standing.last_success)}")
+        if run_state.was_skipped and run_state.ended:
+            lines.append(f"last run that was not skipped: {local_time(run_state.ended)}, {run_state.outcome}")
+        if run_state.last_success:
+            lines.append(f"last run that found all well: {local_time(run_state.last_success)}")
     problems = status.problems
     lines += [f"wrong: {problem}" for problem in problems] or ["all is well"]
     return "\n".join(lines)
@@ -36,8 +36,8 @@ def status_text(status: Status) -> str:
 
 def status_json(status: Status) -> str:
     """Return the same as one JSON object; times in UTC."""
-    standing = status.standing or Standing()
-    incident = standing.incident
+    run_state = status.run_state or RunState()
+    incident = run_state.incident
     return json.dumps(
         {
             "ok": not status.problems,
@@ -54,18 +54,18 @@ def status_json(status: Status) -> str:
                 for family, journal in status.journals.items()
             ],
             "last_run": {
-                "time": _iso(standing.recent[-1]),
-                "outcome": "skipped" if standing.was_skipped else standing.outcome,
-                "error": None if standing.was_skipped else standing.error,
+                "time": _iso(run_state.recent[-1]),
+                "outcome": "skipped" if run_state.was_skipped else run_state.outcome,
+                "error": None if run_state.was_skipped else run_state.error,
             }
-            if standing.recent
+            if run_state.recent
             else None,
-            "last_success": _iso(standing.last_success),
+            "last_success": _iso(run_state.last_success),
             "incident": {
                 "since": _iso(incident.since),
                 "failed_runs": incident.failed_runs,
                 "cause": incident.cause,
-                "told": incident.told,
+                "told": incident.alerts,
             }
             if incident
             else None,

@@ -12,7 +12,7 @@ from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
-from ddns_updater.state.run_state import Standing, Told
+from ddns_updater.state.run_state import Reported, RunState
 
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: after 1 h, 6 h, a day
 _DAY = timedelta(days=1)  # between all that follow
@@ -22,7 +22,7 @@ _QUICK = timedelta(seconds=30)  # from one run to the next; no schedule of cron 
 _RECENT = 6  # runs whose times are kept, to know how often they come
 
 
-def advance(state: Standing, result: RunResult, now: datetime, alert_after: int | None) -> tuple[Standing, list[Event]]:
+def advance(state: RunState, result: RunResult, now: datetime, alert_after: int | None) -> tuple[RunState, list[Event]]:
     """Return the state after `result` of a run that ended at `now`, and what is to be told of it.
 
     `alert_after` is how many runs in a row have to fail before it is told; None when there is nobody to tell.
@@ -33,21 +33,21 @@ def advance(state: Standing, result: RunResult, now: datetime, alert_after: int 
     counted = counted._replace(recent=(*_spaced(state.recent, now), now)[-_RECENT:])
     if result.outcome is Outcome.SKIPPED:
         return counted, []
-    events = [each for one in result.results for each in _news(state.told.get(one.family), one, result, now)]
-    told = {
+    events = [each for one in result.results for each in _news(state.reported.get(one.family), one, result, now)]
+    reported = {
         **_before_news(result),
-        **state.told,
-        **{one.family: _told(state.told.get(one.family), one) for one in result.results if _is_settled(one)},
+        **state.reported,
+        **{one.family: _reported(state.reported.get(one.family), one) for one in result.results if _is_settled(one)},
     }
     now_seen = counted._replace(
-        ended=now, outcome=result.outcome, error=result.error, told=told, seen=_seen(state.seen, result, now)
+        ended=now, outcome=result.outcome, error=result.error, reported=reported, seen=_seen(state.seen, result, now)
     )
     stuck = _stuck(result, now)
     if result.outcome.is_bad or stuck:
         return _failed(now_seen, result.error or stuck or str(result.outcome), result, events, now, alert_after)
     if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
         return now_seen, events  # what is not known to be well does not end an incident
-    if state.incident and state.incident.told:
+    if state.incident and state.incident.alerts:
         events.insert(0, event.recovered(result, state.incident, now))
     return now_seen._replace(last_success=now, incident=None), events
 
@@ -59,15 +59,15 @@ def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]
 
 
 def _failed(
-    standing: Standing, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
-) -> tuple[Standing, list[Event]]:
-    before = standing.incident or Incident(now, 0, "")
+    run_state: RunState, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
+) -> tuple[RunState, list[Event]]:
+    before = run_state.incident or Incident(now, 0, "")
     incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause)
-    told = [*events]
+    alerts = [*events]
     if alert_after is not None and _is_due(incident, now, alert_after):
-        told.append(event.failing(result, incident, standing.seen, now))
-        incident = incident._replace(told=incident.told + 1, told_at=now)
-    return standing._replace(incident=incident), told
+        alerts.append(event.failing(result, incident, run_state.seen, now))
+        incident = incident._replace(alerts=incident.alerts + 1, alerted_at=now)
+    return run_state._replace(incident=incident), alerts
 
 
 def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
@@ -75,10 +75,10 @@ def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
 
     Counted from the last alert, so that a machine that slept for days is not reminded of each of them.
     """
-    if incident.told_at is None:
+    if incident.alerted_at is None:
         return incident.failed_runs >= alert_after
-    gap = _GAPS[incident.told - 1] if 0 < incident.told <= len(_GAPS) else _DAY
-    return now - incident.told_at >= gap
+    gap = _GAPS[incident.alerts - 1] if 0 < incident.alerts <= len(_GAPS) else _DAY
+    return now - incident.alerted_at >= gap
 
 
 def _stuck(result: RunResult, now: datetime) -> str | None:
@@ -95,15 +95,15 @@ def _is_settled(one: FamilyResult) -> bool:
     return one.outcome.is_good and one.version is not None and one.address is not None
 
 
-def _told(before: Told | None, one: FamilyResult) -> Told:
+def _reported(before: Reported | None, one: FamilyResult) -> Reported:
     drifts = [before.drift_at] if before and before.drift_at else []  # of records that are no longer configured, too
-    return Told(one.version or 0, one.address or "", max([*drifts, *_drifts(one)], default=None))
+    return Reported(one.version or 0, one.address or "", max([*drifts, *_drifts(one)], default=None))
 
 
-def _before_news(result: RunResult) -> dict[Family, Told]:
+def _before_news(result: RunResult) -> dict[Family, Reported]:
     """Return what was known before the versions that this run recorded, for later runs to tell them by."""
     return {
-        one.family: Told(one.version - 1, one.previous_address)
+        one.family: Reported(one.version - 1, one.previous_address)
         for one in result.results
         if one.recorded and one.version and one.previous_address
     }
@@ -113,13 +113,13 @@ def _drifts(one: FamilyResult) -> list[datetime]:
     return [each.drift_at for each in one.publications if each.drift_at]
 
 
-def _news(before: Told | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
+def _news(before: Reported | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
     """Return what is new of one family since it was last told: a change that was seen to hold, repairs that were."""
     if not _is_settled(one):
         return []
     if before is None:  # nothing is remembered
         is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
-        before = Told(0, (one.recorded and one.previous_address) or "", now - _LATELY)
+        before = Reported(0, (one.recorded and one.previous_address) or "", now - _LATELY)
     else:
         is_new = (one.version or 0) > before.version and one.address != before.address
     previous = one.previous_address if one.recorded else before.address

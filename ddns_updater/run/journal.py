@@ -9,7 +9,7 @@ from ddns_updater.model import Journal, Publication, Record
 from ddns_updater.run.ports import History
 
 
-class Ledger:
+class JournalWriter:
     """The journal of one version in hand: what is written goes to the database at once (not in a dry run)."""
 
     def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:

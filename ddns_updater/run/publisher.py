@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ddns_updater.errors import DnsError
 from ddns_updater.lib.deadline import Monotonic
 from ddns_updater.model import Change, OnDrift, Publication, PublicationState, Record, RecordSet, same_address
-from ddns_updater.run.journal import Ledger
+from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Authority, Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
@@ -56,52 +56,54 @@ class Publisher:
         self._sleep = sleep
         self._opened: Dns | None = None
 
-    def publish(self, ledger: Ledger, records: Sequence[Record]) -> None:
+    def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
         """Send what is due of `records`, one change batch per hosted zone (several where AWS's limits demand it)."""
-        stale = [record for record in records if self._is_stale(ledger, record)]
-        unsent = [record for record in records if self._is_unsent(ledger, record)]
-        for zone_id, inside in self._by_zone(ledger, stale + unsent):
+        stale = [record for record in records if self._is_stale(journal, record)]
+        unsent = [record for record in records if self._is_unsent(journal, record)]
+        for zone_id, inside in self._by_zone(journal, stale + unsent):
             try:
-                standing = self._dns.read(zone_id, inside)
+                existing = self._dns.read(zone_id, inside)
             except DnsError as error:
-                ledger.note(inside, error)
+                journal.note(inside, error)
                 continue
-            here = {record for record in stale if ledger.get(record).hosted_zone_id == zone_id}  # not moved meanwhile
-            changes = self._changes(ledger, standing, here)
-            self._send(ledger, zone_id, changes)
+            here = {record for record in stale if journal.get(record).hosted_zone_id == zone_id}  # not moved meanwhile
+            changes = self._changes(journal, existing, here)
+            self._send(journal, zone_id, changes)
 
-    def verify(self, ledgers: Sequence[tuple[Ledger, Sequence[Record]]], until: float) -> None:
+    def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], until: float) -> None:
         """Wait until the submitted changes are in sync and read them back, at most until the monotonic `until`."""
         until = min(until, self._monotonic() + self._policy.verify_timeout)
-        waiting: dict[tuple[Ledger, str], list[Publication]] = {}
-        for ledger, records in ledgers:
-            for publication in map(ledger.get, records):
+        waiting: dict[tuple[JournalWriter, str], list[Publication]] = {}
+        for journal, records in journals:
+            for publication in map(journal.get, records):
                 if publication.state is PublicationState.SUBMITTED:
-                    waiting.setdefault((ledger, publication.change_id or ""), []).append(publication)
-        synced: dict[tuple[Ledger, str], list[Publication]] = {}
+                    waiting.setdefault((journal, publication.change_id or ""), []).append(publication)
+        synced: dict[tuple[JournalWriter, str], list[Publication]] = {}
         pause = _POLL_FIRST
         while waiting:
-            for (ledger, change_id), publications in list(waiting.items()):
+            for (journal, change_id), publications in list(waiting.items()):
                 answer = self._ask(change_id)
                 if answer is False:
                     seen = [replace(each, error=None) for each in publications if each.error]  # an earlier look failed
-                    ledger.write(seen)
-                    waiting[ledger, change_id] = [ledger.get(each.record) for each in publications]
+                    journal.write(seen)
+                    waiting[journal, change_id] = [journal.get(each.record) for each in publications]
                     continue
-                del waiting[ledger, change_id]
+                del waiting[journal, change_id]
                 if answer is True:
                     for each in publications:
-                        synced.setdefault((ledger, each.hosted_zone_id or ""), []).append(each)
+                        synced.setdefault((journal, each.hosted_zone_id or ""), []).append(each)
                 elif answer is None:
-                    ledger.write(replace(each, state=PublicationState.PENDING, change_id=None) for each in publications)
+                    journal.write(
+                        replace(each, state=PublicationState.PENDING, change_id=None) for each in publications
+                    )
                 else:
-                    ledger.write(replace(each, error=_unconfirmed(ledger, each, answer)) for each in publications)
+                    journal.write(replace(each, error=_unconfirmed(journal, each, answer)) for each in publications)
             if not waiting or self._monotonic() + pause > until:
                 break
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
-        for (ledger, zone_id), publications in synced.items():
-            self._read_back(ledger, zone_id, publications, until)
+        for (journal, zone_id), publications in synced.items():
+            self._read_back(journal, zone_id, publications, until)
 
     @property
     def _dns(self) -> Dns:
@@ -109,57 +111,59 @@ class Publisher:
             self._opened = self._open_dns()
         return self._opened
 
-    def _is_unsent(self, ledger: Ledger, record: Record) -> bool:
-        publication = ledger.get(record)
+    def _is_unsent(self, journal: JournalWriter, record: Record) -> bool:
+        publication = journal.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        if not same_address(publication.address, ledger.version.ip):  # the version was edited, or its id used before
+        if not same_address(publication.address, journal.version.ip):  # the version was edited, or its id used before
             return True
         pin = self._policy.pins.get(record)
         zones = (pin,) if pin else self._policy.hosted_zone_ids
         moved = bool(zones) and publication.hosted_zone_id not in zones
         return moved or (self._policy.ttl is not None and publication.ttl != self._policy.ttl)
 
-    def _is_stale(self, ledger: Ledger, record: Record) -> bool:
-        publication = ledger.get(record)
-        if publication.state is not PublicationState.VERIFIED or self._is_unsent(ledger, record):
+    def _is_stale(self, journal: JournalWriter, record: Record) -> bool:
+        publication = journal.get(record)
+        if publication.state is not PublicationState.VERIFIED or self._is_unsent(journal, record):
             return False
         if publication.error or not self._policy.recheck_every:
             return publication.error is not None  # of a look that failed: only another look takes it away
-        age = ledger.now() - (publication.checked_at or publication.created_at)
+        age = journal.now() - (publication.checked_at or publication.created_at)
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
-    def _by_zone(self, ledger: Ledger, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
+    def _by_zone(self, journal: JournalWriter, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
         """Yield the records of each hosted zone; those that have none fail."""
         if not records:
             return
         try:
             zones = self._dns.zones_for({record: self._policy.pins.get(record) for record in records})
         except DnsError as error:
-            ledger.note(records, error)
+            journal.note(records, error)
             return
         inside: dict[str, list[Record]] = {}
         for record in records:
             zone = zones[record]
             if isinstance(zone, DnsError):
-                ledger.note([record], zone)
+                journal.note([record], zone)
             else:
                 inside.setdefault(zone, []).append(record)
         yield from inside.items()
 
-    def _changes(self, ledger: Ledger, standing: Mapping[Record, RecordSet | None], stale: set[Record]) -> list[Change]:
+    def _changes(
+        self, journal: JournalWriter, existing: Mapping[Record, RecordSet | None], stale: set[Record]
+    ) -> list[Change]:
         """Return what has to be sent; what must not be overwritten fails, what still holds is noted."""
         changes: list[Change] = []
         known: list[Publication] = []
-        for record, found in standing.items():
-            publication = ledger.get(record)
+        for record, found in existing.items():
+            publication = journal.get(record)
             if record in stale:
-                if _holds(found, ledger.version.ip, publication.ttl):
-                    known.append(replace(publication, checked_at=ledger.now(), error=None))
+                if _holds(found, journal.version.ip, publication.ttl):
+                    known.append(replace(publication, checked_at=journal.now(), error=None))
                     continue
-                publication = replace(publication, drift=_shown(found), drift_at=ledger.now())
+                publication = replace(publication, drift=_shown(found), drift_at=journal.now())
                 if self._policy.on_drift is OnDrift.REPORT:
-                    known.append(replace(publication, error=_drifted(ledger, publication, found)))
+                    known.append(replace(publication, error=_drifted(journal, publication, found)))
                     continue
             if found and found.obstacle:
                 error = (
@@ -170,27 +174,27 @@ class Publisher:
                 continue
             if record in stale:
                 known.append(publication)
-                verb = "would be" if ledger.dry_run else "is being"
-                ledger.warnings.append(f"{record} held {publication.drift}, which {verb} repaired")
+                verb = "would be" if journal.dry_run else "is being"
+                journal.warnings.append(f"{record} held {publication.drift}, which {verb} repaired")
             asked = publication.ttl if publication.drift else None  # a repair may take several runs
             ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
-            changes.append(Change(record, ledger.version.ip, next(ttl for ttl in ttls if ttl is not None)))
-        ledger.write(known)
-        return sorted(changes, key=lambda change: (ledger.get(change.record).attempts, change.record))
+            changes.append(Change(record, journal.version.ip, next(ttl for ttl in ttls if ttl is not None)))
+        journal.write(known)
+        return sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
 
-    def _send(self, ledger: Ledger, zone_id: str, changes: Sequence[Change]) -> None:
+    def _send(self, journal: JournalWriter, zone_id: str, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        ledger.touched = True
-        ledger.write(self._to_be_sent(ledger.get(change.record), change, zone_id) for change in changes)
-        if ledger.dry_run:
+        journal.touched = True
+        journal.write(self._to_be_sent(journal.get(change.record), change, zone_id) for change in changes)
+        if journal.dry_run:
             return
         for answer in self._dns.upsert(zone_id, changes):
             state = PublicationState.SUBMITTED if answer.change_id else PublicationState.FAILED
-            ledger.write(
+            journal.write(
                 replace(
-                    ledger.get(change.record), state=state, change_id=answer.change_id, error=answer.error,
-                    attempts=ledger.get(change.record).attempts + 1, submitted_at=ledger.now(),
+                    journal.get(change.record), state=state, change_id=answer.change_id, error=answer.error,
+                    attempts=journal.get(change.record).attempts + 1, submitted_at=journal.now(),
                 )
                 for change in answer.changes
             )  # fmt: skip
@@ -214,39 +218,41 @@ class Publisher:
         except DnsError as error:
             return error
 
-    def _read_back(self, ledger: Ledger, zone_id: str, publications: Sequence[Publication], until: float) -> None:
+    def _read_back(
+        self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], until: float
+    ) -> None:
         """Write what is seen of `publications`, whose changes are in sync."""
         try:
-            standing = self._dns.read(zone_id, [each.record for each in publications])
+            existing = self._dns.read(zone_id, [each.record for each in publications])
             servers = self._dns.name_servers(zone_id) if self._authority else ()
         except DnsError as error:
-            ledger.write(replace(each, error=_unconfirmed(ledger, each, error)) for each in publications)
+            journal.write(replace(each, error=_unconfirmed(journal, each, error)) for each in publications)
             return
-        ledger.touched = True
+        journal.touched = True
         seen: list[Publication] = []
         try:
             for each in publications:
                 left = until - self._monotonic()
                 if not seen:
                     left = max(left, 1)  # the first is asked for in any case, so that every run gets on
-                seen.append(self._seen(ledger, each, standing[each.record], servers, left))
+                seen.append(self._seen(journal, each, existing[each.record], servers, left))
         finally:
-            ledger.write(seen)  # also when the run is stopped meanwhile
+            journal.write(seen)  # also when the run is stopped meanwhile
 
     def _seen(
-        self, ledger: Ledger, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
+        self, journal: JournalWriter, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
     ) -> Publication:
         """Return what is known of `each` after it was read back, and its name servers asked for so many seconds."""
-        if not _holds(found, ledger.version.ip, each.ttl):
+        if not _holds(found, journal.version.ip, each.ttl):
             cause = f"DNS holds {_shown(found)}; the next run sends it again"
-            return replace(each, state=PublicationState.FAILED, error=_unconfirmed(ledger, each, cause))
+            return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
         try:
-            complaint = self._authority and self._authority.answers(each.record, ledger.version.ip, servers, seconds)
+            complaint = self._authority and self._authority.answers(each.record, journal.version.ip, servers, seconds)
         except TimeoutError:
             return replace(each, error=None)  # the next run asks the name servers
         if complaint:
-            return replace(each, error=_unconfirmed(ledger, each, complaint))
-        now = ledger.now()
+            return replace(each, error=_unconfirmed(journal, each, complaint))
+        now = journal.now()
         verified_at = each.verified_at or now
         return replace(each, state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
 
@@ -258,10 +264,10 @@ def _holds(found: RecordSet | None, ip: str, ttl: int | None) -> bool:
     return same_address(found.values[0], ip) and ttl in (None, found.ttl)
 
 
-def _drifted(ledger: Ledger, publication: Publication, found: RecordSet | None) -> str:
+def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet | None) -> str:
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     return (
-        f"{publication.record} should hold {ledger.version.ip} with TTL {publication.ttl}, not {publication.drift};"
+        f"{publication.record} should hold {journal.version.ip} with TTL {publication.ttl}, not {publication.drift};"
         f" put it right{repair}"
     )
 
@@ -272,6 +278,6 @@ def _shown(found: RecordSet | None) -> str:
     return found.obstacle or f"{', '.join(found.values)} with TTL {found.ttl}"
 
 
-def _unconfirmed(ledger: Ledger, publication: Publication, cause: object) -> str:
+def _unconfirmed(journal: JournalWriter, publication: Publication, cause: object) -> str:
     advice = "" if str(cause).endswith("again") else "; the next run checks again"
-    return f"could not confirm that {publication.record} now points to {ledger.version.ip}: {cause}{advice}"
+    return f"could not confirm that {publication.record} now points to {journal.version.ip}: {cause}{advice}"

@@ -19,10 +19,10 @@ from ddns_updater.lib.deadline import Limit, Monotonic
 from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.incidents import advance
-from ddns_updater.state.content import Page
-from ddns_updater.state.file import Diary
-from ddns_updater.state.outbox import Owed
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.content import StateContent
+from ddns_updater.state.file import StateFile
+from ddns_updater.state.outbox import Undelivered
+from ddns_updater.state.run_state import RunState
 
 _LOCK_PATIENCE = 2.0  # seconds to wait for the diary, which others hold for a moment only
 _METRICS_PATIENCE = 1.5  # seconds for the metrics, which are written while others wait for the diary
@@ -30,10 +30,10 @@ _LEAST = 0.1  # seconds that anything is tried for
 _ENOUGH = 5.0  # seconds in which most services take an alert, however many wait for theirs
 
 Ping = Callable[[Outcome, str], None]
-WriteMetrics = Callable[[RunResult, Standing, datetime], None]
+WriteMetrics = Callable[[RunResult, RunState, datetime], None]
 
 
-class Ears(NamedTuple):
+class Destinations(NamedTuple):
     """Who hears of the runs.
 
     `keys` are those of the channels that `open_channels` gives; it is called only when there is something to tell.
@@ -45,13 +45,13 @@ class Ears(NamedTuple):
     write_metrics: WriteMetrics | None = None
 
 
-class Teller:
+class Reporter:
     """What follows a run, on one diary."""
 
     def __init__(
         self,
-        diary: Diary,
-        ears: Ears,
+        state_file: StateFile,
+        destinations: Destinations,
         *,
         alert_after: int,
         limit: Limit,
@@ -59,8 +59,8 @@ class Teller:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take who hears; `alert_after` is how many runs in a row have to fail before it is told."""
-        self._diary = diary
-        self._ears = ears
+        self._state_file = state_file
+        self._destinations = destinations
         self._alert_after = alert_after
         self._limit = limit
         self._monotonic = monotonic
@@ -75,7 +75,7 @@ class Teller:
         """
         end = self._monotonic() + seconds
         waiting = self._remember(result, given, ended, warnings)
-        ping = self._ears.ping
+        ping = self._destinations.ping
         if ping and result.outcome is not Outcome.SKIPPED:  # the run at work pings by itself
             share = (end - self._monotonic()) / (2 if waiting else 1)
             self._try("the heartbeat", "nobody has", partial(ping, result.outcome, line), share, warnings)
@@ -85,66 +85,66 @@ class Teller:
     def _remember(self, result: RunResult, given: str | None, ended: datetime, warnings: list[str]) -> bool:
         """Write the diary and the metrics; return whether something is to be told now."""
         now = self._now()
-        slow = StateError(f"failed to write {self._diary.path}: another program holds its lock; find and end it")
+        slow = StateError(f"failed to write {self._state_file.path}: another program holds its lock; find and end it")
         name = given or result.name
-        standing = Standing()
+        run_state = RunState()
         waiting = False
 
         def write_metrics() -> None:
-            self._write_metrics(result._replace(name=name), standing, now, warnings)
+            self._write_metrics(result._replace(name=name), run_state, now, warnings)
 
         try:
             with ExitStack() as stack:
                 with self._limit(_LOCK_PATIENCE, slow):
                     # the metrics are written under the diary's lock, so that no count goes back in them
-                    page = stack.enter_context(self._diary.write(write_metrics))
-                name, standing = self._followed_up(page, result, given, ended, now)
-                waiting = bool(page.outbox.due(self._ears.keys, now))
+                    page = stack.enter_context(self._state_file.write(write_metrics))
+                name, run_state = self._followed_up(page, result, given, ended, now)
+                waiting = bool(page.outbox.due(self._destinations.keys, now))
                 warnings += page.warnings
         except StateError as error:
-            unheard = "; nobody is told meanwhile" if self._ears.keys else ""
+            unheard = "; nobody is told meanwhile" if self._destinations.keys else ""
             warnings.append(f"{error}{unheard}")
             waiting = False  # what is not written cannot be taken out again once it was told
-            if not standing.runs:  # the diary could not even be read
+            if not run_state.runs:  # the diary could not even be read
                 write_metrics()
         return waiting
 
-    def _write_metrics(self, result: RunResult, standing: Standing, now: datetime, warnings: list[str]) -> None:
-        if self._ears.write_metrics is None:
+    def _write_metrics(self, result: RunResult, run_state: RunState, now: datetime, warnings: list[str]) -> None:
+        if self._destinations.write_metrics is None:
             return
         slow = StateError(f"failed to write the metrics: it took longer than {_METRICS_PATIENCE:g} s; mend their disk")
         try:
             with self._limit(_METRICS_PATIENCE, slow):
-                self._ears.write_metrics(result, standing, now)
+                self._destinations.write_metrics(result, run_state, now)
         except StateError as error:
             warnings.append(str(error))
 
     def _followed_up(
-        self, page: Page, result: RunResult, given: str | None, ended: datetime, now: datetime
-    ) -> tuple[str, Standing]:
+        self, page: StateContent, result: RunResult, given: str | None, ended: datetime, now: datetime
+    ) -> tuple[str, RunState]:
         """Return the origin's name and how it stands after `result`; put that, and what is to be told, on `page`."""
         name = page.name_of(given, result.name)
-        standing, back = page.origins.get(name, Standing()).moved_to(now)
+        run_state, back = page.origins.get(name, RunState()).moved_to(now)
         if back:
             page.outbox.bring_forward(now)
             page.warnings.append(f"the clock of this machine went back by {duration(back)}; it is allowed for")
-        keys = self._ears.keys
+        keys = self._destinations.keys
         patience = self._alert_after if keys else None
-        standing, events = advance(standing, result._replace(name=name or None), ended, patience)
-        page.origins[name] = standing
+        run_state, events = advance(run_state, result._replace(name=name or None), ended, patience)
+        page.origins[name] = run_state
         page.outbox.put(name, events, keys, now)
-        if given_up := page.outbox.clear_out(now):
+        if given_up := page.outbox.drop_expired(now):
             page.warnings.append(f"gave up {counted(given_up, 'alert')} that nobody took within a day")
-        return name, standing
+        return name, run_state
 
     def _send(self, end: float, warnings: list[str]) -> None:
         """Tell what is due, unless another run is doing so; note at once who has heard what."""
         try:
-            with self._diary.telling() as mine:
+            with self._state_file.telling() as mine:
                 if not mine:
                     return
-                channels = self._ears.open_channels()
-                due = self._diary.read().outbox.due(self._ears.keys, self._now())
+                channels = self._destinations.open_channels()
+                due = self._state_file.read().outbox.due(self._destinations.keys, self._now())
                 silent: set[str] = set()  # who did not take something hears nothing that came later
                 for number, (owed, key) in enumerate(due):
                     left = end - self._monotonic()
@@ -172,12 +172,12 @@ class Teller:
             warnings.append(f"failed to send {what}: {error}{later}")
         return error
 
-    def _note(self, owed: Owed, key: str, failure: AlertError | None) -> None:
-        with self._diary.write() as page:
+    def _note(self, owed: Undelivered, key: str, failure: AlertError | None) -> None:
+        with self._state_file.write() as page:
             if failure and failure.again:
-                page.outbox.put_off(key, self._now(), failure.seconds)
+                page.outbox.retry_later(key, self._now(), failure.seconds)
             else:
-                page.outbox.settle(owed, key)
+                page.outbox.delivered(owed, key)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

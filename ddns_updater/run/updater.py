@@ -27,7 +27,7 @@ from ddns_updater.model import (
     same_address,
 )
 from ddns_updater.run.detection import Detected, Detection
-from ddns_updater.run.journal import Ledger
+from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import AddressSource, History
 from ddns_updater.run.publisher import Publisher
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
 
 
 @dataclass
-class _Line:
+class _FamilyRun:
     """What the run knows so far of the line in one address family; it runs on until it has an outcome."""
 
     family: Family
@@ -57,7 +57,7 @@ class _Line:
     found: Detected | None = None
     previous_ip: str | None = None
     recorded: bool = False
-    ledger: Ledger | None = None
+    journal: JournalWriter | None = None
     outcome: Outcome | None = None
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
@@ -93,7 +93,7 @@ class Updater:
     def run(self) -> RunResult:
         """Do one run and return what happened; raises only SettingsError."""
         end = self._monotonic() + self._plan.run_timeout
-        lines = [_Line(family) for family in self._plan.families]
+        lines = [_FamilyRun(family) for family in self._plan.families]
         name = self._plan.name
         try:
             with self._whole_run(), self._open_history() as history, ExitStack() as locks:
@@ -111,7 +111,7 @@ class Updater:
                     line.fail(error)
         return RunResult(name, tuple(self._report(line) for line in lines), self._plan.dry_run)
 
-    def _begin(self, line: _Line, history: History, name: str, origin: Origin | None, locks: ExitStack) -> None:
+    def _begin(self, line: _FamilyRun, history: History, name: str, origin: Origin | None, locks: ExitStack) -> None:
         """Go through the phases up to publish; what fails in one family does not hold back another."""
         try:
             if origin is None:
@@ -132,26 +132,26 @@ class Updater:
         except DdnsError as error:
             line.fail(error)
 
-    def _detect(self, line: _Line) -> None:
+    def _detect(self, line: _FamilyRun) -> None:
         """Ask the sources in turn; together they get half of the run, so that there is time to publish."""
         seconds = self._plan.run_timeout / 2 / len(self._plan.families)
         line.detection = Detection(self._sources, line.family, seconds, self._limit, self._monotonic)
         line.found = line.detection.first()
 
-    def _compare(self, line: _Line, history: History, origin: Origin) -> Journal:
+    def _compare(self, line: _FamilyRun, history: History, origin: Origin) -> Journal:
         journal = history.latest(origin)
-        line.ledger = self._ledger(history, journal)
+        line.journal = self._journal(history, journal)
         line.previous_ip = journal.version.ip
         log.info("the latest version of %s is %d, %s", origin.name, journal.version.version, journal.version.ip)
         return journal
 
-    def _confirm(self, line: _Line, journal: Journal) -> None:
+    def _confirm(self, line: _FamilyRun, journal: Journal) -> None:
         """Have a second source say the same before a change is believed; a quiet run does not ask."""
         if line.detection and line.found and not same_address(journal.version.ip, str(line.found.address)):
             line.found, warning = line.detection.confirm(line.found, self._plan.agreement)
             line.warnings += [warning] if warning else []
 
-    def _record(self, line: _Line, history: History, origin: Origin, journal: Journal) -> Journal:
+    def _record(self, line: _FamilyRun, history: History, origin: Origin, journal: Journal) -> Journal:
         """Append a version when the address is not that of the latest one."""
         if line.found is None or same_address(journal.version.ip, str(line.found.address)):
             return journal
@@ -164,19 +164,19 @@ class Updater:
         line.recorded = True
         return journal
 
-    def _publish(self, line: _Line, history: History, journal: Journal) -> None:
-        line.ledger = self._ledger(history, journal)
-        self._publisher.publish(line.ledger, self._records(line))
+    def _publish(self, line: _FamilyRun, history: History, journal: Journal) -> None:
+        line.journal = self._journal(history, journal)
+        self._publisher.publish(line.journal, self._records(line))
 
-    def _verify(self, lines: Sequence[_Line], end: float) -> None:
+    def _verify(self, lines: Sequence[_FamilyRun], end: float) -> None:
         self._publisher.verify(
-            [(line.ledger, self._records(line)) for line in lines if line.ledger], end - _LAST_WRITES
+            [(line.journal, self._records(line)) for line in lines if line.journal], end - _LAST_WRITES
         )
 
-    def _report(self, line: _Line) -> FamilyResult:
+    def _report(self, line: _FamilyRun) -> FamilyResult:
         """Return the result of `line`, its outcome from the states of its publications where it got that far."""
-        ledger = line.ledger
-        publications = tuple(ledger.get(record) for record in self._records(line)) if ledger else ()
+        journal = line.journal
+        publications = tuple(journal.get(record) for record in self._records(line)) if journal else ()
         errors = [each.error for each in publications if each.error]
         states = {each.state for each in publications}
         if line.outcome:
@@ -185,7 +185,7 @@ class Updater:
             outcome = Outcome.FAILED
         elif PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
             outcome = Outcome.PENDING
-        elif line.recorded or (ledger and ledger.touched):
+        elif line.recorded or (journal and journal.touched):
             outcome = Outcome.UPDATED
         else:
             outcome = Outcome.UNCHANGED
@@ -195,19 +195,19 @@ class Updater:
             outcome=outcome,
             address=str(found.address) if found else None,
             previous_address=line.previous_ip,
-            version=ledger.version.version if ledger else None,
-            since=ledger.version.created_at if ledger else None,
+            version=journal.version.version if journal else None,
+            since=journal.version.created_at if journal else None,
             source=found.source if found else None,
             recorded=line.recorded,
             publications=publications,
-            warnings=(*line.warnings, *(ledger.warnings if ledger else ())),
+            warnings=(*line.warnings, *(journal.warnings if journal else ())),
             error=line.error or (_summary(errors) if errors else None),
         )
 
-    def _ledger(self, history: History, journal: Journal) -> Ledger:
-        return Ledger(history, journal, self._monotonic, dry_run=self._plan.dry_run)
+    def _journal(self, history: History, journal: Journal) -> JournalWriter:
+        return JournalWriter(history, journal, self._monotonic, dry_run=self._plan.dry_run)
 
-    def _records(self, line: _Line) -> list[Record]:
+    def _records(self, line: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == line.family.record_type]
 
 

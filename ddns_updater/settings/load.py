@@ -17,12 +17,12 @@ from ddns_updater.dns.records import parse_record, parse_zone_id
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Agreement, Family
-from ddns_updater.settings.parse import Reader, whole
+from ddns_updater.settings.parse import Parser, whole
 from ddns_updater.settings.settings import VARIABLES, Settings, user_folder
 from ddns_updater.sources.spec import SEPARATOR, host_of, parse_source, without_secrets
 
 
-class Reading(NamedTuple):
+class LoadResult(NamedTuple):
     """The settings, with the default in the place of each that `problems` has a line about, and where they are from.
 
     `env_files` has the names that each `.env` file sets; `secret_files` are those that the program or the SDK reads
@@ -40,13 +40,13 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
     Raises SettingsError that lists every bad value at once.
     """
-    reading = read_settings(env_file)
-    if reading.problems:
-        raise SettingsError("\n".join(reading.problems))
-    return reading.settings
+    loaded = read_settings(env_file)
+    if loaded.problems:
+        raise SettingsError("\n".join(loaded.problems))
+    return loaded.settings
 
 
-def read_settings(env_file: Path | None = None) -> Reading:
+def read_settings(env_file: Path | None = None) -> LoadResult:
     """Read the same and return it with its problems."""
     problems: list[str] = []
     files: dict[Path, dict[str, str]] = {}
@@ -59,12 +59,12 @@ def read_settings(env_file: Path | None = None) -> Reading:
     known = {key: values[key] for key in VARIABLES if key in values}
     problems += _misspelt(values)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
-    settings = _settings(Reader(known, problems), aws)
+    settings = _settings(Parser(known, problems), aws)
     secret_files = [
         value for key, value in known.items() if key.endswith("_FILE") and key.removesuffix("_FILE") in VARIABLES
     ]
     secret_files.append(values.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
-    return Reading(
+    return LoadResult(
         settings,
         tuple(problems),
         {path: tuple(found) for path, found in files.items()},
@@ -115,38 +115,38 @@ def _misspelt(values: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _settings(reader: Reader, aws: Mapping[str, str]) -> Settings:
+def _settings(parser: Parser, aws: Mapping[str, str]) -> Settings:
     default = Settings()
     settings = Settings(
-        name=reader.get("DDNS_NAME", origin_name, default.name),
-        database=reader.secret("DDNS_DATABASE_URL", parse_database_url, default.database),
-        records=reader.items("DDNS_RECORDS", parse_record, default.records),
-        hosted_zone_ids=reader.items("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
-        ttl=reader.get("DDNS_TTL", whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
-        ip_sources=reader.items(
+        name=parser.get("DDNS_NAME", origin_name, default.name),
+        database=parser.secret("DDNS_DATABASE_URL", parse_database_url, default.database),
+        records=parser.items("DDNS_RECORDS", parse_record, default.records),
+        hosted_zone_ids=parser.items("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
+        ttl=parser.get("DDNS_TTL", whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
+        ip_sources=parser.items(
             "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
         ),
-        ip_families=reader.items("DDNS_IP_FAMILIES", _family, default.ip_families),
-        ip_agreement=reader.choice("DDNS_IP_AGREEMENT", default.ip_agreement),
-        ip_timeout=reader.seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
-        ip_retries=reader.get("DDNS_IP_RETRIES", whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
-        run_timeout=reader.seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
-        verify_timeout=reader.seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
-        recheck_every=reader.seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
-        on_drift=reader.choice("DDNS_ON_DRIFT", default.on_drift),
-        verify_name_servers=reader.get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
-        webhook_urls=reader.secret("DDNS_WEBHOOK_URLS", web_urls, default.webhook_urls),
-        notify_urls=reader.secret("DDNS_NOTIFY_URLS", notify_urls, default.notify_urls),
-        alert_after=reader.get("DDNS_ALERT_AFTER", whole("DDNS_ALERT_AFTER", "runs", 1, 1000, 3), default.alert_after),
-        heartbeat_url=reader.secret("DDNS_HEARTBEAT_URL", web_url, default.heartbeat_url),
-        metrics_file=reader.get("DDNS_METRICS_FILE", _metrics_file, default.metrics_file),
-        state_folder=reader.get("DDNS_STATE_FOLDER", _folder, default.state_folder),
+        ip_families=parser.items("DDNS_IP_FAMILIES", _family, default.ip_families),
+        ip_agreement=parser.choice("DDNS_IP_AGREEMENT", default.ip_agreement),
+        ip_timeout=parser.seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
+        ip_retries=parser.get("DDNS_IP_RETRIES", whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
+        run_timeout=parser.seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
+        verify_timeout=parser.seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
+        recheck_every=parser.seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
+        on_drift=parser.choice("DDNS_ON_DRIFT", default.on_drift),
+        verify_name_servers=parser.get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
+        webhook_urls=parser.secret("DDNS_WEBHOOK_URLS", web_urls, default.webhook_urls),
+        notify_urls=parser.secret("DDNS_NOTIFY_URLS", notify_urls, default.notify_urls),
+        alert_after=parser.get("DDNS_ALERT_AFTER", whole("DDNS_ALERT_AFTER", "runs", 1, 1000, 3), default.alert_after),
+        heartbeat_url=parser.secret("DDNS_HEARTBEAT_URL", web_url, default.heartbeat_url),
+        metrics_file=parser.get("DDNS_METRICS_FILE", _metrics_file, default.metrics_file),
+        state_folder=parser.get("DDNS_STATE_FOLDER", _folder, default.state_folder),
         aws=aws,
     )
-    reader.problems += _contradictions(settings, reader.bad)
-    both_good = not reader.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
-    if "DDNS_VERIFY_TIMEOUT" in reader.values and both_good and settings.verify_timeout > settings.run_timeout:
-        reader.problems.append(
+    parser.problems += _contradictions(settings, parser.bad)
+    both_good = not parser.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
+    if "DDNS_VERIFY_TIMEOUT" in parser.values and both_good and settings.verify_timeout > settings.run_timeout:
+        parser.problems.append(
             f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
             f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
         )

@@ -12,7 +12,7 @@ _E = TypeVar("_E", bound=StrEnum)
 _COMMA = re.compile(",")
 
 
-class Reader:
+class Parser:
     """Reads variables by name; `problems` gets a line for each that cannot be used, `bad` its name."""
 
     def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:

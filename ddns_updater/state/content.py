@@ -8,8 +8,8 @@ from typing import Any
 
 from ddns_updater.alerts.event import Kind
 from ddns_updater.model import Family, Incident, Outcome
-from ddns_updater.state.outbox import Outbox, Owed, Wait
-from ddns_updater.state.run_state import Standing, Told
+from ddns_updater.state.outbox import Outbox, Undelivered, Wait
+from ddns_updater.state.run_state import Reported, RunState
 
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -18,14 +18,14 @@ _UNNAMED = ""  # the origin of a run that had no name and could not look it up
 
 
 @dataclass
-class Page:
+class StateContent:
     """The open diary: what is changed here is written at the end of the block.
 
     `outbox` has what is still to be told; `warnings` what was found wrong with the file.
     """
 
     default: str | None = None
-    origins: dict[str, Standing] = field(default_factory=dict)
+    origins: dict[str, RunState] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     warnings: list[str] = field(default_factory=list)
 
@@ -51,59 +51,65 @@ class Page:
             self.outbox.rename(before, after)
 
 
-def page_text(page: Page) -> str:
+def content_text(page: StateContent) -> str:
     """Return the content of the file."""
     return json.dumps(
         {
             "program": PROGRAM,
             "format": FORMAT,
             "default": page.default,
-            "origins": {name: _standing_json(standing) for name, standing in page.origins.items()},
+            "origins": {name: _state_json(run_state) for name, run_state in page.origins.items()},
             "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in page.outbox.owed],
             "waits": {key: {**each._asdict(), "until": _epoch(each.until)} for key, each in page.outbox.waits.items()},
         }
     )
 
 
-def page_of(content: Mapping[str, Any]) -> Page:
+def parse_content(content: Mapping[str, Any]) -> StateContent:
     """Return what `content` of a file says; raises one of MALFORMED when that is nothing that was ever written."""
-    origins = {name: _standing(each) for name, each in content["origins"].items()}
+    origins = {name: _run_state(each) for name, each in content["origins"].items()}
     waits = {
         key: Wait(_count(each["tries"]), _instant(each["until"]), each["asked"] is True)
         for key, each in content["waits"].items()
     }
-    return Page(_words(content["default"]), origins, Outbox([_owed(each) for each in content["owed"]], waits))
+    return StateContent(_words(content["default"]), origins, Outbox([_owed(each) for each in content["owed"]], waits))
 
 
-def _owed(content: Mapping[str, Any]) -> Owed:
+def _owed(content: Mapping[str, Any]) -> Undelivered:
     event = dict(content["event"])
     Kind(event["event"])
     for name in ("time", "title", "text"):
         _word(event[name])
-    return Owed(_word(content["origin"]), event, _instant(content["since"]), tuple(map(_word, content["to"])))
+    return Undelivered(_word(content["origin"]), event, _instant(content["since"]), tuple(map(_word, content["to"])))
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
-    incident = standing.incident
+def _state_json(run_state: RunState) -> dict[str, Any]:
+    incident = run_state.incident
     return {
-        "runs": standing.runs,
-        "recent": [_epoch(each) for each in standing.recent],
-        "ended": _epoch(standing.ended),
-        "outcome": standing.outcome,
-        "error": standing.error,
-        "last_success": _epoch(standing.last_success),
+        "runs": run_state.runs,
+        "recent": [_epoch(each) for each in run_state.recent],
+        "ended": _epoch(run_state.ended),
+        "outcome": run_state.outcome,
+        "error": run_state.error,
+        "last_success": _epoch(run_state.last_success),
         "incident": incident
-        and {**incident._asdict(), "since": _epoch(incident.since), "told_at": _epoch(incident.told_at)},
-        "told": {
-            family: {**told._asdict(), "drift_at": _epoch(told.drift_at)} for family, told in standing.told.items()
+        and {
+            "since": _epoch(incident.since),
+            "failed_runs": incident.failed_runs,
+            "cause": incident.cause,
+            "told": incident.alerts,
+            "told_at": _epoch(incident.alerted_at),
         },
-        "seen": {record: [address, _epoch(at)] for record, (address, at) in standing.seen.items()},
+        "told": {
+            family: {**each._asdict(), "drift_at": _epoch(each.drift_at)} for family, each in run_state.reported.items()
+        },
+        "seen": {record: [address, _epoch(at)] for record, (address, at) in run_state.seen.items()},
     }
 
 
-def _standing(content: Mapping[str, Any]) -> Standing:
+def _run_state(content: Mapping[str, Any]) -> RunState:
     outcome, incident = _words(content["outcome"]), content["incident"]
-    return Standing(
+    return RunState(
         runs={Outcome(each): _count(number) for each, number in content["runs"].items()},
         recent=tuple(_instant(each) for each in content["recent"]),
         ended=_time(content["ended"]),
@@ -119,9 +125,9 @@ def _standing(content: Mapping[str, Any]) -> Standing:
             _count(incident["told"]),
             _time(incident["told_at"]),
         ),
-        told={
-            Family(family): Told(_count(told["version"]), _word(told["address"]), _time(told["drift_at"]))
-            for family, told in content["told"].items()
+        reported={
+            Family(family): Reported(_count(each["version"]), _word(each["address"]), _time(each["drift_at"]))
+            for family, each in content["told"].items()
         },
         seen={record: (_word(address), _instant(at)) for record, (address, at) in content["seen"].items()},
     )

@@ -16,14 +16,14 @@ from pathlib import Path
 from ddns_updater.errors import StateError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.lib.files import NO_ROOM, flocked, replace_file
-from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, Page, page_of, page_text
+from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, StateContent, content_text, parse_content
 
 _HEAD = b'{"program": "ddns-updater"'  # how every file of ours begins
 _LARGEST = 16_000_000  # bytes; it holds a few thousand
 _ABLE = {"read": "readable", "write": "writable"}
 
 
-class Diary:
+class StateFile:
     """The diary of one database, in a folder that is made when it is first written to."""
 
     def __init__(self, folder: Path, database: MySqlUrl | SqliteUrl) -> None:
@@ -34,13 +34,13 @@ class Diary:
             place = f"mysql:{database.host}:{database.port}/{database.database}"
         self.path = folder / f"runs-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.json"
 
-    def read(self) -> Page:
+    def read(self) -> StateContent:
         """Return what is written, without waiting for anybody; raises StateError when it cannot be read."""
         with self._errors("read"):
             return self._load()
 
     @contextmanager
-    def write(self, then: Callable[[], object] = lambda: None) -> Iterator[Page]:
+    def write(self, then: Callable[[], object] = lambda: None) -> Iterator[StateContent]:
         """Give what is written, and write what was made of it; raises StateError when that cannot be done.
 
         `then` is called when that is done or has failed, before anybody else may write.
@@ -49,7 +49,7 @@ class Diary:
             page = self._load()
             yield page
             try:
-                replace_file(self.path, page_text(page).encode(), 0o600)
+                replace_file(self.path, content_text(page).encode(), 0o600)
             finally:
                 then()
 
@@ -74,11 +74,11 @@ class Diary:
             mend = "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
             raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {mend}") from error
 
-    def _load(self) -> Page:
+    def _load(self) -> StateContent:
         try:
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for nobody at a named pipe
         except FileNotFoundError:
-            return Page()
+            return StateContent()
         foreign = StateError(f"{self.path} is not a file of ddns-updater; move it away, or set DDNS_STATE_FOLDER")
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -94,15 +94,15 @@ class Diary:
         except (ValueError, RecursionError):
             if not _is_a_piece(raw):
                 raise foreign from None
-            return Page(warnings=[self._begun_anew()])
+            return StateContent(warnings=[self._begun_anew()])
         if not isinstance(content, dict) or content.get("program") != PROGRAM:
             raise foreign
         if content.get("format") != FORMAT:
             raise StateError(f"{self.path} was written by another version of ddns-updater; upgrade, or move it away")
         try:
-            return page_of(content)
+            return parse_content(content)
         except MALFORMED:
-            return Page(warnings=[self._begun_anew()])
+            return StateContent(warnings=[self._begun_anew()])
 
     def _begun_anew(self) -> str:
         return f"{self.path} is damaged, so the runs are counted anew; an open incident is forgotten"

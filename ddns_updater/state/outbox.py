@@ -15,7 +15,7 @@ _OLDEST = timedelta(days=1)  # nothing older is told
 _MOST = 100  # things that are owed; of more, the newest
 
 
-class Owed(NamedTuple):
+class Undelivered(NamedTuple):
     """An event in its JSON form, `since` when it is owed, and the keys of the channels that have not taken it."""
 
     origin: str
@@ -35,7 +35,7 @@ class Wait(NamedTuple):
 class Outbox:
     """What is owed, in order, and the waits of channels by their keys."""
 
-    def __init__(self, owed: Sequence[Owed] = (), waits: Mapping[str, Wait] | None = None) -> None:
+    def __init__(self, owed: Sequence[Undelivered] = (), waits: Mapping[str, Wait] | None = None) -> None:
         self.owed = list(owed)
         self.waits = dict(waits or {})
 
@@ -44,11 +44,11 @@ class Outbox:
         for event in events:
             if event.kind in (Kind.FAILING, Kind.RECOVERED):
                 self.owed = [each for each in self.owed if each.origin != origin or each.event["event"] != Kind.FAILING]
-            self.owed.append(Owed(origin, event.json(), now, tuple(keys)))
+            self.owed.append(Undelivered(origin, event.json(), now, tuple(keys)))
         if events:
             self.waits = {key: wait for key, wait in self.waits.items() if wait.asked}
 
-    def clear_out(self, now: datetime) -> int:
+    def drop_expired(self, now: datetime) -> int:
         """Give up what is too old, or too much, and return how many things that were.
 
         Who is owed something may be a channel of another origin, or one that a run by hand did not name: it is kept.
@@ -68,12 +68,12 @@ class Outbox:
         """Let what is owed about one origin be about another."""
         self.owed = [each._replace(origin=after) if each.origin == before else each for each in self.owed]
 
-    def due(self, keys: Collection[str], now: datetime) -> list[tuple[Owed, str]]:
+    def due(self, keys: Collection[str], now: datetime) -> list[tuple[Undelivered, str]]:
         """Return what may be told now to the channels of `keys`, each with the key of one."""
         waiting = {key for key, wait in self.waits.items() if wait.until > now}
         return [(each, key) for each in self.owed for key in each.to if key in keys and key not in waiting]
 
-    def settle(self, owed: Owed, key: str) -> None:
+    def delivered(self, owed: Undelivered, key: str) -> None:
         """Note that the channel of `key` took it, or never will."""
         left = [
             each._replace(to=tuple(other for other in each.to if other != key)) if each.event == owed.event else each
@@ -82,7 +82,7 @@ class Outbox:
         self.owed = [each for each in left if each.to]
         self.waits.pop(key, None)
 
-    def put_off(self, key: str, now: datetime, seconds: int) -> None:
+    def retry_later(self, key: str, now: datetime, seconds: int) -> None:
         """Leave the channel of `key` alone for a while, at least for the `seconds` that it asked for."""
         tries = self.waits[key].tries + 1 if key in self.waits else 1
         pause = min(_FIRST_PAUSE * 2 ** min(tries - 1, 10), _LONGEST_PAUSE)

@@ -11,7 +11,7 @@ _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so
 _BACKWARD = timedelta(minutes=1)  # a clock may be corrected by less without a word
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """What is known to the outside of one address family: the version, its address, and the last drift (UTC)."""
 
     version: int
@@ -19,7 +19,7 @@ class Told(NamedTuple):
     drift_at: datetime | None = None
 
 
-class Standing(NamedTuple):
+class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
     `runs` counts by outcome, `recent` has when the last ones ended, of several in quick succession only the last.
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
     error: str | None = None
     last_success: datetime | None = None
     incident: Incident | None = None
-    told: Mapping[Family, Told] = MappingProxyType({})
+    reported: Mapping[Family, Reported] = MappingProxyType({})
     seen: Mapping[str, tuple[str, datetime]] = MappingProxyType({})
 
     @property
@@ -57,7 +57,7 @@ class Standing(NamedTuple):
         """Return whether the last run was skipped."""
         return bool(self.recent) and self.recent[-1] != self.ended
 
-    def moved_to(self, now: datetime) -> tuple["Standing", timedelta | None]:
+    def moved_to(self, now: datetime) -> tuple["RunState", timedelta | None]:
         """Return this with all times moved along where the clock went backward, and by how much; None if it did not.
 
         Moved together, they still tell how long everything lasted.
@@ -67,8 +67,8 @@ class Standing(NamedTuple):
             return self, None
         incident = self.incident
         if incident:
-            told_at = incident.told_at and incident.told_at - back
-            incident = incident._replace(since=incident.since - back, told_at=told_at)
+            alerted_at = incident.alerted_at and incident.alerted_at - back
+            incident = incident._replace(since=incident.since - back, alerted_at=alerted_at)
         moved = self._replace(
             recent=tuple(each - back for each in self.recent),
             ended=self.ended and self.ended - back,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 
 _GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
 
@@ -22,7 +22,7 @@ class Status(NamedTuple):
     now: datetime
     journals: Mapping[Family, Journal]
     records: Mapping[Family, Sequence[tuple[Record, Publication | None]]]
-    standing: Standing | None
+    run_state: RunState | None
     errors: tuple[str, ...] = ()
 
     @property
@@ -32,22 +32,22 @@ class Status(NamedTuple):
         for family, records in self.records.items():
             if journal := self.journals.get(family):
                 found += [wrong for record, known in records if (wrong := record_problem(journal, record, known))]
-        return found + (run_problems(self.standing, self.now) if self.standing else [])
+        return found + (run_problems(self.run_state, self.now) if self.run_state else [])
 
 
-def run_problems(standing: Standing, now: datetime) -> list[str]:
+def run_problems(run_state: RunState, now: datetime) -> list[str]:
     """Return what is wrong with the runs themselves: that they fail, or that they stay away."""
-    if not standing.recent:
+    if not run_state.recent:
         return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
     found = []
-    if incident := standing.incident:
+    if incident := run_state.incident:
         runs = counted(incident.failed_runs, "run")
         found.append(f"failing since {local_time(incident.since)}, {runs}: {incident.cause}")
-    if standing.is_overdue(now):
-        age = duration(now - standing.recent[-1])
+    if run_state.is_overdue(now):
+        age = duration(now - run_state.recent[-1])
         found.append(f"the last run was {age} ago; see whether cron, or what else starts `ddns run`, is at work")
-    elif standing.ended is None or now - standing.ended > standing.patience:
-        since = f"since {local_time(standing.ended)}" if standing.ended else "so far"
+    elif run_state.ended is None or now - run_state.ended > run_state.patience:
+        since = f"since {local_time(run_state.ended)}" if run_state.ended else "so far"
         found.append(f"every run {since} was skipped; see which other run, here or elsewhere, holds the lock")
     return found
 

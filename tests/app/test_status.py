@@ -12,7 +12,7 @@ import pytest
 
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.incidents import advance
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import run_problems
 from tests.conftest import Machine
 from tests.support.aws import pending, refuse
@@ -27,18 +27,18 @@ def files(machine: Machine) -> dict[Path, tuple[int, bytes]]:
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in found}
 
 
-def diary(machine: Machine) -> Path:
+def state_file(machine: Machine) -> Path:
     (file,) = (machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
     return file
 
 
 def shift(machine: Machine, seconds: float) -> None:
     """Let the runs that are remembered lie so much further back."""
-    content = json.loads(diary(machine).read_text())
-    for standing in content["origins"].values():
-        standing["recent"] = [each - seconds for each in standing["recent"]]
-        standing["ended"] -= seconds
-    diary(machine).write_text(json.dumps(content))
+    content = json.loads(state_file(machine).read_text())
+    for run_state in content["origins"].values():
+        run_state["recent"] = [each - seconds for each in run_state["recent"]]
+        run_state["ended"] -= seconds
+    state_file(machine).write_text(json.dumps(content))
 
 
 def test_all_is_well_after_a_run(machine: Machine) -> None:
@@ -161,7 +161,7 @@ def test_runs_stay_away_when_three_usual_intervals_and_five_minutes_are_over(
     interval: int, age: int, wrong: int
 ) -> None:
     recent = tuple(NOW - timedelta(seconds=age + interval * back) for back in (4, 3, 2, 1, 0))
-    assert len(run_problems(Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED), NOW)) == wrong
+    assert len(run_problems(RunState(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED), NOW)) == wrong
 
 
 def test_the_database_may_be_down(small_machine: Machine) -> None:
@@ -180,7 +180,7 @@ def test_the_database_may_be_down(small_machine: Machine) -> None:
 def test_a_diary_that_cannot_be_read_is_wrong_and_the_rest_is_told(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
-    diary(small_machine).write_text('{"program": "another"}')
+    state_file(small_machine).write_text('{"program": "another"}')
     done = small_machine.ddns("status")
     assert done.status == 1
     assert done.out.startswith("line, ipv4: 9.9.9.9, version 1")
@@ -260,14 +260,14 @@ def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: M
 
 
 def test_runs_by_hand_do_not_make_the_usual_interval_shorter() -> None:
-    standing = Standing()
+    run_state = RunState()
     result = RunResult("line", (FamilyResult(Family.IPV4, Outcome.UNCHANGED),))
     for minutes in (0, 15, 30, 45):
-        standing, _ = advance(standing, result, NOW + timedelta(minutes=minutes), None)
+        run_state, _ = advance(run_state, result, NOW + timedelta(minutes=minutes), None)
     for seconds in range(8):
-        standing, _ = advance(standing, result, NOW + timedelta(minutes=46, seconds=seconds), None)
-    assert standing.interval == timedelta(minutes=15)
-    assert standing.recent[-1] == standing.ended == NOW + timedelta(minutes=46, seconds=7)
+        run_state, _ = advance(run_state, result, NOW + timedelta(minutes=46, seconds=seconds), None)
+    assert run_state.interval == timedelta(minutes=15)
+    assert run_state.recent[-1] == run_state.ended == NOW + timedelta(minutes=46, seconds=7)
 
 
 def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from ddns_updater.dns.route53 import Route53
-from ddns_updater.dns.route53_probe import IMPOSSIBLE, Inspection
+from ddns_updater.dns.route53_probe import IMPOSSIBLE, Route53Probe
 from ddns_updater.doctor.aws import Published, check_aws
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
@@ -33,7 +33,7 @@ def zone_id(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> str:
     return aws.zone()
 
 
-class OfAws(Inspection):
+class OfAws(Route53Probe):
     """Takes the stand-in for AWS itself; it refuses what AWS refuses."""
 
     @property
@@ -42,7 +42,7 @@ class OfAws(Inspection):
 
 
 def checks(
-    *records: Record, latest: str | None = "9.9.9.9", kind: type[Inspection] = OfAws, ids: Sequence[str] = ()
+    *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = OfAws, ids: Sequence[str] = ()
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
@@ -63,13 +63,13 @@ def checks(
 
 def test_it_knows_who_the_credentials_belong_to(zone_id: str) -> None:
     assert zone_id
-    assert Inspection().identity().startswith("arn:aws:sts::")
+    assert Route53Probe().identity().startswith("arn:aws:sts::")
 
 
 def test_it_reads_a_zone_with_its_delegation_set(aws: FakeAws, zone_id: str) -> None:
-    zone = Inspection().zone(zone_id)
+    zone = Route53Probe().zone(zone_id)
     assert (zone.id, zone.name, len(zone.name_servers)) == (zone_id, "example.com", 4)
-    private = Inspection().zone(aws.zone("private.example.com", private=True))
+    private = Route53Probe().zone(aws.zone("private.example.com", private=True))
     assert (private.name, private.name_servers) == ("private.example.com", ())
 
 
@@ -79,7 +79,7 @@ def test_the_right_to_write_shows_in_the_refusal_of_the_value_and_nothing_is_wri
 ) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
     before = aws.record_sets(zone_id)
-    assert Inspection().refused_for_its_value(
+    assert Route53Probe().refused_for_its_value(
         zone_id, [Record("home.example.com", kind), Record("*.example.com", kind)]
     )
     assert aws.record_sets(zone_id) == before
@@ -91,12 +91,12 @@ def test_the_right_to_write_shows_in_the_refusal_of_the_value_and_nothing_is_wri
 def test_a_missing_right_shows_in_the_denial(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; attach the"):
-        Inspection().refused_for_its_value(zone_id, [HOME])
+        Route53Probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_a_refusal_for_another_reason_proves_nothing(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("InvalidChangeBatch", "not permitted in zone"))
-    assert not Inspection().refused_for_its_value(zone_id, [HOME])
+    assert not Route53Probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_who_takes_the_impossible_value_is_no_route_53(aws: FakeAws, zone_id: str) -> None:
@@ -106,7 +106,7 @@ def test_who_takes_the_impossible_value_is_no_route_53(aws: FakeAws, zone_id: st
     )
     aws.fault(CHANGE, answering(taken))
     with pytest.raises(DnsError, match="this is not Route 53"):
-        Inspection().refused_for_its_value(zone_id, [HOME])
+        Route53Probe().refused_for_its_value(zone_id, [HOME])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_who_takes_the_impossible_value_is_no_route_53(aws: FakeAws, zone_id: st
 def test_only_aws_itself_counts_as_aws(url: str | None, stand_in: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    assert Inspection().stand_in == stand_in
+    assert Route53Probe().stand_in == stand_in
 
 
 # The checks
@@ -168,7 +168,7 @@ def test_nothing_may_be_tried_where_a_cname_stands(aws: FakeAws, zone_id: str) -
 
 
 def test_nothing_is_tried_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
-    found, _ = checks(HOME, kind=Inspection)
+    found, _ = checks(HOME, kind=Route53Probe)
     assert found[f"right to write in {zone_id}"][2:4] == (
         State.SKIPPED,
         "it is tried on AWS itself only, and 127.0.0.1 stands in for it",
@@ -269,7 +269,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over()), Inspection, Route53, {HOME: None}, {}))
+    found = list(check_aws(Checker("AWS", lambda *_: Over()), Route53Probe, Route53, {HOME: None}, {}))
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

@@ -19,9 +19,9 @@ from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.output.doctor import check_lines, checks_json, summary
-from ddns_updater.state.content import Page
-from ddns_updater.state.file import Diary
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.content import StateContent
+from ddns_updater.state.file import StateFile
+from ddns_updater.state.run_state import RunState
 from tests.conftest import Database, Machine
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -70,15 +70,15 @@ def test_a_database_opened_for_looking_refuses_to_be_written(machine: Machine) -
 # The runs
 
 
-def runs(standing: Standing | None, *, given: str | None = None, resolved: str | None = "line") -> list[Check]:
-    page = Page("line", {"line": standing} if standing else {})
+def runs(run_state: RunState | None, *, given: str | None = None, resolved: str | None = "line") -> list[Check]:
+    page = StateContent("line", {"line": run_state} if run_state else {})
     return list(check_runs(checker(), lambda: page, given, resolved, NOW))
 
 
-def standing(every: timedelta, last: timedelta, **changes: object) -> Standing:
+def run_state(every: timedelta, last: timedelta, **changes: object) -> RunState:
     """Return four runs that came so often, the last one so long ago."""
     recent = tuple(NOW - last - every * n for n in (3, 2, 1, 0))
-    usual = Standing(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED, last_success=recent[-1])
+    usual = RunState(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED, last_success=recent[-1])
     return usual._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -95,7 +95,7 @@ def standing(every: timedelta, last: timedelta, **changes: object) -> Standing:
 def test_silence_for_three_intervals_means_that_nothing_starts_runs(
     every: int, last: int, state: State, said: str
 ) -> None:
-    of_last, schedule = runs(standing(timedelta(seconds=every), timedelta(seconds=last)))
+    of_last, schedule = runs(run_state(timedelta(seconds=every), timedelta(seconds=last)))
     assert of_last.state is State.OK
     assert (schedule.name, schedule.state, schedule.found) == ("schedule", state, said)
     assert bool(schedule.advice) is (state is State.FAILED)
@@ -103,19 +103,19 @@ def test_silence_for_three_intervals_means_that_nothing_starts_runs(
 
 @pytest.mark.parametrize(("ago", "state"), [(1, State.NOTE), (90, State.FAILED)])
 def test_one_run_does_not_tell_how_often_they_come(ago: int, state: State) -> None:
-    _, schedule = runs(Standing(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
+    _, schedule = runs(RunState(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
     assert schedule.state is state
 
 
 def test_an_open_incident_is_a_failure() -> None:
     incident = Incident(NOW - timedelta(hours=2), 120, "no database", 1, NOW)
     minute = timedelta(minutes=1)
-    check, _ = runs(standing(minute, minute, outcome=Outcome.FAILED, error="no database", incident=incident))
+    check, _ = runs(run_state(minute, minute, outcome=Outcome.FAILED, error="no database", incident=incident))
     assert (check.state, check.found) == (
         State.FAILED,
         "1 min ago; the last that was not skipped ended failed: no database (failing for 2 h 0 min, 120 runs)",
     )
-    check, _ = runs(standing(minute, minute, outcome=Outcome.PENDING, incident=incident))
+    check, _ = runs(run_state(minute, minute, outcome=Outcome.PENDING, incident=incident))
     assert check.state is State.FAILED
     assert check.found.endswith(
         " ended pending: no end yet of what failed before: no database (failing for 2 h 0 min, 120 runs)"
@@ -124,26 +124,26 @@ def test_an_open_incident_is_a_failure() -> None:
 
 def test_the_last_run_is_told_with_the_last_success() -> None:
     minute = timedelta(minutes=1)
-    check, _ = runs(standing(minute, minute, outcome=Outcome.PENDING, last_success=NOW - timedelta(minutes=3)))
+    check, _ = runs(run_state(minute, minute, outcome=Outcome.PENDING, last_success=NOW - timedelta(minutes=3)))
     assert check.found == "1 min ago, pending, the last success 3 min ago"
 
 
 @pytest.mark.parametrize(("given", "resolved"), [("other", None), ("other", "line"), (None, "other")])
 def test_only_the_runs_of_that_origin_count(given: str | None, resolved: str | None) -> None:
     minute = timedelta(minutes=1)
-    (check,) = runs(standing(minute, minute), given=given, resolved=resolved)
+    (check,) = runs(run_state(minute, minute), given=given, resolved=resolved)
     assert check.found == "this machine remembers none"
 
 
 def test_while_the_database_is_down_the_only_origin_is_meant() -> None:
     minute = timedelta(minutes=1)
-    assert len(runs(standing(minute, minute), resolved=None)) == 2
+    assert len(runs(run_state(minute, minute), resolved=None)) == 2
 
 
 def test_a_diary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
-    diary = Diary(tmp_path, SqliteUrl(tmp_path / "db"))
-    diary.path.write_text('{"program": "another"}')
-    (check,) = check_runs(checker(), diary.read, None, "line", NOW)
+    state_file = StateFile(tmp_path, SqliteUrl(tmp_path / "db"))
+    state_file.path.write_text('{"program": "another"}')
+    (check,) = check_runs(checker(), state_file.read, None, "line", NOW)
     assert check.state is State.FAILED
     assert check.found.endswith("is not a file of ddns-updater")
 

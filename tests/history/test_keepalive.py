@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 import pytest
 
 from ddns_updater.app import factories
-from ddns_updater.app.runner import Runs
+from ddns_updater.app.runner import Runner
 from ddns_updater.errors import HistoryError
-from ddns_updater.history.keepalive import KeptHistory
+from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Outcome
 from tests.conftest import Database, Machine
@@ -36,7 +36,7 @@ def connection_id(history: SqlHistory) -> int:
 
 def test_a_connection_to_mysql_is_kept(mysql: Database) -> None:
     opened = Opened(mysql)
-    with closing(KeptHistory(opened)) as kept:
+    with closing(KeepAliveHistory(opened)) as kept:
         with kept.open() as history:
             first = connection_id(history)
         with kept.open() as history:
@@ -46,7 +46,7 @@ def test_a_connection_to_mysql_is_kept(mysql: Database) -> None:
 
 def test_one_that_the_server_ended_is_replaced(mysql: Database) -> None:
     opened = Opened(mysql)
-    with closing(KeptHistory(opened)) as kept:
+    with closing(KeepAliveHistory(opened)) as kept:
         with kept.open() as history:
             mysql.sql(f"KILL {connection_id(history)}")
         with kept.open() as history:
@@ -56,7 +56,7 @@ def test_one_that_the_server_ended_is_replaced(mysql: Database) -> None:
 
 def test_one_that_is_old_is_replaced(mysql: Database) -> None:
     opened, clock = Opened(mysql), Clock()
-    with closing(KeptHistory(opened, clock.monotonic)) as kept:
+    with closing(KeepAliveHistory(opened, clock.monotonic)) as kept:
         for seconds in (0, 599, 2):
             clock.sleep(seconds)
             with kept.open():
@@ -67,7 +67,7 @@ def test_one_that_is_old_is_replaced(mysql: Database) -> None:
 def test_a_file_is_opened_each_time(small_machine: Machine) -> None:
     small_machine.init()
     opened = Opened(small_machine.database)
-    with closing(KeptHistory(opened)) as kept:
+    with closing(KeepAliveHistory(opened)) as kept:
         for _ in range(2):
             with kept.open():
                 pass
@@ -76,7 +76,7 @@ def test_a_file_is_opened_each_time(small_machine: Machine) -> None:
 
 def test_a_database_that_cannot_be_reached_is_tried_anew_each_time(mysql: Database) -> None:
     opened = Opened(Database("mysql", mysql.url + "_missing"))
-    with closing(KeptHistory(opened)) as kept:
+    with closing(KeepAliveHistory(opened)) as kept:
         for _ in range(2):
             with pytest.raises(HistoryError, match="does not exist"), kept.open():
                 pass
@@ -84,18 +84,18 @@ def test_a_database_that_cannot_be_reached_is_tried_anew_each_time(mysql: Databa
 
 
 @pytest.fixture
-def runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+def runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     """Give the runs of a machine that has published its first version."""
     machine.init()
     machine.run()
     for key, value in machine.environment.items():
         monkeypatch.setenv(key, value)
     settings = {key: value for key, value in machine.environment.items() if key.startswith("DDNS_")}
-    with closing(Runs(machine.database.settings(**settings))) as made:
+    with closing(Runner(machine.database.settings(**settings))) as made:
         yield made
 
 
-def test_a_run_after_one_that_failed_gets_on(machine: Machine, runs: Runs) -> None:
+def test_a_run_after_one_that_failed_gets_on(machine: Machine, runs: Runner) -> None:
     assert runs.run().outcome is Outcome.UNCHANGED
     machine.service.play = answer("busy", "503 Service Unavailable")
     assert runs.run().outcome is Outcome.FAILED
@@ -104,13 +104,13 @@ def test_a_run_after_one_that_failed_gets_on(machine: Machine, runs: Runs) -> No
     assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
 
 
-def test_another_process_gets_the_lock_between_two_runs(machine: Machine, runs: Runs) -> None:
+def test_another_process_gets_the_lock_between_two_runs(machine: Machine, runs: Runner) -> None:
     for _ in range(3):
         assert runs.run().outcome is Outcome.UNCHANGED
         assert machine.run()["outcome"] == "unchanged"
 
 
-def test_a_version_that_another_process_appended_is_seen(machine: Machine, runs: Runs) -> None:
+def test_a_version_that_another_process_appended_is_seen(machine: Machine, runs: Runner) -> None:
     assert runs.run().outcome is Outcome.UNCHANGED
     machine.service.address = "1.1.1.1"
     assert machine.run()["outcome"] == "updated"

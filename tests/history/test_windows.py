@@ -90,20 +90,20 @@ def test_a_version_belongs_to_a_window_when_it_was_current_in_one_of_its_seconds
     assert [entry.until for entry in entries] == [second(begins[i + 1]) if i + 1 < size else None for i in expected]
     assert [entry.version for entry in history.entries(ORIGIN, 2, window)] == [entry.version for entry in entries[:2]]
 
-    figures = history.figures(ORIGIN, window)
+    summaries = history.summary(ORIGIN, window)
     seen = [begins[i + 1] - begins[i] for i in expected if 0 < i < size - 1]
-    assert (figures.versions, figures.changes) == (len(expected), len(began - {0}))
-    assert figures.began == second(begins[0])
-    assert figures.shortest == (timedelta(seconds=min(seen)) if seen else None)
+    assert (summaries.versions, summaries.changes) == (len(expected), len(began - {0}))
+    assert summaries.began == second(begins[0])
+    assert summaries.shortest == (timedelta(seconds=min(seen)) if seen else None)
     held = [entry.held for entry in entries]
-    assert abs(figures.longest - max(held, default=timedelta(0))) < timedelta(seconds=30)
-    if held and not figures.at_least:
-        assert figures.longest == timedelta(seconds=max(seen))
+    assert abs(summaries.longest - max(held, default=timedelta(0))) < timedelta(seconds=30)
+    if held and not summaries.at_least:
+        assert summaries.longest == timedelta(seconds=max(seen))
     if size - 1 in expected or (0 in expected and begins[1] - begins[0] > max(seen, default=-1)):
-        assert figures.at_least
-    assert second(begins[0]) <= figures.begin <= figures.end
+        assert summaries.at_least
+    assert second(begins[0]) <= summaries.begin <= summaries.end
     if began:
-        assert figures.begin <= second(begins[max(began)]) <= figures.end
+        assert summaries.begin <= second(begins[max(began)]) <= summaries.end
 
 
 @suite
@@ -120,9 +120,9 @@ def test_every_second_since_the_first_version_has_one_that_was_current_even_wher
     if begins == sorted(begins):
         last = [number for number, begin in enumerate(begins, 1) if begin <= at]
         assert found == last[-1:]
-    figures = history.figures(ORIGIN)
-    assert figures.changes == len(begins) - 1
-    assert figures.shortest is None or figures.shortest >= timedelta(0)
+    summaries = history.summary(ORIGIN)
+    assert summaries.changes == len(begins) - 1
+    assert summaries.shortest is None or summaries.shortest >= timedelta(0)
 
 
 def test_the_latest_version_is_read_as_before(history: SqlHistory) -> None:
@@ -244,8 +244,8 @@ def test_a_server_and_a_client_in_time_zones_of_their_own_agree(
             (entry,) = small_machine.ddns("history", "--at", "2026-03-02T02:00", "--json", TZ="EST5").json
             assert (entry["version"], entry["since"]) == (2, "2026-03-02T00:00:00+00:00")
             assert "2026-03-01 19:00:00" in small_machine.ddns("history", TZ="EST5").out
-            (figures,) = small_machine.ddns("history", "--summary", "--json", "--until", "2026-03-03T00:00Z").json
-            assert figures["until"] == "2026-03-03T00:00:01+00:00"
+            (summaries,) = small_machine.ddns("history", "--summary", "--json", "--until", "2026-03-03T00:00Z").json
+            assert summaries["until"] == "2026-03-03T00:00:01+00:00"
         finally:
             server.cursor().execute("SET GLOBAL time_zone = 'SYSTEM'")
 

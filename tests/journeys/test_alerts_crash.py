@@ -14,8 +14,8 @@ _KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
 # Each step of the phase report of a run that has something to tell.
 _BEFORE_THE_DIARY = [
     "return:Updater.run",
-    "call:Teller.tell",
-    "call:Diary.write",
+    "call:Reporter.tell",
+    "call:StateFile.write",
     "call:Outbox.put",
     "call:replace_file",
 ]
@@ -23,18 +23,18 @@ _BEFORE_IT_IS_TOLD = [
     "return:replace_file",
     "call:ping",
     "return:ping",
-    "call:Teller._send",
+    "call:Reporter._send",
     "call:_post",
     "call:send:2",  # the first is the heartbeat's
 ]
 _AFTER_IT_WAS_TOLD = [  # the one window in which a channel may hear it twice
     "return:send:2",
     "return:_post",
-    "call:Teller._note",
-    "call:Outbox.settle",
+    "call:Reporter._note",
+    "call:Outbox.delivered",
     "call:replace_file:2",
 ]
-_AFTER_IT_WAS_NOTED = ["return:replace_file:2", "return:Teller._send", "return:Teller.tell"]
+_AFTER_IT_WAS_NOTED = ["return:replace_file:2", "return:Reporter._send", "return:Reporter.tell"]
 _PLACES = [*_BEFORE_THE_DIARY, *_BEFORE_IT_IS_TOLD, *_AFTER_IT_WAS_TOLD, *_AFTER_IT_WAS_NOTED]
 
 

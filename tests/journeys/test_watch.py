@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddns_updater.app.runner import Runs
+from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import pause, repeat
 from ddns_updater.errors import HistoryError, OriginError
 from ddns_updater.model import Outcome, RunResult
@@ -199,7 +199,7 @@ def test_checks_leave_no_file_and_no_thread_behind(machine: Machine, monkeypatch
     machine.run()
     for key, value in machine.environment.items():
         monkeypatch.setenv(key, value)
-    runs = Runs(machine.database.settings(**{k: v for k, v in machine.environment.items() if k.startswith("DDNS_")}))
+    runs = Runner(machine.database.settings(**{k: v for k, v in machine.environment.items() if k.startswith("DDNS_")}))
     assert runs.run().outcome is Outcome.UNCHANGED
     before = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208 - only counted
     for _ in range(20):

@@ -21,7 +21,7 @@ from ddns_updater import __version__
 from ddns_updater.lib.files import replace_file
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, RunResult
 from ddns_updater.output.metrics import write_metrics
-from ddns_updater.state.run_state import Standing
+from ddns_updater.state.run_state import RunState
 from tests.conftest import Database, Machine, finish, replace_port
 from tests.support import services
 from tests.support.aws import FakeAws, pending
@@ -227,7 +227,7 @@ def test_a_dry_run_writes_none(small_machine: Machine) -> None:
 def test_an_age_by_two_clocks_is_never_negative(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     one = FamilyResult(Family.IPV4, Outcome.UNCHANGED, version=1, since=now + timedelta(seconds=9))
-    write_metrics(tmp_path / "ddns.prom", RunResult("line", (one,)), Standing(), now)
+    write_metrics(tmp_path / "ddns.prom", RunResult("line", (one,)), RunState(), now)
     assert Metrics(tmp_path / "ddns.prom").value("ddns_address_age_seconds", family="ipv4") == 0
 
 
@@ -334,13 +334,13 @@ def test_nobody_else_is_counted_until_the_metrics_of_a_run_are_written(small_mac
     file = metrics_file(small_machine)
     small_machine.init()
     small_machine.run()
-    (diary,) = (small_machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
-    before = diary.read_bytes()
+    (state_file,) = (small_machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
+    before = state_file.read_bytes()
     os.mkfifo(file.with_name(".ddns.prom.new"))  # opening it waits for a reader
     run = small_machine.start("run")
-    while diary.read_bytes() == before:
+    while state_file.read_bytes() == before:
         assert run.poll() is None
-    with diary.with_suffix(".lock").open() as lock, pytest.raises(BlockingIOError):
+    with state_file.with_suffix(".lock").open() as lock, pytest.raises(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert finish(run).status == 0
 
@@ -506,8 +506,8 @@ def test_a_diary_that_cannot_be_replaced_does_not_hold_back_the_metrics(small_ma
     file = metrics_file(small_machine)
     small_machine.init()
     small_machine.run()
-    (diary,) = (small_machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
-    diary.with_name(f".{diary.name}.new").mkdir()
+    (state_file,) = (small_machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
+    state_file.with_name(f".{state_file.name}.new").mkdir()
     for _ in range(2):  # what could not be kept is not counted on
         done = small_machine.ddns("run")
         assert (done.status, len(done.err.splitlines())) == (0, 1)

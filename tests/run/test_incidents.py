@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ddns_updater.alerts.event import Event
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
 from ddns_updater.run.incidents import advance
-from ddns_updater.state.run_state import Standing, Told
+from ddns_updater.state.run_state import Reported, RunState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -46,16 +46,16 @@ def holds(
 
 
 def lived(
-    *runs: tuple[Outcome, timedelta], alert_after: int | None = 3, start: Standing | None = None
-) -> tuple[Standing, list[Event]]:
+    *runs: tuple[Outcome, timedelta], alert_after: int | None = 3, start: RunState | None = None
+) -> tuple[RunState, list[Event]]:
     """Return how it stands after `runs`, each so long after the one before, and all that was told."""
-    standing = start or Standing()
-    told, now = [], standing.ended or NOW
+    run_state = start or RunState()
+    told, now = [], run_state.ended or NOW
     for outcome, later in runs:
         now += later
-        standing, events = advance(standing, ended(outcome, "it is broken"), now, alert_after)
+        run_state, events = advance(run_state, ended(outcome, "it is broken"), now, alert_after)
         told += events
-    return standing, told
+    return run_state, told
 
 
 def failures(number: int, apart: timedelta = MINUTE) -> list[tuple[Outcome, timedelta]]:
@@ -67,10 +67,10 @@ def failures(number: int, apart: timedelta = MINUTE) -> list[tuple[Outcome, time
 
 def test_the_first_alert_comes_after_so_many_bad_runs_and_no_sooner() -> None:
     assert lived(*failures(2))[1] == []
-    standing, told = lived(*failures(3))
+    run_state, told = lived(*failures(3))
     assert [each.kind for each in told] == ["failing"]
-    assert standing.incident
-    assert (standing.incident.failed_runs, standing.incident.since) == (3, NOW + MINUTE)
+    assert run_state.incident
+    assert (run_state.incident.failed_runs, run_state.incident.since) == (3, NOW + MINUTE)
 
 
 def test_sixty_failed_minutes_are_one_alert_and_one_reminder() -> None:
@@ -102,12 +102,12 @@ def test_a_run_that_is_pending_or_skipped_neither_begins_nor_ends_an_incident(ne
 
 
 def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
-    standing, _ = lived(*failures(3))
+    run_state, _ = lived(*failures(3))
     (one,) = holds("9.9.9.9", 1).results
     half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
-    standing, told = advance(standing, half, NOW, 3)
+    run_state, told = advance(run_state, half, NOW, 3)
     assert told == []
-    assert standing.incident
+    assert run_state.incident
 
 
 def test_a_held_run_counts_as_failing() -> None:
@@ -115,22 +115,22 @@ def test_a_held_run_counts_as_failing() -> None:
 
 
 def test_recovery_tells_how_long_it_lasted_how_many_runs_and_why() -> None:
-    standing, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
+    run_state, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
     assert told[-1].title == "line: recovered after 47 min, 46 failed runs"
     assert told[-1].text.startswith(
         "Cause: it is broken. Now 9.9.9.9 is version 1; DNS when last checked: home.example.com A held 9.9.9.9 "
     )
     assert told[-1].facts["duration_seconds"] == 47 * 60
-    assert standing.incident is None
+    assert run_state.incident is None
 
 
 def test_what_nobody_was_told_of_is_not_recovered_from_aloud() -> None:
     assert lived(*failures(2), (Outcome.UNCHANGED, MINUTE))[1] == []
-    standing, told = lived(*failures(9), alert_after=None)
+    run_state, told = lived(*failures(9), alert_after=None)
     assert told == []
-    assert standing.incident
-    assert standing.incident.told == 0
-    assert len(lived(*failures(1), start=standing)[1]) == 1  # somebody to tell was added
+    assert run_state.incident
+    assert run_state.incident.alerts == 0
+    assert len(lived(*failures(1), start=run_state)[1]) == 1  # somebody to tell was added
 
 
 def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
@@ -140,9 +140,9 @@ def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
 
 
 def test_a_long_cause_leaves_room_for_what_to_do() -> None:
-    standing = Standing()
+    run_state = RunState()
     for _ in range(3):
-        standing, events = advance(standing, ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
+        run_state, events = advance(run_state, ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
     assert len(events[0].text) < 1500
     assert "`ddns doctor`" in events[0].text
     events[0].text.encode()
@@ -151,72 +151,72 @@ def test_a_long_cause_leaves_room_for_what_to_do() -> None:
 # Changes and repairs
 
 
-def told_of(standing: Standing, *runs: RunResult) -> list[Event]:
+def told_of(run_state: RunState, *runs: RunResult) -> list[Event]:
     told = []
     for run in runs:
-        standing, events = advance(standing, run, NOW, 3)
+        run_state, events = advance(run_state, run, NOW, 3)
         told += events
     return told
 
 
 def test_a_change_is_told_once_with_what_it_was() -> None:
-    (event,) = told_of(Standing(), holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), holds("1.1.1.1", 2))
+    (event,) = told_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), holds("1.1.1.1", 2))
     assert (event.kind, event.facts["previous_address"], event.facts["address"]) == ("changed", "9.9.9.9", "1.1.1.1")
 
 
 def test_a_change_whose_run_was_killed_before_it_told_is_told_by_the_next() -> None:
-    (event,) = told_of(Standing(), holds("9.9.9.9", 1), holds("1.1.1.1", 2))
+    (event,) = told_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2))
     assert event.facts["previous_address"] == "9.9.9.9"
-    (first,) = told_of(Standing(), holds("1.1.1.1", 2, since=NOW - MINUTE))  # and nothing is remembered at all
+    (first,) = told_of(RunState(), holds("1.1.1.1", 2, since=NOW - MINUTE))  # and nothing is remembered at all
     assert (first.kind, first.facts["previous_address"]) == ("changed", None)
 
 
 def test_a_change_that_was_pending_at_first_is_told_when_it_holds() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
-    (event,) = told_of(Standing(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
+    (event,) = told_of(RunState(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
     assert event.facts["previous_address"] == "9.9.9.9"
 
 
 @pytest.mark.parametrize("version", [1, 57])
 def test_a_machine_that_remembers_nothing_tells_no_old_news(version: int) -> None:
-    assert told_of(Standing(), holds("9.9.9.9", version)) == []
-    assert told_of(Standing(), holds("9.9.9.9", 1, since=NOW)) == []
-    assert told_of(Standing(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
+    assert told_of(RunState(), holds("9.9.9.9", version)) == []
+    assert told_of(RunState(), holds("9.9.9.9", 1, since=NOW)) == []
+    assert told_of(RunState(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
 
 
 def test_a_version_with_the_same_address_is_no_change() -> None:
-    assert told_of(Standing(), holds("9.9.9.9", 1), holds("9.9.9.9", 3)) == []
+    assert told_of(RunState(), holds("9.9.9.9", 1), holds("9.9.9.9", 3)) == []
 
 
 def test_a_repair_is_told_once_and_a_second_one_again() -> None:
     first, second = NOW - MINUTE, NOW
     runs = (holds("9.9.9.9", 1, drift_at=at) for at in (None, first, first, second, second))
-    told = told_of(Standing(), *runs)
+    told = told_of(RunState(), *runs)
     assert [each.kind for each in told] == ["repaired", "repaired"]
     assert told[0].facts["repaired"][0]["found"] == "8.8.4.4 with TTL 60"  # type: ignore[index]
-    assert len(told_of(Standing(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
+    assert len(told_of(RunState(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
 
 
 def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     both = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")))
-    standing = Standing(told={Family.IPV4: Told(1, "9.9.9.9")})
-    assert [each.kind for each in advance(standing, both, NOW, 1)[1]] == ["changed", "failing"]
+    run_state = RunState(reported={Family.IPV4: Reported(1, "9.9.9.9")})
+    assert [each.kind for each in advance(run_state, both, NOW, 1)[1]] == ["changed", "failing"]
 
 
 # The clock
 
 
 def test_a_clock_set_back_leaves_how_long_everything_lasted() -> None:
-    standing, _ = lived(*failures(4))
+    run_state, _ = lived(*failures(4))
     later = NOW + 4 * MINUTE
-    moved, back = standing.moved_to(later - 30 * DAY)
+    moved, back = run_state.moved_to(later - 30 * DAY)
     assert back == 30 * DAY
     _, told = advance(moved, ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
     assert told[0].facts["duration_seconds"] == 4 * 60
-    assert standing.moved_to(later - timedelta(seconds=59)) == (standing, None)
-    assert Standing().moved_to(NOW) == (Standing(), None)
+    assert run_state.moved_to(later - timedelta(seconds=59)) == (run_state, None)
+    assert RunState().moved_to(NOW) == (RunState(), None)
 
 
 def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
@@ -232,11 +232,11 @@ _RUNS = st.lists(st.tuples(st.sampled_from(Outcome), _SPANS), max_size=60)
 
 @given(_RUNS, st.integers(1, 5))
 def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timedelta]], alert_after: int) -> None:
-    standing, now = Standing(), NOW
+    run_state, now = RunState(), NOW
     bad_in_a_row, alerts, at = 0, 0, NOW
     for outcome, later in runs:
         now += later
-        standing, events = advance(standing, ended(outcome, "it is broken"), now, alert_after)
+        run_state, events = advance(run_state, ended(outcome, "it is broken"), now, alert_after)
         bad_in_a_row += outcome.is_bad
         assert len(events) <= 1
         for each in events:
@@ -252,35 +252,35 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
         if outcome.is_good:
             assert bool(events) == bool(alerts)
             bad_in_a_row = alerts = 0
-        assert (standing.incident.failed_runs if standing.incident else 0) == bad_in_a_row
-        assert (standing.incident.told if standing.incident else 0) == alerts
-    assert sum(standing.runs.values()) == len(runs)
+        assert (run_state.incident.failed_runs if run_state.incident else 0) == bad_in_a_row
+        assert (run_state.incident.alerts if run_state.incident else 0) == alerts
+    assert sum(run_state.runs.values()) == len(runs)
 
 
 # Runs that report late, records that come and go, and what waits too long
 
 
 def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() -> None:
-    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW, 1)
-    standing, told = advance(standing, holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
+    run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 1)
+    run_state, told = advance(run_state, holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
     assert [each.kind for each in told] == ["changed"]
     for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
-        after, told = advance(standing, late, NOW + MINUTE, 1)
+        after, told = advance(run_state, late, NOW + MINUTE, 1)
         assert told == []
-        assert (after.told, after.incident) == (standing.told, None)
+        assert (after.reported, after.incident) == (run_state.reported, None)
 
 
 def test_a_repair_is_not_told_again_when_its_record_was_away() -> None:
     there, away = holds("9.9.9.9", 1, drift_at=NOW), holds("9.9.9.9", 1)
-    told = told_of(Standing(), holds("9.9.9.9", 1), there, away, there, away, there)
+    told = told_of(RunState(), holds("9.9.9.9", 1), there, away, there, away, there)
     assert [each.kind for each in told] == ["repaired"]
 
 
 def test_many_repairs_of_one_run_are_one_message() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
     many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
-    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
-    _, (event,) = advance(standing, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
+    run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
+    _, (event,) = advance(run_state, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
     assert " and 27 more were changed by somebody else" in event.title
     assert len(event.text) < 1000
     assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
@@ -290,17 +290,17 @@ def test_what_is_pending_for_long_is_an_incident() -> None:
     (one,) = holds("1.1.1.1", 2).results
     sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
-    standing = Standing()
+    run_state = RunState()
     for minutes in range(0, 31, 10):
-        standing, told = advance(standing, pending, NOW + minutes * MINUTE, 1)
+        run_state, told = advance(run_state, pending, NOW + minutes * MINUTE, 1)
         assert told == []
-    standing, (event,) = advance(standing, pending, NOW + 31 * MINUTE, 1)
+    run_state, (event,) = advance(run_state, pending, NOW + 31 * MINUTE, 1)
     assert "home.example.com A was sent to Route 53 30 min ago or earlier" in event.text
 
 
 def test_what_is_not_configured_any_more_is_forgotten() -> None:
-    standing, _ = advance(Standing(), holds("9.9.9.9", 1), NOW, 3)
-    assert list(standing.seen) == ["home.example.com A"]
+    run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 3)
+    assert list(run_state.seen) == ["home.example.com A"]
     (one,) = holds("9.9.9.9", 1).results
     without = RunResult("line", (one._replace(publications=()),))
-    assert advance(standing, without, NOW + MINUTE, 3)[0].seen == {}
+    assert advance(run_state, without, NOW + MINUTE, 3)[0].seen == {}

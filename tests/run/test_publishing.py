@@ -15,7 +15,7 @@ from ddns_updater.dns.route53 import Route53
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Family, Publication, PublicationState, Record
-from ddns_updater.run.journal import Ledger
+from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.settings.settings import Settings
 from tests.conftest import AWS, Machine
@@ -396,7 +396,7 @@ def publish(
 ) -> list[Publication]:
     """Publish and verify by `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
-    ledger = Ledger(history, history.latest(origin), clock.monotonic, dry_run=False)
+    ledger = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
     publisher = Publisher(policy, Route53, monotonic=clock.monotonic, sleep=clock.sleep)
     wanted = [Record(name, "A") for name in records]
     publisher.publish(ledger, wanted)

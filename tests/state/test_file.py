@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from ddns_updater.errors import StateError
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Family, Incident, Outcome
-from ddns_updater.state.file import Diary
-from ddns_updater.state.outbox import Outbox, Owed, Wait
-from ddns_updater.state.run_state import Standing, Told
+from ddns_updater.state.file import StateFile
+from ddns_updater.state.outbox import Outbox, Undelivered, Wait
+from ddns_updater.state.run_state import Reported, RunState
 from tests.conftest import Machine, finish
 from tests.support.receivers import Receiver
-from tests.support.tellers import diary as diary_of
+from tests.support.tellers import state_file as diary_of
 
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 COUNT = st.integers(0, 10**12)
@@ -38,7 +38,7 @@ EVENT = st.fixed_dictionaries(
 )
 INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
 STANDING = st.builds(
-    Standing,
+    RunState,
     runs=st.dictionaries(st.sampled_from(Outcome), COUNT),
     recent=st.lists(TIME, max_size=6).map(tuple),
     ended=st.none() | TIME,
@@ -46,26 +46,26 @@ STANDING = st.builds(
     error=st.none() | st.text(),
     last_success=st.none() | TIME,
     incident=st.none() | INCIDENT,
-    told=st.dictionaries(st.sampled_from(Family), st.builds(Told, COUNT, st.text(), st.none() | TIME)),
+    reported=st.dictionaries(st.sampled_from(Family), st.builds(Reported, COUNT, st.text(), st.none() | TIME)),
     seen=st.dictionaries(st.text(), st.tuples(st.text(), TIME)),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(
     Outbox,
-    st.lists(st.builds(Owed, st.text(), EVENT, TIME, KEYS), max_size=3),
+    st.lists(st.builds(Undelivered, st.text(), EVENT, TIME, KEYS), max_size=3),
     st.dictionaries(st.text(), st.builds(Wait, COUNT, TIME, st.booleans())),
 )
 
 
-def diary(folder: Path) -> Diary:
-    return Diary(folder / "state", SqliteUrl(folder / "ddns.sqlite3"))
+def state_file(folder: Path) -> StateFile:
+    return StateFile(folder / "state", SqliteUrl(folder / "ddns.sqlite3"))
 
 
 @given(st.none() | st.text(), st.dictionaries(st.text(), STANDING, max_size=3), OUTBOX)
 def test_what_is_written_is_read_back(
-    tmp_path: Path, default: str | None, origins: dict[str, Standing], outbox: Outbox
+    tmp_path: Path, default: str | None, origins: dict[str, RunState], outbox: Outbox
 ) -> None:
-    book = diary(tmp_path)
+    book = state_file(tmp_path)
     with book.write() as page:
         page.default, page.origins, page.outbox = default, origins, outbox
     again = book.read()
@@ -76,7 +76,7 @@ def test_what_is_written_is_read_back(
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with diary(tmp_path).write():
+        with state_file(tmp_path).write():
             pass
     finally:
         os.umask(before)
@@ -86,7 +86,7 @@ def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_each_database_has_its_own_and_looking_makes_none(tmp_path: Path) -> None:
-    one, other = (Diary(tmp_path / "state", SqliteUrl(tmp_path / name)) for name in ("a", "b"))
+    one, other = (StateFile(tmp_path / "state", SqliteUrl(tmp_path / name)) for name in ("a", "b"))
     assert one.path != other.path
     assert one.read().origins == {}
     assert not (tmp_path / "state").exists()
@@ -96,7 +96,7 @@ def test_each_database_has_its_own_and_looking_makes_none(tmp_path: Path) -> Non
 
 
 def test_runs_without_a_name_go_by_the_one_that_was_last_looked_up(tmp_path: Path) -> None:
-    page = diary(tmp_path).read()
+    page = state_file(tmp_path).read()
     assert page.name_of(None, None) == ""
     assert page.name_of(None, "line") == "line"
     assert page.name_of(None, None) == "line"
@@ -105,9 +105,9 @@ def test_runs_without_a_name_go_by_the_one_that_was_last_looked_up(tmp_path: Pat
 
 def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -> None:
     incident = Incident(datetime.now(UTC), 5, "the database is down", 1)
-    for known in ({}, {"line": Standing(runs={Outcome.UPDATED: 7})}):
-        page = diary(tmp_path).read()
-        page.origins = {"": Standing(incident=incident), **known}
+    for known in ({}, {"line": RunState(runs={Outcome.UPDATED: 7})}):
+        page = state_file(tmp_path).read()
+        page.origins = {"": RunState(incident=incident), **known}
         assert page.name_of("line", "line") == "line"
         assert list(page.origins) == ["line"]
         assert page.origins["line"].incident == incident
@@ -116,22 +116,22 @@ def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -
 # Broken and strange files
 
 
-def full(book: Diary) -> bytes:
+def full(book: StateFile) -> bytes:
     """Fill a diary and return its bytes."""
     now = datetime.now(UTC)
     event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
-    standing = Standing(
+    run_state = RunState(
         {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
-        {Family.IPV4: Told(1, "9.9.9.9", now)}, {"home.example.com A": ("9.9.9.9", now)},
+        {Family.IPV4: Reported(1, "9.9.9.9", now)}, {"home.example.com A": ("9.9.9.9", now)},
     )  # fmt: skip
     with book.write() as page:
-        page.default, page.origins["line"] = "line", standing
-        page.outbox = Outbox([Owed("line", event, now, ("key",))], {"key": Wait(1, now, asked=True)})
+        page.default, page.origins["line"] = "line", run_state
+        page.outbox = Outbox([Undelivered("line", event, now, ("key",))], {"key": Wait(1, now, asked=True)})
     return book.path.read_bytes()
 
 
 def test_one_that_was_cut_off_at_any_byte_is_begun_anew_with_a_warning(tmp_path: Path) -> None:
-    book = diary(tmp_path)
+    book = state_file(tmp_path)
     whole = full(book)
     for length in range(len(whole)):
         book.path.write_bytes(whole[:length])
@@ -154,7 +154,7 @@ STRANGE = ("null", "0", "-1", "1e400", "NaN", "-Infinity", "1e18", "-1e13", '"te
 
 @pytest.mark.parametrize("strange", STRANGE)
 def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strange: str) -> None:
-    book = diary(tmp_path)
+    book = state_file(tmp_path)
     content = json.loads(full(book))
     for path in places(content):
         changed = {"": json.loads(json.dumps(content))}
@@ -191,7 +191,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_file_that_is_newer_or_not_ours_is_left_as_it_is(tmp_path: Path, kind: str) -> None:
-    book = diary(tmp_path)
+    book = state_file(tmp_path)
     book.path.parent.mkdir()
     book.path.write_bytes(FOREIGN[kind])
     advice = "another version.*upgrade" if kind == "newer" else "not a file of .*move it away"

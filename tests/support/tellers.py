@@ -25,7 +25,7 @@ def telling(small_machine: "Machine", receiver: Receiver) -> "Machine":
     return small_machine
 
 
-def diary(machine: "Machine") -> Path:
+def state_file(machine: "Machine") -> Path:
     """Return the file in which the machine remembers its runs."""
     (path,) = (machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
     return path
@@ -41,8 +41,8 @@ def later(machine: "Machine", seconds: float) -> None:
             return [moved(each, key) for each in value]
         return value - seconds if key in _TIMES and isinstance(value, float) else value
 
-    content = json.loads(diary(machine).read_text())
-    diary(machine).write_text(json.dumps(moved(content)))
+    content = json.loads(state_file(machine).read_text())
+    state_file(machine).write_text(json.dumps(moved(content)))
 
 
 def fail(machine: "Machine", times: int, **changes: Any) -> None:
