@@ -122,7 +122,7 @@ class Runner:
 
     def _tell(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
         line = " / ".join(line for _, line in run_lines(result))
-        self._reporter.tell(result, self._given, line, seconds, warnings, datetime.now(UTC))
+        self._reporter.report(result, self._given, line, seconds, warnings, datetime.now(UTC))
 
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"

@@ -1,4 +1,4 @@
-"""The phases detect and confirm: which public address the line has, and whether a second source says so too."""
+"""The phases detect and confirm: the public address of the line, and whether a second source confirms it."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ class Detected(NamedTuple):
 
 
 class Detection:
-    """The sources in turn, for one address family and so many seconds in all, each for its share of what is left."""
+    """Asks the sources in turn for one address family, each for its share of the time that is left."""
 
     def __init__(
         self,
@@ -44,15 +44,15 @@ class Detection:
         self._reasons: list[str] = []
 
     def first(self) -> Detected:
-        """Return the first answer; raises SourceError, which names every source with its reason, when there is none."""
+        """Return the first answer; raises SourceError with the reason of every source when there is none."""
         for found in self._answers():
             return found
         raise SourceError(f"no trustworthy {self._family} address, so nothing was changed: {'; '.join(self._reasons)}")
 
     def confirm(self, first: Detected, agreement: Agreement) -> tuple[Detected, str | None]:
-        """Return the answer that two sources of different hosts agree on, and a warning when nobody could second it.
+        """Return the address that two sources on different hosts agree on, and a warning if none could confirm it.
 
-        Sources are asked until two agree: two are always enough. Raises Disagreement when they are exhausted before.
+        Asks sources until two agree. Raises Disagreement when all were asked and no two agree.
         """
         if agreement is Agreement.OFF:
             return first, None
@@ -67,13 +67,15 @@ class Detection:
             heard.append(found)
         if len(heard) > 1:
             raise Disagreement(f"{' but '.join(map(str, heard))}; nothing was changed, {self._advice}")
-        reasons = "; ".join(self._reasons) or "no source of another host is configured"
+        reasons = "; ".join(self._reasons) or "no source on another host is configured"
         if agreement is Agreement.REQUIRED:
-            raise Disagreement(f"{first} and nobody seconds it ({reasons}); nothing was changed, {self._advice}")
-        return first, f"{first} and nobody seconds it ({reasons})"
+            raise Disagreement(
+                f"{first}, but no second source confirms it ({reasons}); nothing was changed, {self._advice}"
+            )
+        return first, f"{first}, but no second source confirms it ({reasons})"
 
     def _answers(self) -> Iterator[Detected]:
-        """Yield answers as the sources give them, and note the reasons of those that give none."""
+        """Yield each answer, and note the reason of each source that gives none."""
         while self._waiting:
             share = max((self._end - self._monotonic()) / len(self._waiting), 0.1)
             source = self._waiting.pop(0)

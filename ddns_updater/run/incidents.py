@@ -1,8 +1,8 @@
-"""What one more run makes of the run state: which incident begins, lasts or ends, and which alerts that calls for.
+"""Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
-An incident begins with the first run that failed or was held and ends with the first that found all well; `pending`,
-for half an hour, and `skipped` neither begin nor end one. It is told once it has lasted for so many runs, again after
-1 h, 6 h and then daily, and at its end.
+An incident starts with the first run that failed or was held, and ends with the first good one. `skipped`, and
+`pending` for half an hour, neither start nor end one. An alert is sent after DDNS_ALERT_AFTER runs, reminders after
+1 h, 6 h and then daily, and a last one when it is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,66 +14,66 @@ from ddns_updater.lib.humanize import duration
 from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
 from ddns_updater.state.run_state import Reported, RunState
 
-_GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: after 1 h, 6 h, a day
-_DAY = timedelta(days=1)  # between all that follow
-_LONG_PENDING = timedelta(minutes=30)  # Route 53 takes a minute as a rule
-_LATELY = timedelta(hours=1)  # what came to hold since then may be of a run that was killed before it told
-_QUICK = timedelta(seconds=30)  # from one run to the next; no schedule of cron has that
-_RECENT = 6  # runs whose times are kept, to know how often they come
+_GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: at 1 h, 6 h and 24 h
+_DAY = timedelta(days=1)  # between later alerts
+_LONG_PENDING = timedelta(minutes=30)  # Route 53 usually takes a minute
+_LATELY = timedelta(hours=1)  # a version newer than this may be from a run that was killed before it sent its alert
+_QUICK = timedelta(seconds=30)  # between two runs; faster than cron can start them
+_RECENT = 6  # runs whose times are kept, to estimate the interval
 
 
 def advance(state: RunState, result: RunResult, now: datetime, alert_after: int | None) -> tuple[RunState, list[Event]]:
-    """Return the state after `result` of a run that ended at `now`, and what is to be told of it.
+    """Return the state after `result` of a run that ended at `now`, and the alerts to send.
 
-    `alert_after` is how many runs in a row have to fail before it is told; None when there is nobody to tell.
+    `alert_after` is the number of failed runs in a row before the first alert; None if there is no channel.
     """
     counted = state._replace(runs={**state.runs, result.outcome: state.runs.get(result.outcome, 0) + 1})
-    if state.ended and now < state.ended:  # it was held up, and a later one has told already
+    if state.ended and now < state.ended:  # this run was delayed, and a later one has reported already
         return counted, []
     counted = counted._replace(recent=(*_spaced(state.recent, now), now)[-_RECENT:])
     if result.outcome is Outcome.SKIPPED:
         return counted, []
-    events = [each for one in result.results for each in _news(state.reported.get(one.family), one, result, now)]
+    events = [each for one in result.results for each in _changes(state.reported.get(one.family), one, result, now)]
     reported = {
-        **_before_news(result),
+        **_previously(result),
         **state.reported,
         **{one.family: _reported(state.reported.get(one.family), one) for one in result.results if _is_settled(one)},
     }
-    now_seen = counted._replace(
+    advanced = counted._replace(
         ended=now, outcome=result.outcome, error=result.error, reported=reported, seen=_seen(state.seen, result, now)
     )
     stuck = _stuck(result, now)
     if result.outcome.is_bad or stuck:
-        return _failed(now_seen, result.error or stuck or str(result.outcome), result, events, now, alert_after)
+        return _failed(advanced, result.error or stuck or str(result.outcome), result, events, now, alert_after)
     if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
-        return now_seen, events  # what is not known to be well does not end an incident
+        return advanced, events  # not known to be good, so the incident goes on
     if state.incident and state.incident.alerts:
         events.insert(0, event.recovered(result, state.incident, now))
-    return now_seen._replace(last_success=now, incident=None), events
+    return advanced._replace(last_success=now, incident=None), events
 
 
 def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
-    """Return the times before `now` without the last one where it is of a run just before, started by hand."""
+    """Return the times before `now`, without the last one if that run came too soon after it, as one by hand does."""
     by_hand = bool(recent) and now - recent[-1] < _QUICK
     return recent[:-1] if by_hand else recent
 
 
 def _failed(
-    run_state: RunState, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
+    state: RunState, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
 ) -> tuple[RunState, list[Event]]:
-    before = run_state.incident or Incident(now, 0, "")
+    before = state.incident or Incident(now, 0, "")
     incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause)
     alerts = [*events]
     if alert_after is not None and _is_due(incident, now, alert_after):
-        alerts.append(event.failing(result, incident, run_state.seen, now))
+        alerts.append(event.failing(result, incident, state.seen, now))
         incident = incident._replace(alerts=incident.alerts + 1, alerted_at=now)
-    return run_state._replace(incident=incident), alerts
+    return state._replace(incident=incident), alerts
 
 
 def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
-    """Return whether it is time to tell of it, for the first time or again.
+    """Return whether an alert about `incident` is due, the first one or a reminder.
 
-    Counted from the last alert, so that a machine that slept for days is not reminded of each of them.
+    Counted from the last alert, so that a machine that slept for days sends one reminder, not one for each day.
     """
     if incident.alerted_at is None:
         return incident.failed_runs >= alert_after
@@ -82,26 +82,26 @@ def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
 
 
 def _stuck(result: RunResult, now: datetime) -> str | None:
-    """Return what has been pending for so long that it is a failure; None when nothing is."""
+    """Return the cause if a record has been pending for so long that it counts as a failure, else None."""
     waiting = [each for one in result.results for each in one.publications if each.state is PublicationState.SUBMITTED]
     old = [str(each.record) for each in waiting if each.submitted_at and now - each.submitted_at > _LONG_PENDING]
     if result.outcome is not Outcome.PENDING or not old:
         return None
-    return f"{old[0]} was sent to Route 53 {duration(_LONG_PENDING)} ago or earlier and is still not seen to hold"
+    return f"{old[0]} was sent to Route 53 more than {duration(_LONG_PENDING)} ago and is still not verified"
 
 
 def _is_settled(one: FamilyResult) -> bool:
-    """Return whether the run saw everything of this family in place."""
+    """Return whether the run found everything of this family in place."""
     return one.outcome.is_good and one.version is not None and one.address is not None
 
 
 def _reported(before: Reported | None, one: FamilyResult) -> Reported:
-    drifts = [before.drift_at] if before and before.drift_at else []  # of records that are no longer configured, too
+    drifts = [before.drift_at] if before and before.drift_at else []  # also of records no longer configured
     return Reported(one.version or 0, one.address or "", max([*drifts, *_drifts(one)], default=None))
 
 
-def _before_news(result: RunResult) -> dict[Family, Reported]:
-    """Return what was known before the versions that this run recorded, for later runs to tell them by."""
+def _previously(result: RunResult) -> dict[Family, Reported]:
+    """Return what to take as reported where nothing was: the versions before those that this run recorded."""
     return {
         one.family: Reported(one.version - 1, one.previous_address)
         for one in result.results
@@ -113,11 +113,11 @@ def _drifts(one: FamilyResult) -> list[datetime]:
     return [each.drift_at for each in one.publications if each.drift_at]
 
 
-def _news(before: Reported | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
-    """Return what is new of one family since it was last told: a change that was seen to hold, repairs that were."""
+def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
+    """Return what is new for one family since the last report: a verified change, verified repairs."""
     if not _is_settled(one):
         return []
-    if before is None:  # nothing is remembered
+    if before is None:  # the state file knows nothing
         is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
         before = Reported(0, (one.recorded and one.previous_address) or "", now - _LATELY)
     else:
@@ -144,6 +144,6 @@ def _seen(
         if each.state is PublicationState.VERIFIED and each.address and not each.error
     }
     records = {str(each.record) for each in publications}
-    unknown = {one.family.record_type for one in result.results if one.version is None}  # it did not come so far
+    unknown = {one.family.record_type for one in result.results if one.version is None}  # the run failed before it knew
     kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] in unknown}
     return kept | seen

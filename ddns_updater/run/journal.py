@@ -1,4 +1,4 @@
-"""The journal of one version while a run has it in hand."""
+"""The publications of one version during a run."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,11 +10,11 @@ from ddns_updater.run.ports import History
 
 
 class JournalWriter:
-    """The journal of one version in hand: what is written goes to the database at once (not in a dry run)."""
+    """Holds the publications of one version and saves each change at once, except in a dry run."""
 
     def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:
         self.version = journal.version
-        self.touched = False  # something was sent, or seen to hold for the first time
+        self.touched = False  # a change was sent, or first seen to hold
         self.warnings: list[str] = []
         self._publications = {each.record: each for each in journal.publications}
         self._history = history
@@ -26,7 +26,7 @@ class JournalWriter:
         return self._read_at + timedelta(seconds=self._monotonic() - self._start)
 
     def get(self, record: Record) -> Publication:
-        """Return the publication of `record`; a new one when it has none."""
+        """Return the publication of `record`, a new one if it has none."""
         return self._publications.get(record) or Publication(record, self.now())
 
     def write(self, publications: Iterable[Publication]) -> None:
@@ -37,5 +37,5 @@ class JournalWriter:
             self._history.save(self.version, written)
 
     def note(self, records: Iterable[Record], error: object) -> None:
-        """Write why nothing could be learned or done about `records`; their state stays what it was."""
+        """Write the error that `records` met; their state stays as it was."""
         self.write(replace(self.get(each), error=str(error)) for each in records)

@@ -1,4 +1,4 @@
-"""Which origin a command is about."""
+"""Choose the origin that a command is about."""
 
 import shlex
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ def choose_origins(find: Callable[[str | None], Iterable[Origin]], name: str | N
     """Return the origins called `name`, or those of the only name there is, by family.
 
     `find` gives the origins of a name, or all of them. Raises NotInitialised when there is none, OriginError when
-    `name` is unknown or has to be given.
+    `name` is unknown or missing.
     """
     origins = tuple(find(name)) or tuple(find(None))
     names = sorted({origin.name for origin in origins})
@@ -29,12 +29,12 @@ def choose_origins(find: Callable[[str | None], Iterable[Origin]], name: str | N
     for origin in origins:
         if origin.name == wanted and chosen.setdefault(origin.family, origin) != origin:
             raise OriginError(
-                f"origin {wanted} stands in the database twice (originId {chosen[origin.family].id} and {origin.id});"
+                f"origin {wanted} is in the database twice (originId {chosen[origin.family].id} and {origin.id});"
                 " rename one of them"
             )
     return chosen
 
 
 def unseeded(name: str, family: Family) -> str:
-    """Return what to say of a family that the origin `name` lacks."""
+    """Return the message that the origin `name` lacks this family."""
     return f'there is no {family} origin {name}; run "ddns init --name {shlex.quote(name)}"'

@@ -1,4 +1,4 @@
-"""The ports of the run: what it needs of the outside, as Protocols; adapters implement them, tests fake them."""
+"""The ports of the run: what it needs from outside, as Protocols; adapters implement them, tests fake them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,56 +26,56 @@ class History(Protocol):
         """Take a lock without waiting; False when another run holds it."""
 
     def origins(self, name: str | None = None) -> tuple[Origin, ...]:
-        """Return the origins called `name`, or every origin."""
+        """Return the origins with this name, or all origins."""
 
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
 
     def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
-        """Append the version after `previous`; VersionTaken when it exists already."""
+        """Append the version after `previous`; raises VersionTaken if it exists already."""
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write the publications of `version` over what is there."""
+        """Save the publications of `version` over the existing ones."""
 
 
 class Dns(Protocol):
     """Where records are published; its methods raise DnsError."""
 
     def zones_for(self, records: Mapping[Record, str | None]) -> Mapping[Record, str | DnsError]:
-        """Return the hosted zone that each record belongs to, or why it has none; a record may be pinned to one."""
+        """Return the hosted zone of each record, or the error why it has none; a record may be pinned to a zone."""
 
     def read(self, zone_id: str, records: Sequence[Record]) -> Mapping[Record, RecordSet | None]:
-        """Return what stands at each of `records`."""
+        """Return the existing record set of each of `records`."""
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
-        """Send `changes` and yield the answers as they come; those not sent are in none."""
+        """Send `changes` and yield each answer as it comes; a change that was not sent is in no answer."""
 
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""
 
     def in_sync(self, change_id: str) -> bool | None:
-        """Return whether every name server has the change; None when the change is unknown."""
+        """Return whether the change is INSYNC; None if Route 53 does not know it."""
 
 
 class Authority(Protocol):
-    """Whoever can ask authoritative name servers."""
+    """Asks authoritative name servers."""
 
     def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:
-        """Return None when each of `servers` answers with just this address, else which does not, and what it does.
+        """Return None if each of `servers` answers with this address alone, else which server answers what.
 
-        Raises TimeoutError when `seconds` were over before all were asked and none of those asked was wrong.
+        Raises TimeoutError when the time ends before all were asked and every answer so far was right.
         """
 
 
 class AddressSource(Protocol):
-    """Something that knows the public address.
+    """Knows the public address.
 
-    `name` is how it is called in messages, without secrets; `host` is who answers: two sources of one host are one
-    witness.
+    `name` is its name in messages, without secrets; `host` is the host that answers: two sources on one host do not
+    confirm each other.
     """
 
     name: str
     host: str
 
     def fetch(self, family: Family) -> Address:
-        """Return the public address; raises SourceError when it cannot be trusted."""
+        """Return the public address; raises SourceError if there is none that can be trusted."""

@@ -1,8 +1,8 @@
 """The phases publish and verify: bring DNS to the latest version and see it hold.
 
-The write order: the journal says `pending` before a change is sent, `submitted` with its ID once it was taken,
-`verified` once it is in sync and was read back. A kill in between leaves a state that is due, and an
-UPSERT may be repeated.
+The write order: the journal says `pending` before a change is sent, `submitted` with its ID once Route 53 accepted it,
+`verified` once it is in sync and was read back. A kill in between leaves a record that is still due, and an UPSERT can
+be repeated safely.
 """
 
 import time
@@ -19,14 +19,14 @@ from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Authority, Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
-_POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two looks at a change
+_POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two GetChange calls
 
 
 class Policy(NamedTuple):
     """How to publish; times in seconds.
 
-    `ttl` None keeps what stands, `recheck_every` 0 is never, `hosted_zone_ids` are the only zones to use and `pins` the
-    zone of single records.
+    `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `hosted_zone_ids` are the only zones to use,
+    and `pins` gives the zone of single records.
     """
 
     ttl: int | None = None
@@ -38,7 +38,7 @@ class Policy(NamedTuple):
 
 
 class Publisher:
-    """Publishes versions through one `Dns`, which is made when it is first needed."""
+    """Publishes versions through one `Dns`, which is opened when it is first needed."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Publisher:
         self._opened: Dns | None = None
 
     def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
-        """Send what is due of `records`, one change batch per hosted zone (several where AWS's limits demand it)."""
+        """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
         stale = [record for record in records if self._is_stale(journal, record)]
         unsent = [record for record in records if self._is_unsent(journal, record)]
         for zone_id, inside in self._by_zone(journal, stale + unsent):
@@ -66,12 +66,14 @@ class Publisher:
             except DnsError as error:
                 journal.note(inside, error)
                 continue
-            here = {record for record in stale if journal.get(record).hosted_zone_id == zone_id}  # not moved meanwhile
+            here = {
+                record for record in stale if journal.get(record).hosted_zone_id == zone_id
+            }  # not moved to another zone
             changes = self._changes(journal, existing, here)
             self._send(journal, zone_id, changes)
 
     def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], until: float) -> None:
-        """Wait until the submitted changes are in sync and read them back, at most until the monotonic `until`."""
+        """Wait until the submitted changes are in sync and read them back, at most until `until` (monotonic)."""
         until = min(until, self._monotonic() + self._policy.verify_timeout)
         waiting: dict[tuple[JournalWriter, str], list[Publication]] = {}
         for journal, records in journals:
@@ -84,7 +86,7 @@ class Publisher:
             for (journal, change_id), publications in list(waiting.items()):
                 answer = self._ask(change_id)
                 if answer is False:
-                    seen = [replace(each, error=None) for each in publications if each.error]  # an earlier look failed
+                    seen = [replace(each, error=None) for each in publications if each.error]  # an earlier check failed
                     journal.write(seen)
                     waiting[journal, change_id] = [journal.get(each.record) for each in publications]
                     continue
@@ -115,7 +117,7 @@ class Publisher:
         publication = journal.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        if not same_address(publication.address, journal.version.ip):  # the version was edited, or its id used before
+        if not same_address(publication.address, journal.version.ip):  # the row was edited, or its id was reused
             return True
         pin = self._policy.pins.get(record)
         zones = (pin,) if pin else self._policy.hosted_zone_ids
@@ -127,12 +129,12 @@ class Publisher:
         if publication.state is not PublicationState.VERIFIED or self._is_unsent(journal, record):
             return False
         if publication.error or not self._policy.recheck_every:
-            return publication.error is not None  # of a look that failed: only another look takes it away
+            return publication.error is not None  # the last check failed: only another check clears that
         age = journal.now() - (publication.checked_at or publication.created_at)
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
     def _by_zone(self, journal: JournalWriter, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
-        """Yield the records of each hosted zone; those that have none fail."""
+        """Yield the records of each hosted zone; note the error of those without one."""
         if not records:
             return
         try:
@@ -152,7 +154,7 @@ class Publisher:
     def _changes(
         self, journal: JournalWriter, existing: Mapping[Record, RecordSet | None], stale: set[Record]
     ) -> list[Change]:
-        """Return what has to be sent; what must not be overwritten fails, what still holds is noted."""
+        """Return the changes to send; write down which records still hold, and which must not be overwritten."""
         changes: list[Change] = []
         known: list[Publication] = []
         for record, found in existing.items():
@@ -167,7 +169,7 @@ class Publisher:
                     continue
             if found and found.obstacle:
                 error = (
-                    f"failed to change {record}: {found.obstacle} stands there and is never overwritten;"
+                    f"failed to change {record}: {found.obstacle} exists there and is never overwritten;"
                     " remove it, or take the name out of DDNS_RECORDS"
                 )
                 known.append(replace(publication, state=PublicationState.FAILED, error=error))
@@ -175,7 +177,7 @@ class Publisher:
             if record in stale:
                 known.append(publication)
                 verb = "would be" if journal.dry_run else "is being"
-                journal.warnings.append(f"{record} held {publication.drift}, which {verb} repaired")
+                journal.warnings.append(f"{record} held {publication.drift}; it {verb} repaired")
             asked = publication.ttl if publication.drift else None  # a repair may take several runs
             ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
             changes.append(Change(record, journal.version.ip, next(ttl for ttl in ttls if ttl is not None)))
@@ -201,7 +203,9 @@ class Publisher:
 
     def _to_be_sent(self, publication: Publication, change: Change, zone_id: str) -> Publication:
         if publication.address and not same_address(publication.address, change.address):
-            publication = Publication(publication.record, publication.created_at)  # what was seen is of another address
+            publication = Publication(
+                publication.record, publication.created_at
+            )  # what the journal says is about another address
         return replace(
             publication,
             state=PublicationState.PENDING,
@@ -221,7 +225,7 @@ class Publisher:
     def _read_back(
         self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], until: float
     ) -> None:
-        """Write what is seen of `publications`, whose changes are in sync."""
+        """Read back `publications`, whose changes are in sync, and write what was found."""
         try:
             existing = self._dns.read(zone_id, [each.record for each in publications])
             servers = self._dns.name_servers(zone_id) if self._authority else ()
@@ -234,15 +238,15 @@ class Publisher:
             for each in publications:
                 left = until - self._monotonic()
                 if not seen:
-                    left = max(left, 1)  # the first is asked for in any case, so that every run gets on
+                    left = max(left, 1)  # at least one a run, so that every run makes progress
                 seen.append(self._seen(journal, each, existing[each.record], servers, left))
         finally:
-            journal.write(seen)  # also when the run is stopped meanwhile
+            journal.write(seen)  # also when the run is stopped
 
     def _seen(
         self, journal: JournalWriter, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
     ) -> Publication:
-        """Return what is known of `each` after it was read back, and its name servers asked for so many seconds."""
+        """Return `each` after reading it back and asking its name servers, for at most `seconds`."""
         if not _holds(found, journal.version.ip, each.ttl):
             cause = f"DNS holds {_shown(found)}; the next run sends it again"
             return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
@@ -258,7 +262,7 @@ class Publisher:
 
 
 def _holds(found: RecordSet | None, ip: str, ttl: int | None) -> bool:
-    """Return whether `found` is just this address, with this TTL where one is asked for."""
+    """Return whether `found` is this address alone, with `ttl` unless that is None."""
     if found is None or found.obstacle or len(found.values) != 1:
         return False
     return same_address(found.values[0], ip) and ttl in (None, found.ttl)
@@ -268,13 +272,13 @@ def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet 
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     return (
         f"{publication.record} should hold {journal.version.ip} with TTL {publication.ttl}, not {publication.drift};"
-        f" put it right{repair}"
+        f" correct it{repair}"
     )
 
 
 def _shown(found: RecordSet | None) -> str:
     if found is None:
-        return "nothing there"
+        return "no record set"
     return found.obstacle or f"{', '.join(found.values)} with TTL {found.ttl}"
 
 

@@ -1,8 +1,8 @@
 """The run: lock, detect, compare, confirm, record, publish, verify, report.
 
-The rule that everything serves: a record is due not when the address changed but when the latest version is not yet
-verified in DNS. Every phase can be cut off at any instant: what was not written is done again by the next run, and
-what is done again does no harm. An unknown address changes nothing.
+The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
+changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
+An unknown address changes nothing.
 """
 
 import logging
@@ -34,11 +34,11 @@ from ddns_updater.run.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
-_LAST_WRITES = 5.0  # seconds of a run in which nothing is waited for any more: the re-read, the journal, the end
+_LAST_WRITES = 5.0  # seconds at the end of a run, kept for reading back and writing the journal
 
 
 class Plan(NamedTuple):
-    """What a run is asked to do; `run_timeout` in seconds."""
+    """What to do in a run; `run_timeout` in seconds."""
 
     name: str | None
     families: tuple[Family, ...]
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
 @dataclass
 class _FamilyRun:
-    """What the run knows so far of the line in one address family; it runs on until it has an outcome."""
+    """The run of one address family so far; it goes on until it has an outcome."""
 
     family: Family
     detection: Detection | None = None
@@ -68,7 +68,7 @@ class _FamilyRun:
 
 
 class Updater:
-    """One run over the ports it is given."""
+    """Does one run, over the ports it is given."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Updater:
         limit: Limit,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
-        """Take the ports; `whole_run` bounds the run and raises Stopped, `limit` a block and raises its error."""
+        """Take the ports; `whole_run` limits the run and raises Stopped, `limit` limits one block."""
         self._plan = plan
         self._sources = sources
         self._open_history = open_history
@@ -93,122 +93,122 @@ class Updater:
     def run(self) -> RunResult:
         """Do one run and return what happened; raises only SettingsError."""
         end = self._monotonic() + self._plan.run_timeout
-        lines = [_FamilyRun(family) for family in self._plan.families]
+        runs = [_FamilyRun(family) for family in self._plan.families]
         name = self._plan.name
         try:
             with self._whole_run(), self._open_history() as history, ExitStack() as locks:
                 origins = choose_origins(history.origins, name)
                 name = next(iter(origins.values())).name
-                for line in lines:
-                    self._begin(line, history, name, origins.get(line.family), locks)
+                for run in runs:
+                    self._run_family(run, history, name, origins.get(run.family), locks)
                 if not self._plan.dry_run:
-                    self._verify([line for line in lines if line.outcome is None], end)
+                    self._verify([run for run in runs if run.outcome is None], end)
         except SettingsError:
             raise
         except DdnsError as error:
-            for line in lines:
-                if line.outcome is None:
-                    line.fail(error)
-        return RunResult(name, tuple(self._report(line) for line in lines), self._plan.dry_run)
+            for run in runs:
+                if run.outcome is None:
+                    run.fail(error)
+        return RunResult(name, tuple(self._report(run) for run in runs), self._plan.dry_run)
 
-    def _begin(self, line: _FamilyRun, history: History, name: str, origin: Origin | None, locks: ExitStack) -> None:
-        """Go through the phases up to publish; what fails in one family does not hold back another."""
+    def _run_family(
+        self, run: _FamilyRun, history: History, name: str, origin: Origin | None, locks: ExitStack
+    ) -> None:
+        """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
             if origin is None:
-                raise NotInitialised(unseeded(name, line.family))
+                raise NotInitialised(unseeded(name, run.family))
             if not locks.enter_context(history.lock(str(origin.id))):
-                line.outcome = Outcome.SKIPPED
+                run.outcome = Outcome.SKIPPED
                 return
-            self._detect(line)
-            journal = self._compare(line, history, origin)
-            self._confirm(line, journal)
-            journal = self._record(line, history, origin, journal)
-            self._publish(line, history, journal)
+            self._detect(run)
+            latest = self._compare(run, history, origin)
+            self._confirm(run, latest)
+            latest = self._record(run, history, origin, latest)
+            self._publish(run, history, latest)
         except VersionTaken as error:
             log.info("%s", error)
-            line.outcome = Outcome.SKIPPED
+            run.outcome = Outcome.SKIPPED
         except (Stopped, SettingsError):
             raise
         except DdnsError as error:
-            line.fail(error)
+            run.fail(error)
 
-    def _detect(self, line: _FamilyRun) -> None:
-        """Ask the sources in turn; together they get half of the run, so that there is time to publish."""
+    def _detect(self, run: _FamilyRun) -> None:
+        """Ask the sources in turn; together they get half of the run, which leaves time to publish."""
         seconds = self._plan.run_timeout / 2 / len(self._plan.families)
-        line.detection = Detection(self._sources, line.family, seconds, self._limit, self._monotonic)
-        line.found = line.detection.first()
+        run.detection = Detection(self._sources, run.family, seconds, self._limit, self._monotonic)
+        run.found = run.detection.first()
 
-    def _compare(self, line: _FamilyRun, history: History, origin: Origin) -> Journal:
-        journal = history.latest(origin)
-        line.journal = self._journal(history, journal)
-        line.previous_ip = journal.version.ip
-        log.info("the latest version of %s is %d, %s", origin.name, journal.version.version, journal.version.ip)
-        return journal
+    def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> Journal:
+        latest = history.latest(origin)
+        run.journal = self._journal(history, latest)
+        run.previous_ip = latest.version.ip
+        log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
+        return latest
 
-    def _confirm(self, line: _FamilyRun, journal: Journal) -> None:
-        """Have a second source say the same before a change is believed; a quiet run does not ask."""
-        if line.detection and line.found and not same_address(journal.version.ip, str(line.found.address)):
-            line.found, warning = line.detection.confirm(line.found, self._plan.agreement)
-            line.warnings += [warning] if warning else []
+    def _confirm(self, run: _FamilyRun, latest: Journal) -> None:
+        """Ask a second source before a change is recorded; a run without a change does not ask."""
+        if run.detection and run.found and not same_address(latest.version.ip, str(run.found.address)):
+            run.found, warning = run.detection.confirm(run.found, self._plan.agreement)
+            run.warnings += [warning] if warning else []
 
-    def _record(self, line: _FamilyRun, history: History, origin: Origin, journal: Journal) -> Journal:
-        """Append a version when the address is not that of the latest one."""
-        if line.found is None or same_address(journal.version.ip, str(line.found.address)):
-            return journal
-        ip = str(line.found.address)
+    def _record(self, run: _FamilyRun, history: History, origin: Origin, latest: Journal) -> Journal:
+        """Append a version if the address differs from the latest one."""
+        if run.found is None or same_address(latest.version.ip, str(run.found.address)):
+            return latest
+        ip = str(run.found.address)
         if self._plan.dry_run:
-            version = journal.version._replace(version=journal.version.version + 1, ip=ip)
-            journal = Journal(version, (), journal.read_at)
+            version = latest.version._replace(version=latest.version.version + 1, ip=ip)
+            latest = Journal(version, (), latest.read_at)
         else:
-            journal = history.append(origin, journal.version, ip)
-        line.recorded = True
-        return journal
+            latest = history.append(origin, latest.version, ip)
+        run.recorded = True
+        return latest
 
-    def _publish(self, line: _FamilyRun, history: History, journal: Journal) -> None:
-        line.journal = self._journal(history, journal)
-        self._publisher.publish(line.journal, self._records(line))
+    def _publish(self, run: _FamilyRun, history: History, latest: Journal) -> None:
+        run.journal = self._journal(history, latest)
+        self._publisher.publish(run.journal, self._records(run))
 
-    def _verify(self, lines: Sequence[_FamilyRun], end: float) -> None:
-        self._publisher.verify(
-            [(line.journal, self._records(line)) for line in lines if line.journal], end - _LAST_WRITES
-        )
+    def _verify(self, runs: Sequence[_FamilyRun], end: float) -> None:
+        self._publisher.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
 
-    def _report(self, line: _FamilyRun) -> FamilyResult:
-        """Return the result of `line`, its outcome from the states of its publications where it got that far."""
-        journal = line.journal
-        publications = tuple(journal.get(record) for record in self._records(line)) if journal else ()
+    def _report(self, run: _FamilyRun) -> FamilyResult:
+        """Return the result; where the run reached publish, its outcome follows from the states of the publications."""
+        journal = run.journal
+        publications = tuple(journal.get(record) for record in self._records(run)) if journal else ()
         errors = [each.error for each in publications if each.error]
         states = {each.state for each in publications}
-        if line.outcome:
-            outcome = line.outcome
+        if run.outcome:
+            outcome = run.outcome
         elif errors or PublicationState.FAILED in states:
             outcome = Outcome.FAILED
         elif PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
             outcome = Outcome.PENDING
-        elif line.recorded or (journal and journal.touched):
+        elif run.recorded or (journal and journal.touched):
             outcome = Outcome.UPDATED
         else:
             outcome = Outcome.UNCHANGED
-        found = None if outcome is Outcome.HELD else line.found  # what is in doubt is not given out as the address
+        found = None if outcome is Outcome.HELD else run.found  # a doubtful address is not reported as the address
         return FamilyResult(
-            family=line.family,
+            family=run.family,
             outcome=outcome,
             address=str(found.address) if found else None,
-            previous_address=line.previous_ip,
+            previous_address=run.previous_ip,
             version=journal.version.version if journal else None,
             since=journal.version.created_at if journal else None,
             source=found.source if found else None,
-            recorded=line.recorded,
+            recorded=run.recorded,
             publications=publications,
-            warnings=(*line.warnings, *(journal.warnings if journal else ())),
-            error=line.error or (_summary(errors) if errors else None),
+            warnings=(*run.warnings, *(journal.warnings if journal else ())),
+            error=run.error or (_summary(errors) if errors else None),
         )
 
-    def _journal(self, history: History, journal: Journal) -> JournalWriter:
-        return JournalWriter(history, journal, self._monotonic, dry_run=self._plan.dry_run)
+    def _journal(self, history: History, latest: Journal) -> JournalWriter:
+        return JournalWriter(history, latest, self._monotonic, dry_run=self._plan.dry_run)
 
-    def _records(self, line: _FamilyRun) -> list[Record]:
-        return [record for record in self._plan.records if record.type == line.family.record_type]
+    def _records(self, run: _FamilyRun) -> list[Record]:
+        return [record for record in self._plan.records if record.type == run.family.record_type]
 
 
 def _summary(errors: Sequence[str]) -> str:

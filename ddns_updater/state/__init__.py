@@ -1,1 +1,1 @@
-"""What this machine remembers of its runs."""
+"""What this machine remembers of its runs: run state and outbox."""

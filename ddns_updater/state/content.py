@@ -1,4 +1,4 @@
-"""What is written in the diary, and its form: each value is checked when it is read, for files get damaged."""
+"""The content of the state file and its JSON form; every value is checked on reading, because files get damaged."""
 
 import json
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from typing import Any
 
 from ddns_updater.alerts.event import Kind
 from ddns_updater.model import Family, Incident, Outcome
-from ddns_updater.state.outbox import Outbox, Undelivered, Wait
+from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
-_YEARS = range(1800, 2200)  # of times that can be reckoned with, also those of a clock that was never set
-_UNNAMED = ""  # the origin of a run that had no name and could not look it up
+_YEARS = range(1800, 2200)  # of times that can be calculated with, also those of a clock that was never set
+_UNNAMED = ""  # the origin of a run without a configured name that could not look one up
 
 
 @dataclass
 class StateContent:
-    """The open diary: what is changed here is written at the end of the block.
+    """The content of an open state file; it is written at the end of the block that opened it.
 
-    `outbox` has what is still to be told; `warnings` what was found wrong with the file.
+    `default` is the name of the only origin, `warnings` says what is wrong with the file.
     """
 
     default: str | None = None
@@ -30,15 +30,15 @@ class StateContent:
     warnings: list[str] = field(default_factory=list)
 
     def name_of(self, given: str | None, resolved: str | None) -> str:
-        """Return the name under which a run is kept, which was `given` one or none, and found out `resolved` or not.
+        """Return the name under which to keep a run: `given` is the configured one, `resolved` the one in the database.
 
-        While the database is down, the only origin there is goes by the name it had when it was last looked up.
+        Either can be None. While the database is down, the only origin keeps the name that it had before.
         """
         if resolved is None:
             return given or self.default or _UNNAMED
         if given is None:
             if self.default and self.default != resolved and resolved not in self.origins:
-                self._rename(self.default, resolved)  # the only origin there is was given another name
+                self._rename(self.default, resolved)  # the only origin was renamed
             self.default = resolved
         self._rename(_UNNAMED, resolved)
         return resolved
@@ -51,36 +51,40 @@ class StateContent:
             self.outbox.rename(before, after)
 
 
-def content_text(page: StateContent) -> str:
-    """Return the content of the file."""
+def content_text(content: StateContent) -> str:
+    """Return the text of the file."""
     return json.dumps(
         {
             "program": PROGRAM,
             "format": FORMAT,
-            "default": page.default,
-            "origins": {name: _state_json(run_state) for name, run_state in page.origins.items()},
-            "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in page.outbox.owed],
-            "waits": {key: {**each._asdict(), "until": _epoch(each.until)} for key, each in page.outbox.waits.items()},
+            "default": content.default,
+            "origins": {name: _state_json(run_state) for name, run_state in content.origins.items()},
+            "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in content.outbox.undelivered],
+            "waits": {
+                key: {**each._asdict(), "until": _epoch(each.until)} for key, each in content.outbox.pauses.items()
+            },
         }
     )
 
 
 def parse_content(content: Mapping[str, Any]) -> StateContent:
-    """Return what `content` of a file says; raises one of MALFORMED when that is nothing that was ever written."""
+    """Parse the content of a file; raises one of MALFORMED if it is not what `content_text` writes."""
     origins = {name: _run_state(each) for name, each in content["origins"].items()}
-    waits = {
-        key: Wait(_count(each["tries"]), _instant(each["until"]), each["asked"] is True)
+    pauses = {
+        key: Pause(_count(each["tries"]), _time(each["until"]), each["asked"] is True)
         for key, each in content["waits"].items()
     }
-    return StateContent(_words(content["default"]), origins, Outbox([_owed(each) for each in content["owed"]], waits))
+    return StateContent(
+        _optional_text(content["default"]), origins, Outbox([_undelivered(each) for each in content["owed"]], pauses)
+    )
 
 
-def _owed(content: Mapping[str, Any]) -> Undelivered:
+def _undelivered(content: Mapping[str, Any]) -> Undelivered:
     event = dict(content["event"])
     Kind(event["event"])
     for name in ("time", "title", "text"):
-        _word(event[name])
-    return Undelivered(_word(content["origin"]), event, _instant(content["since"]), tuple(map(_word, content["to"])))
+        _text(event[name])
+    return Undelivered(_text(content["origin"]), event, _time(content["since"]), tuple(map(_text, content["to"])))
 
 
 def _state_json(run_state: RunState) -> dict[str, Any]:
@@ -108,39 +112,39 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
 
 
 def _run_state(content: Mapping[str, Any]) -> RunState:
-    outcome, incident = _words(content["outcome"]), content["incident"]
+    outcome, incident = _optional_text(content["outcome"]), content["incident"]
     return RunState(
         runs={Outcome(each): _count(number) for each, number in content["runs"].items()},
-        recent=tuple(_instant(each) for each in content["recent"]),
-        ended=_time(content["ended"]),
+        recent=tuple(_time(each) for each in content["recent"]),
+        ended=_optional_time(content["ended"]),
         outcome=None if outcome is None else Outcome(outcome),
-        error=_words(content["error"]),
-        last_success=_time(content["last_success"]),
+        error=_optional_text(content["error"]),
+        last_success=_optional_time(content["last_success"]),
         incident=None
         if incident is None
         else Incident(
-            _instant(incident["since"]),
+            _time(incident["since"]),
             _count(incident["failed_runs"]),
-            _word(incident["cause"]),
+            _text(incident["cause"]),
             _count(incident["told"]),
-            _time(incident["told_at"]),
+            _optional_time(incident["told_at"]),
         ),
         reported={
-            Family(family): Reported(_count(each["version"]), _word(each["address"]), _time(each["drift_at"]))
+            Family(family): Reported(_count(each["version"]), _text(each["address"]), _optional_time(each["drift_at"]))
             for family, each in content["told"].items()
         },
-        seen={record: (_word(address), _instant(at)) for record, (address, at) in content["seen"].items()},
+        seen={record: (_text(address), _time(at)) for record, (address, at) in content["seen"].items()},
     )
 
 
-def _word(value: object) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
-def _words(value: object) -> str | None:
-    return None if value is None else _word(value)
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _count(value: object) -> int:
@@ -153,12 +157,12 @@ def _epoch(time: datetime | None) -> float | None:
     return None if time is None else time.timestamp()
 
 
-def _instant(epoch: float) -> datetime:
+def _time(epoch: float) -> datetime:
     time = datetime.fromtimestamp(epoch, UTC)
     if time.year not in _YEARS:
         raise ValueError
     return time
 
 
-def _time(epoch: float | None) -> datetime | None:
-    return None if epoch is None else _instant(epoch)
+def _optional_time(epoch: float | None) -> datetime | None:
+    return None if epoch is None else _time(epoch)

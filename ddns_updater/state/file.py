@@ -1,8 +1,8 @@
-"""What this machine remembers of its runs, in a file that does without the database, for that may be what is down.
+"""The state file: what this machine remembers of its runs, outside the database, because that can be what is down.
 
-One file holds all origins of one database: how each stands, and what is still to be told. It is read, changed and
-replaced under a lock, which is held for a moment only; another lock is held by the run that tells, so that one alert
-is sent once. A kill before the file is replaced loses this run's part of the count, one after it loses nothing.
+One file holds all origins of one database: their run states and the outbox of undelivered alerts. It is read, changed
+and replaced under a lock that is held only briefly; the run that sends alerts holds another lock, so that each alert is
+sent once. A kill before the file is replaced loses the count of this run, a kill after it loses nothing.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.lib.files import NO_ROOM, flocked, replace_file
 from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, StateContent, content_text, parse_content
 
-_HEAD = b'{"program": "ddns-updater"'  # how every file of ours begins
+_HEAD = b'{"program": "ddns-updater"'  # the start of every state file
 _LARGEST = 16_000_000  # bytes; it holds a few thousand
 _ABLE = {"read": "readable", "write": "writable"}
 
 
 class StateFile:
-    """The diary of one database, in a folder that is made when it is first written to."""
+    """The state file of one database, in a folder that is created at the first write."""
 
     def __init__(self, folder: Path, database: MySqlUrl | SqliteUrl) -> None:
-        """Take the folder, and the database whose origins it is about."""
+        """Take the folder, and the database whose origins the file is about."""
         if isinstance(database, SqliteUrl):
             place = f"sqlite:{os.path.realpath(database.path)}"
         else:
@@ -35,28 +35,28 @@ class StateFile:
         self.path = folder / f"runs-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.json"
 
     def read(self) -> StateContent:
-        """Return what is written, without waiting for anybody; raises StateError when it cannot be read."""
+        """Return the content without waiting for a lock; raises StateError if it cannot be read."""
         with self._errors("read"):
             return self._load()
 
     @contextmanager
     def write(self, then: Callable[[], object] = lambda: None) -> Iterator[StateContent]:
-        """Give what is written, and write what was made of it; raises StateError when that cannot be done.
+        """Yield the content and write it at the end of the block; raises StateError if that fails.
 
-        `then` is called when that is done or has failed, before anybody else may write.
+        `then` is called after the write, even a failed one, while the lock is still held.
         """
         with self._errors("write"), self._locked("lock", wait=True):
-            page = self._load()
-            yield page
+            content = self._load()
+            yield content
             try:
-                replace_file(self.path, content_text(page).encode(), 0o600)
+                replace_file(self.path, content_text(content).encode(), 0o600)
             finally:
                 then()
 
     @contextmanager
-    def telling(self) -> Iterator[bool]:
-        """Take the right to tell what is in the outbox; False when another run has it."""
-        with self._errors("write"), self._locked("telling", wait=False) as taken:
+    def sending(self) -> Iterator[bool]:
+        """Take the lock for sending alerts; False when another run holds it."""
+        with self._errors("write"), self._locked("telling", wait=False) as taken:  # the name that earlier versions use
             yield taken
 
     @contextmanager
@@ -71,12 +71,14 @@ class StateFile:
         try:
             yield
         except OSError as error:
-            mend = "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
-            raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {mend}") from error
+            advice = (
+                "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
+            )
+            raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {advice}") from error
 
     def _load(self) -> StateContent:
         try:
-            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for nobody at a named pipe
+            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # does not block on a named pipe
         except FileNotFoundError:
             return StateContent()
         foreign = StateError(f"{self.path} is not a file of ddns-updater; move it away, or set DDNS_STATE_FOLDER")
@@ -90,25 +92,25 @@ class StateFile:
         if len(raw) > _LARGEST:
             raise foreign
         try:
-            content = json.loads(raw)
+            loaded = json.loads(raw)
         except (ValueError, RecursionError):
-            if not _is_a_piece(raw):
+            if not _is_truncated(raw):
                 raise foreign from None
-            return StateContent(warnings=[self._begun_anew()])
-        if not isinstance(content, dict) or content.get("program") != PROGRAM:
+            return StateContent(warnings=[self._damaged()])
+        if not isinstance(loaded, dict) or loaded.get("program") != PROGRAM:
             raise foreign
-        if content.get("format") != FORMAT:
+        if loaded.get("format") != FORMAT:
             raise StateError(f"{self.path} was written by another version of ddns-updater; upgrade, or move it away")
         try:
-            return parse_content(content)
+            return parse_content(loaded)
         except MALFORMED:
-            return StateContent(warnings=[self._begun_anew()])
+            return StateContent(warnings=[self._damaged()])
 
-    def _begun_anew(self) -> str:
-        return f"{self.path} is damaged, so the runs are counted anew; an open incident is forgotten"
+    def _damaged(self) -> str:
+        return f"{self.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"
 
 
-def _is_a_piece(raw: bytes) -> bool:
-    """Return whether a file that cannot be read was ours: it begins like one, or a loss of power emptied it."""
+def _is_truncated(raw: bytes) -> bool:
+    """Return whether an unreadable file was a state file: it starts like one, or a power loss emptied it."""
     left = raw.rstrip(b"\0")
     return left.startswith(_HEAD) or _HEAD.startswith(left)

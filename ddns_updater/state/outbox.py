@@ -1,7 +1,7 @@
-"""What is still to be told, and to whom; the diary keeps it from run to run.
+"""The outbox of undelivered alerts, kept in the state file from run to run.
 
-A channel hears of things in the order in which they came about. One that does not take something is left alone for 1,
-2, 4 … 60 minutes, but tried at once when something new is to be told, unless it asked for the pause itself.
+Each channel gets its alerts in order. Undelivered alerts are retried after 1, 2, 4 … 60 minutes, and at once when a new
+one is added, unless the channel itself asked for the pause.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from ddns_updater.alerts.event import Event, Kind
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-_OLDEST = timedelta(days=1)  # nothing older is told
-_MOST = 100  # things that are owed; of more, the newest
+_OLDEST = timedelta(days=1)  # older alerts are dropped
+_MOST = 100  # alerts; the oldest of more are dropped
 
 
 class Undelivered(NamedTuple):
-    """An event in its JSON form, `since` when it is owed, and the keys of the channels that have not taken it."""
+    """An alert: the event in its JSON form, since when it waits, and the keys of the channels that lack it."""
 
     origin: str
     event: Mapping[str, Any]
@@ -24,8 +24,8 @@ class Undelivered(NamedTuple):
     to: tuple[str, ...]
 
 
-class Wait(NamedTuple):
-    """How often in a row a channel took nothing, and `until` when it is left alone; `asked` when it asked for that."""
+class Pause(NamedTuple):
+    """A channel that is not tried `until` a time, after so many `tries`; `asked` if it asked for the pause."""
 
     tries: int
     until: datetime
@@ -33,57 +33,59 @@ class Wait(NamedTuple):
 
 
 class Outbox:
-    """What is owed, in order, and the waits of channels by their keys."""
+    """Undelivered alerts in order, and the pauses of channels by key."""
 
-    def __init__(self, owed: Sequence[Undelivered] = (), waits: Mapping[str, Wait] | None = None) -> None:
-        self.owed = list(owed)
-        self.waits = dict(waits or {})
+    def __init__(self, undelivered: Sequence[Undelivered] = (), pauses: Mapping[str, Pause] | None = None) -> None:
+        self.undelivered = list(undelivered)
+        self.pauses = dict(pauses or {})
 
-    def put(self, origin: str, events: Sequence[Event], keys: Collection[str], now: datetime) -> None:
-        """Owe `events` to the channels of `keys`; one about an incident takes the place of an older one about it."""
+    def add(self, origin: str, events: Sequence[Event], keys: Collection[str], now: datetime) -> None:
+        """Add `events` for the channels of `keys`; one about an incident replaces an older one about it."""
         for event in events:
             if event.kind in (Kind.FAILING, Kind.RECOVERED):
-                self.owed = [each for each in self.owed if each.origin != origin or each.event["event"] != Kind.FAILING]
-            self.owed.append(Undelivered(origin, event.json(), now, tuple(keys)))
+                self.undelivered = [
+                    each for each in self.undelivered if each.origin != origin or each.event["event"] != Kind.FAILING
+                ]
+            self.undelivered.append(Undelivered(origin, event.json(), now, tuple(keys)))
         if events:
-            self.waits = {key: wait for key, wait in self.waits.items() if wait.asked}
+            self.pauses = {key: pause for key, pause in self.pauses.items() if pause.asked}
 
     def drop_expired(self, now: datetime) -> int:
-        """Give up what is too old, or too much, and return how many things that were.
+        """Drop alerts that are too old or too many, and return how many.
 
-        Who is owed something may be a channel of another origin, or one that a run by hand did not name: it is kept.
+        Alerts for channels that this run does not know are kept: they can belong to another origin.
         """
-        left = [each for each in self.owed if each.to and now - each.since <= _OLDEST][-_MOST:]
-        given_up = sum(bool(each.to) for each in self.owed) - len(left)
-        self.owed = left
-        self.waits = {key: wait for key, wait in self.waits.items() if any(key in each.to for each in left)}
-        return given_up
+        left = [each for each in self.undelivered if each.to and now - each.since <= _OLDEST][-_MOST:]
+        dropped = sum(bool(each.to) for each in self.undelivered) - len(left)
+        self.undelivered = left
+        self.pauses = {key: pause for key, pause in self.pauses.items() if any(key in each.to for each in left)}
+        return dropped
 
     def bring_forward(self, now: datetime) -> None:
-        """Let nothing wait for a time that a clock now set back would reach much later."""
-        self.owed = [each._replace(since=min(each.since, now)) for each in self.owed]
-        self.waits = {key: wait._replace(until=min(wait.until, now)) for key, wait in self.waits.items()}
+        """End every wait that a clock that went back would prolong."""
+        self.undelivered = [each._replace(since=min(each.since, now)) for each in self.undelivered]
+        self.pauses = {key: pause._replace(until=min(pause.until, now)) for key, pause in self.pauses.items()}
 
     def rename(self, before: str, after: str) -> None:
-        """Let what is owed about one origin be about another."""
-        self.owed = [each._replace(origin=after) if each.origin == before else each for each in self.owed]
+        """Move the alerts of one origin to another."""
+        self.undelivered = [each._replace(origin=after) if each.origin == before else each for each in self.undelivered]
 
     def due(self, keys: Collection[str], now: datetime) -> list[tuple[Undelivered, str]]:
-        """Return what may be told now to the channels of `keys`, each with the key of one."""
-        waiting = {key for key, wait in self.waits.items() if wait.until > now}
-        return [(each, key) for each in self.owed for key in each.to if key in keys and key not in waiting]
+        """Return each alert that may be sent now, with the key of the channel to send it to."""
+        waiting = {key for key, pause in self.pauses.items() if pause.until > now}
+        return [(each, key) for each in self.undelivered for key in each.to if key in keys and key not in waiting]
 
-    def delivered(self, owed: Undelivered, key: str) -> None:
-        """Note that the channel of `key` took it, or never will."""
+    def delivered(self, alert: Undelivered, key: str) -> None:
+        """Mark `alert` as done for the channel of `key`: it was accepted, or never will be."""
         left = [
-            each._replace(to=tuple(other for other in each.to if other != key)) if each.event == owed.event else each
-            for each in self.owed
+            each._replace(to=tuple(other for other in each.to if other != key)) if each.event == alert.event else each
+            for each in self.undelivered
         ]
-        self.owed = [each for each in left if each.to]
-        self.waits.pop(key, None)
+        self.undelivered = [each for each in left if each.to]
+        self.pauses.pop(key, None)
 
     def retry_later(self, key: str, now: datetime, seconds: int) -> None:
         """Leave the channel of `key` alone for a while, at least for the `seconds` that it asked for."""
-        tries = self.waits[key].tries + 1 if key in self.waits else 1
+        tries = self.pauses[key].tries + 1 if key in self.pauses else 1
         pause = min(_FIRST_PAUSE * 2 ** min(tries - 1, 10), _LONGEST_PAUSE)
-        self.waits[key] = Wait(tries, now + max(pause, timedelta(seconds=seconds)), asked=seconds > 0)
+        self.pauses[key] = Pause(tries, now + max(pause, timedelta(seconds=seconds)), asked=seconds > 0)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from ddns_updater.model import Family, Incident, Outcome
 
-_OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # runs that stay away for so many intervals, and for so long
-_BACKWARD = timedelta(minutes=1)  # a clock may be corrected by less without a word
+_OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
+_BACKWARD = timedelta(minutes=1)  # a clock may go back by less without a warning
 
 
 class Reported(NamedTuple):
-    """What is known to the outside of one address family: the version, its address, and the last drift (UTC)."""
+    """What was last reported of one address family: the version, its address, and the last drift (UTC)."""
 
     version: int
     address: str
@@ -22,9 +22,9 @@ class Reported(NamedTuple):
 class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
-    `runs` counts by outcome, `recent` has when the last ones ended, of several in quick succession only the last.
-    `ended`, `outcome` and `error` are those of the last that was not skipped. `seen` is what each record held when it
-    was last seen to hold what it should.
+    `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
+    `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is the address that each
+    record last held correctly, and when.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -39,17 +39,17 @@ class RunState(NamedTuple):
 
     @property
     def interval(self) -> timedelta | None:
-        """Return the usual time from one run to the next, the median of the last; None before the third run."""
+        """Return the usual time between two runs, the median of the last ones; None before the third run."""
         gaps = sorted(later - earlier for earlier, later in zip(self.recent, self.recent[1:], strict=False))
         return gaps[len(gaps) // 2] if len(gaps) > 1 else None
 
     @property
     def patience(self) -> timedelta:
-        """Return for how long no run may come before it is one too many that stays away."""
+        """Return the time without a run after which one is overdue."""
         return max((self.interval or timedelta(0)) * _OVERDUE, _LEAST_OVERDUE)
 
     def is_overdue(self, now: datetime) -> bool:
-        """Return whether a run should have come since the last one, of which there must be one."""
+        """Return whether the next run is overdue; there must have been one."""
         return now - self.recent[-1] > self.patience
 
     @property
@@ -58,9 +58,9 @@ class RunState(NamedTuple):
         return bool(self.recent) and self.recent[-1] != self.ended
 
     def moved_to(self, now: datetime) -> tuple["RunState", timedelta | None]:
-        """Return this with all times moved along where the clock went backward, and by how much; None if it did not.
+        """Return this with all times moved back if the clock went back, and by how much; None if it did not.
 
-        Moved together, they still tell how long everything lasted.
+        Moved together, they keep all durations.
         """
         back = self.recent[-1] - now if self.recent else timedelta(0)
         if back <= _BACKWARD:

@@ -1,4 +1,4 @@
-"""How everything stands, and what is wrong with it."""
+"""The status of an origin, and what is wrong with it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,14 +8,14 @@ from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
 from ddns_updater.state.run_state import RunState
 
-_GRACE = timedelta(minutes=10)  # a change may take so long before it is called wrong that DNS has not followed
+_GRACE = timedelta(minutes=10)  # for DNS to follow before that is a problem
 
 
 class Status(NamedTuple):
-    """How an origin stands; `journals` is empty when the database could not be asked.
+    """The status of an origin; `journals` is empty when the database is unavailable.
 
-    `records` are the configured ones of each configured family, with what is known of them for the latest version;
-    `standing` is None when what is remembered of the runs could not be read.
+    `records` are the configured ones of each configured family, with their publication for the latest version;
+    `run_state` is None when the state file cannot be read.
     """
 
     name: str | None
@@ -27,7 +27,7 @@ class Status(NamedTuple):
 
     @property
     def problems(self) -> list[str]:
-        """Return what is wrong, a line each."""
+        """Return every problem, a line each."""
         found = [*self.errors]
         for family, records in self.records.items():
             if journal := self.journals.get(family):
@@ -36,24 +36,26 @@ class Status(NamedTuple):
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:
-    """Return what is wrong with the runs themselves: that they fail, or that they stay away."""
+    """Return the problems of the runs themselves: they fail, or they do not come."""
     if not run_state.recent:
-        return ["no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"]
+        return ["no run is known on this machine; let cron start `ddns run` as this user"]
     found = []
     if incident := run_state.incident:
         runs = counted(incident.failed_runs, "run")
         found.append(f"failing since {local_time(incident.since)}, {runs}: {incident.cause}")
     if run_state.is_overdue(now):
         age = duration(now - run_state.recent[-1])
-        found.append(f"the last run was {age} ago; see whether cron, or what else starts `ddns run`, is at work")
+        found.append(f"the last run was {age} ago; check that cron, or whatever starts `ddns run`, is working")
     elif run_state.ended is None or now - run_state.ended > run_state.patience:
         since = f"since {local_time(run_state.ended)}" if run_state.ended else "so far"
-        found.append(f"every run {since} was skipped; see which other run, here or elsewhere, holds the lock")
+        found.append(
+            f"every run {since} was skipped; find the other run, here or on another machine, that holds the lock"
+        )
     return found
 
 
 def record_problem(journal: Journal, record: Record, known: Publication | None) -> str | None:
-    """Return what is wrong with a record, of which `known` is the publication; None when nothing is."""
+    """Return the problem of a record with the publication `known`; None if there is none."""
     state = known.state if known else PublicationState.PENDING
     version = journal.version
     if known and known.error:

@@ -110,7 +110,7 @@ def test_a_run_that_is_skipped_leaves_the_ping_to_the_one_at_work(small_machine:
         (services.answer("", "500 No"), "http://127.0.0.1/… answered with status 500"),
         (services.redirect("http://127.0.0.1:9/"), "answered with a redirect (302); name the URL it leads to"),
         (services.send(b""), "http://127.0.0.1/… closed the connection without an answer"),
-        (services.hang, "nobody has taken it within "),
+        (services.hang, "its service did not answer within "),
     ],
 )
 def test_a_heartbeat_that_nobody_takes_is_a_warning(

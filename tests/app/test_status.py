@@ -145,13 +145,11 @@ def test_a_record_that_was_never_published_is_wrong_in_time(small_machine: Machi
 
 def test_runs_that_stay_away_are_wrong(small_machine: Machine) -> None:
     small_machine.init()
-    assert problems(small_machine) == [
-        "no run is remembered on this machine; let cron start `ddns run`, as the user who asks now"
-    ]
+    assert problems(small_machine) == ["no run is known on this machine; let cron start `ddns run` as this user"]
     small_machine.run()
     shift(small_machine, 3600)
     (problem,) = problems(small_machine)
-    assert problem.startswith("the last run was 1 h 0 min ago; see whether cron")
+    assert problem.startswith("the last run was 1 h 0 min ago; check that cron")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +253,7 @@ def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: M
         assert small_machine.run()["outcome"] == "skipped"
         (problem,) = problems(small_machine)
     assert problem.startswith("every run since 20")
-    assert problem.endswith(" was skipped; see which other run, here or elsewhere, holds the lock")
+    assert problem.endswith(" was skipped; find the other run, here or on another machine, that holds the lock")
     assert small_machine.ddns("status", "--json").json["last_run"]["outcome"] == "skipped"
 
 

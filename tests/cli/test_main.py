@@ -58,7 +58,8 @@ def sources(machine: Machine) -> str:
 
 def alone(machine: Machine, address: str) -> str:
     """Say as the program does that the only address source is believed."""
-    return f"{machine.service.url} says {address} and nobody seconds it (no source of another host is configured)"
+    reason = "no source on another host is configured"
+    return f"{machine.service.url} says {address}, but no second source confirms it ({reason})"
 
 
 def ask_both(machine: Machine, other: AddressService) -> None:
@@ -490,7 +491,7 @@ def test_drift_is_a_warning_when_it_is_repaired_and_a_failure_when_it_is_reporte
     assert (reported.status, reported.out) == (1, "")
     assert reported.err == (
         "failed: home.example.com A should hold 9.9.9.9 with TTL 60, not 192.0.2.1 with TTL 60;"
-        " put it right, or set DDNS_ON_DRIFT=repair\n"
+        " correct it, or set DDNS_ON_DRIFT=repair\n"
     )
     repaired = small_machine.ddns("run", "--quiet")
     assert (repaired.status, len(repaired.err.splitlines())) == (0, 1)

@@ -14,27 +14,27 @@ _KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
 # Each step of the phase report of a run that has something to tell.
 _BEFORE_THE_DIARY = [
     "return:Updater.run",
-    "call:Reporter.tell",
+    "call:Reporter.report",
     "call:StateFile.write",
-    "call:Outbox.put",
+    "call:Outbox.add",
     "call:replace_file",
 ]
 _BEFORE_IT_IS_TOLD = [
     "return:replace_file",
     "call:ping",
     "return:ping",
-    "call:Reporter._send",
+    "call:Reporter._send_alerts",
     "call:_post",
     "call:send:2",  # the first is the heartbeat's
 ]
 _AFTER_IT_WAS_TOLD = [  # the one window in which a channel may hear it twice
     "return:send:2",
     "return:_post",
-    "call:Reporter._note",
+    "call:Reporter._save_delivery",
     "call:Outbox.delivered",
     "call:replace_file:2",
 ]
-_AFTER_IT_WAS_NOTED = ["return:replace_file:2", "return:Reporter._send", "return:Reporter.tell"]
+_AFTER_IT_WAS_NOTED = ["return:replace_file:2", "return:Reporter._send_alerts", "return:Reporter.report"]
 _PLACES = [*_BEFORE_THE_DIARY, *_BEFORE_IT_IS_TOLD, *_AFTER_IT_WAS_TOLD, *_AFTER_IT_WAS_NOTED]
 
 

@@ -208,8 +208,8 @@ def test_a_name_that_no_resolver_answers_for_is_a_warning(telling: Machine) -> N
     done = finish(telling.start("run", program=("-c", DEAF), DDNS_RUN_TIMEOUT="6", **urls))
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
     heartbeat, alert = done.err.splitlines()
-    assert heartbeat.startswith("warning: failed to send the heartbeat: nobody has taken it within ")
-    assert alert.startswith("warning: failed to send an alert: http://hooks.example.com/… has not taken it within ")
+    assert heartbeat.startswith("warning: failed to send the heartbeat: its service did not answer within ")
+    assert alert.startswith("warning: failed to send an alert: http://hooks.example.com/… did not answer within ")
 
 
 def test_a_run_that_nothing_but_the_end_of_its_process_stops_is_counted_and_told(

@@ -468,7 +468,7 @@ def test_a_disk_that_hangs_is_left_alone_after_a_moment(small_machine: Machine) 
     done = small_machine.ddns("run")
     assert (done.status, done.err) == (
         0,
-        "warning: failed to write the metrics: it took longer than 1.5 s; mend their disk\n",
+        "warning: failed to write the metrics: it took longer than 1.5 s; check that disk\n",
     )
     file.with_name(".ddns.prom.new").unlink()
     small_machine.run()

@@ -223,7 +223,7 @@ def test_the_warnings_of_a_run_are_those_of_every_family() -> None:
 
 
 def test_the_json_of_a_run_has_the_documented_form() -> None:
-    failed = result(Outcome.FAILED, publication(FAILED), error="no", warnings=("nobody seconds it",))
+    failed = result(Outcome.FAILED, publication(FAILED), error="no", warnings=("no second source confirms it",))
     shown = json.loads(run_json(RunResult("büro", (failed,))))
     assert shown == {
         "outcome": "failed",
@@ -246,7 +246,7 @@ def test_the_json_of_a_run_has_the_documented_form() -> None:
                         "error": "no",
                     }
                 ],
-                "warnings": ["nobody seconds it"],
+                "warnings": ["no second source confirms it"],
                 "error": "no",
             }
         ],
@@ -282,7 +282,7 @@ def test_the_table_has_aligned_columns_in_local_time() -> None:
 
 
 def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
-    drifted = replace(publication(VERIFIED, kind="AAAA"), drift="nothing there", drift_at=RECORDED)
+    drifted = replace(publication(VERIFIED, kind="AAAA"), drift="no record set", drift_at=RECORDED)
     six = entry(1, drifted, ip="2001:db8::7")._replace(family=Family.IPV6)
     both = [six, entry(1, publication(VERIFIED, 3))]
     rows = [re.split(" {2,}", row)[:5] for row in history_table(both, None).splitlines()[1:]]
@@ -293,7 +293,7 @@ def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
     shown = json.loads(history_json(both))
     assert [(each["family"], each["records"][0]["type"]) for each in shown] == [("ipv6", "AAAA"), ("ipv4", "A")]
     record = shown[0]["records"][0]
-    assert (record["drift"], record["drift_at"]) == ("nothing there", "2026-01-02T03:04:05+00:00")
+    assert (record["drift"], record["drift_at"]) == ("no record set", "2026-01-02T03:04:05+00:00")
     assert [row["family"] for row in csv.DictReader(io.StringIO(history_csv(both)))] == ["ipv6", "ipv4"]
 
 

@@ -164,7 +164,7 @@ def test_two_urls_of_one_host_are_one_witness(line: Line) -> None:
         done = line.run(line.a, again)
         assert again.requests == 0
     line.has_moved(done, NEW, line.a)
-    warning = f"{line.a.url} says {NEW} and nobody seconds it (no source of another host is configured)"
+    warning = f"{line.a.url} says {NEW}, but no second source confirms it (no source on another host is configured)"
     assert done.json["results"][0]["warnings"] == [warning]
 
 
@@ -172,7 +172,7 @@ def test_a_change_that_nobody_can_second_goes_through_with_one_warning(line: Lin
     line.says(NEW, None)
     done = line.run(line.a, line.b)
     line.has_moved(done, NEW, line.a)
-    warning = f"{line.a.url} says {NEW} and nobody seconds it ({line.b.url} answered with status 503)"
+    warning = f"{line.a.url} says {NEW}, but no second source confirms it ({line.b.url} answered with status 503)"
     assert done.json["results"][0]["warnings"] == [warning]
     assert done.err == f"warning: {warning}\n"
 
@@ -182,7 +182,8 @@ def test_a_change_of_the_only_source_goes_through_with_one_warning(line: Line) -
     done = line.run(line.a)
     line.has_moved(done, NEW, line.a)
     assert done.err == (
-        f"warning: {line.a.url} says {NEW} and nobody seconds it (no source of another host is configured)\n"
+        f"warning: {line.a.url} says {NEW}, but no second source confirms it"
+        " (no source on another host is configured)\n"
     )
 
 
@@ -191,7 +192,7 @@ def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_for
     done = line.run(line.a, line.b, line.c)
     line.has_moved(done, NEW, line.b)
     assert done.json["results"][0]["warnings"] == [
-        f"{line.b.url} says {NEW} and nobody seconds it ({line.a.url} {DOWN}; {line.c.url} {DOWN})"
+        f"{line.b.url} says {NEW}, but no second source confirms it ({line.a.url} {DOWN}; {line.c.url} {DOWN})"
     ]
     assert line.asked == (1, 1, 1)
 
@@ -199,7 +200,7 @@ def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_for
 def test_a_change_that_nobody_can_second_is_held_where_agreement_is_required(line: Line) -> None:
     line.says(NEW, None, "192.168.1.1")
     reasons = f"{line.b.url} answered with status 503; {line.c.url} answered 192.168.1.1, which is not a public address"
-    message = f"{line.a.url} says {NEW} and nobody seconds it ({reasons}); {ASKS_AGAIN}"
+    message = f"{line.a.url} says {NEW}, but no second source confirms it ({reasons}); {ASKS_AGAIN}"
     line.is_held(line.run(line.a, line.b, line.c, agreement="required"), message)
     line.says(NEW, None, NEW)
     line.has_moved(line.run(line.a, line.b, line.c, agreement="required"), NEW, line.c)
@@ -252,7 +253,7 @@ def test_sources_that_answer_only_half_the_time_never_write_a_wrong_address_and_
     line.says(half(NEW, begins=False), half(OTHER, begins=True), half(NEW, begins=False))
     services = (line.a, line.b, line.c)
     message = (
-        f"{line.b.url} says {OTHER} and nobody seconds it"
+        f"{line.b.url} says {OTHER}, but no second source confirms it"
         f" ({line.a.url} answered with status 500; {line.c.url} answered with status 500); {ASKS_AGAIN}"
     )
     line.is_held(line.run(*services, agreement="required"), message)  # only the liar answers
@@ -289,7 +290,8 @@ def test_sources_too_slow_for_the_limit_of_a_run_hold_the_change_and_end_in_time
     message = re.sub(r"within its [0-9.]+ s", "within its share", done.json["results"][0]["error"])
     late = "did not finish within its share"
     assert message == (
-        f"{line.a.url} says {NEW} and nobody seconds it ({line.b.url} {late}; {line.c.url} {late}); {ASKS_AGAIN}"
+        f"{line.a.url} says {NEW}, but no second source confirms it ({line.b.url} {late}; {line.c.url} {late});"
+        f" {ASKS_AGAIN}"
     )
     line.is_held(done, done.json["results"][0]["error"])
 
@@ -326,8 +328,8 @@ def test_init_warns_when_nobody_seconds_the_first_address(small_machine: Machine
     done = small_machine.ddns("init", "--name", "line")
     assert done.status == 0
     assert done.err == (
-        f"warning: {small_machine.service.url} says {OLD} and nobody seconds it"
-        " (no source of another host is configured)\n"
+        f"warning: {small_machine.service.url} says {OLD}, but no second source confirms it"
+        " (no source on another host is configured)\n"
     )
     assert small_machine.database.versions() == [(1, OLD)]
 
@@ -338,7 +340,7 @@ def test_init_seeds_nothing_that_nobody_seconds_where_agreement_is_required(smal
         sources = f"{small_machine.service.url},{b.url}"
         done = small_machine.ddns("init", "--name", "line", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
     assert (done.status, done.out) == (1, "")
-    assert f"nobody seconds it ({b.url} answered with status 503)" in done.err
+    assert f"no second source confirms it ({b.url} answered with status 503)" in done.err
 
 
 def order_asked(database: Database, **changes: str) -> tuple[str, ...]:

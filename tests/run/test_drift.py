@@ -13,13 +13,13 @@ from tests.dns.test_route53 import OBSTACLES
 from tests.run.test_publishing import CHANGE, HOME, age, failing, journal
 from tests.support.aws import refuse
 
-ADVICE = "put it right, or set DDNS_ON_DRIFT=repair"
+ADVICE = "correct it, or set DDNS_ON_DRIFT=repair"
 DRIFTS = {
     "another address": (["8.8.8.8"], 60, "8.8.8.8 with TTL 60"),
     "another TTL": (["9.9.9.9"], 300, "9.9.9.9 with TTL 300"),
     "both": (["8.8.8.8"], 300, "8.8.8.8 with TTL 300"),
     "one more address": (["9.9.9.9", "8.8.8.8"], 60, "9.9.9.9, 8.8.8.8 with TTL 60"),
-    "deleted": ([], 0, "nothing there"),
+    "deleted": ([], 0, "no record set"),
 }
 
 
@@ -74,7 +74,7 @@ def found_before(machine: Machine) -> tuple[Any, ...]:
 def test_it_repairs_in_the_same_run_what_somebody_changed_and_says_so(line: Machine, drift: str) -> None:
     shown = meddle(line, drift)
     done = line.ddns("run", "--json")
-    warning = f"{HOME} A held {shown}, which is being repaired"
+    warning = f"{HOME} A held {shown}; it is being repaired"
     assert (done.status, done.err) == (0, f"warning: {warning}\n")
     assert done.json["outcome"] == "updated"
     assert done.json["results"][0]["warnings"] == [warning]
@@ -145,7 +145,7 @@ def test_a_new_version_begins_without_drift(line: Machine) -> None:
 def test_it_says_so_when_cron_mails_only_what_changed(line: Machine) -> None:
     shown = meddle(line, "deleted")
     done = line.ddns("run", "--quiet")
-    assert done.err == f"warning: {HOME} A held {shown}, which is being repaired\n"
+    assert done.err == f"warning: {HOME} A held {shown}; it is being repaired\n"
     assert done.out.startswith("updated: ")
 
 
@@ -177,7 +177,7 @@ def test_it_brings_back_the_ttl_in_the_run_after_a_repair_that_failed(line: Mach
 def test_a_dry_run_says_what_it_would_repair_and_writes_nothing(line: Machine) -> None:
     shown = meddle(line, "another address")
     done = line.ddns("run", "--dry-run")
-    assert (done.status, done.err) == (0, f"warning: {HOME} A held {shown}, which would be repaired\n")
+    assert (done.status, done.err) == (0, f"warning: {HOME} A held {shown}; it would be repaired\n")
     assert "would be published" in done.out
     assert line.aws.count()[CHANGE] == 1
     assert found_before(line) == (None, None)
@@ -210,7 +210,7 @@ def test_it_repairs_what_it_reported_when_the_setting_changes(line: Machine) -> 
     shown = meddle(line, "both")
     failing(line, DDNS_ON_DRIFT="report")
     done = line.ddns("run", "--json")
-    assert done.err == f"warning: {HOME} A held {shown}, which is being repaired\n"
+    assert done.err == f"warning: {HOME} A held {shown}; it is being repaired\n"
     assert done.json["outcome"] == "updated"
     assert standing(line) == (["9.9.9.9"], 60)
     assert journal(line)[HOME]["lastError"] is None
@@ -262,7 +262,7 @@ def test_an_alias_that_is_only_reported_stays_as_long_as_it_stands(line: Machine
     line.environment["DDNS_ON_DRIFT"] = "report"
     replace_with_an_alias(line)
     _, text = failing(line)
-    assert text == f"{HOME} A should hold 9.9.9.9 with TTL 60, not {OBSTACLES['alias'][1]}; put it right"
+    assert text == f"{HOME} A should hold 9.9.9.9 with TTL 60, not {OBSTACLES['alias'][1]}; correct it"
     line.aws.delete(line.zone_id, HOME)
     line.aws.put_address(line.zone_id, HOME, "8.8.8.8")
     _, text = failing(line)

@@ -276,7 +276,7 @@ def test_drift_of_aaaa_is_repaired_without_a_touch_to_a(line: Machine) -> None:
     line.aws.put_address(line.zone_id, HOME, V6_NEXT, kind="AAAA")
     line.database.sql("UPDATE admin_dns_publication SET checkedAt = '2020-01-01 00:00:00'")
     done = line.ddns("run", "--json")
-    assert done.err == f"warning: {HOME} AAAA held {V6_NEXT} with TTL 60, which is being repaired\n"
+    assert done.err == f"warning: {HOME} AAAA held {V6_NEXT} with TTL 60; it is being repaired\n"
     assert outcomes(done.json) == {"ipv4": "unchanged", "ipv6": "updated"}
     assert addresses(line) == (V4, V6)
     assert line.aws.count()[CHANGE] == 3

@@ -295,7 +295,7 @@ def test_what_is_pending_for_long_is_an_incident() -> None:
         run_state, told = advance(run_state, pending, NOW + minutes * MINUTE, 1)
         assert told == []
     run_state, (event,) = advance(run_state, pending, NOW + 31 * MINUTE, 1)
-    assert "home.example.com A was sent to Route 53 30 min ago or earlier" in event.text
+    assert "home.example.com A was sent to Route 53 more than 30 min ago" in event.text
 
 
 def test_what_is_not_configured_any_more_is_forgotten() -> None:

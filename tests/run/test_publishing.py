@@ -86,7 +86,7 @@ def test_it_never_overwrites_what_is_not_a_plain_record_set(line: Machine, kind:
     before = {key: each for key, each in line.aws.record_sets(line.zone_id).items() if key[0] == "taken.example.com"}
     records, text = failing(line, DDNS_RECORDS=f"taken.example.com,{HOME}")
     assert text == (
-        f"failed to change taken.example.com A: {obstacle} stands there and is never overwritten;"
+        f"failed to change taken.example.com A: {obstacle} exists there and is never overwritten;"
         " remove it, or take the name out of DDNS_RECORDS"
     )
     assert {name: each["state"] for name, each in records.items()} == {"taken.example.com": "failed", HOME: "verified"}
@@ -209,7 +209,7 @@ def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_othe
     line.aws.put(line.zone_id, {"Name": taken} | OBSTACLES["alias"][0])
     line.environment["DDNS_RECORDS"] = ",".join(everything)
     records, text = failing(line)
-    assert text.startswith(f"failed to change {taken} A: {OBSTACLES['alias'][1]} stands there")
+    assert text.startswith(f"failed to change {taken} A: {OBSTACLES['alias'][1]} exists there")
     assert line.aws.count() == {
         "ListHostedZones": 1,
         "ListResourceRecordSets": 3

@@ -19,7 +19,7 @@ from ddns_updater.errors import StateError
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.state.file import StateFile
-from ddns_updater.state.outbox import Outbox, Undelivered, Wait
+from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 from tests.conftest import Machine, finish
 from tests.support.receivers import Receiver
@@ -53,7 +53,7 @@ KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(
     Outbox,
     st.lists(st.builds(Undelivered, st.text(), EVENT, TIME, KEYS), max_size=3),
-    st.dictionaries(st.text(), st.builds(Wait, COUNT, TIME, st.booleans())),
+    st.dictionaries(st.text(), st.builds(Pause, COUNT, TIME, st.booleans())),
 )
 
 
@@ -70,7 +70,7 @@ def test_what_is_written_is_read_back(
         page.default, page.origins, page.outbox = default, origins, outbox
     again = book.read()
     assert (again.default, again.origins, again.warnings) == (default, origins, [])
-    assert (again.outbox.owed, again.outbox.waits) == (outbox.owed, outbox.waits)
+    assert (again.outbox.undelivered, again.outbox.pauses) == (outbox.undelivered, outbox.pauses)
 
 
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def full(book: StateFile) -> bytes:
     )  # fmt: skip
     with book.write() as page:
         page.default, page.origins["line"] = "line", run_state
-        page.outbox = Outbox([Undelivered("line", event, now, ("key",))], {"key": Wait(1, now, asked=True)})
+        page.outbox = Outbox([Undelivered("line", event, now, ("key",))], {"key": Pause(1, now, asked=True)})
     return book.path.read_bytes()
 
 
@@ -136,7 +136,10 @@ def test_one_that_was_cut_off_at_any_byte_is_begun_anew_with_a_warning(tmp_path:
     for length in range(len(whole)):
         book.path.write_bytes(whole[:length])
         (warning,) = book.read().warnings
-        assert warning == f"{book.path} is damaged, so the runs are counted anew; an open incident is forgotten"
+        assert (
+            warning
+            == f"{book.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"
+        )
     book.path.write_bytes(b"\0" * 4096)  # what a loss of power may leave
     with book.write() as page:
         assert page.warnings
@@ -209,7 +212,7 @@ def in_its_place(make: Callable[[Path], object]) -> Callable[[Path], None]:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged, so the runs are counted anew"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged; run counts restart at zero"),
     "newer": (lambda path: path.write_bytes(FOREIGN["newer"]), "upgrade, or move it away"),
     "foreign": (lambda path: path.write_bytes(FOREIGN["text"]), "move it away, or set DDNS_STATE_FOLDER"),
     "folder": (in_its_place(Path.mkdir), "move it away, or set DDNS_STATE_FOLDER"),
@@ -223,7 +226,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: in_its_place(lambda lock: lock.symlink_to("/etc/passwd"))(path.with_suffix(".lock")),
         "make it writable, or set DDNS_STATE_FOLDER",
     ),
-    "lock that is held": (lambda path: _held.append(hold(path.with_suffix(".lock"))), "find and end it"),
+    "lock that is held": (lambda path: _held.append(hold(path.with_suffix(".lock"))), "find that program and end it"),
 }
 _held: list[Any] = []
 
@@ -276,7 +279,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, recei
     done = small_machine.ddns("run")
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
-    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; nobody is told meanwhile\n")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; no alerts are sent until then\n")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -296,7 +299,7 @@ def test_a_diary_that_cannot_grow_is_a_warning_and_stays_what_it_was(
     done = finish(telling.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
     assert done.err.startswith(
-        f"warning: failed to write {path}: File too large; make room for it; nobody is told meanwhile\n"
+        f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until then\n"
     )
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".runs*"))
