@@ -25,7 +25,7 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
         open_probe=partial(factories.open_probe, settings),
         open_dns=partial(factories.open_dns, settings),
         open_lookup=factories.open_lookup,
-        read_state=StateFile(settings.state_folder, settings.database).read,
+        read_state=StateFile(settings.state_folder, settings.database.identity).read,
         limit=time_limit,
         now=partial(datetime.now, UTC),
         monotonic=monotonic,

@@ -41,7 +41,7 @@ class Runner:
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         destinations = factories.destinations(settings)
         self._reporter = Reporter(
-            StateFile(settings.state_folder, settings.database),
+            StateFile(settings.state_folder, settings.database.identity),
             destinations,
             alert_after=settings.alert_after,
             limit=time_limit,

@@ -34,7 +34,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         errors.append(str(error))
     run_state = None
     try:
-        page = StateFile(settings.state_folder, settings.database).read()
+        page = StateFile(settings.state_folder, settings.database.identity).read()
         errors += page.warnings
         run_state = page.origins.get(page.name_of(given, found), RunState())
     except StateError as error:

@@ -1,5 +1,6 @@
 """Where the database is, as a URL says it."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,11 +24,21 @@ class MySqlUrl:
     ssl_key: str | None = None
     ssl_verify_identity: bool = True
 
+    @property
+    def identity(self) -> str:
+        """Return what tells this database from others, without the login."""
+        return f"mysql:{self.host}:{self.port}/{self.database}"
+
 
 class SqliteUrl(NamedTuple):
     """The file that holds an SQLite database."""
 
     path: Path
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this database from others, however its path is written."""
+        return f"sqlite:{os.path.realpath(self.path)}"
 
 
 def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ddns_updater.errors import StateError
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.lib.files import NO_ROOM, flocked, replace_file
 from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, StateContent, content_text, parse_content
 
@@ -26,13 +25,9 @@ _ABLE = {"read": "readable", "write": "writable"}
 class StateFile:
     """The state file of one database, in a folder that is created at the first write."""
 
-    def __init__(self, folder: Path, database: MySqlUrl | SqliteUrl) -> None:
-        """Take the folder, and the database whose origins the file is about."""
-        if isinstance(database, SqliteUrl):
-            place = f"sqlite:{os.path.realpath(database.path)}"
-        else:
-            place = f"mysql:{database.host}:{database.port}/{database.database}"
-        self.path = folder / f"runs-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}.json"
+    def __init__(self, folder: Path, database: str) -> None:
+        """Take the folder, and what tells the database from others."""
+        self.path = folder / f"runs-{hashlib.sha256(os.fsencode(database)).hexdigest()[:12]}.json"
 
     def read(self) -> StateContent:
         """Return the content without waiting for a lock; raises StateError if it cannot be read."""

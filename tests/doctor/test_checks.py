@@ -141,7 +141,7 @@ def test_while_the_database_is_down_the_only_origin_is_meant() -> None:
 
 
 def test_a_diary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
-    state_file = StateFile(tmp_path, SqliteUrl(tmp_path / "db"))
+    state_file = StateFile(tmp_path, SqliteUrl(tmp_path / "db").identity)
     state_file.path.write_text('{"program": "another"}')
     (check,) = check_runs(checker(), state_file.read, None, "line", NOW)
     assert check.state is State.FAILED

@@ -58,7 +58,7 @@ OUTBOX = st.builds(
 
 
 def state_file(folder: Path) -> StateFile:
-    return StateFile(folder / "state", SqliteUrl(folder / "ddns.sqlite3"))
+    return StateFile(folder / "state", SqliteUrl(folder / "ddns.sqlite3").identity)
 
 
 @given(st.none() | st.text(), st.dictionaries(st.text(), STANDING, max_size=3), OUTBOX)
@@ -86,7 +86,7 @@ def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_each_database_has_its_own_and_looking_makes_none(tmp_path: Path) -> None:
-    one, other = (StateFile(tmp_path / "state", SqliteUrl(tmp_path / name)) for name in ("a", "b"))
+    one, other = (StateFile(tmp_path / "state", SqliteUrl(tmp_path / name).identity) for name in ("a", "b"))
     assert one.path != other.path
     assert one.read().origins == {}
     assert not (tmp_path / "state").exists()
