@@ -131,6 +131,19 @@ class RecordSet(NamedTuple):
     ttl: int | None
     obstacle: str | None = None
 
+    def holds(self, address: str, ttl: int | None) -> bool:
+        """Return whether it is this address alone, with `ttl` unless that is None."""
+        if self.obstacle or len(self.values) != 1:
+            return False
+        return same_address(self.values[0], address) and ttl in (None, self.ttl)
+
+
+def described(found: RecordSet | None) -> str:
+    """Return what a name holds, in words; None is no record set."""
+    if found is None:
+        return "no record set"
+    return found.obstacle or f"{', '.join(found.values)} with TTL {found.ttl}"
+
 
 class Change(NamedTuple):
     """One record set as it is to be; `ttl` in seconds."""

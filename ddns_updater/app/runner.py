@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from time import monotonic
 
 from ddns_updater.app import factories
@@ -20,6 +20,7 @@ from ddns_updater.output.run import run_lines
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.report import Reporter
 from ddns_updater.run.updater import Plan, Updater
+from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.file import StateFile
 
@@ -59,7 +60,6 @@ class Runner:
         )
         self._policy = Policy(
             ttl=settings.ttl,
-            verify_timeout=settings.verify_timeout,
             recheck_every=settings.recheck_every,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
@@ -89,11 +89,13 @@ class Runner:
         self._history.close()
 
     def _updater(self) -> Updater:
+        open_dns = cache(partial(factories.open_dns, self._settings))  # when it is first needed, once a run
         return Updater(
             self._plan,
             sources=self._sources,
             open_history=self._history.open,
-            publisher=Publisher(self._policy, partial(factories.open_dns, self._settings), authority=self._authority),
+            publisher=Publisher(self._policy, open_dns),
+            verifier=Verifier(open_dns, timeout=self._settings.verify_timeout, authority=self._authority),
             whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
             limit=time_limit,
         )

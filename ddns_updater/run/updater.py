@@ -31,6 +31,7 @@ from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import AddressSource, History
 from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.verifier import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Updater:
         sources: Sequence[AddressSource],
         open_history: Callable[[], AbstractContextManager[History]],
         publisher: Publisher,
+        verifier: Verifier,
         whole_run: Callable[[], AbstractContextManager[None]],
         limit: Limit,
         monotonic: Monotonic = time.monotonic,
@@ -86,6 +88,7 @@ class Updater:
         self._sources = sources
         self._open_history = open_history
         self._publisher = publisher
+        self._verifier = verifier
         self._whole_run = whole_run
         self._limit = limit
         self._monotonic = monotonic
@@ -171,7 +174,7 @@ class Updater:
         self._publisher.publish(run.journal, self._records(run))
 
     def _verify(self, runs: Sequence[_FamilyRun], end: float) -> None:
-        self._publisher.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
+        self._verifier.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
 
     def _report(self, run: _FamilyRun) -> FamilyResult:
         """Return the result; where the run reached publish, its outcome follows from the states of the publications."""

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, 
 from ddns_updater.run.ports import Authority
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
+from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource
 from tests.conftest import Machine, finish
 from tests.run.test_publishing import CHANGE, HOME, failing, journal, names
@@ -192,12 +193,14 @@ def run(
     machine: Machine, asked: Authority, *records: str, verify_timeout: float = 20, run_timeout: float = 55
 ) -> FamilyResult:
     """Do one run in this process, with an authority of the test's own."""
+    open_dns = cache(Route53)
     plan = Plan("line", (Family.IPV4,), tuple(Record(name, "A") for name in records or (HOME,)), run_timeout)
     (result,) = Updater(
         plan,
         sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
         open_history=partial(factories.open_history, machine.database.settings()),
-        publisher=Publisher(Policy(verify_timeout=verify_timeout), Route53, authority=asked),
+        publisher=Publisher(Policy(), open_dns),
+        verifier=Verifier(open_dns, timeout=verify_timeout, authority=asked),
         whole_run=nullcontext,
         limit=time_limit,
     ).run().results  # fmt: skip

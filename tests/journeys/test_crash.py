@@ -38,13 +38,13 @@ _PLACES = [
     "return:Route53.upsert",  # the change was made, its ID is not written yet
     "call:SqlHistory.save:2",  # submitted
     "return:SqlHistory.save:2",
-    "call:Publisher.verify",
+    "call:Verifier.verify",
     "return:Route53.in_sync",
-    "call:Publisher._read_back",
+    "call:Verifier._read_back",
     "return:Route53.read:2",
     "call:SqlHistory.save:3",  # verified
     "return:SqlHistory.save:3",
-    "return:Publisher.verify",
+    "return:Verifier.verify",
     "return:Updater.run",
 ]
 

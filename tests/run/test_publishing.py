@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Family, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 from tests.conftest import AWS, Machine
 from tests.dns.test_route53 import OBSTACLES
@@ -392,22 +394,28 @@ def history(line: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHi
 
 
 def publish(
-    history: SqliteHistory, clock: Clock, policy: Policy, records: Sequence[str], until: float = 10**6
+    history: SqliteHistory,
+    clock: Clock,
+    records: Sequence[str],
+    *,
+    until: float = 10**6,
+    verify_timeout: float = 45,
 ) -> list[Publication]:
     """Publish and verify by `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
     ledger = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
-    publisher = Publisher(policy, Route53, monotonic=clock.monotonic, sleep=clock.sleep)
+    open_dns = cache(Route53)
     wanted = [Record(name, "A") for name in records]
-    publisher.publish(ledger, wanted)
-    publisher.verify([(ledger, wanted)], until)
+    Publisher(Policy(), open_dns).publish(ledger, wanted)
+    verifier = Verifier(open_dns, timeout=verify_timeout, monotonic=clock.monotonic, sleep=clock.sleep)
+    verifier.verify([(ledger, wanted)], until)
     return list(history.latest(origin).publications)
 
 
 def test_it_looks_ever_more_rarely_until_the_change_is_in_sync(line: Machine, history: SqliteHistory) -> None:
     line.aws.fault("GetChange", pending, times=6)
     clock = Clock()
-    (publication,) = publish(history, clock, Policy(), [HOME])
+    (publication,) = publish(history, clock, [HOME])
     assert publication.state is PublicationState.VERIFIED
     assert clock.slept == [1, 1.5, 2.25, 3.375, 5, 5]
     assert publication.verified_at is not None
@@ -422,7 +430,7 @@ def test_it_waits_no_longer_than_both_limits_allow(
 ) -> None:
     line.aws.fault("GetChange", pending)
     clock = Clock()
-    (publication,) = publish(history, clock, Policy(verify_timeout=verify_timeout), [HOME], clock.now + left)
+    (publication,) = publish(history, clock, [HOME], until=clock.now + left, verify_timeout=verify_timeout)
     assert publication.state is PublicationState.SUBMITTED
     assert line.aws.count()["GetChange"] == looks
     assert sum(clock.slept) <= min(verify_timeout, left)
@@ -431,7 +439,7 @@ def test_it_waits_no_longer_than_both_limits_allow(
 def test_it_verifies_what_is_in_sync_while_another_zone_is_not(line: Machine, history: SqliteHistory) -> None:
     line.aws.zone("b.example.com")
     line.aws.fault("GetChange", pending, containing=f"/change/{line.aws.next_change_id}")
-    found = publish(history, Clock(), Policy(), [HOME, "home.b.example.com"])
+    found = publish(history, Clock(), [HOME, "home.b.example.com"])
     assert {each.record.name: each.state for each in found} == {
         HOME: PublicationState.SUBMITTED,
         "home.b.example.com": PublicationState.VERIFIED,

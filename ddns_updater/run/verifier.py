@@ -1,0 +1,150 @@
+"""The phase verify: wait until the submitted changes are in sync, and read the records back.
+
+The journal says `verified` only after both. A kill before that leaves the record `submitted`, and the next run checks
+it again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from typing import NamedTuple
+
+from ddns_updater.errors import DnsError
+from ddns_updater.lib.deadline import Monotonic
+from ddns_updater.model import Publication, PublicationState, Record, RecordSet, described
+from ddns_updater.run.journal import JournalWriter
+from ddns_updater.run.ports import Authority, Dns
+
+_POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two GetChange calls
+
+
+class _Sync(Enum):
+    PENDING = auto()
+    IN_SYNC = auto()
+    UNKNOWN = auto()  # to Route 53, or to us: it did not answer
+
+
+class _Sent(NamedTuple):
+    """A change that Route 53 accepted, and the records of it that a journal follows."""
+
+    journal: JournalWriter
+    change_id: str
+    records: tuple[Record, ...]
+
+    @property
+    def publications(self) -> list[Publication]:
+        return [self.journal.get(record) for record in self.records]
+
+
+class Verifier:
+    """Follows changes until DNS holds them."""
+
+    def __init__(
+        self,
+        open_dns: Callable[[], Dns],
+        *,
+        timeout: float = 45,
+        authority: Authority | None = None,
+        monotonic: Monotonic = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take `open_dns` as Publisher does; `timeout` is the longest wait in seconds."""
+        self._open_dns = open_dns
+        self._timeout = timeout
+        self._authority = authority
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], until: float) -> None:
+        """Wait until the submitted changes are in sync and read them back, at most until `until` (monotonic)."""
+        until = min(until, self._monotonic() + self._timeout)
+        waiting = [sent for journal, records in journals for sent in _submitted(journal, records)]
+        synced: list[_Sent] = []
+        pause = _POLL_FIRST
+        while waiting:
+            answers = [(sent, self._poll(sent)) for sent in waiting]
+            synced += [sent for sent, answer in answers if answer is _Sync.IN_SYNC]
+            waiting = [sent for sent, answer in answers if answer is _Sync.PENDING]
+            if not waiting or self._monotonic() + pause > until:
+                break
+            self._sleep(pause)
+            pause = min(pause * _POLL_GROWTH, _POLL_MOST)
+        for journal, zone_id, publications in _by_journal_and_zone(synced):
+            self._read_back(journal, zone_id, publications, until)
+
+    def _poll(self, sent: _Sent) -> _Sync:
+        """Ask once whether a change is in sync, and write down what that says of its records."""
+        journal, publications = sent.journal, sent.publications
+        try:
+            in_sync = self._open_dns().in_sync(sent.change_id)
+        except DnsError as error:
+            journal.write(replace(each, error=_unconfirmed(journal, each, error)) for each in publications)
+            return _Sync.UNKNOWN
+        if in_sync is None:
+            journal.write(replace(each, state=PublicationState.PENDING, change_id=None) for each in publications)
+            return _Sync.UNKNOWN
+        if in_sync:
+            return _Sync.IN_SYNC
+        journal.write(replace(each, error=None) for each in publications if each.error)  # of an earlier check
+        return _Sync.PENDING
+
+    def _read_back(
+        self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], until: float
+    ) -> None:
+        """Read back `publications`, whose changes are in sync, and write what was found."""
+        try:
+            existing = self._open_dns().read(zone_id, [each.record for each in publications])
+            servers = self._open_dns().name_servers(zone_id) if self._authority else ()
+        except DnsError as error:
+            journal.write(replace(each, error=_unconfirmed(journal, each, error)) for each in publications)
+            return
+        journal.touched = True
+        seen: list[Publication] = []
+        try:
+            for each in publications:
+                left = until - self._monotonic()
+                if not seen:
+                    left = max(left, 1)  # at least one a run, so that every run makes progress
+                seen.append(self._seen(journal, each, existing[each.record], servers, left))
+        finally:
+            journal.write(seen)  # also when the run is stopped
+
+    def _seen(
+        self, journal: JournalWriter, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
+    ) -> Publication:
+        """Return `each` after reading it back and asking its name servers, for at most `seconds`."""
+        if not (found and found.holds(journal.version.ip, each.ttl)):
+            cause = f"DNS holds {described(found)}; the next run sends it again"
+            return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
+        try:
+            complaint = self._authority and self._authority.answers(each.record, journal.version.ip, servers, seconds)
+        except TimeoutError:
+            return replace(each, error=None)  # the next run asks the name servers
+        if complaint:
+            return replace(each, error=_unconfirmed(journal, each, complaint))
+        now = journal.now()
+        verified_at = each.verified_at or now
+        return replace(each, state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
+
+
+def _submitted(journal: JournalWriter, records: Sequence[Record]) -> list[_Sent]:
+    by_change: dict[str, list[Record]] = {}
+    for each in map(journal.get, records):
+        if each.state is PublicationState.SUBMITTED:
+            by_change.setdefault(each.change_id or "", []).append(each.record)
+    return [_Sent(journal, change_id, tuple(inside)) for change_id, inside in by_change.items()]
+
+
+def _by_journal_and_zone(synced: Sequence[_Sent]) -> Iterator[tuple[JournalWriter, str, list[Publication]]]:
+    grouped: dict[tuple[JournalWriter, str], list[Publication]] = {}
+    for sent in synced:
+        for each in sent.publications:
+            grouped.setdefault((sent.journal, each.hosted_zone_id or ""), []).append(each)
+    for (journal, zone_id), publications in grouped.items():
+        yield journal, zone_id, publications
+
+
+def _unconfirmed(journal: JournalWriter, publication: Publication, cause: object) -> str:
+    advice = "" if str(cause).endswith("again") else "; the next run checks again"
+    return f"could not confirm that {publication.record} now points to {journal.version.ip}: {cause}{advice}"
