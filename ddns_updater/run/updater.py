@@ -21,6 +21,7 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Outcome,
+    Publication,
     PublicationState,
     Record,
     RunResult,
@@ -62,6 +63,13 @@ class _FamilyRun:
     outcome: Outcome | None = None
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
+
+    @property
+    def has_changed(self) -> bool:
+        """Return whether the address found is not that of the latest version."""
+        if self.found is None or self.journal is None:
+            return False
+        return not same_address(self.journal.version.ip, str(self.found.address))
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
@@ -125,10 +133,10 @@ class Updater:
                 run.outcome = Outcome.SKIPPED
                 return
             self._detect(run)
-            latest = self._compare(run, history, origin)
-            self._confirm(run, latest)
-            latest = self._record(run, history, origin, latest)
-            self._publish(run, history, latest)
+            self._compare(run, history, origin)
+            self._confirm(run)
+            self._record(run, history, origin)
+            self._publish(run)
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED
@@ -143,35 +151,33 @@ class Updater:
         run.detection = Detection(self._sources, run.family, seconds, self._limit, self._monotonic)
         run.found = run.detection.first()
 
-    def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> Journal:
+    def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> None:
         latest = history.latest(origin)
         run.journal = self._journal(history, latest)
         run.previous_ip = latest.version.ip
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
-        return latest
 
-    def _confirm(self, run: _FamilyRun, latest: Journal) -> None:
+    def _confirm(self, run: _FamilyRun) -> None:
         """Ask a second source before a change is recorded; a run without a change does not ask."""
-        if run.detection and run.found and not same_address(latest.version.ip, str(run.found.address)):
+        if run.detection and run.found and run.has_changed:
             run.found, warning = run.detection.confirm(run.found, self._plan.agreement)
             run.warnings += [warning] if warning else []
 
-    def _record(self, run: _FamilyRun, history: History, origin: Origin, latest: Journal) -> Journal:
+    def _record(self, run: _FamilyRun, history: History, origin: Origin) -> None:
         """Append a version if the address differs from the latest one."""
-        if run.found is None or same_address(latest.version.ip, str(run.found.address)):
-            return latest
-        ip = str(run.found.address)
+        if run.journal is None or run.found is None or not run.has_changed:
+            return
+        previous, ip = run.journal.version, str(run.found.address)
         if self._plan.dry_run:
-            version = latest.version._replace(version=latest.version.version + 1, ip=ip)
-            latest = Journal(version, (), latest.read_at)
+            latest = Journal(previous._replace(version=previous.version + 1, ip=ip), (), run.journal.now())
         else:
-            latest = history.append(origin, latest.version, ip)
-        run.recorded = True
-        return latest
-
-    def _publish(self, run: _FamilyRun, history: History, latest: Journal) -> None:
+            latest = history.append(origin, previous, ip)
         run.journal = self._journal(history, latest)
-        self._publisher.publish(run.journal, self._records(run))
+        run.recorded = True
+
+    def _publish(self, run: _FamilyRun) -> None:
+        if run.journal:
+            self._publisher.publish(run.journal, self._records(run))
 
     def _verify(self, runs: Sequence[_FamilyRun], end: float) -> None:
         self._verifier.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
@@ -181,17 +187,7 @@ class Updater:
         journal = run.journal
         publications = tuple(journal.get(record) for record in self._records(run)) if journal else ()
         errors = [each.error for each in publications if each.error]
-        states = {each.state for each in publications}
-        if run.outcome:
-            outcome = run.outcome
-        elif errors or PublicationState.FAILED in states:
-            outcome = Outcome.FAILED
-        elif PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
-            outcome = Outcome.PENDING
-        elif run.recorded or (journal and journal.touched):
-            outcome = Outcome.UPDATED
-        else:
-            outcome = Outcome.UNCHANGED
+        outcome = run.outcome or self._outcome(run, publications)
         found = None if outcome is Outcome.HELD else run.found  # a doubtful address is not reported as the address
         return FamilyResult(
             family=run.family,
@@ -206,6 +202,14 @@ class Updater:
             warnings=(*run.warnings, *(journal.warnings if journal else ())),
             error=run.error or (_summary(errors) if errors else None),
         )
+
+    def _outcome(self, run: _FamilyRun, publications: Sequence[Publication]) -> Outcome:
+        states = {each.state for each in publications}
+        if PublicationState.FAILED in states or any(each.error for each in publications):
+            return Outcome.FAILED
+        if PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
+            return Outcome.PENDING
+        return Outcome.UPDATED if run.recorded or (run.journal and run.journal.touched) else Outcome.UNCHANGED
 
     def _journal(self, history: History, latest: Journal) -> JournalWriter:
         return JournalWriter(history, latest, self._monotonic, dry_run=self._plan.dry_run)
