@@ -338,7 +338,7 @@ def test_a_url_is_given_in_one_way(tmp_path: Path, name: str) -> None:
     file.write_text("\n")
     with pytest.raises(SettingsError, match="are both set; keep one of them"):
         load_settings_with({name: f"https://x.example.com/{SECRET}", f"{name}_FILE": file})
-    with pytest.raises(SettingsError, match="is an empty file; put the value into it"):
+    with pytest.raises(SettingsError, match="is an empty file; put the value in it"):
         load_settings_with({f"{name}_FILE": file})
 
 
