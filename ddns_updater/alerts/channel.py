@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Channel(NamedTuple):
-    """A destination for alerts; messages show `name`, the state file holds `key`, and neither reveals the URL.
+    """A destination for alerts; messages show `name`, the state file holds `key`; neither reveals its secret.
 
     `send` takes an event in its JSON form and raises AlertError when the channel does not accept it.
     """

@@ -23,9 +23,9 @@ _LONGEST_PAUSE = 21_600  # seconds; a longer Retry-After is cut to this
 def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
     """Send one request and return at most the first `read` bytes of the response body.
 
-    Raises AlertError, which shows only the host of the URL, unless the status is a success. A request that was sent is
-    not repeated here: it may have been accepted, whatever the response. Redirects are not followed, so that no other
-    server gets the alert.
+    Raises AlertError unless the status is a success; its message shows only the host of the URL. A request that was
+    sent is not repeated here: it may have been accepted, whatever the response. Redirects are not followed, so that no
+    other server gets the alert.
     """
     retry = Retry(
         total=_RETRIES,

@@ -1,4 +1,4 @@
-"""The heartbeat: pings a monitor after every run, which raises the alarm when no ping arrives."""
+"""The heartbeat, a dead man's switch: a monitor is pinged after every run and raises the alarm without pings."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 

@@ -68,7 +68,7 @@ def read_settings(env_file: Path | None = None) -> LoadResult:
         settings,
         tuple(problems),
         {path: tuple(found) for path, found in files.items()},
-        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - unlike Path.expanduser, it never fails
+        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
 
 
