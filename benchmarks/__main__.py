@@ -1,8 +1,7 @@
-"""Print what ddns costs, as ratios within this run: `python -m benchmarks [--quick]`, on loopback alone.
+"""Print what ddns costs, as ratios within one run: `python -m benchmarks [--quick]`, on loopback only.
 
-The ratio is the median over rounds of one measurement over the other in the same round, with its quartiles. Commands
-are compared by CPU time, queries by wall time, for half of their work is the server's; "1,000 x 10" is a table with
-10 versions of each of 1,000 origins.
+Each ratio is the median of the ratios within each round, with its quartiles. Commands are compared by CPU time; queries
+by wall time, as the server does half of their work. "1,000 x 10" is a table with 10 versions of each of 1,000 origins.
 """
 
 import argparse
@@ -25,11 +24,11 @@ from tests.support.mysqld import MySqlServer
 
 
 def main() -> None:
-    """Start the servers, measure, print the table."""
+    """Start the servers, measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Print what ddns costs, as ratios.")
-    parser.add_argument("--quick", action="store_true", help="few repetitions and rows: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="use few repetitions and rows")
     quick = parser.parse_args().quick
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, too
     for key in list(os.environ):
         if key.startswith(("AWS_", "DDNS_")) or key.lower().endswith("_proxy"):
             del os.environ[key]

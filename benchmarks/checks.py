@@ -1,6 +1,6 @@
-"""Do so many quiet checks in one process, as `ddns watch` does them, and print what they cost as JSON.
+"""Run a number of quiet checks in one process, as `ddns watch` does, and print their cost as JSON.
 
-The memory is read after a tenth of them, when everything is loaded, and at the end.
+Memory is read after a tenth of them, when everything is loaded, and at the end.
 """
 
 import json
@@ -17,26 +17,26 @@ from ddns_updater.settings.load import load_settings
 
 
 def main(checks: int) -> None:
-    """Check so often; the first one is not counted, for it imports what is needed."""
+    """Measure `checks` checks after a first one, which is not counted because it imports modules."""
     with closing(Runner(load_settings(), stoppable=False)) as runs:
         _check(runs, checks)
 
 
 def _check(runs: Runner, checks: int) -> None:
     runs.run()
-    begin = time.process_time()
+    start = time.process_time()
     for number in range(checks):
         result = runs.run()
         assert result.outcome is Outcome.UNCHANGED, result.error
         assert report.run_lines(result)
         if number == checks // 10:
             early = _resident()
-    seconds = time.process_time() - begin
+    seconds = time.process_time() - start
     print(json.dumps({"cpu_ms": seconds / checks * 1000, "early": early, "late": _resident()}))
 
 
 def _resident() -> int:
-    """Return the memory that this process has in use, in KiB (proc_pid_statm(5))."""
+    """Return the resident memory of this process in KiB (proc_pid_statm(5))."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 

@@ -1,4 +1,4 @@
-"""CPU time of whole commands: the interpreter, the floor, ddns, and others doing their part of the job."""
+"""Measure the CPU time of whole commands: the interpreter, the floor, ddns, and comparable programs."""
 
 import json
 import shutil
@@ -20,16 +20,16 @@ from tests.support.services import AddressService, answer, running
 _DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
 _FLOOR = str(Path(__file__).with_name("floor.py"))
 _CHECKS = str(Path(__file__).with_name("checks.py"))
-_PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # first of all an `aws` that is no shim
+_PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # finds an `aws` that is not a shim first
 
 
 def two_hosts(url: str) -> str:
-    """Return `url` as two sources of different hosts, so that a change can be confirmed."""
+    """Return `url` as two sources on different hosts, so that a second one can confirm a change."""
     return f"{url},{url.replace('127.0.0.1', 'localhost')}"
 
 
 class Commands:
-    """What is run, each in an environment of its own, on two databases behind two lines."""
+    """The commands to measure, with one environment, address service and record for each database engine."""
 
     def __init__(self, folder: Path, aws: FakeAws, mysql_url: str) -> None:
         """Seed both databases and publish their first versions."""
@@ -60,7 +60,7 @@ class Commands:
         self._floors = {"SQLite": [f"{folder}/ddns.sqlite3", port], "MySQL": ["", port]}
 
     def rows(self, rounds: int) -> Iterator[Row]:
-        """Measure everything and yield the table's rows."""
+        """Measure the commands and yield the rows of the table."""
         bare = partial(cpu, [sys.executable, "-c", "pass"], self._clean, self._folder)
         measures: dict[str, Callable[[], float]] = {"bare interpreter": bare}
         for engine in self._ddns:
@@ -83,21 +83,21 @@ class Commands:
         yield from absent
 
     def checks(self, count: int) -> Iterator[Row]:
-        """Check `count` times in one process, as `ddns watch` does, over HTTP and over TLS."""
+        """Measure `count` checks in one process, as `ddns watch` runs them, over HTTP and over HTTPS."""
         certificates(self._folder)
         trusted = self._folder / "trusted.pem"
         trusted.write_text(Path(certifi.where()).read_text() + (self._folder / "ca.pem").read_text())
         with running(certificates=self._folder) as secure:
             over_tls = {"DDNS_IP_SOURCES": secure.url, "REQUESTS_CA_BUNDLE": str(trusted)}
             for engine in self._ddns:
-                for way, changes in {"HTTP": {}, "HTTPS": over_tls}.items():
+                for scheme, changes in {"HTTP": {}, "HTTPS": over_tls}.items():
                     secure.address = self._services[engine].address
                     command = [sys.executable, _CHECKS, str(count)]
                     done = subprocess.run(
                         command, env=self._ddns[engine] | changes, cwd=self._folder, check=True, stdout=subprocess.PIPE
                     )
                     cost = json.loads(done.stdout)
-                    what = f"check of watch, {engine}, {way}"
+                    what = f"watch check, {engine}, {scheme}"
                     yield f"{what}, CPU", f"{cost['cpu_ms']:.2f} ms", "", "5 ms", f"{count:,} checks"
                     flat, memory = cost["late"] / cost["early"], f"{cost['late']:,} / {cost['early']:,} KiB"
                     yield f"{what}, memory at the end / after a tenth", f"{flat:.3f}", "", "1.05", memory
@@ -118,9 +118,9 @@ class Commands:
         changes, pages = -(-records // 500), -(-(records + 2) // 300)
         formula = {
             "ListHostedZones": "1",
-            "ListResourceRecordSets": f"1 + {min(records, pages)}",  # pages: of the new zone, and when it was filled
+            "ListResourceRecordSets": f"1 + {min(records, pages)}",  # one page of the new zone, then the full one
             "ChangeResourceRecordSets": f"{changes}",
-            "GetChange": f"{changes}",  # one a change ID, as the stand-in is in sync at once
+            "GetChange": f"{changes}",  # one per change ID, as the fake is in sync at once
         }
         for operation in formula | calls:
             yield f"{records} records, {operation}", str(calls[operation]), "", formula.get(operation, "0"), ""
@@ -139,7 +139,7 @@ class Commands:
         return self._run(engine, "run", "--quiet")
 
     def _others(self) -> tuple[dict[str, Callable[[], float]], list[Row]]:
-        """Return the measures of the other programs that are on this machine, and a row for each that is not."""
+        """Return the measures of other programs on this machine, and a row for each that is not installed."""
         commands = {
             "ddclient, quiet": ("ddclient", "-daemon=0", "-quiet", *self._ddclient_files()),
             "aws list-resource-record-sets": (
@@ -157,7 +157,7 @@ class Commands:
         return measures, absent
 
     def _ddclient_files(self) -> tuple[str, ...]:
-        """Return the options that keep ddclient on loopback: one server is its address source and what it updates."""
+        """Return options that keep ddclient on loopback: one server is its address source and its update server."""
         server = AddressService()
         server.play = answer("good 9.9.9.9")
         file = self._folder / "ddclient.conf"

@@ -1,4 +1,4 @@
-"""The least that a quiet run can cost: its libraries, its one request, its one connection and two short queries."""
+"""The minimum cost of a quiet run: its libraries, one request, one connection and two short queries."""
 
 import sys
 
@@ -12,8 +12,8 @@ LATEST = "SELECT id, version, ip FROM admin_ip_history ORDER BY originId DESC, v
 
 
 def main(url: str, sqlite_file: str, mysql_port: str) -> None:
-    """Ask `url`, then the SQLite file, or with an empty name the MySQL server on loopback."""
-    assert requests.get(url, timeout=5).content  # not text, which would guess at the character set for 15 ms
+    """Fetch `url`, then query the SQLite file, or the MySQL server on loopback if its name is empty."""
+    assert requests.get(url, timeout=5).content  # not text, which guesses the character set for 15 ms
     if sqlite_file:
         import sqlite3
 

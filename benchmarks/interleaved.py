@@ -1,4 +1,4 @@
-"""Measurements taken in turns (A B A B …), so that a drift of the machine meets all of them alike."""
+"""Take measurements in turns (A B A B …), so that changes in the machine's speed affect all of them equally."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ HEADER: Row = ("measured", "ratio or count", "quartiles", "budget", "medians")
 
 
 def take_turns(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of every measure in each of `rounds`, after one round that warms the caches."""
+    """Return the seconds of each measure in each of `rounds`, after a round that warms the caches."""
     times: dict[str, list[float]] = {name: [] for name in measures}
     for turn in range(rounds + 1):
         for name, measure in measures.items():
@@ -31,7 +31,7 @@ def ratio(times: Mapping[str, Sequence[float]], name: str, base: str, budget: st
 
 
 def cpu(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> float:
-    """Run a child to its end and return its CPU seconds, user and system, with those of its own children."""
+    """Run a command to its end and return its CPU seconds, user and system, including its child processes."""
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, cwd=folder, stdin=silent, stdout=silent) as child:
         _, status, usage = os.wait4(child.pid, 0)
@@ -42,7 +42,7 @@ def cpu(command: Sequence[str], environment: Mapping[str, str], folder: Path) ->
 
 
 def wall(call: Callable[[], object], times: int) -> float:
-    """Return the wall seconds of one `call`, the mean of `times` in a row, after one that warms the caches."""
+    """Return the mean wall time of `call` in seconds, over `times` calls, after one that warms the caches."""
     call()
     start = time.perf_counter()
     for _ in range(times):

@@ -1,4 +1,4 @@
-"""The latest version and the origins, found among few rows and among a million."""
+"""Measure the queries for the latest version and the origins, among few rows and among a million."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ _CALLS = 20  # in a row, for one measurement
 
 
 def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, digits: int) -> Iterator[Row]:
-    """Compare 10 with 10**`digits` versions of one origin, and 1,000 origins of one version with as many of many."""
+    """Compare 10 with 10**`digits` versions of one origin, and 1,000 origins of one version with 1,000 of many."""
     sizes = {"1 x 10": (0, 1), f"1 x {10**digits:,}": (0, digits), "1,000 x 1": (3, 0)}
     sizes[f"1,000 x {10 ** (digits - 3):,}"] = (3, digits - 3)
     measures = {}
@@ -37,7 +37,7 @@ def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, di
 def _fill(history: SqlHistory, origins: int, versions: int) -> None:
     """Insert 10**`versions` versions of each of 10**`origins` origins, in one statement.
 
-    One origin after the other, so that the first versions lie as far apart as they can.
+    The rows are in the order of origins, so that the first versions lie as far apart as possible.
     """
     digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
     origin = "".join(f" + o{place}.n * {10**place}" for place in range(origins))

@@ -1,54 +1,54 @@
-"""The errors of this program, each with the exit status it leads to.
+"""The errors of this program, each with its exit status.
 
-    DdnsError                 1   anything a person or another machine can cause
-    ├── SettingsError         2   a setting or an option has to be mended first
-    │   └── OriginError       2   --name (or DDNS_NAME) names no origin, or does not say which
+    DdnsError                 1   an error caused from outside the program
+    ├── SettingsError         2   a setting or an option is wrong
+    │   └── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
     ├── SourceError           1   an address source gave no trustworthy address
-    │   ├── CarrierGradeNat   1   the line has no public IPv4 address of its own
-    │   └── Disagreement      1   sources contradict one another, or the one that had to second is missing
-    ├── HistoryError          1   the database did not do what was asked
-    │   ├── NotInitialised    1   there is no table, or no origin in it: `ddns init` comes first
-    │   └── VersionTaken      1   another writer appended that version in the meantime
-    ├── DnsError              1   the DNS provider did not do what was asked
-    ├── AlertError            1   somebody could not be told
-    ├── StateError            1   what is remembered of the runs could not be read or written
-    └── Stopped               1   a signal or the run's time limit ended the work in hand
+    │   ├── CarrierGradeNat   1   the line shares a public IPv4 address with other customers
+    │   └── Disagreement      1   sources contradict one another, or no second source confirms the address
+    ├── HistoryError          1   the database could not be used
+    │   ├── NotInitialised    1   the table or the origin is missing: run `ddns init` first
+    │   └── VersionTaken      1   another writer has appended that version
+    ├── DnsError              1   the DNS provider refused, failed or holds something else
+    ├── AlertError            1   an alert or a heartbeat could not be sent
+    ├── StateError            1   the state file, or another file written after a run, could not be used
+    └── Stopped               1   a signal or the time limit of the run stopped it
 
 An exception outside this tree is a bug and keeps its traceback.
 """
 
 
 class DdnsError(Exception):
-    """Carry one line for the operator: what failed, its cause, what to do."""
+    """Report to the operator, in one line, what failed, why, and what to do."""
 
     exit_code = 1
 
 
 class SettingsError(DdnsError):
-    """Report settings or options that cannot be used; nothing has been done yet."""
+    """Report wrong settings or options, before anything was done."""
 
     exit_code = 2
 
 
 def missing_extra(what: str, extra: str) -> SettingsError:
-    """Return the error of something that needs a package which not everybody needs."""
+    """Return the error for `what`, which needs an optional package that is not installed."""
     return SettingsError(f"{what} needs the extra {extra}; in the checkout, run pipx install --force '.[{extra}]'")
 
 
 class OriginError(SettingsError):
-    """Report that it is not clear which origin is meant."""
+    """Report that the origin to use is missing or ambiguous."""
 
 
 class SourceError(DdnsError):
-    """Report that an address source gave no address that can be trusted."""
+    """Report that an address source gave no trustworthy address."""
 
 
 class CarrierGradeNat(SourceError):
-    """Report that the provider shares one public address among customers."""
+    """Report that the provider shares one public address among customers (carrier-grade NAT)."""
 
 
 class Disagreement(SourceError):
-    """Report that the address is in doubt, because sources do not agree on it."""
+    """Report that sources contradict one another, or that no second source confirms the address."""
 
 
 class HistoryError(DdnsError):
@@ -60,7 +60,7 @@ class NotInitialised(HistoryError):
 
 
 class VersionTaken(HistoryError):
-    """Report that the version to be appended exists already."""
+    """Report that the version to append exists already."""
 
 
 class DnsError(DdnsError):
@@ -68,9 +68,9 @@ class DnsError(DdnsError):
 
 
 class AlertError(DdnsError):
-    """Report that a channel did not take what it was to be told.
+    """Report that a channel did not accept an alert or a heartbeat.
 
-    `again` tells whether a later try may help, `seconds` how long the channel asks to be left alone.
+    `again` is whether a later try may succeed, `seconds` the pause that the channel asks for.
     """
 
     def __init__(self, message: str, *, again: bool = True, seconds: int = 0) -> None:
@@ -80,8 +80,8 @@ class AlertError(DdnsError):
 
 
 class StateError(DdnsError):
-    """Report that the diary of the runs, or another file written after a run, could not be used."""
+    """Report that the state file, or another file written after a run, could not be used."""
 
 
 class Stopped(DdnsError):
-    """Report that the work in hand was ended by a signal or a time limit."""
+    """Report that a signal or a time limit stopped the run."""

@@ -1,6 +1,6 @@
-"""The words of the program as immutable values; nothing here does any work but compare.
+"""The terms of the program as immutable values, without behaviour beyond comparison.
 
-Most are NamedTuples and not frozen dataclasses: those take 0.4 ms each to define, which every quiet run would pay for.
+Most are NamedTuples, not frozen dataclasses: a dataclass takes 0.4 ms to define, a cost to every quiet run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ Address = IPv4Address | IPv6Address
 
 
 def same_address(one: str | None, other: str) -> bool:
-    """Return whether two texts are one address, however it is written; white space makes a text none."""
+    """Return whether two texts are the same address in any notation; text with white space is not an address."""
     try:
         return one is not None and ip_address(one) == ip_address(other)
     except ValueError:
@@ -22,7 +22,7 @@ def same_address(one: str | None, other: str) -> bool:
 
 
 class Family(StrEnum):
-    """An address family, and the type of the records that carry it."""
+    """An address family."""
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
@@ -34,22 +34,22 @@ class Family(StrEnum):
 
 
 class Agreement(StrEnum):
-    """Whether a second source has to say the same before a change is recorded."""
+    """Whether a second source must confirm a changed address before it is recorded."""
 
     REQUIRED = "required"
-    PREFERRED = "preferred"  # when no second source answers, the change goes through with a warning
+    PREFERRED = "preferred"  # without an answer from a second source, the change is recorded with a warning
     OFF = "off"
 
 
 class OnDrift(StrEnum):
-    """What to do when a verified record was changed by somebody else."""
+    """What to do about a verified record that was changed outside this program."""
 
     REPAIR = "repair"
     REPORT = "report"
 
 
 class Outcome(StrEnum):
-    """How a run ended, from best to worst."""
+    """The outcome of a run, from best to worst."""
 
     SKIPPED = "skipped"
     UNCHANGED = "unchanged"
@@ -60,12 +60,12 @@ class Outcome(StrEnum):
 
     @property
     def is_bad(self) -> bool:
-        """Return whether the run did not do what it is for; the exit status is 1 then."""
+        """Return whether the run failed or was held; the exit status is then 1."""
         return self in (Outcome.FAILED, Outcome.HELD)
 
     @property
     def is_good(self) -> bool:
-        """Return whether the run saw everything in place."""
+        """Return whether the run found or put everything in place."""
         return self in (Outcome.UNCHANGED, Outcome.UPDATED)
 
     @classmethod
@@ -75,16 +75,16 @@ class Outcome(StrEnum):
 
 
 class PublicationState(StrEnum):
-    """What is known of one record set for one version."""
+    """What is known about one record set for one version."""
 
     PENDING = "pending"  # an UPSERT may or may not have been sent
-    SUBMITTED = "submitted"  # Route 53 took the change and gave it an ID
+    SUBMITTED = "submitted"  # Route 53 accepted the change and gave it an ID
     VERIFIED = "verified"  # the change is INSYNC and the record set was seen to hold the address
-    FAILED = "failed"  # refused, or something else stands there
+    FAILED = "failed"  # refused, or the record set holds something else
 
 
 class Origin(NamedTuple):
-    """One line being tracked, in one address family."""
+    """A tracked line, in one address family."""
 
     id: int
     name: str
@@ -92,7 +92,7 @@ class Origin(NamedTuple):
 
 
 class Version(NamedTuple):
-    """One row of `admin_ip_history`; `created_at` is aware, in UTC, by the database's clock."""
+    """A row of `admin_ip_history`; `created_at` is an aware UTC time by the database's clock."""
 
     id: int
     origin_id: int
@@ -114,7 +114,7 @@ class Record(NamedTuple):
 
 
 class WantedRecord(NamedTuple):
-    """What the operator wrote of a record: every family unless one is named, and the hosted zone if it is pinned."""
+    """A record as configured: for every family unless it names one, with its hosted zone if that is pinned."""
 
     name: str
     family: Family | None = None
@@ -124,7 +124,7 @@ class WantedRecord(NamedTuple):
 class RecordSet(NamedTuple):
     """What DNS holds at a name.
 
-    `obstacle` says in words why the set must not be overwritten (alias, routing policy, CNAME); None when it may be.
+    `obstacle` is text on why the set must not be overwritten (alias, routing policy, CNAME); None when it may be.
     """
 
     values: tuple[str, ...]
@@ -146,7 +146,7 @@ def described(found: RecordSet | None) -> str:
 
 
 class Change(NamedTuple):
-    """One record set as it is to be; `ttl` in seconds."""
+    """The desired content of one record set; `ttl` in seconds."""
 
     record: Record
     address: str
@@ -154,7 +154,7 @@ class Change(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """The answer to some of the changes sent: an ID to follow, or the error that concerns them."""
+    """The response to some of the changes sent: a change ID to follow, or an error."""
 
     changes: tuple[Change, ...]
     change_id: str | None = None
@@ -163,11 +163,11 @@ class Submission(NamedTuple):
 
 @dataclass(frozen=True)
 class Publication:
-    """One row of `admin_dns_publication`: what DNS was asked for one version and record set.
+    """A row of `admin_dns_publication`: the publication of one version in one record set.
 
-    Times are aware, in UTC, by the database's clock. `created_at` is when the record was first due, `verified_at` when
-    the address was first seen to hold, `checked_at` when it was last seen to hold. `address` and `ttl` (in seconds) are
-    what was asked. `drift` is what was last found in its place after it had been verified, and `drift_at` when.
+    Times are aware UTC times by the database's clock. `created_at` is when the record was first due, `verified_at` when
+    DNS was first seen to hold the address, `checked_at` when it was last seen to. `address` and `ttl` (in seconds) are
+    what was requested. `drift` is what a verified record was last found to hold instead, and `drift_at` when.
     """
 
     record: Record
@@ -187,7 +187,7 @@ class Publication:
 
 
 class Journal(NamedTuple):
-    """The latest version of an origin, its publications, and the database's clock when they were read."""
+    """The latest version of an origin with its publications; `read_at` is the database's time when they were read."""
 
     version: Version
     publications: tuple[Publication, ...]
@@ -195,7 +195,7 @@ class Journal(NamedTuple):
 
 
 class HistoryEntry(NamedTuple):
-    """A version and what DNS was asked for it; `until` is when the next version came, None for the latest."""
+    """A version with its publications; `until` is when the next version was recorded, None for the latest."""
 
     version: Version
     family: Family
@@ -205,12 +205,12 @@ class HistoryEntry(NamedTuple):
 
     @property
     def held(self) -> timedelta:
-        """Return how long the address was, or has been, the current one."""
+        """Return how long the address was, or has been, current."""
         return (self.until or self.read_at) - self.version.created_at
 
 
 class Window(NamedTuple):
-    """A stretch of time in whole seconds, from `begin` to before `end`; None is an open end."""
+    """A period in whole seconds from `begin` up to but not including `end`; None leaves that side open."""
 
     begin: datetime | None = None
     end: datetime | None = None
@@ -219,11 +219,11 @@ class Window(NamedTuple):
 class HistorySummary(NamedTuple):
     """How often the address of one family changed within a window, by the database's clock.
 
-    `began` is when the history of the origin begins, `begin` and `end` are the part of the window that lies between
-    that and now; they are equal when no part does. `versions` were current in it, `changes` of them began in it, the
-    first version of all being none. `longest` and `shortest` are of the whole time those versions were held:
-    `shortest` only of those whose begin and end were both seen, None when there is none, and `at_least` says that
-    `longest` is of one whose begin or end was not.
+    `began` is when the history of the origin starts. `begin` and `end` bound the part of the window between that and
+    now; they are equal when there is none. `versions` is how many versions were current in it, `changes` how many of
+    them started in it, not counting the very first version. `longest` and `shortest` are how long such versions were
+    held, also outside the window. `shortest` counts only versions with a known start and end; it is None without one.
+    `at_least` is whether the start or end of the longest is unknown.
     """
 
     family: Family
@@ -238,9 +238,9 @@ class HistorySummary(NamedTuple):
 
 
 class FamilyResult(NamedTuple):
-    """How a run ended for one address family.
+    """The result of a run for one address family.
 
-    `publications` are those of the configured records, `since` is when the version was recorded.
+    `publications` are those of the configured records; `since` is when the version was recorded.
     """
 
     family: Family
@@ -257,9 +257,9 @@ class FamilyResult(NamedTuple):
 
 
 class RunResult(NamedTuple):
-    """How a run ended; one result for each address family.
+    """The result of a run, with one result for each address family.
 
-    `warnings` are those of the phase report: of what was to be told, written or remembered of the run.
+    `warnings` are those of the report phase: alerts, heartbeat, metrics and the state file.
     """
 
     name: str | None
@@ -274,14 +274,14 @@ class RunResult(NamedTuple):
 
     @property
     def error(self) -> str | None:
-        """Return what went wrong, once for each cause; None when nothing did."""
+        """Return the errors of the families without duplicates; None when there are none."""
         return " | ".join(dict.fromkeys(result.error for result in self.results if result.error)) or None
 
 
 class Incident(NamedTuple):
-    """Runs that failed or were held, one after the other.
+    """A series of runs that failed or were held.
 
-    `cause` is the last run's; `alerts` is how many were sent about it, `alerted_at` when the last one was.
+    `cause` is that of the last run; `alerts` is how many alerts reported it, `alerted_at` when the last one did.
     """
 
     since: datetime
@@ -292,9 +292,9 @@ class Incident(NamedTuple):
 
 
 def propagation(publications: Iterable[Publication]) -> timedelta | None:
-    """Return how long DNS took to follow, by the slowest record; None when none has followed.
+    """Return how long DNS took to follow, by the slowest record; None when no record has followed.
 
-    Counted from when a record was first due for its version.
+    The time counts from when a record was first due for its version.
     """
     times = [each.verified_at - each.created_at for each in publications if each.verified_at]
     return max([timedelta(0), *times]) if times else None

@@ -1,1 +1,1 @@
-"""Who is told: one file a channel."""
+"""Alerts: one file for each kind of channel."""

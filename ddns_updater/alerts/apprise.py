@@ -1,4 +1,4 @@
-"""Everything that Apprise knows: mail, Telegram, ntfy, Matrix and more. Needs apprise, the extra `notify`."""
+"""Apprise: mail, Telegram, ntfy, Matrix and more. Needs apprise, the extra `notify`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,13 @@ _KINDS = {
 
 
 def notify(url: str, event: Mapping[str, Any]) -> None:
-    """Tell `event` to the service of one Apprise URL; raises AlertError, which shows of the URL its scheme alone."""
+    """Send `event` to the service of an Apprise URL; raises AlertError, which shows only the scheme of the URL."""
     shown = service_of(url)
     service = apprise.Apprise()
     try:
         if not service.add(url):
-            raise AlertError(f"{shown} is no URL that Apprise knows; correct DDNS_NOTIFY_URLS", again=False)
-        taken = service.notify(
+            raise AlertError(f"{shown} is not a valid Apprise URL; correct DDNS_NOTIFY_URLS", again=False)
+        accepted = service.notify(
             title=event["title"],
             body=event["text"],
             notify_type=_KINDS[event["event"]],
@@ -31,7 +31,7 @@ def notify(url: str, event: Mapping[str, Any]) -> None:
         )
     except AlertError:
         raise
-    except Exception as error:  # each of its services raises what it likes, and a run may not end by that
-        raise AlertError(f"{shown} could not be used: {type(error).__name__}") from error
-    if not taken:
-        raise AlertError(f"{shown} did not take it")
+    except Exception as error:  # a plugin of Apprise may raise anything, and must not end the run
+        raise AlertError(f"{shown} failed with {type(error).__name__}") from error
+    if not accepted:
+        raise AlertError(f"{shown} did not accept it")

@@ -1,4 +1,4 @@
-"""Somebody to tell."""
+"""A channel: a destination that alerts are sent to."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 
 class Channel(NamedTuple):
-    """Where alerts go; `name` is how it is called, and `key` stands for its URL where that must not be written.
+    """A destination for alerts; messages show `name`, the state file holds `key`; neither reveals its secret.
 
-    `send` takes an event in its JSON form and raises AlertError when it is not taken.
+    `send` takes an event in its JSON form and raises AlertError when the channel does not accept it.
     """
 
     key: str
@@ -17,5 +17,5 @@ class Channel(NamedTuple):
 
 
 def key_of(url: str) -> str:
-    """Return what stands for a URL in the diary; the URL cannot be learned from it."""
+    """Return the key that identifies a URL in the state file; the URL cannot be recovered from it."""
     return hashlib.sha256(url.encode()).hexdigest()[:12]

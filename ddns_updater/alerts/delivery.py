@@ -1,4 +1,4 @@
-"""How something is told over HTTP: the timeout, the retries, and what an answer means, for every channel alike."""
+"""HTTP delivery for all channels: timeout, retries, and what each response means."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,15 +16,16 @@ from ddns_updater.lib.http_errors import http_reason
 
 _TIMEOUT = 9.0  # seconds for the connection and for each piece of the answer
 _RETRIES = 2
-_LATER = (408, 425, 429, *range(500, 600))  # what another try may mend
-_LONGEST = 21_600  # seconds; nobody is left alone for longer, whatever he asks
+_RETRYABLE = (408, 425, 429, *range(500, 600))  # statuses that a later try may get past
+_LONGEST_PAUSE = 21_600  # seconds; a longer Retry-After is cut to this
 
 
 def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
-    """Send one request, see it taken, and return the first bytes of the answer's body, so many as are to be `read`.
+    """Send one request and return at most the first `read` bytes of the response body.
 
-    Raises AlertError, which shows of the URL no more than its host. A request that went out is not repeated here,
-    for it may have been taken, whatever was answered. Redirects are not followed: what is told is for nobody else.
+    Raises AlertError unless the status is a success; its message shows only the host of the URL. A request that was
+    sent is not repeated here: it may have been accepted, whatever the response. Redirects are not followed, so that no
+    other server gets the alert.
     """
     retry = Retry(
         total=_RETRIES,
@@ -51,7 +52,7 @@ def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
 
 
 def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Return what adds the user and password of `url`, or nothing: without it, those of ~/.netrc would be sent."""
+    """Return an auth hook with the user and password of `url`, or a no-op: requests would otherwise use ~/.netrc."""
     user, password = get_auth_from_url(url)
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
@@ -59,17 +60,17 @@ def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRe
 def _check(answer: requests.Response, url: str) -> None:
     status = answer.status_code
     if answer.is_redirect or 300 <= status < 400:
-        raise AlertError(f"{host_of(url)} answered with a redirect ({status}); name the URL it leads to", again=False)
-    if status in _LATER:
-        seconds = _asked_for(answer.headers.get("Retry-After", "0"))
+        raise AlertError(f"{host_of(url)} answered with a redirect ({status}); use the URL it leads to", again=False)
+    if status in _RETRYABLE:
+        seconds = _retry_after(answer.headers.get("Retry-After", "0"))
         raise AlertError(f"{host_of(url)} answered with status {status}", seconds=seconds)
     if not answer.ok:
         raise AlertError(f"{host_of(url)} refused with status {status}; check its URL", again=False)
 
 
-def _asked_for(text: str) -> int:
-    """Return the seconds that a Retry-After stands for, which may be a date; 0 when it says nothing."""
+def _retry_after(text: str) -> int:
+    """Return the seconds of a Retry-After header, which may hold a date; 0 when it is invalid."""
     try:
-        return int(min(max(Retry().parse_retry_after(text), 0), _LONGEST))
+        return int(min(max(Retry().parse_retry_after(text), 0), _LONGEST_PAUSE))
     except (InvalidHeader, ValueError, OverflowError):
         return 0

@@ -1,4 +1,4 @@
-"""What is told, in words: each event says what happened, since when, what DNS holds, and what to do."""
+"""The text of alerts: what happened to which name, since when, what DNS holds, and what to do."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,12 +9,12 @@ from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import FamilyResult, Incident, Publication, RunResult, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
-_NAMED = 3  # records named one by one before they are only counted
-_LONGEST = 1000  # characters of a cause; the messages of some services are cut, and what to do stands at the end
+_LISTED = 3  # records listed by name; the others are only counted
+_LONGEST = 1000  # characters of a cause; some services cut long messages, and what to do comes last
 
 
 class Kind(StrEnum):
-    """What kinds of event there are."""
+    """The kinds of event."""
 
     CHANGED = "changed"
     REPAIRED = "repaired"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 class Event(NamedTuple):
-    """Something to tell; `facts` are the same in JSON values, by name. `origin` is None while its name is unknown."""
+    """An alert; `facts` are its further JSON fields. `origin` is None while its name is unknown."""
 
     kind: Kind
     time: datetime
@@ -46,17 +46,21 @@ class Event(NamedTuple):
 
 
 def changed(result: RunResult, one: FamilyResult, previous: str | None, now: datetime) -> Event:
-    """Return the event of an address that changed and was seen to hold in DNS."""
+    """Return the event of a changed address that DNS was seen to hold."""
     took = propagation(one.publications)
     records = [str(each.record) for each in one.publications]
-    followed = f"DNS followed after {duration(took)}: {_named(records)}." if took is not None else "DNS is left alone."
+    followed = (
+        f"DNS followed after {duration(took)}: {_listed(records)}."
+        if took is not None
+        else "No DNS record is configured."
+    )
     return Event(
         Kind.CHANGED,
         now,
         result.name,
-        f"{result.name}: the address changed to {one.address}",
-        f"It was {previous or 'unknown'}; {one.address} is version {one.version}, since {_at(one.since)}."
-        f" {followed} Nothing is left to do.",
+        f"{result.name}: address changed to {one.address}",
+        f"Previous address: {previous or 'unknown'}. Version {one.version} is {one.address}, recorded {_at(one.since)}."
+        f" {followed} Nothing to do.",
         {
             "family": str(one.family),
             "address": one.address,
@@ -70,16 +74,16 @@ def changed(result: RunResult, one: FamilyResult, previous: str | None, now: dat
 
 
 def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication], now: datetime) -> Event:
-    """Return the event of records that somebody else changed and that are right again."""
+    """Return the event of records that were changed outside this program and are correct again."""
     names = [str(each.record) for each in records]
-    held = [f"{each.record} held {each.drift}, found {_at(each.drift_at)}" for each in records]
+    held = [f"{each.record} held {each.drift} (found {_at(each.drift_at)})" for each in records]
     return Event(
         Kind.REPAIRED,
         now,
         result.name,
-        f"{result.name}: {_named(names)} {'was' if len(names) == 1 else 'were'} changed by somebody else, and repaired",
-        f"{_named(held, '; ')}. DNS holds {one.address} again. If it comes again, find out who changes it: two updaters"
-        " of one name undo each other's work.",
+        f"{result.name}: repaired {_listed(names)} after an outside change",
+        f"{_listed(held, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes it: two"
+        " updaters of one name overwrite each other.",
         {
             "family": str(one.family),
             "address": one.address,
@@ -91,17 +95,17 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
 
 
 def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
-    """Return the event of runs that fail, with what each record held when it was last `seen` in order."""
+    """Return the event of failing runs; `seen` is what each record held when it was last verified, and when."""
     still = "still failing" if incident.alerts else "failing"
-    lines = [f"{record} was last seen in order {_at(at)}, with {address}" for record, (address, at) in seen.items()]
-    dns = f"DNS: {_named(lines, '; ')}." if lines else "DNS: no record is known to have been in order."
+    held = [f"{record} held {address} ({_at(at)})" for record, (address, at) in seen.items()]
+    dns = f"DNS when last verified: {_listed(held, '; ')}." if held else "DNS: no verified record is known."
     return Event(
         Kind.FAILING,
         now,
         result.name,
         f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_cause(incident)}. {dns} Nothing is lost: what is due stays due; on the machine, `ddns doctor` tells"
-        " what to mend.",
+        f"Cause: {_cause(incident)}. {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the machine to"
+        " see what to fix.",
         _incident_facts(incident)
         | {
             "outcome": str(result.outcome),
@@ -116,20 +120,20 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str,
 def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
     """Return the event of an incident that is over."""
     lasted = max(now - incident.since, timedelta(0))
-    held = [f"{one.address} is version {one.version}" for one in result.results if one.address]
+    held = [f"{one.address} (version {one.version})" for one in result.results if one.address]
     records = [str(each.record) for one in result.results for each in one.publications]
-    checked = [
-        f"{each.record} held {each.address} {_at(each.checked_at)}"
+    verified = [
+        f"{each.record} held {each.address} ({_at(each.checked_at)})"
         for one in result.results
         for each in one.publications
     ]
-    dns = f"; DNS when last checked: {_named(checked, '; ')}" if checked else ""
+    dns = f" DNS when last verified: {_listed(verified, '; ')}." if verified else ""
     return Event(
         Kind.RECOVERED,
         now,
         result.name,
         f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_cause(incident)}. Now {' and '.join(held)}{dns}. Nothing is left to do.",
+        f"Cause: {_cause(incident)}. Address now: {' and '.join(held)}.{dns} Nothing to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
 
@@ -139,14 +143,14 @@ def _incident_facts(incident: Incident) -> dict[str, object]:
 
 
 def _cause(incident: Incident) -> str:
-    """Return the cause as text that every channel can take."""
+    """Return the cause as text that every channel can encode, cut to a safe length."""
     cause = incident.cause.encode(errors="replace").decode()
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
 
 
-def _named(texts: Sequence[str], mark: str = ", ") -> str:
-    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
-    return mark.join(texts[:_NAMED]) + more
+def _listed(texts: Sequence[str], separator: str = ", ") -> str:
+    more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return separator.join(texts[:_LISTED]) + more
 
 
 def _at(time: datetime | None) -> str:

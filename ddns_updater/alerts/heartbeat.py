@@ -1,4 +1,4 @@
-"""A dead man's switch: it is pinged after every run, and sounds the alarm itself when the pings stay away."""
+"""The heartbeat, a dead man's switch: a monitor is pinged after every run and raises the alarm without pings."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -8,15 +8,15 @@ from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
 
 _KUMA = "/api/push/"
-_LONGEST = 200  # characters of a message in a URL
-_UNKNOWN = b"OK (not found)"  # the answer of healthchecks.io, with status 200, when it has no such check
+_LONGEST = 200  # characters of the message in a URL
+_UNKNOWN = b"OK (not found)"  # what healthchecks.io answers with status 200 for an unknown check
 
 
 def ping(url: str, outcome: Outcome, message: str) -> None:
-    """Say how the run ended; raises AlertError.
+    """Report how the run ended; raises AlertError.
 
-    Uptime Kuma's push monitors take `status` and `msg` in the query (https://uptime.kuma.pet); any other URL is taken
-    for healthchecks.io's form: a failure is sent to `/fail` below it, the message is the body
+    Uptime Kuma's push monitors get `status` and `msg` in the query (https://uptime.kuma.pet). Any other URL is pinged
+    as healthchecks.io expects it: a failure goes to `/fail` below it, and the message is the body
     (https://healthchecks.io/docs/http_api/).
     """
     parts = urlsplit(url)
@@ -28,4 +28,4 @@ def ping(url: str, outcome: Outcome, message: str) -> None:
     path = parts.path.rstrip("/") + "/fail" if outcome.is_bad else parts.path
     pinged = urlunsplit(parts._replace(path=path))
     if send("POST", pinged, read=len(_UNKNOWN), data=message.encode(errors="replace")) == _UNKNOWN:
-        raise AlertError(f"{host_of(url)} knows no such check; correct DDNS_HEARTBEAT_URL", again=False)
+        raise AlertError(f"{host_of(url)} has no such check; correct DDNS_HEARTBEAT_URL", again=False)

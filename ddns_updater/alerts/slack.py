@@ -1,4 +1,4 @@
-"""A webhook of Slack, or of what speaks its language (Mattermost, Rocket.Chat).
+"""The payload of Slack webhooks and compatible ones (Mattermost, Rocket.Chat).
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def payload(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the message; what Slack takes for its own marks is escaped."""
+    """Return the message with Slack's control characters escaped."""
     title, text = _escaped(event["title"]), _escaped(event["text"])
-    bold = title if "*" in title else f"*{title}*"  # the star of a wildcard cannot be escaped
+    bold = title if "*" in title else f"*{title}*"  # Slack cannot escape the asterisk of a wildcard
     return {"text": f"{bold}\n{text}"}
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: which form the service behind a URL understands."""
+"""Webhooks: which payload the service behind a URL expects."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,11 +14,11 @@ Payload = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
 _DISCORD = ("discord.com", "discordapp.com")
-_DISCORD_INSIDE = tuple(f".{host}" for host in _DISCORD)
+_DISCORD_SUBDOMAINS = tuple(f".{host}" for host in _DISCORD)
 
 
 def web_channel(url: str) -> Channel:
-    """Return the channel of a webhook; `slack+` or `discord+` before a URL tells what its host does not."""
+    """Return the channel of a webhook; `slack+` or `discord+` before a URL selects its form where the host does not."""
     form, _, plain = url.partition("+") if url.lower().startswith(("slack+", "discord+")) else ("", "", url)
     return Channel(key_of(url), host_of(plain), partial(_post, plain, _payload(form.lower(), plain)))
 
@@ -28,15 +28,16 @@ def _payload(form: str, url: str) -> Payload:
     host = parts.hostname or ""
     if form == "slack" or host in _SLACK:
         return slack.payload
-    if form == "discord" or host.endswith(_DISCORD_INSIDE) or host in _DISCORD:
-        return slack.payload if parts.path.endswith("/slack") else discord.payload  # Discord's own likeness of Slack
-    return _as_it_is
+    if form == "discord" or host.endswith(_DISCORD_SUBDOMAINS) or host in _DISCORD:
+        # below /slack, Discord accepts the payload of Slack
+        return slack.payload if parts.path.endswith("/slack") else discord.payload
+    return _plain_json
 
 
 def _post(url: str, payload: Payload, event: Mapping[str, Any]) -> None:
     send("POST", url, json=payload(event))
 
 
-def _as_it_is(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _plain_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the event in its documented JSON form."""
     return event

@@ -1,7 +1,7 @@
 """Read the settings from the environment and the `.env` files; nothing else reads the environment.
 
-The environment wins over `.env` in the working directory, which wins over `.env` in the per-user folder. `AWS_…` lines
-of those files are the SDK's and are handed to it as they are.
+The environment overrides `.env` in the working directory, which overrides `.env` in the per-user folder. `AWS_…`
+variables in those files are passed to the SDK unchanged.
 """
 
 import difflib
@@ -23,10 +23,10 @@ from ddns_updater.sources.spec import SEPARATOR, host_of, parse_source, without_
 
 
 class LoadResult(NamedTuple):
-    """The settings, with the default in the place of each that `problems` has a line about, and where they are from.
+    """The settings, the problems found in them, and the files that they come from.
 
-    `env_files` has the names that each `.env` file sets; `secret_files` are those that the program or the SDK reads
-    secrets from, whether they exist or not.
+    A setting with a problem has its default value. `env_files` has the names that each `.env` file sets;
+    `secret_files` are the files that the program or the SDK reads secrets from, whether they exist or not.
     """
 
     settings: Settings
@@ -36,9 +36,9 @@ class LoadResult(NamedTuple):
 
 
 def load_settings(env_file: Path | None = None) -> Settings:
-    """Read the environment and the `.env` files, or `env_file` in their place.
+    """Read the environment and the `.env` files, or only `env_file` instead of those.
 
-    Raises SettingsError that lists every bad value at once.
+    Raises a SettingsError that lists every problem.
     """
     loaded = read_settings(env_file)
     if loaded.problems:
@@ -47,7 +47,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
 
 def read_settings(env_file: Path | None = None) -> LoadResult:
-    """Read the same and return it with its problems."""
+    """Read the same settings, but return the problems instead of raising."""
     problems: list[str] = []
     files: dict[Path, dict[str, str]] = {}
     for path in [env_file] if env_file else [user_folder() / ".env", Path(".env")]:
@@ -68,23 +68,23 @@ def read_settings(env_file: Path | None = None) -> LoadResult:
         settings,
         tuple(problems),
         {path: tuple(found) for path, found in files.items()},
-        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never fails
+        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
 
 
 def wants_colours() -> bool:
-    """Return whether a terminal may be given colours (https://no-color.org)."""
+    """Return whether the environment allows colours on a terminal (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def export_aws(settings: Settings) -> None:
-    """Hand the `AWS_…` lines of `.env` to the SDK, which reads the environment; the environment wins."""
+    """Add the `AWS_…` variables of `.env` to the environment, where the SDK reads them; those already set win."""
     for key, value in settings.aws.items():
         os.environ.setdefault(key, value)
 
 
 def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[str, str] | None:
-    """Return what the file sets, None when there is none."""
+    """Return the variables that the file sets; None when it does not exist."""
     values: dict[str, str] = {}
     try:
         if not path.is_file():
@@ -93,7 +93,7 @@ def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[s
             return None
         with path.open(encoding="utf-8-sig") as stream:
             for binding in parse_stream(stream):
-                if binding.error:  # the line itself is not shown, for it may hold a secret
+                if binding.error:  # its text is not shown: it may hold a secret
                     text = binding.original.string
                     number = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
                     problems.append(f"{path}, line {number} cannot be read; write NAME=value")
@@ -101,7 +101,7 @@ def _read_env_file(path: Path, problems: list[str], *, required: bool) -> dict[s
                     values[binding.key] = binding.value or ""
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        problems.append(f"cannot read {path}: {cause}; mend or remove it")
+        problems.append(f"cannot read {path}: {cause}; fix or remove it")
     return values
 
 
@@ -144,8 +144,8 @@ def _settings(parser: Parser, aws: Mapping[str, str]) -> Settings:
         aws=aws,
     )
     parser.problems += _contradictions(settings, parser.bad)
-    both_good = not parser.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
-    if "DDNS_VERIFY_TIMEOUT" in parser.values and both_good and settings.verify_timeout > settings.run_timeout:
+    both_valid = not parser.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
+    if "DDNS_VERIFY_TIMEOUT" in parser.values and both_valid and settings.verify_timeout > settings.run_timeout:
         parser.problems.append(
             f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
             f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
@@ -154,7 +154,7 @@ def _settings(parser: Parser, aws: Mapping[str, str]) -> Settings:
 
 
 def origin_name(text: str) -> str:
-    """Return `text` as the name of an origin; raises ValueError when it cannot be one."""
+    """Return `text` as the name of an origin; raises ValueError when it is not a valid one."""
     name = text.strip()
     if not name or len(name) > 255 or not name.isprintable():
         raise ValueError("is not a name of 1 to 255 printable characters")
@@ -188,7 +188,7 @@ def _folder(text: str) -> Path:
 
 
 def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
-    """Return what is good by itself but cannot be together; a bad value of `bad` settings is not compared."""
+    """Return the problems of values that are valid alone but not together; settings in `bad` are not compared."""
     problems = []
     pins: dict[tuple[str, Family], str] = {}
     for record in settings.records:
@@ -203,5 +203,5 @@ def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
             )
     required = settings.ip_agreement is Agreement.REQUIRED and "DDNS_IP_SOURCES" not in bad
     if required and len(set(map(host_of, settings.ip_sources))) < 2:
-        problems.append("DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one of another host")
+        problems.append("DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one on another host")
     return list(dict.fromkeys(problems))

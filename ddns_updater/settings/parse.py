@@ -1,4 +1,4 @@
-"""Text of the environment turned into values, with every problem noted instead of stopping at the first."""
+"""Parse environment variables into values, and collect every problem instead of stopping at the first."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,20 +13,20 @@ _COMMA = re.compile(",")
 
 
 class Parser:
-    """Reads variables by name; `problems` gets a line for each that cannot be used, `bad` its name."""
+    """A parser of variables by name; each one it cannot use is added to `problems`, and its name to `bad`."""
 
     def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:
-        """Take the variables that are set; an empty one is a problem."""
+        """Take the variables that are set; an empty value is a problem."""
         self.values = {key: value.strip() for key, value in values.items()}
         self.problems = problems
         self.bad: set[str] = set()
         for key, value in self.values.items():
             if not value:
-                problems.append(f"{key} is empty; give it a value or remove the line")
+                problems.append(f"{key} is empty; set a value or remove it")
                 self.bad.add(key)
 
     def get(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
-        """Return what `parse` makes of `key`, else `default`; its ValueError says what is wrong and what to do."""
+        """Return the parsed value of `key` or `default`; a ValueError of `parse` says what is wrong and what to do."""
         text = self.values.get(key)
         if not text:
             return default
@@ -42,7 +42,7 @@ class Parser:
         return self.get(key, whole(key, "seconds", low, high, default), default)
 
     def choice(self, key: str, default: _E) -> _E:
-        """Return one of the words of the enumeration that `default` is of."""
+        """Return a value of the enumeration that `default` belongs to."""
 
         def parse(text: str) -> _E:
             try:
@@ -62,13 +62,13 @@ class Parser:
         show: Callable[[str], str] = repr,
         comma: re.Pattern[str] = _COMMA,
     ) -> tuple[_T, ...]:
-        """Return each item of a list once; `show` quotes one in a problem, without what is secret in it."""
+        """Return the items of a list without duplicates; `show` quotes an item in a problem without its secrets."""
 
         def parse_list(text: str) -> tuple[_T, ...]:
-            parsed: dict[_T, None] = {}  # keeps the order, drops what is named twice
+            parsed: dict[_T, None] = {}  # keeps the order and drops duplicates
             items = [item.strip() for item in comma.split(text) if item.strip(" ,")]
             if not items:
-                raise ValueError("lists nothing; give it a value or remove the line")
+                raise ValueError("lists nothing; set a value or remove it")
             for item in items:
                 try:
                     parsed[parse(item)] = None
@@ -94,7 +94,7 @@ class Parser:
                 self.problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
                 return default
             if not text:
-                self.problems.append(f"{shown} is an empty file; put the value into it")
+                self.problems.append(f"{shown} is an empty file; put the value in it")
         if not text:
             return default
         try:

@@ -1,4 +1,4 @@
-"""The settings as one frozen value, with their defaults."""
+"""The settings and their defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ VARIABLES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a command needs to know; times in seconds. See `.env.example` for what each means."""
+    """All settings of the program; times in seconds. `.env.example` explains each."""
 
     name: str | None = None
     database: MySqlUrl | SqliteUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
@@ -69,5 +69,5 @@ class Settings:
 
 
 def user_folder() -> Path:
-    """Return the per-user folder of this program; it need not exist."""
+    """Return the per-user folder of this program, which may not exist."""
     return Path(click.get_app_dir(APP_NAME))

@@ -1,4 +1,4 @@
--- The addresses of every origin, one row a version; other services read it. An existing table is left as it is.
+-- The addresses of every origin, one row per version; other services read it. An existing table is kept unchanged.
 -- transactional: false
 CREATE TABLE IF NOT EXISTS admin_ip_history (
     id bigint NOT NULL AUTO_INCREMENT,

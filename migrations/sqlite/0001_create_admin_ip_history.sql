@@ -1,4 +1,4 @@
--- The addresses of every origin, one row a version. An existing table is left as it is.
+-- The addresses of every origin, one row per version. An existing table is kept unchanged.
 CREATE TABLE IF NOT EXISTS admin_ip_history (
     id integer PRIMARY KEY AUTOINCREMENT,
     createdAt datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,

@@ -1,4 +1,4 @@
--- What DNS was asked for each version and record set, and whether it was seen to hold. Times are UTC.
+-- What was published for each version and record set, and whether DNS was seen to hold it. Times are UTC.
 CREATE TABLE IF NOT EXISTS admin_dns_publication (
     id integer PRIMARY KEY AUTOINCREMENT,
     historyId bigint NOT NULL,

@@ -1,4 +1,4 @@
--- What MySQL's "ON UPDATE CURRENT_TIMESTAMP" does.
+-- Does what "ON UPDATE CURRENT_TIMESTAMP" does in MySQL.
 CREATE TRIGGER IF NOT EXISTS admin_ip_history_updated AFTER UPDATE ON admin_ip_history
 FOR EACH ROW WHEN NEW.updatedAt = OLD.updatedAt
 BEGIN

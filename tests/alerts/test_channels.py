@@ -179,7 +179,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: str) -> None:
         receiver.play = services.redirect(elsewhere.url, status)
         error = said(receiver.url)
         assert error
-        assert f"redirect ({status[:3]}); name the URL it leads to" in str(error)
+        assert f"redirect ({status[:3]}); use the URL it leads to" in str(error)
         assert not error.again
         assert elsewhere.got == []
 
@@ -273,12 +273,12 @@ def test_what_a_service_of_apprise_does_not_take_is_told_later(receiver: Receive
     receiver.play = play
     with pytest.raises(AlertError) as caught:
         notify(receiver.url.replace("http://", "json://"), EVENT)
-    assert (str(caught.value), caught.value.again) == ("json://… did not take it", True)
+    assert (str(caught.value), caught.value.again) == ("json://… did not accept it", True)
 
 
 @pytest.mark.parametrize("url", [f"nothing-known://{SECRET}", "json://", f"tgram://{SECRET}"])
 def test_a_url_that_apprise_does_not_know_is_a_mistake_to_correct(url: str) -> None:
-    with pytest.raises(AlertError, match="is no URL that Apprise knows; correct DDNS_NOTIFY_URLS") as caught:
+    with pytest.raises(AlertError, match="is not a valid Apprise URL; correct DDNS_NOTIFY_URLS") as caught:
         notify(url, EVENT)
     assert SECRET not in str(caught.value)
     assert not caught.value.again
@@ -338,7 +338,7 @@ def test_a_url_is_given_in_one_way(tmp_path: Path, name: str) -> None:
     file.write_text("\n")
     with pytest.raises(SettingsError, match="are both set; keep one of them"):
         load_settings_with({name: f"https://x.example.com/{SECRET}", f"{name}_FILE": file})
-    with pytest.raises(SettingsError, match="is an empty file; put the value into it"):
+    with pytest.raises(SettingsError, match="is an empty file; put the value in it"):
         load_settings_with({f"{name}_FILE": file})
 
 

@@ -61,7 +61,7 @@ def test_a_push_monitor_that_does_not_exist_is_noticed(receiver: Receiver, statu
 
 def test_a_check_that_does_not_exist_is_noticed(receiver: Receiver) -> None:
     receiver.play = services.answer("OK (not found)")
-    with pytest.raises(AlertError, match="knows no such check; correct DDNS_HEARTBEAT_URL"):
+    with pytest.raises(AlertError, match="has no such check; correct DDNS_HEARTBEAT_URL"):
         ping(receiver.base + CHECK, Outcome.UNCHANGED, "")
     for body in ("OK", "OK (rate-limited)", ""):
         receiver.play = services.answer(body)
@@ -108,7 +108,7 @@ def test_a_run_that_is_skipped_leaves_the_ping_to_the_one_at_work(small_machine:
     [
         (services.answer("", "404 No"), "http://127.0.0.1/… refused with status 404; check its URL"),
         (services.answer("", "500 No"), "http://127.0.0.1/… answered with status 500"),
-        (services.redirect("http://127.0.0.1:9/"), "answered with a redirect (302); name the URL it leads to"),
+        (services.redirect("http://127.0.0.1:9/"), "answered with a redirect (302); use the URL it leads to"),
         (services.send(b""), "http://127.0.0.1/… closed the connection without an answer"),
         (services.hang, "its service did not answer within "),
     ],

@@ -167,7 +167,7 @@ def test_every_command_reports_all_bad_settings_at_once(small_machine: Machine, 
     done = small_machine.ddns(*arguments, DDNS_TTL="5m", DDNS_RECORDS="home", DDNS_NAME="")
     assert (done.status, done.out) == (2, "")
     assert done.err.splitlines() == [
-        "error: DDNS_NAME is empty; give it a value or remove the line",
+        "error: DDNS_NAME is empty; set a value or remove it",
         "error: DDNS_RECORDS: 'home' is not a full domain name such as home.example.com",
         "error: DDNS_TTL='5m' is not a whole number of seconds; write DDNS_TTL=300",
     ]

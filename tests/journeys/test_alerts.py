@@ -77,16 +77,16 @@ def test_an_alert_says_since_when_what_dns_says_and_what_to_do(small_machine: Ma
     small_machine.run()
     fail(small_machine, 3)
     changed, failing = receiver.take()
-    assert changed["title"] == "line: the address changed to 1.1.1.1"
-    assert changed["text"].startswith("It was 9.9.9.9; 1.1.1.1 is version 2, since ")
+    assert changed["title"] == "line: address changed to 1.1.1.1"
+    assert changed["text"].startswith("Previous address: 9.9.9.9. Version 2 is 1.1.1.1, recorded 20")
     assert " DNS followed after " in changed["text"]
     assert changed["dns_seconds"] >= 0
     assert changed["records"] == ["home.example.com A"]
     assert failing["title"].startswith("line: failing since ")
     assert "Cause: no trustworthy ipv4 address, so nothing was changed: " in failing["text"]
-    assert "DNS: home.example.com A was last seen in order 20" in failing["text"]
-    assert ", with 1.1.1.1. " in failing["text"]
-    assert "`ddns doctor` tells what to mend." in failing["text"]
+    assert "DNS when last verified: home.example.com A held 1.1.1.1 (20" in failing["text"]
+    assert "). Nothing is lost: every run tries again. " in failing["text"]
+    assert "Run `ddns doctor` on the machine to see what to fix." in failing["text"]
 
 
 def test_a_repaired_record_is_told_once(small_machine: Machine, receiver: Receiver) -> None:
@@ -98,7 +98,7 @@ def test_a_repaired_record_is_told_once(small_machine: Machine, receiver: Receiv
     small_machine.run()
     small_machine.run()
     (repaired,) = receiver.take()
-    assert repaired["title"] == "line: home.example.com A was changed by somebody else, and repaired"
+    assert repaired["title"] == "line: repaired home.example.com A after an outside change"
     (record,) = repaired["repaired"]
     assert (record["record"], record["found"]) == ("home.example.com A", "8.8.4.4 with TTL 60")
     assert repaired["address"] == "9.9.9.9"

@@ -16,7 +16,7 @@ from tests.support.tellers import BAD_ADDRESS, DAY, fail, later, recover
 PLAYS: dict[str, tuple[services.Play, str]] = {
     "500": (services.answer("", "500 No"), "answered with status 500; a later run tries again"),
     "429": (services.answer("", "429 No", ["Retry-After: 1000"]), "status 429; a later run tries again"),
-    "redirect": (services.redirect("http://127.0.0.1:9/"), "answered with a redirect (302); name the URL it leads to"),
+    "redirect": (services.redirect("http://127.0.0.1:9/"), "answered with a redirect (302); use the URL it leads to"),
     "404": (services.answer("", "404 No"), "refused with status 404; check its URL"),
     "closed": (services.send(b""), "closed the connection without an answer; a later run tries again"),
     "hang": (services.hang, "a later run tries again"),

@@ -118,7 +118,8 @@ def test_recovery_tells_how_long_it_lasted_how_many_runs_and_why() -> None:
     run_state, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
     assert told[-1].title == "line: recovered after 47 min, 46 failed runs"
     assert told[-1].text.startswith(
-        "Cause: it is broken. Now 9.9.9.9 is version 1; DNS when last checked: home.example.com A held 9.9.9.9 "
+        "Cause: it is broken. Address now: 9.9.9.9 (version 1)."
+        " DNS when last verified: home.example.com A held 9.9.9.9 (20"
     )
     assert told[-1].facts["duration_seconds"] == 47 * 60
     assert run_state.incident is None
@@ -135,8 +136,8 @@ def test_what_nobody_was_told_of_is_not_recovered_from_aloud() -> None:
 
 def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
     _, told = lived((Outcome.UNCHANGED, MINUTE), *failures(3))
-    assert "DNS: home.example.com A was last seen in order 20" in told[0].text
-    assert "DNS: no record is known" in lived(*failures(3))[1][0].text
+    assert "DNS when last verified: home.example.com A held 9.9.9.9 (20" in told[0].text
+    assert "DNS: no verified record is known." in lived(*failures(3))[1][0].text
 
 
 def test_a_long_cause_leaves_room_for_what_to_do() -> None:
@@ -281,7 +282,7 @@ def test_many_repairs_of_one_run_are_one_message() -> None:
     many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
     _, (event,) = advance(run_state, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
-    assert " and 27 more were changed by somebody else" in event.title
+    assert " and 27 more after an outside change" in event.title
     assert len(event.text) < 1000
     assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
 

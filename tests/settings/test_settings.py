@@ -126,7 +126,7 @@ def test_it_takes_a_good_value(key: str, text: str, attribute: str, value: objec
         ("DDNS_NAME", "a\tb", "='a\\tb' is not a name of 1 to 255 printable characters"),
         ("DDNS_NAME", "\udcff", "='\\udcff' is not a name of 1 to 255 printable characters"),
         ("DDNS_RECORDS", "home", ": 'home' is not a full domain name such as home.example.com"),
-        ("DDNS_RECORDS", " , ", "=',' lists nothing; give it a value or remove the line"),
+        ("DDNS_RECORDS", " , ", "=',' lists nothing; set a value or remove it"),
         (
             "DDNS_RECORDS",
             "home.example.com/CNAME",
@@ -166,7 +166,7 @@ def test_it_takes_a_good_value(key: str, text: str, attribute: str, value: objec
         ("DDNS_TTL", "٣", "='٣' is not a whole number of seconds; write DDNS_TTL=300"),
         ("DDNS_TTL", "0", "='0' is not between 1 and 2147483647 seconds; write DDNS_TTL=300"),
         ("DDNS_TTL", "2147483648", "='2147483648' is not between 1 and 2147483647 seconds; write DDNS_TTL=300"),
-        ("DDNS_IP_SOURCES", ",", "=',' lists nothing; give it a value or remove the line"),
+        ("DDNS_IP_SOURCES", ",", "=',' lists nothing; set a value or remove it"),
         ("DDNS_IP_FAMILIES", "ip4", ": 'ip4' is not an address family; write ipv4, ipv6 or ipv4,ipv6"),
         ("DDNS_IP_AGREEMENT", "yes", "='yes' is not required, preferred or off; write DDNS_IP_AGREEMENT=preferred"),
         ("DDNS_ON_DRIFT", "ignore", "='ignore' is not repair or report; write DDNS_ON_DRIFT=repair"),
@@ -194,7 +194,7 @@ def test_it_names_the_variable_what_it_holds_and_what_it_should_look_like(key: s
 @pytest.mark.parametrize("key", VARIABLES)
 @pytest.mark.parametrize("text", ["", "  "])
 def test_an_empty_value_is_not_taken_for_the_default(key: str, text: str) -> None:
-    assert problems({key: text}) == [f"{key} is empty; give it a value or remove the line"]
+    assert problems({key: text}) == [f"{key} is empty; set a value or remove it"]
 
 
 def test_all_bad_values_are_reported_at_once_in_one_line_each(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_all_bad_values_are_reported_at_once_in_one_line_each(tmp_path: Path) ->
     assert found == [
         f"{env_file}, line 2 cannot be read; write NAME=value",
         "DDNS_RECORD is not a setting; did you mean DDNS_RECORDS?",
-        "DDNS_IP_RETRIES is empty; give it a value or remove the line",
+        "DDNS_IP_RETRIES is empty; set a value or remove it",
         "DDNS_NAME='a\\nb' is not a name of 1 to 255 printable characters",
         f"DDNS_DATABASE_URL begins with 'postgres'; {FORMS}",
         "DDNS_RECORDS: 'home' is not a full domain name such as home.example.com",
@@ -369,7 +369,7 @@ def test_a_bad_address_source_is_answered_with_the_form_of_its_kind(source: str,
         *(
             (
                 {"DDNS_IP_AGREEMENT": "required", "DDNS_IP_SOURCES": sources},
-                "DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one of another host",
+                "DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one on another host",
             )
             for sources in (
                 "https://ip.example.com/",
@@ -473,7 +473,7 @@ def test_an_env_file_stands_in_place_of_the_others(tmp_path: Path) -> None:
 def test_an_env_file_that_is_named_has_to_be_there(name: str) -> None:
     (problem,) = problems({}, Path(name))
     assert name in problem
-    assert problem.endswith(("is not a file; name an existing one", ": File name too long; mend or remove it"))
+    assert problem.endswith(("is not a file; name an existing one", ": File name too long; fix or remove it"))
 
 
 def test_a_folder_called_env_is_no_settings_file() -> None:
@@ -507,13 +507,13 @@ def test_a_broken_line_is_named_by_its_number_and_not_shown(text: str, line: int
 
 def test_a_line_without_a_value_is_empty() -> None:
     write(Path(".env"), "DDNS_TTL\n")
-    assert problems({}) == ["DDNS_TTL is empty; give it a value or remove the line"]
+    assert problems({}) == ["DDNS_TTL is empty; set a value or remove it"]
 
 
 def test_an_env_file_that_is_not_text_is_named() -> None:
     Path(".env").write_bytes("DDNS_NAME=bücher\n".encode("latin-1"))
     user_env().parent.parent.write_text("a file where a folder should be")
-    assert problems({}) == ["cannot read .env: it is not UTF-8 text; mend or remove it"]
+    assert problems({}) == ["cannot read .env: it is not UTF-8 text; fix or remove it"]
 
 
 def test_aws_lines_reach_the_sdk(small_machine: Machine) -> None:
@@ -551,7 +551,7 @@ def test_the_file_of_a_secret_has_to_hold_one(tmp_path: Path) -> None:
     assert said(tmp_path / "missing") == f"cannot be read: No such file or directory; {advice}"
     assert said(tmp_path) == f"cannot be read: Is a directory; {advice}"
     assert said(tmp_path / "binary") == f"cannot be read: it is not UTF-8 text; {advice}"
-    assert said(write(tmp_path / "empty", "\n")) == "is an empty file; put the value into it"
+    assert said(write(tmp_path / "empty", "\n")) == "is an empty file; put the value in it"
     assert said(write(tmp_path / "bad", f"{SECRET}\n")) == f"is not a URL; {FORMS}"
 
 
