@@ -8,8 +8,9 @@ import click
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
-from ddns_updater.settings.load import load_settings, origin_name
+from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.table import origin_name
 from ddns_updater.sources.address import public_address
 
 

@@ -6,20 +6,18 @@ variables in those files are passed to the SDK unchanged.
 
 import difflib
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
-from ddns_updater.alerts.urls import notify_urls, web_url, web_urls
-from ddns_updater.dns.records import parse_record, parse_zone_id
 from ddns_updater.errors import SettingsError
-from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Agreement, Family
-from ddns_updater.settings.parse import Parser, whole
-from ddns_updater.settings.settings import VARIABLES, Settings, user_folder
-from ddns_updater.sources.spec import SEPARATOR, host_of, parse_source, without_secrets
+from ddns_updater.settings.parse import Parser
+from ddns_updater.settings.settings import Settings, user_folder
+from ddns_updater.settings.table import SETTINGS, VARIABLES
+from ddns_updater.sources.spec import host_of
 
 
 class LoadResult(NamedTuple):
@@ -60,9 +58,7 @@ def read_settings(env_file: Path | None = None) -> LoadResult:
     problems += _misspelt(values)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     settings = _settings(Parser(known, problems), aws)
-    secret_files = [
-        value for key, value in known.items() if key.endswith("_FILE") and key.removesuffix("_FILE") in VARIABLES
-    ]
+    secret_files = [known[each.variables[1]] for each in SETTINGS if each.is_secret and each.variables[1] in known]
     secret_files.append(values.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
     return LoadResult(
         settings,
@@ -117,79 +113,16 @@ def _misspelt(values: Mapping[str, str]) -> list[str]:
 
 def _settings(parser: Parser, aws: Mapping[str, str]) -> Settings:
     default = Settings()
-    settings = Settings(
-        name=parser.get("DDNS_NAME", origin_name, default.name),
-        database=parser.secret("DDNS_DATABASE_URL", parse_database_url, default.database),
-        records=parser.items("DDNS_RECORDS", parse_record, default.records),
-        hosted_zone_ids=parser.items("DDNS_HOSTED_ZONE_ID", parse_zone_id, default.hosted_zone_ids),
-        ttl=parser.get("DDNS_TTL", whole("DDNS_TTL", "seconds", 1, 2_147_483_647, 300), default.ttl),
-        ip_sources=parser.items(
-            "DDNS_IP_SOURCES", parse_source, default.ip_sources, show=without_secrets, comma=SEPARATOR
-        ),
-        ip_families=parser.items("DDNS_IP_FAMILIES", _family, default.ip_families),
-        ip_agreement=parser.choice("DDNS_IP_AGREEMENT", default.ip_agreement),
-        ip_timeout=parser.seconds("DDNS_IP_TIMEOUT", default.ip_timeout, 1, 60),
-        ip_retries=parser.get("DDNS_IP_RETRIES", whole("DDNS_IP_RETRIES", "retries", 0, 10, 3), default.ip_retries),
-        run_timeout=parser.seconds("DDNS_RUN_TIMEOUT", default.run_timeout, 2, 3600),
-        verify_timeout=parser.seconds("DDNS_VERIFY_TIMEOUT", default.verify_timeout, 0, 3600),
-        recheck_every=parser.seconds("DDNS_RECHECK_EVERY", default.recheck_every, 0, 31_536_000),
-        on_drift=parser.choice("DDNS_ON_DRIFT", default.on_drift),
-        verify_name_servers=parser.get("DDNS_VERIFY_NAME_SERVERS", _switch, default.verify_name_servers),
-        webhook_urls=parser.secret("DDNS_WEBHOOK_URLS", web_urls, default.webhook_urls),
-        notify_urls=parser.secret("DDNS_NOTIFY_URLS", notify_urls, default.notify_urls),
-        alert_after=parser.get("DDNS_ALERT_AFTER", whole("DDNS_ALERT_AFTER", "runs", 1, 1000, 3), default.alert_after),
-        heartbeat_url=parser.secret("DDNS_HEARTBEAT_URL", web_url, default.heartbeat_url),
-        metrics_file=parser.get("DDNS_METRICS_FILE", _metrics_file, default.metrics_file),
-        state_folder=parser.get("DDNS_STATE_FOLDER", _folder, default.state_folder),
-        aws=aws,
-    )
-    parser.problems += _contradictions(settings, parser.bad)
-    both_valid = not parser.bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
-    if "DDNS_VERIFY_TIMEOUT" in parser.values and both_valid and settings.verify_timeout > settings.run_timeout:
-        parser.problems.append(
-            f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
-            f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
-        )
+    values = {each.field: each.read(parser, each.variable, getattr(default, each.field)) for each in SETTINGS}
+    settings = Settings(**values, aws=aws)
+    parser.problems += _contradictions(settings, parser)
     return settings
 
 
-def origin_name(text: str) -> str:
-    """Return `text` as the name of an origin; raises ValueError when it is not a valid one."""
-    name = text.strip()
-    if not name or len(name) > 255 or not name.isprintable():
-        raise ValueError("is not a name of 1 to 255 printable characters")
-    return name
-
-
-def _family(text: str) -> Family:
-    try:
-        return Family(text.lower())
-    except ValueError:
-        raise ValueError("is not an address family; write ipv4, ipv6 or ipv4,ipv6") from None
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("is not 0 or 1; write DDNS_VERIFY_NAME_SERVERS=1")
-    return text == "1"
-
-
-def _metrics_file(text: str) -> Path:
-    if not text.endswith(".prom"):
-        raise ValueError("does not end in .prom, so the node exporter would not read it; rename it")
-    return _folder(text)
-
-
-def _folder(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
-
-
-def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
-    """Return the problems of values that are valid alone but not together; settings in `bad` are not compared."""
+def _contradictions(settings: Settings, parser: Parser) -> list[str]:
+    """Return the problems of values that are valid alone but not together; a bad value is not compared."""
     problems = []
+    bad = parser.bad
     pins: dict[tuple[str, Family], str] = {}
     for record in settings.records:
         for family in Family:
@@ -204,4 +137,10 @@ def _contradictions(settings: Settings, bad: Set[str]) -> list[str]:
     required = settings.ip_agreement is Agreement.REQUIRED and "DDNS_IP_SOURCES" not in bad
     if required and len(set(map(host_of, settings.ip_sources))) < 2:
         problems.append("DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES; add one on another host")
+    both_valid = not bad & {"DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"}
+    if "DDNS_VERIFY_TIMEOUT" in parser.values and both_valid and settings.verify_timeout > settings.run_timeout:
+        problems.append(
+            f"DDNS_VERIFY_TIMEOUT={settings.verify_timeout} is longer than"
+            f" DDNS_RUN_TIMEOUT={settings.run_timeout}; make it shorter"
+        )
     return list(dict.fromkeys(problems))

@@ -37,10 +37,6 @@ class Parser:
             self.bad.add(key)
             return default
 
-    def seconds(self, key: str, default: int, low: int, high: int) -> int:
-        """Return a whole number of seconds."""
-        return self.get(key, whole(key, "seconds", low, high, default), default)
-
     def choice(self, key: str, default: _E) -> _E:
         """Return a value of the enumeration that `default` belongs to."""
 

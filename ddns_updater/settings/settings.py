@@ -11,33 +11,6 @@ from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 
 APP_NAME = "ddns-updater"
 DEFAULT_SOURCES = ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org")
-VARIABLES = (
-    "DDNS_NAME",
-    "DDNS_DATABASE_URL",
-    "DDNS_DATABASE_URL_FILE",
-    "DDNS_RECORDS",
-    "DDNS_HOSTED_ZONE_ID",
-    "DDNS_TTL",
-    "DDNS_IP_SOURCES",
-    "DDNS_IP_FAMILIES",
-    "DDNS_IP_AGREEMENT",
-    "DDNS_IP_TIMEOUT",
-    "DDNS_IP_RETRIES",
-    "DDNS_RUN_TIMEOUT",
-    "DDNS_VERIFY_TIMEOUT",
-    "DDNS_RECHECK_EVERY",
-    "DDNS_ON_DRIFT",
-    "DDNS_VERIFY_NAME_SERVERS",
-    "DDNS_WEBHOOK_URLS",
-    "DDNS_WEBHOOK_URLS_FILE",
-    "DDNS_NOTIFY_URLS",
-    "DDNS_NOTIFY_URLS_FILE",
-    "DDNS_ALERT_AFTER",
-    "DDNS_HEARTBEAT_URL",
-    "DDNS_HEARTBEAT_URL_FILE",
-    "DDNS_METRICS_FILE",
-    "DDNS_STATE_FOLDER",
-)
 
 
 @dataclass(frozen=True)

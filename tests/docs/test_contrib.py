@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ddns_updater.settings.settings import VARIABLES, Settings, user_folder
+from ddns_updater.settings.settings import Settings, user_folder
+from ddns_updater.settings.table import VARIABLES
 from tests.conftest import Machine, load_settings_with
 
 _TOP = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ import pytest
 
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.settings.load import load_settings
-from ddns_updater.settings.settings import DEFAULT_SOURCES, VARIABLES, Settings
+from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
+from ddns_updater.settings.table import VARIABLES
 from tests.app.test_iam_policy import SETTINGS as POLICIES
 from tests.app.test_iam_policy import actions, policy_of
 from tests.conftest import Machine, load_settings_with
