@@ -17,8 +17,9 @@ import pytest
 
 from ddns_updater import __version__
 from ddns_updater.lib.humanize import duration
-from tests.conftest import Database, Machine
 from tests.support.aws import refuse
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.services import answer
 
 

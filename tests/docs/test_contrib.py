@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ddns_updater.settings.settings import VARIABLES, Settings, user_folder
-from tests.conftest import Machine, load_settings_with
+from tests.support.database import load_settings_with
+from tests.support.machine import Machine
 
 _TOP = Path(__file__).parents[2]
 _CONTRIB = _TOP / "contrib"

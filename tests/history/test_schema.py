@@ -10,7 +10,8 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.schema import upgrade
-from tests.conftest import Database, Machine
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer, certificates
 
 _COLUMNS = ["id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"]

@@ -15,7 +15,8 @@ from ddns_updater.app import factories
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Origin, Window
-from tests.conftest import Database, Machine
+from tests.support.database import Database
+from tests.support.machine import Machine
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 EAST = timedelta(hours=9)

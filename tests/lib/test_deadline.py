@@ -16,7 +16,8 @@ import pytest
 import ddns_updater
 from ddns_updater.errors import DdnsError, SourceError, Stopped
 from ddns_updater.lib.deadline import run_limit, time_limit
-from tests.conftest import Finished, Machine, finish
+from tests.support.command import Finished, finish
+from tests.support.machine import Machine
 from tests.support.services import drip, hang
 
 START = 3  # seconds; a busy machine's slowest start of Python

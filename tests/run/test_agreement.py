@@ -16,7 +16,9 @@ from ddns_updater.errors import SettingsError
 from ddns_updater.model import Outcome
 from ddns_updater.settings.settings import DEFAULT_SOURCES
 from ddns_updater.sources.spec import host_of
-from tests.conftest import Database, Finished, Machine, load_settings_with
+from tests.support.command import Finished
+from tests.support.database import Database, load_settings_with
+from tests.support.machine import Machine
 from tests.support.services import AddressService, Play, answer, hang, in_turn, running
 
 START = 3  # seconds; a busy machine's slowest start of Python

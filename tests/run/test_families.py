@@ -16,9 +16,10 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Family
-from tests.conftest import Database, Machine
 from tests.run.test_publishing import CHANGE, HOME
 from tests.support.aws import pending, refuse
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.services import AddressService, answer, hang, running
 
 V4, V6, V6_NEXT = "9.9.9.9", "2620:fe::fe", "2606:4700:4700::1111"

@@ -18,10 +18,10 @@ from ddns_updater.model import Family, Publication, PublicationState, Record
 from ddns_updater.run.journal import Ledger
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.settings.settings import Settings
-from tests.conftest import AWS, Machine
 from tests.dns.test_route53 import OBSTACLES
 from tests.support.aws import Fault, cut, lose_answer, pending, refuse
 from tests.support.fakes import Clock
+from tests.support.machine import AWS, Machine
 
 HOME = "home.example.com"
 CHANGE = "ChangeResourceRecordSets"

@@ -15,7 +15,7 @@ from ddns_updater.errors import SourceError
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.sources.http import HttpSource
-from tests.conftest import Machine
+from tests.support.machine import Machine
 from tests.support.mysqld import certificates, free_port
 from tests.support.services import AddressService, Flood, Play, answer, drip, hang, in_turn, redirect, running, send
 

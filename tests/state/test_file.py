@@ -21,7 +21,8 @@ from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.state.file import Diary
 from ddns_updater.state.outbox import Outbox, Owed, Wait
 from ddns_updater.state.run_state import Standing, Told
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.receivers import Receiver
 from tests.support.tellers import diary as diary_of
 
