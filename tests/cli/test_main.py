@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,26 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from ddns_updater import __version__
+from ddns_updater.cli.main import main
 from ddns_updater.lib.humanize import duration
 from tests.support.aws import refuse
+from tests.support.command import Finished, finish
 from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "doctor", "history", "iam-policy", "init", "run", "status", "watch")
+COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli.main import main; main()")
+
+
+def as_installed(*arguments: str) -> Finished:
+    """Call `ddns` by the name under which it is installed, in this process and its empty home."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main.main(args=list(arguments), prog_name="ddns")
+    return Finished(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -161,7 +171,7 @@ def test_it_refuses_a_value_in_one_line_and_writes_nothing(
 def test_it_answers_a_wrong_command_line_in_one_line_that_leads_to_the_help(
     small_machine: Machine, arguments: list[str], named: str, command: str
 ) -> None:
-    done = small_machine.ddns(*arguments, program=AS_INSTALLED)
+    done = as_installed(*arguments)
     assert (done.status, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("error: ")
@@ -697,7 +707,7 @@ def test_a_closed_stdout_is_no_error(small_machine: Machine) -> None:
 
 def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine) -> None:
     assert small_machine.ddns("init", "--name", "line", "--ip", "9.9.9.9", "--note", "中").status == 0
-    done = small_machine.ddns("history", PYTHONIOENCODING="latin-1")
+    done = finish(small_machine.start("history", PYTHONIOENCODING="latin-1"))
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines()[1].endswith("\\u4e2d")
 
@@ -707,8 +717,9 @@ def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_ends_with_an_example(small_machine: Machine, command: str) -> None:
-    done = small_machine.ddns(command, "-h", program=AS_INSTALLED, PYTHONIOENCODING="latin-1")
+    done = as_installed(command, "-h")
     assert (done.status, done.err) == (0, "")
+    assert done.out.encode("latin-1")
     assert done.out.startswith(f"Usage: ddns {command} [OPTIONS]\n")
     text = done.out.partition("\nOptions:\n")[0]
     last = text.rstrip().splitlines()
@@ -724,15 +735,16 @@ def test_the_help_of_run_names_outcomes_and_exit_statuses(small_machine: Machine
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_the_help_lists_the_commands(small_machine: Machine, option: str) -> None:
-    done = small_machine.ddns(option, PYTHONIOENCODING="latin-1")
+def test_the_help_lists_the_commands(option: str) -> None:
+    done = as_installed(option)
     assert (done.status, done.err) == (0, "")
+    assert done.out.encode("latin-1")
     listed = re.findall(r"^  ([\w-]+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
 
 
 def test_without_a_command_it_shows_the_help(small_machine: Machine) -> None:
-    done = small_machine.ddns(program=AS_INSTALLED)
+    done = as_installed()
     assert "Usage: ddns [OPTIONS] COMMAND" in done.out + done.err
     assert nothing_exists(small_machine)
 
@@ -743,17 +755,19 @@ def test_it_tells_its_version(small_machine: Machine) -> None:
 
 
 def test_the_shell_completes_commands_and_options(small_machine: Machine) -> None:
-    script = small_machine.ddns(program=AS_INSTALLED, _DDNS_COMPLETE="bash_source")
+    script = finish(small_machine.start(program=AS_INSTALLED, _DDNS_COMPLETE="bash_source"))
     assert (script.status, script.err) == (0, "")
     assert "complete " in script.out
     assert script.out.rstrip().endswith(" ddns;") or " ddns" in script.out
 
     def completed(words: str) -> list[str]:
-        done = small_machine.ddns(
-            program=AS_INSTALLED,
-            _DDNS_COMPLETE="bash_complete",
-            COMP_WORDS=words,
-            COMP_CWORD=str(len(words.split(" ")) - 1),
+        done = finish(
+            small_machine.start(
+                program=AS_INSTALLED,
+                _DDNS_COMPLETE="bash_complete",
+                COMP_WORDS=words,
+                COMP_CWORD=str(len(words.split(" ")) - 1),
+            )
         )
         assert done.err == ""
         return [line.partition(",")[2] for line in done.out.splitlines()]
@@ -852,8 +866,8 @@ def test_output_that_there_is_no_room_for_is_one_line(small_machine: Machine, li
 
 
 @pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("--nothing",), ("nothing",)])
-def test_wrong_options_before_the_command_are_one_line_too(small_machine: Machine, arguments: tuple[str, ...]) -> None:
-    done = small_machine.ddns(*arguments, program=AS_INSTALLED)
+def test_wrong_options_before_the_command_are_one_line_too(arguments: tuple[str, ...]) -> None:
+    done = as_installed(*arguments)
     (line,) = done.err.splitlines()
     assert (done.status, done.out) == (2, "")
     assert line.startswith("error: ")
