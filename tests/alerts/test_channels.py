@@ -17,8 +17,8 @@ from ddns_updater.alerts.delivery import send
 from ddns_updater.alerts.webhooks import web_channel
 from ddns_updater.errors import AlertError, SettingsError
 from ddns_updater.lib.deadline import time_limit
-from tests.conftest import load_settings_with
 from tests.support import services
+from tests.support.database import load_settings_with
 from tests.support.mysqld import MySqlServer, free_port
 from tests.support.receivers import SECRET, Receiver, receiving
 

@@ -7,8 +7,9 @@ import pytest
 from ddns_updater.alerts.heartbeat import ping
 from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
-from tests.conftest import Machine, finish
 from tests.support import services
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.receivers import SECRET, Receiver
 
 GOOD, BAD = (Outcome.UNCHANGED, Outcome.UPDATED, Outcome.PENDING), (Outcome.FAILED, Outcome.HELD)

@@ -11,12 +11,14 @@ import pytest
 from ddns_updater.app import iam_policy as iam
 from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
-from tests.conftest import Machine, finish, load_settings_with
 from tests.dns.test_name_servers import delegated_to
 from tests.doctor.test_doctor import WITHOUT_DNS
 from tests.run.test_drift import grow_old
 from tests.sources.test_ec2 import client, launch
 from tests.support.aws import Call, Fault, pending, refuse
+from tests.support.command import finish
+from tests.support.database import load_settings_with
+from tests.support.machine import Machine
 from tests.support.policies import KEY, Asked, allows, asked_for, complaints, listed, normalized, upsert
 from tests.support.services import AddressService, running
 from tests.support.trials import Trial

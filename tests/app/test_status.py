@@ -14,8 +14,8 @@ from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import run_problems
-from tests.conftest import Machine
 from tests.support.aws import pending, refuse
+from tests.support.machine import Machine
 from tests.support.services import answer
 
 NOW = datetime(2026, 5, 3, 14, 0, tzinfo=UTC)

@@ -4,10 +4,11 @@ import csv
 import io
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,26 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from ddns_updater import __version__
+from ddns_updater.cli.main import main
 from ddns_updater.lib.humanize import duration
-from tests.conftest import Database, Machine
 from tests.support.aws import refuse
+from tests.support.command import Finished, finish
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "doctor", "history", "iam-policy", "init", "run", "status", "watch")
+COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli.main import main; main()")
+
+
+def as_installed(*arguments: str) -> Finished:
+    """Call `ddns` by the name under which it is installed, in this process and its empty home."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main.main(args=list(arguments), prog_name="ddns")
+    return Finished(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -96,6 +108,13 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
     mysql.sql("DROP USER ?@?", (user, "%"))
 
 
+@pytest.fixture
+def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have SQLite wait a fifth of a second for a lock in this process."""
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options | {"timeout": 0.2}))
+
+
 # What is wrong with the command line or the settings: exit status 2.
 
 
@@ -153,7 +172,7 @@ def test_it_refuses_a_value_in_one_line_and_writes_nothing(
 def test_it_answers_a_wrong_command_line_in_one_line_that_leads_to_the_help(
     small_machine: Machine, arguments: list[str], named: str, command: str
 ) -> None:
-    done = small_machine.ddns(*arguments, program=AS_INSTALLED)
+    done = as_installed(*arguments)
     assert (done.status, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("error: ")
@@ -175,22 +194,22 @@ def test_every_command_reports_all_bad_settings_at_once(small_machine: Machine, 
 
 
 @pytest.mark.parametrize("command", ["run", "history"])
-def test_an_origin_has_to_be_known_and_chosen(machine: Machine, command: str) -> None:
-    machine.init(name="line")
-    unknown = machine.ddns(command, "--name", "lime")
+def test_an_origin_has_to_be_known_and_chosen(small_machine: Machine, command: str) -> None:
+    small_machine.init(name="line")
+    unknown = small_machine.ddns(command, "--name", "lime")
     assert (unknown.status, unknown.out) == (2, "")
     assert unknown.err == "error: there is no origin 'lime', only line; correct it, or run \"ddns init --name lime\"\n"
-    machine.init(name="cabin", ip="1.1.1.1")
-    before = contents(machine.database)
-    several = machine.ddns(command)
+    small_machine.init(name="cabin", ip="1.1.1.1")
+    before = contents(small_machine.database)
+    several = small_machine.ddns(command)
     assert (several.status, several.out) == (2, "")
     assert several.err == "error: there is more than one origin (cabin, line); choose one with --name or DDNS_NAME\n"
-    assert contents(machine.database) == before
-    assert machine.aws.calls == []
-    assert machine.service.requests == 0
-    assert machine.ddns(command, "--name", "line").status == 0
-    assert machine.ddns(command, "--name", "line", DDNS_NAME="lime").status == 0
-    assert machine.ddns(command, DDNS_NAME="line").status == 0
+    assert contents(small_machine.database) == before
+    assert small_machine.aws.calls == []
+    assert small_machine.service.requests == 0
+    assert small_machine.ddns(command, "--name", "line").status == 0
+    assert small_machine.ddns(command, "--name", "line", DDNS_NAME="lime").status == 0
+    assert small_machine.ddns(command, DDNS_NAME="line").status == 0
 
 
 def test_the_advice_for_an_unknown_origin_can_be_pasted_into_a_shell(small_machine: Machine) -> None:
@@ -230,34 +249,6 @@ def test_init_seeds_each_address_family(small_machine: Machine) -> None:
         "created origin line: version 1 is 2620:fe::fe",
     ]
     assert small_machine.database.versions() == [(1, "9.9.9.9"), (1, "2620:fe::fe")]
-
-
-def test_init_seeds_a_family_that_was_added_to_the_settings(small_machine: Machine) -> None:
-    small_machine.init()
-    two_files(small_machine, "1.1.1.1", "2620:fe::fe")
-    done = small_machine.ddns("init", "--name", "line", DDNS_IP_FAMILIES="ipv6,ipv4")
-    assert (done.status, done.err) == (0, "")
-    assert done.out.splitlines() == [
-        "created origin line: version 1 is 2620:fe::fe",
-        "origin line exists already: version 1 is 9.9.9.9; nothing changed",
-    ]
-
-
-def test_init_says_when_nobody_seconds_the_first_address(small_machine: Machine) -> None:
-    done = small_machine.ddns("init", "--name", "line", DDNS_IP_AGREEMENT=None)
-    assert (done.status, done.err) == (0, f"warning: {alone(small_machine, '9.9.9.9')}\n")
-    assert done.out.endswith("created origin line: version 1 is 9.9.9.9\n")
-
-
-def test_init_writes_nothing_when_two_sources_disagree(small_machine: Machine, other: AddressService) -> None:
-    ask_both(small_machine, other)
-    other.address = "1.1.1.1"
-    done = small_machine.ddns("init", "--name", "line", DDNS_IP_AGREEMENT=None)
-    assert (done.status, done.out) == (1, "")
-    (line,) = done.err.splitlines()
-    assert line.startswith(f"error: {small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1; ")
-    assert line.endswith("; nothing was changed, give the address with --ip")
-    assert nothing_exists(small_machine)
 
 
 def test_init_writes_nothing_when_no_source_answers(machine: Machine) -> None:
@@ -302,10 +293,10 @@ def test_an_empty_sqlite_file_stays_empty_without_init(small_machine: Machine, c
     assert file.read_bytes() == b""
 
 
-def test_tables_without_an_origin_ask_for_init(machine: Machine) -> None:
-    machine.init()
-    machine.database.sql("DELETE FROM admin_ip_history")
-    done = machine.ddns("run")
+def test_tables_without_an_origin_ask_for_init(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.database.sql("DELETE FROM admin_ip_history")
+    done = small_machine.ddns("run")
     assert (done.status, done.out) == (1, "")
     assert done.err == 'failed: there is no origin in the database yet; run "ddns init --name NAME"\n'
 
@@ -414,6 +405,7 @@ def test_what_cannot_be_an_sqlite_file_is_left_as_it_is(
     assert (folder / "text").read_text() == "neither a database nor empty\n" * 100
 
 
+@pytest.mark.usefixtures("impatient_sqlite")
 def test_a_locked_sqlite_file_fails_the_run_and_the_next_one_goes_on(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.service.address = "1.1.1.1"
@@ -445,37 +437,41 @@ def test_quiet_prints_only_what_changed_or_went_wrong(small_machine: Machine) ->
     assert wrong.err == (f"failed: no trustworthy ipv4 address, so nothing was changed: {sources(small_machine)}\n")
 
 
-@pytest.mark.parametrize("options", [[], ["--quiet"], ["--json"], ["--quiet", "--json"]])
-def test_a_warning_goes_to_stderr_however_little_is_asked_for(small_machine: Machine, options: list[str]) -> None:
+FORMS: tuple[list[str], ...] = ([], ["--quiet"], ["--json"], ["--quiet", "--json"])
+
+
+def test_a_warning_goes_to_stderr_however_little_is_asked_for(small_machine: Machine) -> None:
     small_machine.init()
-    small_machine.service.address = "1.1.1.1"
-    done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
-    assert (done.status, done.err) == (0, f"warning: {alone(small_machine, '1.1.1.1')}\n")
-    if "--json" in options:
-        assert done.json["results"][0]["warnings"] == [alone(small_machine, "1.1.1.1")]
-    else:
-        assert done.out.startswith("updated: 1.1.1.1 (was 9.9.9.9) is version 2 of line; ")
-    again = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
-    assert (again.status, again.err) == (0, "")
+    for version, options in enumerate(FORMS, 2):
+        was, small_machine.service.address = small_machine.service.address, f"8.8.8.{version}"
+        warning = alone(small_machine, small_machine.service.address)
+        done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
+        assert (done.status, done.err) == (0, f"warning: {warning}\n")
+        if "--json" in options:
+            assert done.json["results"][0]["warnings"] == [warning]
+        else:
+            assert done.out.startswith(f"updated: 8.8.8.{version} (was {was}) is version {version} of line; ")
+        again = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
+        assert (again.status, again.err) == (0, "")
 
 
-@pytest.mark.parametrize("options", [[], ["--quiet"], ["--json"], ["--quiet", "--json"]])
 def test_a_change_that_is_held_is_one_line_on_stderr_and_status_1(
-    small_machine: Machine, other: AddressService, options: list[str]
+    small_machine: Machine, other: AddressService
 ) -> None:
     small_machine.init()
     ask_both(small_machine, other)
     small_machine.service.address = "1.1.1.1"
-    done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required")
     error = (
         f"{small_machine.service.url} says 1.1.1.1 but {other.url} says 9.9.9.9; nothing was changed,"
         " the next run asks again"
     )
-    assert (done.status, done.err) == (1, f"held: {error}\n")
-    if "--json" in options:
-        assert (done.json["outcome"], done.json["results"][0]["error"]) == ("held", error)
-    else:
-        assert done.out == ""
+    for options in FORMS:
+        done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required")
+        assert (done.status, done.err) == (1, f"held: {error}\n")
+        if "--json" in options:
+            assert (done.json["outcome"], done.json["results"][0]["error"]) == ("held", error)
+        else:
+            assert done.out == ""
     assert small_machine.database.versions() == [(1, "9.9.9.9")]
     assert small_machine.aws.calls == []
     other.address = "1.1.1.1"
@@ -500,30 +496,6 @@ def test_drift_is_a_warning_when_it_is_repaired_and_a_failure_when_it_is_reporte
     (entry,) = small_machine.ddns("history", "--json").json
     assert entry["records"][0]["drift"] == "192.0.2.1 with TTL 60"
     assert entry["records"][0]["drift_at"].endswith("+00:00")
-
-
-@pytest.mark.parametrize(("kind", "library"), [("dns", "dns"), ("interface", "pyroute2")])
-def test_a_source_whose_extra_is_missing_says_which(small_machine: Machine, kind: str, library: str) -> None:
-    small_machine.init()
-    (small_machine.folder / f"{library}.py").write_text("raise ImportError('not installed')")
-    source = {"dns": "dns:opendns", "interface": "interface:eth0"}[kind]
-    done = small_machine.ddns("run", DDNS_IP_SOURCES=source)
-    assert (done.status, done.out) == (2, "")
-    assert done.err == (
-        f"error: the address source {kind}: needs the extra {kind};"
-        f" in the checkout, run pipx install --force '.[{kind}]'\n"
-    )
-
-
-def test_the_question_to_the_name_servers_says_which_extra_it_needs(small_machine: Machine) -> None:
-    small_machine.init()
-    (small_machine.folder / "dns.py").write_text("raise ImportError('not installed')")
-    done = small_machine.ddns("run", DDNS_VERIFY_NAME_SERVERS="1")
-    assert (done.status, done.out) == (2, "")
-    assert (
-        done.err
-        == "error: DDNS_VERIFY_NAME_SERVERS needs the extra dns; in the checkout, run pipx install --force '.[dns]'\n"
-    )
 
 
 def test_each_family_has_its_line_and_the_worse_of_the_two_is_the_exit_status(small_machine: Machine) -> None:
@@ -570,10 +542,10 @@ def test_a_family_without_a_record_says_so(small_machine: Machine) -> None:
     )
 
 
-def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(machine: Machine) -> None:
-    machine.init()
-    machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied", "not you", 403))
-    done = machine.ddns("run", "--json")
+def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied", "not you", 403))
+    done = small_machine.ddns("run", "--json")
     assert (done.status, len(done.out.splitlines()), len(done.err.splitlines())) == (1, 1, 1)
     result = done.json
     (family,) = result["results"]
@@ -590,12 +562,12 @@ def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(machine:
                 "address": "9.9.9.9",
                 "previous_address": "9.9.9.9",
                 "version": 1,
-                "source": machine.service.url,
+                "source": small_machine.service.url,
                 "records": [
                     {
                         "name": "home.example.com",
                         "type": "A",
-                        "hosted_zone_id": machine.zone_id,
+                        "hosted_zone_id": small_machine.zone_id,
                         "state": "failed",
                         "change_id": None,
                     }
@@ -621,28 +593,28 @@ def test_json_of_a_run_that_knows_nothing_has_the_same_form(small_machine: Machi
     }
 
 
-def test_a_dry_run_tells_what_it_would_do_and_does_nothing(machine: Machine) -> None:
-    machine.init()
+def test_a_dry_run_tells_what_it_would_do_and_does_nothing(small_machine: Machine) -> None:
+    small_machine.init()
 
     def dry(line: str) -> None:
-        before, standing = contents(machine.database), machine.aws.record_sets(machine.zone_id)
-        done = machine.ddns("run", "--dry-run")
+        before, standing = contents(small_machine.database), small_machine.aws.record_sets(small_machine.zone_id)
+        done = small_machine.ddns("run", "--dry-run")
         assert (done.status, done.out, done.err) == (0, f"dry run, {line}\n", "")
-        assert contents(machine.database) == before
-        assert machine.aws.record_sets(machine.zone_id) == standing
+        assert contents(small_machine.database) == before
+        assert small_machine.aws.record_sets(small_machine.zone_id) == standing
 
     dry("updated: 9.9.9.9 is version 1 of line; home.example.com A would be published")
-    assert machine.aws.calls
-    assert {"ChangeResourceRecordSets", "GetChange"}.isdisjoint(machine.aws.calls)
-    machine.run()
-    machine.aws.calls.clear()
+    assert small_machine.aws.calls
+    assert {"ChangeResourceRecordSets", "GetChange"}.isdisjoint(small_machine.aws.calls)
+    small_machine.run()
+    small_machine.aws.calls.clear()
     dry("unchanged: 9.9.9.9 is version 1 of line; home.example.com A verified")
-    assert machine.aws.calls == []
-    machine.service.address = "1.1.1.1"
+    assert small_machine.aws.calls == []
+    small_machine.service.address = "1.1.1.1"
     dry("updated: 1.1.1.1 (was 9.9.9.9) would be version 2 of line; home.example.com A would be published")
-    assert {"ChangeResourceRecordSets", "GetChange"}.isdisjoint(machine.aws.calls)
-    assert machine.run("--dry-run")["outcome"] == "updated"
-    machine.statements_hold("1.1.1.1")
+    assert {"ChangeResourceRecordSets", "GetChange"}.isdisjoint(small_machine.aws.calls)
+    assert small_machine.run("--dry-run")["outcome"] == "updated"
+    small_machine.statements_hold("1.1.1.1")
 
 
 def test_a_dry_run_fails_as_the_run_would(small_machine: Machine) -> None:
@@ -652,12 +624,12 @@ def test_a_dry_run_fails_as_the_run_would(small_machine: Machine) -> None:
     assert done.err.startswith("dry run, failed: no public hosted zone covers home.example.net")
 
 
-def test_history_alone_is_kept_without_records(machine: Machine) -> None:
-    machine.init()
-    done = machine.ddns("run", DDNS_RECORDS=None)
+def test_history_alone_is_kept_without_records(small_machine: Machine) -> None:
+    small_machine.init()
+    done = small_machine.ddns("run", DDNS_RECORDS=None)
     assert (done.status, done.err) == (0, "")
     assert done.out == "unchanged: 9.9.9.9 is version 1 of line; no DDNS_RECORDS, so DNS is left alone\n"
-    assert machine.aws.calls == []
+    assert small_machine.aws.calls == []
 
 
 # history
@@ -736,7 +708,7 @@ def test_a_closed_stdout_is_no_error(small_machine: Machine) -> None:
 
 def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine) -> None:
     assert small_machine.ddns("init", "--name", "line", "--ip", "9.9.9.9", "--note", "中").status == 0
-    done = small_machine.ddns("history", PYTHONIOENCODING="latin-1")
+    done = finish(small_machine.start("history", PYTHONIOENCODING="latin-1"))
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines()[1].endswith("\\u4e2d")
 
@@ -746,8 +718,9 @@ def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_ends_with_an_example(small_machine: Machine, command: str) -> None:
-    done = small_machine.ddns(command, "-h", program=AS_INSTALLED, PYTHONIOENCODING="latin-1")
+    done = as_installed(command, "-h")
     assert (done.status, done.err) == (0, "")
+    assert done.out.encode("latin-1")
     assert done.out.startswith(f"Usage: ddns {command} [OPTIONS]\n")
     text = done.out.partition("\nOptions:\n")[0]
     last = text.rstrip().splitlines()
@@ -763,15 +736,16 @@ def test_the_help_of_run_names_outcomes_and_exit_statuses(small_machine: Machine
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_the_help_lists_the_commands(small_machine: Machine, option: str) -> None:
-    done = small_machine.ddns(option, PYTHONIOENCODING="latin-1")
+def test_the_help_lists_the_commands(option: str) -> None:
+    done = as_installed(option)
     assert (done.status, done.err) == (0, "")
+    assert done.out.encode("latin-1")
     listed = re.findall(r"^  ([\w-]+)  ", done.out.partition("\nCommands:\n")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
 
 
 def test_without_a_command_it_shows_the_help(small_machine: Machine) -> None:
-    done = small_machine.ddns(program=AS_INSTALLED)
+    done = as_installed()
     assert "Usage: ddns [OPTIONS] COMMAND" in done.out + done.err
     assert nothing_exists(small_machine)
 
@@ -782,17 +756,19 @@ def test_it_tells_its_version(small_machine: Machine) -> None:
 
 
 def test_the_shell_completes_commands_and_options(small_machine: Machine) -> None:
-    script = small_machine.ddns(program=AS_INSTALLED, _DDNS_COMPLETE="bash_source")
+    script = finish(small_machine.start(program=AS_INSTALLED, _DDNS_COMPLETE="bash_source"))
     assert (script.status, script.err) == (0, "")
     assert "complete " in script.out
     assert script.out.rstrip().endswith(" ddns;") or " ddns" in script.out
 
     def completed(words: str) -> list[str]:
-        done = small_machine.ddns(
-            program=AS_INSTALLED,
-            _DDNS_COMPLETE="bash_complete",
-            COMP_WORDS=words,
-            COMP_CWORD=str(len(words.split(" ")) - 1),
+        done = finish(
+            small_machine.start(
+                program=AS_INSTALLED,
+                _DDNS_COMPLETE="bash_complete",
+                COMP_WORDS=words,
+                COMP_CWORD=str(len(words.split(" ")) - 1),
+            )
         )
         assert done.err == ""
         return [line.partition(",")[2] for line in done.out.splitlines()]
@@ -861,49 +837,38 @@ def _append(machine: Machine, count: int) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["history", "run"])
-def test_a_full_disk_behind_the_output_is_one_line(small_machine: Machine, command: str) -> None:
+@pytest.mark.parametrize(("limit", "cause"), [("full", "No space left on device"), ("quota", "File too large")])
+def test_output_that_there_is_no_room_for_is_one_line(small_machine: Machine, limit: str, cause: str) -> None:
     small_machine.init()
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+    small_machine.run()
+    for arguments, changes in (
+        ("--help", {}),
+        ("status --help", {}),
+        ("history", {}),
+        ("run", {}),
+        ("run", {"DDNS_STATE_FOLDER": "/dev/null/none"}),
+        ("status", {"DDNS_STATE_FOLDER": "/dev/null/none"}),
+    ):
+        command = f"{shlex.quote(sys.executable)} -m ddns_updater {arguments}"
+        script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
         done = subprocess.run(
-            [sys.executable, "-m", "ddns_updater", command],
-            env=small_machine.environment,
+            ["bash", "-c", f"trap '' XFSZ; {script}"],
+            env=small_machine.environment | changes,
             cwd=small_machine.folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )
-    assert done.returncode == 1
-    assert done.stderr == "error: failed to write the output: No space left on device; make room for it\n"
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("status", "--help"), ("run",), ("status",)])
-@pytest.mark.parametrize("limit", ["full", "quota"])
-def test_output_that_there_is_no_room_for_is_one_line(
-    small_machine: Machine, arguments: tuple[str, ...], limit: str
-) -> None:
-    small_machine.init()
-    small_machine.run()
-    command = shlex.join([sys.executable, "-m", "ddns_updater", *arguments])
-    script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
-    done = subprocess.run(
-        ["bash", "-c", f"trap '' XFSZ; {script}"],
-        env=small_machine.environment | {"DDNS_STATE_FOLDER": "/dev/null/none"},
-        cwd=small_machine.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    *_, last = done.stderr.splitlines()
-    assert last.startswith("error: failed to write the output: ")
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 1
+        *before, last = done.stderr.splitlines()
+        assert last == f"error: failed to write the output: {cause}; make room for it"
+        assert not before or changes or limit == "quota"  # a run that has no room remembers nothing either
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 1
 
 
 @pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("--nothing",), ("nothing",)])
-def test_wrong_options_before_the_command_are_one_line_too(small_machine: Machine, arguments: tuple[str, ...]) -> None:
-    done = small_machine.ddns(*arguments, program=AS_INSTALLED)
+def test_wrong_options_before_the_command_are_one_line_too(arguments: tuple[str, ...]) -> None:
+    done = as_installed(*arguments)
     (line,) = done.err.splitlines()
     assert (done.status, done.out) == (2, "")
     assert line.startswith("error: ")

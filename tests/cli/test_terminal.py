@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.services import answer
 
 
@@ -21,9 +22,9 @@ def objects(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_result_is_an_object_on_stdout(machine: Machine) -> None:
-    machine.init()
-    done = machine.ddns("--log-format", "json", "run")
+def test_a_result_is_an_object_on_stdout(small_machine: Machine) -> None:
+    small_machine.init()
+    done = small_machine.ddns("--log-format", "json", "run")
     (line,) = objects(done.out)
     assert (line["level"], line["outcome"], line["name"], done.err) == ("info", "updated", "line", "")
     assert line["message"].startswith("updated: 9.9.9.9 is version 1 of line; ")

@@ -27,11 +27,12 @@ from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource
-from tests.conftest import Machine, finish
 from tests.run.test_publishing import CHANGE, HOME, failing, journal, names
 from tests.support import nameserver
 from tests.support.aws import Call, Fault, pending, refuse
+from tests.support.command import finish
 from tests.support.fakes import Witness
+from tests.support.machine import Machine
 from tests.support.nameserver import NameServer, name_server
 
 RECORD = Record(HOME, "A")

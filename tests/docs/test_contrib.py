@@ -17,7 +17,8 @@ import pytest
 
 from ddns_updater.settings.settings import Settings, user_folder
 from ddns_updater.settings.table import VARIABLES
-from tests.conftest import Machine, load_settings_with
+from tests.support.database import load_settings_with
+from tests.support.machine import Machine
 
 _TOP = Path(__file__).parents[2]
 _CONTRIB = _TOP / "contrib"

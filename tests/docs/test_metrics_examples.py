@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import Machine
+from tests.support.machine import Machine
 from tests.support.services import running
 
 _TOP = Path(__file__).parents[2]

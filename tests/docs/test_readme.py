@@ -17,7 +17,8 @@ from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
 from ddns_updater.settings.table import VARIABLES
 from tests.app.test_iam_policy import SETTINGS as POLICIES
 from tests.app.test_iam_policy import actions, policy_of
-from tests.conftest import Machine, load_settings_with
+from tests.support.database import load_settings_with
+from tests.support.machine import Machine
 
 _TOP = Path(__file__).parents[2]
 _README = (_TOP / "README.md").read_text()

@@ -17,8 +17,9 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.model import Family, Journal, Record, Version
 from tests.app.test_iam_policy import Guard, printed
-from tests.conftest import Finished, Machine, finish
 from tests.support.aws import Call, FakeAws, answering, refuse
+from tests.support.command import Finished, finish
+from tests.support.machine import Machine
 from tests.support.mysqld import certificates
 
 HOME = Record("home.example.com", "A")

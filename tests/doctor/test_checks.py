@@ -22,7 +22,8 @@ from ddns_updater.output.doctor import check_lines, checks_json, summary
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
-from tests.conftest import Database, Machine
+from tests.support.database import Database
+from tests.support.machine import Machine
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

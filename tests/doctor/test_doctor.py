@@ -19,11 +19,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Database, Finished, Machine, finish
 from tests.dns.test_name_servers import delegated_to, may_mount
 from tests.doctor.test_name_servers import referral
 from tests.support import services
 from tests.support.aws import refuse
+from tests.support.command import Finished, finish
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.nameserver import name_server
 from tests.support.services import AddressService, answer, running
 from tests.support.tellers import later

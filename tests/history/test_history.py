@@ -14,7 +14,7 @@ from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Publication, PublicationState, Record
-from tests.conftest import Database
+from tests.support.database import Database
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from ddns_updater.errors import HistoryError
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Outcome
-from tests.conftest import Database, Machine
+from tests.support.database import Database
 from tests.support.fakes import Clock
+from tests.support.machine import Machine
 from tests.support.services import answer
 
 

@@ -10,7 +10,8 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.schema import upgrade
-from tests.conftest import Database, Machine
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer, certificates
 
 _COLUMNS = ["id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"]
@@ -190,7 +191,9 @@ def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() 
         assert statement.count(";") == 1 or "CREATE TRIGGER" in statement, path
 
 
-def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(mysql: Database, machine: Machine) -> None:
+def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(
+    mysql: Database, small_machine: Machine
+) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     name = mysql.url.rpartition("/")[2]
     grants = [line.strip() for line in readme.splitlines() if line.strip().startswith("GRANT ")]
@@ -201,14 +204,14 @@ def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(mysql: 
         for grant in grants:
             if "CREATE" in grant:
                 mysql.sql(_for_test(grant, name))
-        assert machine.ddns("init", "--name", "line", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url).status == 0
+        assert small_machine.ddns("init", "--name", "line", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url).status == 0
         mysql.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM ddns_readme@'%'")
         for grant in grants:
             if "CREATE" not in grant:
                 mysql.sql(_for_test(grant, name))
-        assert machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
-        assert machine.ddns("history", DDNS_DATABASE_URL=url).status == 0
-        refused = machine.ddns("init", "--name", "third", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url)
+        assert small_machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
+        assert small_machine.ddns("history", DDNS_DATABASE_URL=url).status == 0
+        refused = small_machine.ddns("init", "--name", "third", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url)
         assert refused.status == 1
         assert "does not allow it" in refused.err
     finally:

@@ -15,7 +15,9 @@ from ddns_updater.app import factories
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Origin, Window
-from tests.conftest import Database, Machine
+from tests.support.command import finish
+from tests.support.database import Database
+from tests.support.machine import Machine
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 EAST = timedelta(hours=9)
@@ -180,9 +182,9 @@ def test_a_window_of_dates_is_whole_days_of_local_time(machine: Machine) -> None
     assert numbers(machine, "--until", "2026-02-28") == []
 
 
-def test_the_end_of_the_newest_version_shown_is_known_though_the_next_lies_outside(machine: Machine) -> None:
-    told(machine, days(0, 1, 4, 5))
-    (entry,) = machine.ddns("history", "--json", "--until", "2026-03-03", "--limit", "1").json
+def test_the_end_of_the_newest_version_shown_is_known_though_the_next_lies_outside(small_machine: Machine) -> None:
+    told(small_machine, days(0, 1, 4, 5))
+    (entry,) = small_machine.ddns("history", "--json", "--until", "2026-03-03", "--limit", "1").json
     assert (entry["version"], entry["until"], entry["held_seconds"]) == (2, "2026-03-05T00:00:00+00:00", 3 * 86400)
 
 
@@ -200,32 +202,32 @@ def test_it_tells_which_address_was_in_use_then(machine: Machine) -> None:
         assert done.out.splitlines()[1].split()[1] == address
 
 
-def test_before_the_first_version_nothing_is_known(machine: Machine) -> None:
-    told(machine, days(0, 1))
+def test_before_the_first_version_nothing_is_known(small_machine: Machine) -> None:
+    told(small_machine, days(0, 1))
     line = "error: ipv4: nothing is known of 2026-02-28 23:59:59; the history begins at 2026-03-01 00:00:00\n"
     for options, out in (([], ""), (["--json"], "[]\n")):
-        done = machine.ddns("history", "--at", "2026-02-28T23:59:59", *options)
+        done = small_machine.ddns("history", "--at", "2026-02-28T23:59:59", *options)
         assert (done.status, done.out, done.err) == (1, out, line)
-    assert len(machine.ddns("history", "--at", "2026-02-28", "--csv").out.splitlines()) == 1
-    done = machine.ddns("history", "--until", "2026-02-28")
+    assert len(small_machine.ddns("history", "--at", "2026-02-28", "--csv").out.splitlines()) == 1
+    done = small_machine.ddns("history", "--until", "2026-02-28")
     assert (done.status, done.err) == (0, "")
     assert done.out.endswith("\n\nnothing is known of that time; the history begins at 2026-03-01 00:00:00\n")
-    done = machine.ddns("history", "--until", "2026-02-28", "--chart")
+    done = small_machine.ddns("history", "--until", "2026-02-28", "--chart")
     assert done.out == "nothing is known of that time; the history begins at 2026-03-01 00:00:00\n"
 
 
-def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(machine: Machine) -> None:
-    told(machine, days(0))
-    assert machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe").status == 0
-    began(machine, second(3 * 86400), "2620:fe::fe")
-    done = machine.ddns("history", "--at", "2026-03-02", "--json")
+def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(small_machine: Machine) -> None:
+    told(small_machine, days(0))
+    assert small_machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe").status == 0
+    began(small_machine, second(3 * 86400), "2620:fe::fe")
+    done = small_machine.ddns("history", "--at", "2026-03-02", "--json")
     assert (done.status, [entry["address"] for entry in done.json]) == (0, ["9.9.9.1"])
     assert done.err == (
         "warning: ipv6: nothing is known of 2026-03-02 00:00:00; the history begins at 2026-03-04 00:00:00\n"
     )
-    both = machine.ddns("history", "--at", "2026-03-05", "--json")
+    both = small_machine.ddns("history", "--at", "2026-03-05", "--json")
     assert [entry["address"] for entry in both.json] == ["2620:fe::fe", "9.9.9.1"]
-    summary = machine.ddns("history", "--since", "2026-03-02", "--until", "2026-03-04", "--summary")
+    summary = small_machine.ddns("history", "--since", "2026-03-02", "--until", "2026-03-04", "--summary")
     assert summary.out == "ipv4: no change in 3 d 0 h\nipv6: no change in 1 d 0 h\n"
 
 
@@ -250,20 +252,20 @@ def test_a_server_and_a_client_in_time_zones_of_their_own_agree(
             server.cursor().execute("SET GLOBAL time_zone = 'SYSTEM'")
 
 
-def test_the_line_below_counts_all_versions_and_not_only_those_shown(machine: Machine) -> None:
-    told(machine, days(0, 1, 1.5, 5, 8))
-    done = machine.ddns("history", "--until", "2026-03-10", "--limit", "2")
+def test_the_line_below_counts_all_versions_and_not_only_those_shown(small_machine: Machine) -> None:
+    told(small_machine, days(0, 1, 1.5, 5, 8))
+    done = small_machine.ddns("history", "--until", "2026-03-10", "--limit", "2")
     assert done.out.partition("\n\n")[2] == (
         "4 changes in 10 d 0 h, every 2 d 12 h on average; longest held at least "
-        + _held(machine)
+        + _held(small_machine)
         + ", shortest 12 h 0 min\nthe newest 2 of 5 versions; --limit 5 shows all\n"
     )
     assert len(done.out.partition("\n\n")[0].splitlines()) == 3
-    inside = machine.ddns("history", "--since", "2026-03-02T06:00", "--until", "2026-03-07T05:59:59", "--summary")
+    inside = small_machine.ddns("history", "--since", "2026-03-02T06:00", "--until", "2026-03-07T05:59:59", "--summary")
     assert inside.out == "2 changes in 5 d 0 h, every 2 d 12 h on average; longest held 3 d 12 h, shortest 12 h 0 min\n"
-    one = machine.ddns("history", "--since", "2026-03-05", "--until", "2026-03-06", "--summary").out
+    one = small_machine.ddns("history", "--since", "2026-03-05", "--until", "2026-03-06", "--summary").out
     assert one == "1 change in 2 d 0 h; longest held 3 d 12 h, shortest 3 d 0 h\n"
-    first = machine.ddns("history", "--until", "2026-03-02T05:59:59", "--summary").out
+    first = small_machine.ddns("history", "--until", "2026-03-02T05:59:59", "--summary").out
     assert first == "1 change in 1 d 6 h; longest held at least 1 d 0 h, shortest 12 h 0 min\n"
 
 
@@ -294,9 +296,9 @@ def test_the_figures_come_as_json_of_their_own(machine: Machine) -> None:
     assert (nothing["longest_seconds"], nothing["average_seconds"], nothing["shortest_seconds"]) == (None, None, None)
 
 
-def test_one_version_is_no_change(machine: Machine) -> None:
-    told(machine, [datetime.now(UTC) - timedelta(hours=3, minutes=20, seconds=10)])
-    assert machine.ddns("history", "--summary").out == "no change in 3 h 20 min\n"
+def test_one_version_is_no_change(small_machine: Machine) -> None:
+    told(small_machine, [datetime.now(UTC) - timedelta(hours=3, minutes=20, seconds=10)])
+    assert small_machine.ddns("history", "--summary").out == "no change in 3 h 20 min\n"
 
 
 @pytest.mark.parametrize(
@@ -337,16 +339,16 @@ def test_a_time_that_cannot_be_used_says_what_to_write(small_machine: Machine, o
     assert len(done.err.splitlines()) == 1
 
 
-def test_versions_follow_each_other_without_a_hole_in_each_form(machine: Machine) -> None:
-    told(machine, days(0, 1, 4, 5))
-    entries = machine.ddns("history", "--json", "--since", "2026-03-02").json
+def test_versions_follow_each_other_without_a_hole_in_each_form(small_machine: Machine) -> None:
+    told(small_machine, days(0, 1, 4, 5))
+    entries = small_machine.ddns("history", "--json", "--since", "2026-03-02").json
     assert all(newer["since"] == older["until"] for newer, older in pairwise(entries))
 
 
-def test_the_chart_reads_through_a_pipe_and_in_every_encoding(machine: Machine) -> None:
-    machine.init()
-    began(machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    piped = machine.ddns("history", "--chart", PYTHONIOENCODING="utf-8", COLUMNS="200")
+def test_the_chart_reads_through_a_pipe_and_in_every_encoding(small_machine: Machine) -> None:
+    small_machine.init()
+    began(small_machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    piped = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="utf-8", COLUMNS="200"))
     assert (piped.status, piped.err) == (0, "")
     header, bar, blank, summary = piped.out.splitlines()
     assert re.fullmatch(r"ADDRESS  2026-01-02 03:04 +20\d\d-\d\d-\d\d \d\d:\d\d  HELD", header)
@@ -354,7 +356,7 @@ def test_the_chart_reads_through_a_pipe_and_in_every_encoding(machine: Machine) 
     assert len(bar) == 80
     assert blank == ""
     assert summary.startswith("no change in ")
-    plain = machine.ddns("history", "--chart", PYTHONIOENCODING="latin-1").out
+    plain = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="latin-1")).out
     assert plain.splitlines()[1] == bar.replace("█", "#")
 
 

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Database, Machine, finish, replace_port
 from tests.support import services
+from tests.support.command import finish
+from tests.support.database import Database, replace_port
+from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.proxy import Proxy
 from tests.support.receivers import SECRET, Receiver, receiving

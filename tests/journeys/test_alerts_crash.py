@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.receivers import SECRET, Receiver
 from tests.support.tellers import BAD_ADDRESS, fail
 

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from tests.conftest import AWS, Machine, finish
 from tests.support import services
+from tests.support.command import finish
+from tests.support.machine import AWS, Machine
 from tests.support.mysqld import free_port
 from tests.support.receivers import SECRET, Receiver, receiving
 from tests.support.tellers import BAD_ADDRESS, DAY, fail, later, recover

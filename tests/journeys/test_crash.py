@@ -11,10 +11,12 @@ import pytest
 from ddns_updater.app.init import initialise
 from ddns_updater.errors import HistoryError
 from ddns_updater.model import Family
-from tests.conftest import Database, Machine, finish, replace_port
 from tests.support import aws as faults
 from tests.support import services
 from tests.support.aws import FakeAws
+from tests.support.command import finish
+from tests.support.database import Database, replace_port
+from tests.support.machine import Machine
 from tests.support.proxy import Proxy
 
 _KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")

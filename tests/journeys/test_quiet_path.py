@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 
 _HEAVY = ("boto3", "botocore", "yoyo", "moto", "cryptography.x509", "prometheus_client")
 

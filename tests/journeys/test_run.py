@@ -1,6 +1,6 @@
 """The run from end to end: the real command, a real database, Route 53 over HTTP."""
 
-from tests.conftest import Machine
+from tests.support.machine import Machine
 
 
 def test_it_publishes_the_first_version_and_then_stays_quiet(machine: Machine) -> None:

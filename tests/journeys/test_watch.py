@@ -18,8 +18,9 @@ from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import pause, repeat
 from ddns_updater.errors import HistoryError, OriginError
 from ddns_updater.model import Outcome, RunResult
-from tests.conftest import Machine, finish
 from tests.support.aws import pending
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.services import hang
 
 _CHECKS = Path(__file__).parents[2] / "benchmarks" / "checks.py"

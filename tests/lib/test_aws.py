@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import Machine
+from tests.support.machine import Machine
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,11 @@ from ddns_updater.lib.files import replace_file
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, RunResult
 from ddns_updater.output.metrics import write_metrics
 from ddns_updater.state.run_state import RunState
-from tests.conftest import Database, Machine, finish, replace_port
 from tests.support import services
 from tests.support.aws import FakeAws, pending
+from tests.support.command import finish
+from tests.support.database import Database, replace_port
+from tests.support.machine import Machine
 from tests.support.proxy import Proxy
 from tests.support.services import AddressService, answer, running
 

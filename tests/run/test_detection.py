@@ -14,7 +14,7 @@ from ddns_updater.model import Address, Family
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.ports import AddressSource
 from ddns_updater.sources.http import HttpSource
-from tests.conftest import Machine
+from tests.support.machine import Machine
 from tests.support.services import AddressService, answer, drip, hang, running
 
 START = 3  # seconds; a busy machine's slowest start of Python

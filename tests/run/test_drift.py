@@ -8,10 +8,10 @@ import pytest
 
 from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
-from tests.conftest import Machine
 from tests.dns.test_route53 import OBSTACLES
 from tests.run.test_publishing import CHANGE, HOME, age, failing, journal
 from tests.support.aws import refuse
+from tests.support.machine import Machine
 
 ADVICE = "correct it, or set DDNS_ON_DRIFT=repair"
 DRIFTS = {

@@ -2,23 +2,33 @@
 
 import csv
 import io
+import re
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
+from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
+from ddns_updater.dns.route53 import Route53
 from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import parse_database_url
-from ddns_updater.model import Family
-from tests.conftest import Database, Machine
+from ddns_updater.lib.deadline import time_limit
+from ddns_updater.model import Family, FamilyResult, Record
+from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.updater import Plan, Updater
+from ddns_updater.run.verifier import Verifier
+from ddns_updater.sources.http import HttpSource
 from tests.run.test_publishing import CHANGE, HOME
 from tests.support.aws import pending, refuse
+from tests.support.database import Database
+from tests.support.machine import Machine
 from tests.support.services import AddressService, answer, hang, running
 
 V4, V6, V6_NEXT = "9.9.9.9", "2620:fe::fe", "2606:4700:4700::1111"
@@ -104,22 +114,22 @@ def test_init_seeds_both_families_and_a_run_publishes_both(dual: Machine, sixth:
     assert len(dual.aws.calls) == asked
 
 
-def test_the_ipv6_origin_is_seeded_when_it_is_added_to_the_settings(dual: Machine) -> None:
-    assert dual.ddns("init", "--name", "line", DDNS_IP_FAMILIES="ipv4").status == 0
-    dual.run(DDNS_IP_FAMILIES="ipv4")
-    done = dual.ddns("run", "--json")
+def test_the_ipv6_origin_is_seeded_when_it_is_added_to_the_settings(empty: Machine) -> None:
+    assert empty.ddns("init", "--name", "line", DDNS_IP_FAMILIES="ipv4").status == 0
+    empty.run(DDNS_IP_FAMILIES="ipv4")
+    done = empty.ddns("run", "--json")
     assert done.status == 1
     assert outcomes(done.json) == {"ipv4": "unchanged", "ipv6": "failed"}
     assert done.json["results"][1]["error"] == 'there is no ipv6 origin line; run "ddns init --name line"'
-    done = dual.ddns("init", "--name", "line")
+    done = empty.ddns("init", "--name", "line", DDNS_IP_FAMILIES="ipv6,ipv4")
     assert (done.status, done.err) == (0, "")
     assert done.out == (
-        f"origin line exists already: version 1 is {V4}; nothing changed\ncreated origin line: version 1 is {V6}\n"
+        f"created origin line: version 1 is {V6}\norigin line exists already: version 1 is {V4}; nothing changed\n"
     )
-    assert outcomes(dual.run()) == {"ipv4": "unchanged", "ipv6": "updated"}
-    assert dual.database.versions() == [(1, V4), (1, V6)]
-    assert addresses(dual) == (V4, V6)
-    again = dual.ddns("init", "--name", "line")
+    assert outcomes(empty.run()) == {"ipv4": "unchanged", "ipv6": "updated"}
+    assert empty.database.versions() == [(1, V4), (1, V6)]
+    assert addresses(empty) == (V4, V6)
+    again = empty.ddns("init", "--name", "line")
     assert again.out.count("nothing changed") == 2
 
 
@@ -187,24 +197,45 @@ def test_ipv6_addresses_are_compared_by_value(line: Machine, sixth: AddressServi
     assert line.aws.count()[CHANGE] == 2
 
 
-def test_a_run_shares_its_time_between_the_families(line: Machine, sixth: AddressService) -> None:
+def run_for(machine: Machine, seconds: float) -> dict[str, FamilyResult]:
+    """Do a run of so many seconds in this process, with sources that wait longer, and return its results."""
+    urls = machine.environment["DDNS_IP_SOURCES"].split(",")
+    ended = Updater(
+        Plan("line", (Family.IPV4, Family.IPV6), (Record(HOME, "A"), Record(HOME, "AAAA")), seconds),
+        sources=[HttpSource(url, timeout=60, retries=0) for url in urls],
+        open_history=partial(factories.open_history, machine.database.settings()),
+        publisher=Publisher(Policy(), Route53),
+        verifier=Verifier(Route53),
+        whole_run=nullcontext,
+        limit=time_limit,
+    ).run()  # fmt: skip
+    return {each.family: each for each in ended.results}
+
+
+def test_a_run_shares_its_time_between_the_families(
+    line: Machine, sixth: AddressService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", line.aws.url)
     sixth.address = V6_NEXT
     line.service.play = hang
     start = time.monotonic()
-    result = line.run(DDNS_IP_TIMEOUT="60", DDNS_RUN_TIMEOUT="8")
-    assert time.monotonic() - start < 8
-    assert outcomes(result) == {"ipv4": "failed", "ipv6": "updated"}
+    results = run_for(line, 2.4)
+    assert time.monotonic() - start < 5
+    assert {family: each.outcome for family, each in results.items()} == {"ipv4": "failed", "ipv6": "updated"}
+    assert f"{line.service.url} did not finish within its 0.3 s" in (results["ipv4"].error or "")  # one of its two
     assert addresses(line) == (None, V6_NEXT)
 
 
 def test_two_families_that_both_hang_end_in_time(line: Machine, sixth: AddressService) -> None:
     line.service.play = sixth.play = hang
     start = time.monotonic()
-    result = line.run(DDNS_IP_TIMEOUT="60", DDNS_RUN_TIMEOUT="4")
-    assert time.monotonic() - start < 4
-    assert outcomes(result) == {"ipv4": "failed", "ipv6": "failed"}
-    assert "no trustworthy ipv4 address" in result["results"][0]["error"]
-    assert "no trustworthy ipv6 address" in result["results"][1]["error"]
+    results = run_for(line, 1.6)
+    assert time.monotonic() - start < 5
+    assert {family: each.outcome for family, each in results.items()} == {"ipv4": "failed", "ipv6": "failed"}
+    for family, service in (("ipv4", line.service), ("ipv6", sixth)):
+        error = results[family].error or ""
+        assert f"no trustworthy {family} address" in error
+        assert re.search(rf"{re.escape(service.url)} did not finish within its 0\.[24] s", error)  # one or both of two
 
 
 # Independence
@@ -345,12 +376,12 @@ def test_a_dry_run_tells_of_both_and_writes_nothing(line: Machine, sixth: Addres
     assert states(line) == {}
 
 
-def test_the_history_shows_both_families(dual: Machine, sixth: AddressService) -> None:
-    dual.ddns("init", "--name", "line")
-    dual.run()
+def test_the_history_shows_both_families(empty: Machine, sixth: AddressService) -> None:
+    empty.ddns("init", "--name", "line")
+    empty.run()
     sixth.address = V6_NEXT
-    assert outcomes(dual.run()) == {"ipv4": "unchanged", "ipv6": "updated"}
-    entries = dual.ddns("history", "--json").json
+    assert outcomes(empty.run()) == {"ipv4": "unchanged", "ipv6": "updated"}
+    entries = empty.ddns("history", "--json").json
     assert [(each["family"], each["version"], each["address"]) for each in entries] == [
         ("ipv6", 2, V6_NEXT),
         ("ipv6", 1, V6),
@@ -358,11 +389,11 @@ def test_the_history_shows_both_families(dual: Machine, sixth: AddressService) -
     ]
     assert [each["until"] is None for each in entries] == [True, False, True]
     assert [[record["type"] for record in each["records"]] for each in entries] == [["AAAA"], ["AAAA"], ["A"]]
-    table = dual.ddns("history").out
+    table = empty.ddns("history").out
     assert all(address in table for address in (V4, V6, V6_NEXT))
-    rows = list(csv.DictReader(io.StringIO(dual.ddns("history", "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(empty.ddns("history", "--csv").out)))
     assert [row["family"] for row in rows] == ["ipv6", "ipv6", "ipv4"]
-    assert [each["address"] for each in dual.ddns("history", "--json", "--limit", "1").json] == [V6_NEXT]
+    assert [each["address"] for each in empty.ddns("history", "--json", "--limit", "1").json] == [V6_NEXT]
 
 
 def test_a_run_prints_one_line_for_each_family_that_changed(line: Machine, sixth: AddressService) -> None:

@@ -1,29 +1,37 @@
 """Publishing, verifying and rechecking: the real command, a real database, Route 53 over HTTP with faults before it."""
 
+import gc
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from functools import cache
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.dns.route53 import Route53
+from ddns_updater.errors import Stopped
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.model import Family, Publication, PublicationState, Record
+from ddns_updater.lib.deadline import time_limit
+from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
-from tests.conftest import AWS, Machine
+from ddns_updater.sources.http import HttpSource
 from tests.dns.test_route53 import OBSTACLES
-from tests.support.aws import Fault, cut, lose_answer, pending, refuse
+from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
+from tests.support.command import finish
 from tests.support.fakes import Clock
+from tests.support.machine import AWS, Machine
 
 HOME = "home.example.com"
 CHANGE = "ChangeResourceRecordSets"
@@ -321,11 +329,17 @@ def test_it_leaves_what_is_not_in_sync_pending_and_follows_it_in_the_next_run(li
     line.statements_hold("9.9.9.9")
 
 
+@pytest.mark.usefixtures("reached")
 def test_it_ends_within_the_run_timeout_when_a_change_is_never_in_sync(line: Machine) -> None:
     line.aws.fault("GetChange", pending)
-    start = time.monotonic()
-    assert line.run(DDNS_RUN_TIMEOUT="7")["outcome"] == "pending"
-    assert time.monotonic() - start < 7
+    clock = Clock()
+    result = run(line, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 55), clock=clock)
+    assert (result.outcome, result.error) == (Outcome.PENDING, None)
+    assert clock.slept == [1, 1.5, 2.25, 3.375, *[5] * 7]  # 45 s, which DDNS_VERIFY_TIMEOUT allows
+    clock = Clock()
+    result = run(line, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 7), clock=clock)
+    assert (result.outcome, result.error) == (Outcome.PENDING, None)
+    assert clock.slept == [1]  # it keeps 5 s for its last writes
 
 
 def test_it_says_that_it_may_not_follow_a_change(line: Machine) -> None:
@@ -391,6 +405,44 @@ def history(line: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHi
     monkeypatch.setenv("AWS_ENDPOINT_URL", line.aws.url)
     with closing(SqliteHistory(SqliteUrl(file_of(line)))) as opened:
         yield opened
+
+
+@pytest.fixture
+def reached(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have runs of this process reach Route 53."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+
+
+def run(
+    machine: Machine,
+    plan: Plan,
+    *,
+    clock: Clock | None = None,
+    whole_run: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> FamilyResult:
+    """Do one run in this process, by `clock` if there is one; what is slow to make is made before it begins."""
+    clocked: Any = {"monotonic": clock.monotonic, "sleep": clock.sleep} if clock else {}
+    dns = Route53()
+    (result,) = Updater(
+        plan,
+        sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
+        open_history=partial(factories.open_history, machine.database.settings()),
+        publisher=Publisher(Policy(), lambda: dns),
+        verifier=Verifier(lambda: dns, **clocked),
+        whole_run=whole_run,
+        limit=time_limit,
+        monotonic=clock.monotonic if clock else time.monotonic,
+    ).run().results  # fmt: skip
+    return result
+
+
+@contextmanager
+def sockets_left_behind() -> Iterator[None]:
+    """Collect the sockets that the SDK leaves open where a call of it was interrupted, and have no warning of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
 def publish(
@@ -542,14 +594,29 @@ def test_it_records_the_version_when_aws_cannot_be_used(
     line.statements_hold("1.1.1.1")
 
 
+@pytest.mark.usefixtures("reached")
 @pytest.mark.parametrize("operation", ["ListHostedZones", "ListResourceRecordSets", CHANGE, "GetChange"])
 def test_it_ends_in_time_when_aws_never_answers(line: Machine, operation: str) -> None:
     line.service.address = "1.1.1.1"
     line.aws.fault(operation, line.aws.hang)
+    plan = Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 55)
     start = time.monotonic()
-    _, text = failing(line, DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2")
+    with sockets_left_behind():
+        result = run(line, plan, whole_run=partial(time_limit, 1, Stopped("stopped after 1 s")))
+    assert time.monotonic() - start < 5
+    assert (result.outcome, result.error) == (Outcome.FAILED, "stopped after 1 s")
+    assert line.aws.calls[-1] == operation
+    line.statements_hold("1.1.1.1")
+
+
+def test_the_command_ends_in_time_when_aws_never_answers(line: Machine) -> None:
+    line.service.address = "1.1.1.1"
+    line.aws.fault(CHANGE, line.aws.hang)
+    start = time.monotonic()
+    done = finish(line.start("run", "--json", DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2"))
     assert time.monotonic() - start < 6  # with the start of the interpreter, on a busy machine
-    assert "stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run goes on from here" in text
+    assert (done.status, done.json["outcome"], done.err.count("\n")) == (1, "failed", 1)
+    assert done.err.endswith("stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run goes on from here\n")
     line.statements_hold("1.1.1.1")
 
 

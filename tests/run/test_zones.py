@@ -7,10 +7,10 @@ import pytest
 
 from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
-from tests.conftest import Machine
 from tests.run.test_drift import grow_old
 from tests.run.test_publishing import CHANGE, HOME, failing, journal
 from tests.support.aws import refuse
+from tests.support.machine import Machine
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Family
 from ddns_updater.sources.interface import pick, usable
-from tests.conftest import Finished
+from tests.support.command import Finished
 from tests.support.trials import Trial
 
 TEMPORARY, DAD_FAILED, DEPRECATED, TENTATIVE, PERMANENT = 0x01, 0x08, 0x20, 0x40, 0x80

@@ -21,7 +21,8 @@ from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
-from tests.conftest import Machine, finish
+from tests.support.command import finish
+from tests.support.machine import Machine
 from tests.support.receivers import Receiver
 from tests.support.tellers import state_file as diary_of
 

@@ -29,7 +29,16 @@ class MySqlServer:
         self.port = free_port()
         self._socket = folder / "s"
         certificates(folder)
-        common = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
+        common = [
+            "--no-defaults",
+            f"--datadir={folder / 'data'}",
+            f"--user={getpass.getuser()}",
+            "--skip-log-bin",
+            "--skip-innodb-doublewrite",
+            "--innodb-flush-method=nosync",
+            "--innodb-buffer-pool-size=32M",
+            "--performance-schema=OFF",
+        ]
         mariadb = Path(program).resolve().name == "mariadbd"
         (folder / "data").mkdir()
         with (folder / "log").open("wb") as log:

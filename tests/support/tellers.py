@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tests.support.machine import Machine
 from tests.support.receivers import Receiver
-
-if TYPE_CHECKING:  # it imports this module for its fixture
-    from tests.conftest import Machine
 
 HOUR, DAY = 3600, 86_400
 BAD_ADDRESS = "10.0.0.1"  # no source may be believed that says so
@@ -17,7 +15,7 @@ _TIMES = ("since", "told_at", "last_success", "until", "recent", "ended")
 
 
 @pytest.fixture
-def telling(small_machine: "Machine", receiver: Receiver) -> "Machine":
+def telling(small_machine: Machine, receiver: Receiver) -> Machine:
     """Give a seeded machine with one webhook and no records, whose runs are quick."""
     small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url}
     small_machine.environment.pop("DDNS_RECORDS")
@@ -25,13 +23,13 @@ def telling(small_machine: "Machine", receiver: Receiver) -> "Machine":
     return small_machine
 
 
-def state_file(machine: "Machine") -> Path:
+def state_file(machine: Machine) -> Path:
     """Return the file in which the machine remembers its runs."""
     (path,) = (machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
     return path
 
 
-def later(machine: "Machine", seconds: float) -> None:
+def later(machine: Machine, seconds: float) -> None:
     """Let so much time pass for the diary: its times are moved back."""
 
     def moved(value: Any, key: str = "") -> Any:
@@ -45,12 +43,12 @@ def later(machine: "Machine", seconds: float) -> None:
     state_file(machine).write_text(json.dumps(moved(content)))
 
 
-def fail(machine: "Machine", times: int, **changes: Any) -> None:
+def fail(machine: Machine, times: int, **changes: Any) -> None:
     machine.service.address = BAD_ADDRESS
     for _ in range(times):
         assert machine.ddns("run", **changes).status == 1
 
 
-def recover(machine: "Machine", **changes: Any) -> None:
+def recover(machine: Machine, **changes: Any) -> None:
     machine.service.address = "9.9.9.9"
     assert machine.ddns("run", **changes).status == 0

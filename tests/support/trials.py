@@ -1,28 +1,22 @@
 """One address source tried in a whole run: what it leads to, and that a refused one writes nothing."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from ddns_updater.app.init import initialise
 from ddns_updater.app.runner import run_once
 from ddns_updater.model import Family, FamilyResult, Outcome
-
-if TYPE_CHECKING:  # it imports this module for its fixture
-    from tests.conftest import Machine
+from tests.support.machine import Machine
 
 SEEDED = {Family.IPV4: "149.112.112.112", Family.IPV6: "2620:fe::fe"}
-_seeded: list[bytes] = []
 
 
 @dataclass
 class Trial:
     """A machine with one version in each family, on which runs are done in this process."""
 
-    machine: "Machine"
+    machine: Machine
 
     def run(self, source: str, family: Family = Family.IPV4, **changes: Any) -> FamilyResult:
         """Do one run over `source`."""
@@ -61,14 +55,9 @@ class Trial:
 
 
 @pytest.fixture
-def trial(small_machine: "Machine", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Give a machine on which sources can be tried; its database is a copy of the first one's, which saves time."""
+def trial(small_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """Give a machine on which sources can be tried."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", small_machine.aws.url)
-    file = tmp_path / "ddns.sqlite3"
-    if _seeded:
-        file.write_bytes(_seeded[0])
-    else:
-        addresses = {family: ip_address(text) for family, text in SEEDED.items()}
-        initialise(small_machine.database.settings(), name="line", addresses=addresses)
-        _seeded.append(file.read_bytes())
+    for family, address in SEEDED.items():
+        small_machine.database.seed(address, family=family)
     return Trial(small_machine)
