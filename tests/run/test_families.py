@@ -114,7 +114,7 @@ def test_the_ipv6_origin_is_seeded_when_it_is_added_to_the_settings(dual: Machin
     done = dual.ddns("init", "--name", "line")
     assert (done.status, done.err) == (0, "")
     assert done.out == (
-        f"origin line exists already: version 1 is {V4}; nothing changed\ncreated origin line: version 1 is {V6}\n"
+        f"origin line already exists: version 1 is {V4}; nothing changed\ncreated origin line: version 1 is {V6}\n"
     )
     assert outcomes(dual.run()) == {"ipv4": "unchanged", "ipv6": "updated"}
     assert dual.database.versions() == [(1, V4), (1, V6)]
