@@ -14,7 +14,7 @@ _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 
 @click.command()
 @name_option
-@click.option("--dry-run", is_flag=True, help="Show what a run would do, but write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what a run would do without writing anything.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
 @click.pass_context
