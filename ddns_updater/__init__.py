@@ -1,3 +1,3 @@
-"""Keep a machine without a fixed address reachable under its own name in AWS Route 53."""
+"""Keep a DNS name in AWS Route 53 pointing to a machine whose public address changes."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m ddns_updater` is `ddns`."""
+"""Run `ddns` as `python -m ddns_updater`."""
 
 from ddns_updater.cli.main import main
 

@@ -1,1 +1,1 @@
-"""What each command does: from settings to adapters to work."""
+"""What each command does: it builds the adapters that the settings name, and puts them to work."""

@@ -1,6 +1,6 @@
-"""The whole story on embedded stand-ins: moto's Route 53 and an address service, both on loopback in this process.
+"""The demo: moto as Route 53 and a fake address service, both on loopback in this process.
 
-Every command of the story is the real program, in a process of its own with its settings in its environment.
+Every command in it is the real program, run as a separate process with its settings in the environment.
 """
 
 import logging
@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-import boto3  # noqa: TID251 - the demo plays AWS's side too: it makes the hosted zone
+import boto3  # noqa: TID251 - the demo also plays AWS's part: it creates the hosted zone
 
 from ddns_updater.app import factories
 from ddns_updater.errors import DdnsError
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 Echo = Callable[[str], None]
 
 _NAME, _RECORD, _ZONE = "demo-line", "home.example.com", "example.com"
-_FIRST, _SECOND, _THIRD = "9.9.9.9", "149.112.112.112", "1.1.1.1"  # well-known resolvers, for they must be public
+_FIRST, _SECOND, _THIRD = "9.9.9.9", "149.112.112.112", "1.1.1.1"  # of public resolvers: they must be public
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def play(echo: Echo) -> None:
-    """Play the story through `echo`; raises DdnsError when it does not go as it should."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the stand-in's request log
+    """Run the demo and print it with `echo`; raises DdnsError when a step does not end as expected."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's request log
     with tempfile.TemporaryDirectory(prefix="ddns-demo-") as folder, _AddressService.running() as service:
         aws = _Aws()
         try:
-            _Story(echo, service, aws, Path(folder)).tell()
+            _Demo(echo, service, aws, Path(folder)).play()
         finally:
             aws.stop()
 
 
 class _AddressService(ThreadingHTTPServer):
-    """Answers every request with `address`, as ifconfig.me/ip does."""
+    """An HTTP server that answers every request with `address`, as ifconfig.me/ip does."""
 
     daemon_threads = True
     address = _FIRST
@@ -72,11 +72,11 @@ class _AddressAnswer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the story is told elsewhere."""
+        """Log nothing."""
 
 
 class _Aws:
-    """Moto's Route 53, which can go away and come back on the same port with what it holds."""
+    """Moto's Route 53, which can stop and restart on the same port with its data."""
 
     def __init__(self) -> None:
         self._port = 0
@@ -107,42 +107,40 @@ class _Aws:
             self._server = None
 
     def holds(self) -> str:
-        """Return what Route 53 says of the record."""
+        """Return the address that the record holds."""
         sets = self._client.list_resource_record_sets(HostedZoneId=self._zone_id)["ResourceRecordSets"]
         return next(each["ResourceRecords"][0]["Value"] for each in sets if each["Type"] == "A")
 
 
-class _Story:
+class _Demo:
     def __init__(self, echo: Echo, service: _AddressService, aws: _Aws, folder: Path) -> None:
         self._echo = echo
         self._service = service
         self._aws = aws
         self._folder = folder
 
-    def tell(self) -> None:
-        self._say("A line without a fixed address, a name in Route 53, a history in an SQLite file. Here both the")
-        self._say("address service and AWS are stand-ins on this machine; the program is the real one.")
-        self._say(f"\n1. The line has {_FIRST}. Once, the tables are made and the first version is written:")
+    def play(self) -> None:
+        self._say("A line whose address changes, a name in Route 53, and a history in an SQLite file. The address")
+        self._say("service and AWS are simulated on this machine; the program is the real one.")
+        self._say(f"\n1. The line has {_FIRST}. Create the tables and record the first version, once:")
         self._ddns("init", "--name", _NAME, "--note", "the demo's line", expect=0)
-        self._say("\n2. Cron starts the first run. Nothing is published yet, so it publishes and reads it back:")
+        self._say("\n2. Cron starts the first run. It publishes the address and reads it back:")
         self._run(expect=0, published=_FIRST)
-        self._say(f"\n3. The provider changes the address to {_SECOND}. The next run follows:")
+        self._say(f"\n3. The provider changes the address to {_SECOND}. The next run updates the record:")
         self._service.address = _SECOND
         self._run(expect=0, published=_SECOND)
-        self._say("\n4. A quiet run, as nearly all are; AWS is not asked at all:")
+        self._say("\n4. Nothing changed, as in most runs. AWS is not contacted at all:")
         self._run(expect=0, published=_SECOND)
-        self._say(
-            f"\n5. AWS goes away, and just then the address changes to {_THIRD}. The version is kept, the run fails:"
-        )
+        self._say(f"\n5. AWS goes down as the address changes to {_THIRD}. The run records the version and fails:")
         self._aws.stop()
         self._service.address = _THIRD
         self._run(expect=1)
-        self._say("\n6. AWS returns. The address did not change again, but the change was never forgotten:")
+        self._say("\n6. AWS is back. The address is the same, but its publication is still due:")
         self._aws.start()
         self._run(expect=0, published=_THIRD)
-        self._say("\n7. Every address the line ever had, and how DNS followed:")
+        self._say("\n7. Every address the line has had, and how DNS followed:")
         self._ddns("history", expect=0)
-        self._say("\nThat was all. Nothing is left behind; the README says how to set it up for your own line.")
+        self._say("\nDone. Nothing is left behind; the README explains the setup for your own line.")
 
     def _say(self, text: str) -> None:
         self._echo(text)
@@ -151,15 +149,15 @@ class _Story:
         self._ddns("run", expect=expect)
         if published:
             holds = self._aws.holds()
-            self._say(f"   Route 53 now answers {_RECORD} with {holds}")
+            self._say(f"   Route 53 now holds {holds} for {_RECORD}")
             if holds != published:
-                raise DdnsError(f"the demo failed: Route 53 should hold {published}")
+                raise DdnsError(f"the demo failed: Route 53 does not hold {published}")
 
     def _ddns(self, *arguments: str, expect: int) -> None:
-        """Run one command as a person would, and show what it printed and its exit status."""
+        """Run one command as an operator would, and print its output and exit status."""
         self._say("   $ ddns " + " ".join(f'"{each}"' if " " in each else each for each in arguments))
         environment = _CREDENTIALS | {
-            "HOME": str(self._folder),  # no settings of the person at the keyboard come in
+            "HOME": str(self._folder),  # keeps out the settings of the user who runs the demo
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self._aws.url,
             "DDNS_DATABASE_URL": f"sqlite:///{self._folder}/ddns.sqlite3",
@@ -167,7 +165,7 @@ class _Story:
             "DDNS_RECORDS": _RECORD,
             "DDNS_RUN_TIMEOUT": "30",
         }
-        done = subprocess.run(  # noqa: S603 - this very program
+        done = subprocess.run(  # noqa: S603 - this program itself
             [sys.executable, "-m", "ddns_updater", *arguments],
             env=environment,
             cwd=self._folder,
@@ -180,4 +178,4 @@ class _Story:
             self._say(f"   {line}")
         self._say(f"   (exit status {done.returncode})")
         if done.returncode != expect:
-            raise DdnsError(f"the demo failed: exit status {done.returncode} where {expect} was due")
+            raise DdnsError(f"the demo failed: exit status {done.returncode} instead of {expect}")

@@ -1,4 +1,4 @@
-"""The composition of `ddns doctor`: from what the settings say to the checks."""
+"""What `ddns doctor` does."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from ddns_updater.state.file import StateFile
 
 
 def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
-    """Yield each check as it ends; nothing is written, and no error of our tree is raised."""
+    """Yield each check as it ends; writes nothing and raises no DdnsError."""
     settings = loaded.settings
     tools = Tools(
         sources=[(without_secrets(each), partial(factories.source, settings, each)) for each in settings.ip_sources],

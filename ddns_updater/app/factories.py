@@ -1,4 +1,4 @@
-"""Which adapter each setting asks for; every one is imported when it is first needed, for most runs need few."""
+"""The adapters that the settings name; each is imported when it is first needed, because most runs need few."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
-    """Open the database of `settings`; `for_init` makes an SQLite file and waits for long statements.
+    """Open the database of `settings`.
 
-    `read_only` has every attempt to write refused.
+    `for_init` creates the SQLite file and waits for long statements; with `read_only` every write fails.
     """
     opened: SqlHistory
     if isinstance(settings.database, SqliteUrl):
@@ -49,30 +49,30 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
 
 
 def upgrade(history: SqlHistory) -> int:
-    """Bring the schema of `history` up to date and return how many migrations that took."""
-    from ddns_updater.history.schema import upgrade  # with yoyo, which nothing else needs
+    """Bring the schema of `history` up to date and return how many migrations were applied."""
+    from ddns_updater.history.schema import upgrade  # imports yoyo, which nothing else needs
 
     return upgrade(history)
 
 
 def outdated(history: SqlHistory) -> list[str]:
-    """Return what the schema of `history` lacks, found without writing anything."""
+    """Return what the schema of `history` lacks; writes nothing."""
     from ddns_updater.history.schema import outdated
 
     return outdated(history)
 
 
 def sources(settings: Settings) -> list[AddressSource]:
-    """Return the address sources, in the order in which they are asked."""
+    """Return the address sources, in the order in which they are queried."""
     made = [source(settings, text) for text in settings.ip_sources]
     if settings.ip_sources is DEFAULT_SOURCES:
-        start = randrange(len(made))  # noqa: S311 - only spreads the load; an operator's own order stays as it is
+        start = randrange(len(made))  # noqa: S311 - only spreads the load; a configured order is kept
         made = made[start:] + made[:start]
     return made
 
 
 def source(settings: Settings, text: str) -> AddressSource:
-    """Return the source that `text` names: here its kind is chosen, and what it needs is imported."""
+    """Return the source that `text` names; raises SettingsError without the extra that it needs."""
     kind, _, spec = text.partition(":")
     try:
         match kind:
@@ -106,13 +106,13 @@ def source(settings: Settings, text: str) -> AddressSource:
 
                 return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
     except ImportError as error:
-        if kind not in ("dns", "interface"):  # the others need nothing that is not always there
+        if kind not in ("dns", "interface"):  # the others need no extra
             raise
         raise missing_extra(f"the address source {kind}:", kind) from error
 
 
 def authority(settings: Settings) -> Authority | None:
-    """Return who asks the authoritative name servers, None when nobody is to."""
+    """Return the check of the authoritative name servers; None when it is off."""
     if not settings.verify_name_servers:
         return None
     try:
@@ -123,7 +123,7 @@ def authority(settings: Settings) -> Authority | None:
 
 
 def open_probe(settings: Settings) -> "Route53Probe":
-    """Return what looks at AWS with the credentials of this machine; raises DnsError when they cannot be used."""
+    """Return the AWS checks, with the credentials of this machine; raises DnsError when they cannot be used."""
     export_aws(settings)
     from ddns_updater.dns.route53_probe import Route53Probe
 
@@ -131,7 +131,7 @@ def open_probe(settings: Settings) -> "Route53Probe":
 
 
 def open_lookup() -> "Lookup | None":
-    """Return who looks at DNS from outside, None without the extra that it needs."""
+    """Return the DNS lookups of the doctor; None without the extra dns."""
     try:
         from ddns_updater.dns.lookup import Lookup
     except ImportError:
@@ -140,15 +140,15 @@ def open_lookup() -> "Lookup | None":
 
 
 def open_dns(settings: Settings) -> Dns:
-    """Return Route 53 with the credentials of this machine; raises DnsError when they cannot be used."""
+    """Return Route 53, with the credentials of this machine; raises DnsError when they cannot be used."""
     export_aws(settings)
-    from ddns_updater.dns.route53 import Route53  # boto3 costs more than the rest of a quiet run
+    from ddns_updater.dns.route53 import Route53  # importing boto3 costs more than the rest of a quiet run
 
     return Route53(settings.hosted_zone_ids)
 
 
 def open_moto(port: int) -> "ThreadedMotoServer":
-    """Return the demo's stand-in for AWS, not yet started; raises SettingsError without the extra that it needs."""
+    """Return the simulated AWS of the demo, not yet started; raises SettingsError without the extra demo."""
     try:
         from moto.server import ThreadedMotoServer
     except ImportError as error:
@@ -157,7 +157,7 @@ def open_moto(port: int) -> "ThreadedMotoServer":
 
 
 def destinations(settings: Settings) -> Destinations:
-    """Return who hears of the runs; nothing of it is imported before there is something to tell."""
+    """Return where runs are reported to; a channel is imported only when there is an alert to send."""
     urls = (*settings.webhook_urls, *settings.notify_urls)
     return Destinations(
         keys=tuple(map(key_of, urls)),

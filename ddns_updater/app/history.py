@@ -14,16 +14,16 @@ from ddns_updater.settings.settings import Settings
 
 
 class HistoryView(NamedTuple):
-    """Versions of an origin, newest first, and how often the address of each family changed."""
+    """Versions of an origin, newest first, and a summary for each address family."""
 
     entries: list[HistoryEntry]
     summaries: list[HistorySummary]
 
 
 def read_history(settings: Settings, *, name: str | None, limit: int, window: Window, counted: bool) -> HistoryView:
-    """Return what was current within `window`, of all address families of the origin; its figures only when `counted`.
+    """Return the versions that were current within `window`, of all address families; summaries only when `counted`.
 
-    At most `limit` versions; the figures are of all of them.
+    `limit` is the maximum number of versions; the summaries cover all of them.
     """
     with factories.open_history(settings) as versions:
         origins = choose_origins(versions.origins, name or settings.name).values()
@@ -33,7 +33,7 @@ def read_history(settings: Settings, *, name: str | None, limit: int, window: Wi
 
 
 def read_history_at(settings: Settings, *, name: str | None, second: Window) -> HistoryView:
-    """Return the version that was current in `second`, of each address family; figures only of those without one."""
+    """Return the version of each family that was current in `second`, and a summary of each family without one."""
     with factories.open_history(settings) as versions:
         origins = choose_origins(versions.origins, name or settings.name).values()
         found = {origin: versions.entries(origin, 1, second) for origin in origins}

@@ -1,6 +1,6 @@
-"""The least-privilege IAM policy: what AWS has to allow for the configured records and sources, and no more.
+"""The least-privilege IAM policy for the configured records and address sources.
 
-It is what a run needs, and `ddns doctor`, which reads the hosted zones themselves where a run does not always.
+It covers a run and `ddns doctor`, which always reads the hosted zones; a run does so only sometimes.
 
 Conditions: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
 Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -17,7 +17,7 @@ from ddns_updater.model import Record
 from ddns_updater.settings.settings import Settings
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
-_MOST_CHARACTERS, _MOST_IN_A_ROLE = 6_144, 10_240  # without white space
+_MAX_MANAGED, _MAX_INLINE = 6_144, 10_240  # characters without white space
 _ANY = "*"  # every zone of the account
 _KEY = "route53:ChangeResourceRecordSets"
 
@@ -26,45 +26,45 @@ _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
 
 
 def policy_of(settings: Settings, partition: str = "aws") -> Document:
-    """Return the policy as the JSON that IAM takes; raises SettingsError when nothing of AWS is used."""
+    """Return the policy document; raises SettingsError when no AWS permission is needed."""
     records = record_sets(settings.records, settings.ip_families)
     statements = _route53(settings, records, partition) if records else []
     if any(source.startswith("ec2:") for source in settings.ip_sources):
-        statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # EC2 allows it for all instances or for none
+        statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # it cannot be limited to one instance
     if not statements:
         raise SettingsError(
             "no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:;"
-            " set DDNS_RECORDS to get a policy for them"
+            " set DDNS_RECORDS to get a policy"
         )
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def policy_text(wanted: Document) -> str:
-    """Return `wanted` as it is pasted."""
+    """Return `wanted` as JSON text to paste."""
     return json.dumps(wanted, indent=2)
 
 
 def remarks(settings: Settings, wanted: Document) -> list[str]:
-    """Return what the operator should know about `wanted`, one line each."""
+    """Return notes and warnings about `wanted`, one line each."""
     found = []
     records = record_sets(settings.records, settings.ip_families)
     if not settings.hosted_zone_ids and not all(records.values()):
         found.append(
-            "note: the zones are not named, so the policy allows these names in every hosted zone of the account;"
+            "note: some records have no zone set, so the policy allows these names in every hosted zone of the account;"
             " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again"
         )
     size = len(json.dumps(wanted, separators=(",", ":")))
-    if size > _MOST_CHARACTERS:
-        role = f" embed it in a role (at most {_MOST_IN_A_ROLE}), or" if size <= _MOST_IN_A_ROLE else ""
+    if size > _MAX_MANAGED:
+        role = f" embed it in a role (at most {_MAX_INLINE}), or" if size <= _MAX_INLINE else ""
         found.append(
-            f"warning: the policy has {size} characters, more than the {_MOST_CHARACTERS} of a managed policy;{role}"
-            " print one for the records of each hosted zone by itself and attach them all"
+            f"warning: the policy has {size} characters, more than the {_MAX_MANAGED} of a managed policy;{role}"
+            " print a policy for the records of each hosted zone and attach them all"
         )
     return found
 
 
 def condition_name(name: str) -> str:
-    r"""Return a record name as the condition key has it: anything but letters, digits, `-`, `_` and `.` as `\052`."""
+    r"""Return a record name as the condition key spells it: `\052` for `*`; letters, digits, `-`, `_` and `.` stay."""
     return re.sub(r"[^a-z0-9_.-]", lambda match: f"\\{ord(match[0]):03o}", name)
 
 
@@ -75,7 +75,7 @@ def _route53(settings: Settings, records: Mapping[Record, str | None], partition
         _allow([_KEY], _zones(zones, partition), list(inside), list(types))
         for (inside, types), zones in _grouped(names).items()
     ]
-    zones = [_ANY] if listed else list(names)  # that pattern holds the others
+    zones = [_ANY] if listed else list(names)  # that pattern covers the others
     return [
         *changes,
         _allow(["route53:GetHostedZone", "route53:ListResourceRecordSets"], _zones(zones, partition)),
@@ -85,7 +85,7 @@ def _route53(settings: Settings, records: Mapping[Record, str | None], partition
 
 
 def _names_by_zone(settings: Settings, records: Mapping[Record, str | None]) -> _Names:
-    """Return the names that may be changed in each zone; one that is not pinned may lie in any that is searched."""
+    """Return the names that may be changed in each zone; an unpinned name may be in any zone that is searched."""
     free = [record for record, pin in records.items() if not pin]
     searched = (settings.hosted_zone_ids or (_ANY,)) if free else ()
     names: _Names = {}
@@ -103,10 +103,10 @@ def _names_by_zone(settings: Settings, records: Mapping[Record, str | None]) -> 
 
 
 def _grouped(names: _Names) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]]:
-    """Return the zones by what may be changed in them: names and types.
+    """Return the zones grouped by the names and types that may be changed in them.
 
-    A run sends all the names of one type that are due in a zone together, and one statement must allow the whole
-    batch: there is a statement for each type, not one for each kind of name.
+    A run sends all due names of one type in a zone as one batch, and one statement must allow the whole batch. So each
+    type has one statement with all its names.
     """
     grouped: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for zone, by_type in names.items():

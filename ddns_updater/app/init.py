@@ -1,4 +1,4 @@
-"""The composition root: from Settings to each command's work."""
+"""What `ddns init` does."""
 
 from collections.abc import Mapping
 from time import monotonic
@@ -24,14 +24,14 @@ from ddns_updater.settings.settings import Settings
 
 
 class Seeded(NamedTuple):
-    """An origin that `init` found or made, by its latest version."""
+    """An origin that `init` found or created, with its latest version."""
 
     version: Version
     created: bool
 
 
 class InitResult(NamedTuple):
-    """What `init` did: migrations applied, and the origin of each address family."""
+    """The result of `init`: how many migrations were applied, and the origin of each address family."""
 
     migrations: int
     seeded: tuple[Seeded, ...]
@@ -41,9 +41,9 @@ class InitResult(NamedTuple):
 def initialise(
     settings: Settings, *, name: str | None, addresses: Mapping[Family, Address], note: str | None = None
 ) -> InitResult:
-    """Create or upgrade the schema and seed the origin, in each configured family; what exists is left as it is.
+    """Create or upgrade the schema and seed the origin in each configured family; existing origins stay unchanged.
 
-    `addresses` are those the operator gave; a family without one is detected, before anything is written.
+    `addresses` are those given by the operator. The address of any other family is detected before anything is written.
     """
     wanted = name or settings.name
     if wanted is None:
@@ -60,9 +60,9 @@ def initialise(
         if family not in existing and family not in found:
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    with factories.open_history(settings, for_init=True) as history, history.lock("init") as mine:
-        if not mine:
-            raise HistoryError("another ddns init is at work on this database; wait for its end")
+    with factories.open_history(settings, for_init=True) as history, history.lock("init") as locked:
+        if not locked:
+            raise HistoryError("another ddns init is running on this database; wait until it ends")
         migrations = factories.upgrade(history)
         existing = _origins(history, wanted)
         seeded = []

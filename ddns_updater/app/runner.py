@@ -1,4 +1,4 @@
-"""Runs of one set of settings, one after the other, each with what follows it."""
+"""Runs with the same settings, one after another; each run is followed by its report."""
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -24,18 +24,18 @@ from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.file import StateFile
 
-_TELLING = 10.0  # seconds of a run that are kept for telling of it, a quarter of it at most
+_REPORT_TIME = 10.0  # seconds of a run reserved for its report, a quarter of the run at most
 
 
 class Runner:
-    """One run after the other of the same settings; what is costly to make is made once."""
+    """A sequence of runs with the same settings; what is costly to build is built once."""
 
     def __init__(
         self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
     ) -> None:
-        """Take the settings; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
+        """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
         self._settings = settings
-        self._given = name or settings.name
+        self._name = name or settings.name
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
@@ -47,14 +47,14 @@ class Runner:
             alert_after=settings.alert_after,
             limit=time_limit,
         )
-        heard = not dry_run and bool(destinations.keys or destinations.ping)
-        self._to_tell = min(_TELLING, settings.run_timeout / 4) if heard else 0
+        reports = not dry_run and bool(destinations.keys or destinations.ping)
+        self._report_time = min(_REPORT_TIME, settings.run_timeout / 4) if reports else 0
         wanted = record_sets(settings.records, settings.ip_families)
         self._plan = Plan(
-            name=self._given,
+            name=self._name,
             families=settings.ip_families,
             records=tuple(wanted),
-            run_timeout=settings.run_timeout - self._to_tell,
+            run_timeout=settings.run_timeout - self._report_time,
             agreement=settings.ip_agreement,
             dry_run=dry_run,
         )
@@ -67,7 +67,7 @@ class Runner:
         )
 
     def run(self) -> RunResult:
-        """Do one run, and what follows it within the run's time; raises SettingsError, and what is a fault of ours."""
+        """Do one run and report it within the same time limit; raises SettingsError, and whatever a bug raises."""
         end = monotonic() + self._settings.run_timeout
         try:
             result = self._updater().run()
@@ -76,16 +76,16 @@ class Runner:
             raise
         except Exception as error:
             self._history.close()
-            fault = f"ddns met a fault of its own: {type(error).__name__}; see its traceback, and report it"
+            message = f"ddns has a bug: {type(error).__name__}; report it with the traceback on stderr"
             if not self._plan.dry_run:
-                self._follow(self._failure(fault), end)
+                self._reported(self._failure(message), end)
             raise
-        if not result.outcome.is_good:  # it may have been cut off in the middle of a statement, or be the wrong server
+        if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        return result if self._plan.dry_run else self._follow(result, end)
+        return result if self._plan.dry_run else self._reported(result, end)
 
     def close(self) -> None:
-        """Give back what is kept between the runs."""
+        """Close the connection kept between runs."""
         self._history.close()
 
     def _updater(self) -> Updater:
@@ -100,38 +100,38 @@ class Runner:
             limit=time_limit,
         )
 
-    def _follow(self, result: RunResult, end: float) -> RunResult:
-        """Return `result` with the warnings of the phase report."""
+    def _reported(self, result: RunResult, end: float) -> RunResult:
+        """Report `result` and return it with the warnings of the report."""
         seconds = max(end - monotonic(), 0.1)
-        to_tell = seconds - min(1.5, seconds / 3)  # it ends by itself before the run's limit ends it
+        own_limit = seconds - min(1.5, seconds / 3)  # so that the report ends before it is stopped
         warnings: list[str] = []
         try:
-            with self._limit(seconds) if self._to_tell else nullcontext():  # the diary has a limit of its own
-                self._tell(result, to_tell, warnings)
+            with self._limit(seconds) if self._report_time else nullcontext():  # the state file has its own limit
+                self._report(result, own_limit, warnings)
         except Stopped as error:
-            warnings.append(f"not everybody was told how the run ended: {error}")
+            warnings.append(f"failed to finish the report of the run: {error}")
         return result._replace(warnings=tuple(warnings))
 
     def _cut_off(self, error: str) -> None:
-        """Follow up on a run that nothing but the end of the process can stop; it ends when this returns."""
+        """Report a run that only the end of the process can stop; the process ends when this returns."""
         if not self._plan.dry_run:
-            self._tell(self._failure(error), self._to_tell, [])
+            self._report(self._failure(error), self._report_time, [])
 
     def _failure(self, error: str) -> RunResult:
-        """Return the result of a run that came to no result of its own."""
+        """Return the result of a run that ended without one."""
         results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
-        return RunResult(self._given, results)
+        return RunResult(self._name, results)
 
-    def _tell(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
+    def _report(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
         line = " / ".join(line for _, line in run_lines(result))
-        self._reporter.report(result, self._given, line, seconds, warnings, datetime.now(UTC))
+        self._reporter.report(result, self._name, line, seconds, warnings, datetime.now(UTC))
 
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
-        return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._to_tell)
+        return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._report_time)
 
 
 def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
-    """Do one run and tell of it; raises SettingsError for what has to be mended first, and nothing else of our tree."""
-    with closing(Runner(settings, name=name, dry_run=dry_run)) as runs:
-        return runs.run()
+    """Do one run and report it; raises no DdnsError but SettingsError."""
+    with closing(Runner(settings, name=name, dry_run=dry_run)) as runner:
+        return runner.run()

@@ -20,7 +20,7 @@ from ddns_updater.state.status import Status
 
 
 def read_status(settings: Settings, *, name: str | None) -> Status:
-    """Return how the origin stands; what cannot be asked is among its errors. Raises SettingsError."""
+    """Return the status of the origin; whatever cannot be read is among its errors. Raises SettingsError."""
     given = name or settings.name
     journals: dict[Family, Journal] = {}
     errors: list[str] = []
@@ -34,9 +34,9 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         errors.append(str(error))
     run_state = None
     try:
-        page = StateFile(settings.state_folder, settings.database.identity).read()
-        errors += page.warnings
-        run_state = page.origins.get(page.name_of(given, found), RunState())
+        content = StateFile(settings.state_folder, settings.database.identity).read()
+        errors += content.warnings
+        run_state = content.origins.get(content.name_of(given, found), RunState())
     except StateError as error:
         errors.append(str(error))
     known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}

@@ -1,4 +1,4 @@
-"""Runs in a loop, for containers and service managers: one process, the same run as cron's."""
+"""What `ddns watch` does: runs in a loop, for containers and service managers."""
 
 import signal
 import time
@@ -10,8 +10,8 @@ from types import FrameType
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import RunResult
 
-_JITTER = 0.1  # of the time between two runs, so that many machines do not ask at the same instant
-_LEAST = 0.1  # seconds between two runs, however long the first took
+_JITTER = 0.1  # of the interval, so that many machines do not send their requests at the same instant
+_MIN_PAUSE = 0.1  # seconds between two runs, however long the first took
 
 
 def repeat(
@@ -22,22 +22,22 @@ def repeat(
     crashed: Callable[[Exception], None],
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Call `run` every so many seconds, give or take a tenth, until SIGTERM or SIGINT; return after the run in hand.
+    """Call `run` every `every` seconds, give or take a tenth, until SIGTERM or SIGINT; return after the current run.
 
-    What a run raises is given to `crashed` and does not end the loop, but for SettingsError of the very first: that has
-    to be mended before anything can work. A second signal ends the process at once.
+    An exception of a run goes to `crashed` and does not end the loop. Only a SettingsError of the first run is raised:
+    it must be fixed before anything can work. A second signal ends the process at once.
     """
-    over = Event()
+    stopped = Event()
 
     def stop(signum: int, _frame: FrameType | None) -> None:
         signal.signal(signum, signal.SIG_DFL)
-        over.set()
+        stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     first = True
     try:
-        while not over.is_set():
-            begin = monotonic()
+        while not stopped.is_set():
+            start = monotonic()
             try:
                 result = run()
             except Exception as error:
@@ -47,12 +47,12 @@ def repeat(
             else:
                 ended(result)
             first = False
-            over.wait(pause(every, monotonic() - begin, uniform(-1, 1)))  # noqa: S311 - it only spreads the load
+            stopped.wait(pause(every, monotonic() - start, uniform(-1, 1)))  # noqa: S311 - it only spreads the load
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def pause(every: float, took: float, chance: float) -> float:
-    """Return the seconds from the end of a run that `took` so long to the next; `chance` lies between -1 and 1."""
-    return max(every * (1 + _JITTER * chance) - took, _LEAST)
+    """Return the seconds to wait after a run that took `took` seconds; `chance` is between -1 and 1."""
+    return max(every * (1 + _JITTER * chance) - took, _MIN_PAUSE)

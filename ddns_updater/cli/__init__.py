@@ -1,1 +1,1 @@
-"""The commands: each file parses, calls one function of app/, prints and exits."""
+"""The commands: each file parses options, calls one function of app/, prints and exits."""

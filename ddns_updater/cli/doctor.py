@@ -13,22 +13,24 @@ from ddns_updater.settings.load import read_settings, wants_colours
 
 @click.command()
 @name_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as one JSON object.")
 @click.pass_context
 def doctor(ctx: click.Context, name: str | None, as_json: bool) -> None:
-    """Check everything that a run depends on, and say what to do about each thing that is wrong.
+    """Check everything a run depends on.
 
-    Settings and files, the address sources, the database, AWS, and with the extra dns what name servers and resolvers
-    answer. It never writes: whether AWS lets us is found out with a change that Route 53 can only refuse.
-    Exit status: 0 when no check failed, 1 when one did, 2 for wrong usage.
+    It checks settings and files, the address sources, the database, AWS, and with the extra dns the answers of name
+    servers and resolvers. Every problem comes with advice. It writes nothing: it tests the permission to change records
+    with a change that Route 53 always rejects.
+
+    Exit status: 0 when no check failed, 1 when a check failed, 2 for wrong usage.
 
     \b
     Example:
       ddns doctor
     """
 
-    def paint(words: str, colour: str) -> str:
-        return click.style(words, fg=colour) if wants_colours() else words
+    def paint(text: str, colour: str) -> str:
+        return click.style(text, fg=colour) if wants_colours() else text
 
     checks: list[Check] = []
     width = terminal_width()

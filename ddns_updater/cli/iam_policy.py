@@ -12,14 +12,16 @@ from ddns_updater.cli.options import settings
     type=click.Choice(PARTITIONS),
     default=PARTITIONS[0],
     show_default=True,
-    help="The part of AWS in which the zones lie.",
+    help="Write the ARNs for this AWS partition.",
 )
 @click.pass_context
 def iam_policy(ctx: click.Context, partition: str) -> None:
-    """Print the IAM policy that these records and sources need, as JSON: enough for `run` and `doctor`, and no more.
+    """Print the least-privilege IAM policy.
 
-    Nothing is asked of AWS or of the database. What is to be known about the policy goes to stderr. Where nothing of
-    AWS is used there is no policy: exit status 2, and nothing is printed.
+    The policy is JSON. It allows what `run` and `doctor` need for the configured records and address sources, and
+    nothing more. Neither AWS nor the database is contacted. Notes on the policy go to stderr.
+
+    Exit status: 0 when printed, 2 for usage or settings, or when no AWS permission is needed.
 
     \b
     Example:

@@ -3,7 +3,7 @@
 import click
 
 from ddns_updater.app.init import initialise
-from ddns_updater.cli.options import addresses_given, lines, name_option, note_given, settings
+from ddns_updater.cli.options import addresses_given, name_option, note_given, settings, terminal
 from ddns_updater.lib.humanize import counted
 from ddns_updater.model import Address, Family
 
@@ -15,15 +15,18 @@ from ddns_updater.model import Address, Family
     "addresses",
     callback=addresses_given,
     multiple=True,
-    help="The first address; once for each family. Default: what two address sources agree on.",
+    help="Seed with this address (once per address family).",
 )
-@click.option("--note", callback=note_given, help="A text to keep with the first version.")
+@click.option("--note", callback=note_given, help="Store this note with the first version.")
 @click.pass_context
 def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
-    """Create or upgrade the tables, and seed the origin with its first address, in each of DDNS_IP_FAMILIES.
+    """Create the tables and seed the origin.
 
-    A table admin_ip_history that exists already is adopted with its rows. Run again, this says so and changes nothing,
-    unless an address family was added to the settings: it is seeded then.
+    It seeds each family of DDNS_IP_FAMILIES with its first address: the one given with --ip, or else the one that two
+    address sources agree on. It upgrades old tables, and adopts an existing table admin_ip_history with its rows.
+    Running it again changes nothing, except that it seeds families added to the settings.
+
+    Exit status: 0 when done or nothing to do, 1 when it failed, 2 for usage or settings.
 
     \b
     Example:
@@ -31,14 +34,14 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     """
     result = initialise(settings(ctx), name=name, addresses=addresses, note=note)
     for warning in result.warnings:
-        lines(ctx).warning(warning)
+        terminal(ctx).warning(warning)
     if result.migrations:
-        lines(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
+        terminal(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:
         version = each.version
         if each.created:
-            lines(ctx).info(f"created origin {version.name}: version {version.version} is {version.ip}")
+            terminal(ctx).info(f"created origin {version.name}: version {version.version} is {version.ip}")
         else:
-            lines(ctx).info(
-                f"origin {version.name} exists already: version {version.version} is {version.ip}; nothing changed"
+            terminal(ctx).info(
+                f"origin {version.name} already exists: version {version.version} is {version.ip}; nothing changed"
             )

@@ -1,4 +1,4 @@
-"""What several commands share: options, their values, and the terminal."""
+"""Options, their checks and the terminal, shared by several commands."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,10 @@ from ddns_updater.sources.address import public_address
 
 
 class Invocation(NamedTuple):
-    """What the options before the command say."""
+    """The options given before the command."""
 
     env_file: Path | None
-    lines: Terminal
+    terminal: Terminal
 
 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -29,15 +29,15 @@ def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> st
 
 
 def note_given(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Check the text of --note."""
+    """Return the text of --note; raises SettingsError when it is not UTF-8."""
     try:
         return value and value.encode().decode()
     except UnicodeEncodeError:
-        raise SettingsError(f"--note {value!r} is not UTF-8 text; write it in plain letters") from None
+        raise SettingsError(f"--note {value!r} is not UTF-8 text; write it in UTF-8 or ASCII") from None
 
 
 def addresses_given(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
-    """Check the addresses of --ip and sort them by family."""
+    """Return the addresses of --ip by family; raises SettingsError for a bad one, or two of one family."""
     found: dict[Family, Address] = {}
     for value in values:
         family = Family.IPV6 if ":" in value else Family.IPV4
@@ -46,22 +46,24 @@ def addresses_given(_ctx: click.Context, _param: click.Parameter, values: tuple[
         except SourceError as error:
             raise SettingsError(f"--ip cannot be {str(error).removeprefix('answered ')}") from None
         if found.setdefault(family, address) != address:
-            raise SettingsError(f"--ip {found[family]} and --ip {address} are of one family; give one of them")
+            raise SettingsError(
+                f"--ip {found[family]} and --ip {address} are both {family} addresses; give one of them"
+            )
     return found
 
 
 name_option = click.option(
     "--name",
     callback=_name,
-    help="The origin: the line being tracked. Default: DDNS_NAME, else the only one there is.",
+    help="Use this origin (default: DDNS_NAME, or the only one).",
 )
 
 
 def settings(ctx: click.Context) -> Settings:
-    """Load the settings of the file that --env-file names, or of the usual ones."""
+    """Load the settings, from the file of --env-file when it was given."""
     return load_settings(ctx.obj.env_file)
 
 
-def lines(ctx: click.Context) -> Terminal:
-    """Return how lines are printed; as text where the options were not understood."""
-    return ctx.obj.lines if ctx.obj else Terminal()
+def terminal(ctx: click.Context) -> Terminal:
+    """Return the terminal to print to; it prints text when the global options could not be parsed."""
+    return ctx.obj.terminal if ctx.obj else Terminal()

@@ -3,7 +3,7 @@
 import click
 
 from ddns_updater.app.runner import run_once
-from ddns_updater.cli.options import lines, name_option, settings
+from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
@@ -14,16 +14,17 @@ _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 
 @click.command()
 @name_option
-@click.option("--dry-run", is_flag=True, help="Ask and compare, tell what would be done, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--dry-run", is_flag=True, help="Show what a run would do without writing anything.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
 @click.pass_context
 def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Do one run: fetch the public address, record a change, publish it, see it hold.
+    """Publish the public address if it changed.
 
-    Made for cron, each minute. What an earlier run left unfinished is gone on with; overlapping runs are harmless.
-    A changed address is held back when a second source says otherwise (DDNS_IP_AGREEMENT). Address families do not
-    hold back one another; the exit status is that of the worse.
+    A run fetches the address, records a change, publishes it and verifies it in DNS. Start one every minute from cron:
+    each run finishes what an earlier one left undone, and overlapping runs are harmless. A new address is held back
+    while a second source contradicts it (DDNS_IP_AGREEMENT). Address families are independent; the worse outcome sets
+    the exit status.
 
     \b
     Outcomes and exit status:
@@ -36,12 +37,13 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
       ddns run --quiet
     """
     result = run_once(settings(ctx), name=name, dry_run=dry_run)
-    show(lines(ctx), result, as_json=as_json, quiet=quiet)
+    show(terminal(ctx), result, as_json=as_json, quiet=quiet)
     if result.outcome.is_bad:
         ctx.exit(DdnsError.exit_code)
 
 
 def show(out: Terminal, result: RunResult, *, as_json: bool, quiet: bool) -> None:
+    """Print `result` and its warnings; `quiet` omits a result that changed nothing."""
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(run_json(result))
     for warning in run_warnings(result):

@@ -10,13 +10,15 @@ from ddns_updater.output.status import status_json, status_text
 
 @click.command()
 @name_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as one JSON object.")
 @click.pass_context
 def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
-    """Tell how everything stands: the address, each record, the last run, and what is wrong.
+    """Show the address, records and last run.
 
-    Nothing but the database is asked, and what this machine remembers of its runs. Exit status 1 when something is
-    wrong, so that monitoring can call it: a record that is not verified, runs that fail or stay away.
+    It also lists every problem, so that monitoring can call it: a record that is not verified, runs that fail, or no
+    recent run. It reads only the database and this machine's state file.
+
+    Exit status: 0 when there is no problem, 1 when there is one, 2 for usage or settings.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What is printed of a run, line by line: as text, or as JSON objects for those who collect logs."""
+"""Output line by line, as text or as JSON objects for log collectors."""
 
 import json
 import logging
@@ -12,24 +12,24 @@ import click
 
 
 class Terminal(NamedTuple):
-    """Prints lines; in JSON each has `time` (UTC), `level` and `message`, and the facts that are given with it."""
+    """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts."""
 
     as_json: bool = False
 
     def info(self, text: str, **facts: object) -> None:
-        """Print a line of what was to be expected, on stdout."""
+        """Print a result to stdout."""
         click.echo(_object("info", text, facts) if self.as_json else text)
 
     def warning(self, text: str, **facts: object) -> None:
-        """Print what did not stop the work but should be known."""
+        """Print a warning to stderr."""
         click.echo(_object("warning", text, facts) if self.as_json else f"warning: {text}", err=True)
 
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
-        """Print what went wrong."""
+        """Print an error to stderr; `prefix` is for text only."""
         click.echo(_object("error", text, facts) if self.as_json else f"{prefix}{text}", err=True)
 
     def formatter(self) -> logging.Formatter:
-        """Return how the log is written."""
+        """Return the formatter of log lines."""
         return _JsonFormatter() if self.as_json else logging.Formatter("%(asctime)s %(message)s")
 
 
@@ -44,12 +44,12 @@ def _object(level: str, text: str, facts: dict[str, object]) -> str:
 
 
 def terminal_width() -> int | None:
-    """Return the width of the terminal that stdout is, None when it is none."""
+    """Return the width of stdout in columns, None when it is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed
 
 
-def give_up_output() -> None:
-    """Let what is still buffered go nowhere: it would fail once more when the process ends."""
+def flush_output() -> None:
+    """Flush the output, and discard what cannot be written: it would fail again when the process ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,4 +1,4 @@
-"""Dates and times that an operator wrote, as instants; local time where no offset is given."""
+"""Dates and times from the command line; without an offset they are local time."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
@@ -6,14 +6,14 @@ from typing import TypeVar
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Window
 
-_SECOND = timedelta(seconds=1)  # the history counts in whole ones
-_YEARS = range(1900, 9999)  # whatever is added to one of these is still a time
+_SECOND = timedelta(seconds=1)  # the resolution of the history
+_YEARS = range(1900, 9999)  # leaves room to add a day or an offset
 _Day = TypeVar("_Day", bound=date)
 
 
 def window(since: str | None, until: str | None) -> Window:
     """Return the window from --since to --until, both inclusive; a date is the whole day."""
-    begin = None if since is None else _begin("--since", since)
+    begin = None if since is None else _start("--since", since)
     end = None if until is None else _end(until)
     if begin and end and begin >= end:
         raise SettingsError(f"--since {since!r} is later than --until {until!r}; swap them")
@@ -21,24 +21,24 @@ def window(since: str | None, until: str | None) -> Window:
 
 
 def second(at: str) -> Window:
-    """Return the second that --at names; for a date its first one. Raises SettingsError when it came twice."""
+    """Return the second that --at names; for a date its first one. Raises SettingsError when it occurred twice."""
     day = _date("--at", at)
-    begin = _local_begin(day) if day else _instant("--at", at, twice=None)
+    begin = _local_start(day) if day else _instant("--at", at, twice=None)
     return Window(begin, begin + _SECOND)
 
 
-def _begin(option: str, text: str) -> datetime:
+def _start(option: str, text: str) -> datetime:
     day = _date(option, text)
-    return _local_begin(day) if day else _instant(option, text, twice=0)
+    return _local_start(day) if day else _instant(option, text, twice=0)
 
 
 def _end(text: str) -> datetime:
     day = _date("--until", text)
-    return _local_begin(day + timedelta(days=1)) if day else _instant("--until", text, twice=1) + _SECOND
+    return _local_start(day + timedelta(days=1)) if day else _instant("--until", text, twice=1) + _SECOND
 
 
 def _date(option: str, text: str) -> date | None:
-    """Return the date that `text` is, None when it is something else."""
+    """Return `text` as a date, None when it is not one."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -46,13 +46,16 @@ def _date(option: str, text: str) -> date | None:
     return _checked(option, text, day)
 
 
-def _local_begin(day: date) -> datetime:
-    """Return the first instant of a day; where the clocks leave midnight out, that is when they did."""
-    return _read(datetime(day.year, day.month, day.day))
+def _local_start(day: date) -> datetime:
+    """Return the first instant of a local day; when the clocks skip midnight, the instant of the jump."""
+    return _utc(datetime(day.year, day.month, day.day))
 
 
 def _instant(option: str, text: str, *, twice: int | None) -> datetime:
-    """Return the second that `text` names; of a local time that came twice the first (0), the second (1) or neither."""
+    """Return the second that `text` names.
+
+    `twice` chooses when the local time occurred twice: 0 the first, 1 the second, None raises SettingsError.
+    """
     try:
         moment = _checked(option, text, datetime.fromisoformat(text)).replace(microsecond=0)
     except ValueError:
@@ -61,27 +64,27 @@ def _instant(option: str, text: str, *, twice: int | None) -> datetime:
         ) from None
     if moment.tzinfo:
         return moment.astimezone(UTC)
-    first, second = (_read(moment.replace(fold=fold)) for fold in (0, 1))
+    first, second = (_utc(moment.replace(fold=fold)) for fold in (0, 1))
     if first > second:
-        cause = "was left out when the clocks went forward"
+        cause = "was skipped when the clocks went forward"
     elif first < second and twice is None:
-        cause = "came twice when the clocks went back"
+        cause = "occurred twice when the clocks went back"
     else:
         return second if twice else first
     choice = " or ".join(f"{option} {each.astimezone().isoformat()}" for each in sorted((first, second)))
     raise SettingsError(f"{option} {text!r} {cause}; write {choice}")
 
 
-def _read(moment: datetime) -> datetime:
-    """Return the instant that a local time names.
+def _utc(moment: datetime) -> datetime:
+    """Return the instant of a local time.
 
-    One that came twice is the first with `fold` 0. One that was left out is as much after the jump as the clock had
-    gone past it, and with `fold` 1 as much before (PEP 495): the later comes first.
+    Of a time that occurred twice, `fold` 0 is the first and `fold` 1 the second. A skipped time lands after the jump
+    with `fold` 0 and before it with `fold` 1, so there `fold` 0 is the later one (PEP 495).
     """
     return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def _checked(option: str, text: str, day: _Day) -> _Day:
     if day.year not in _YEARS:
-        raise SettingsError(f"{option} {text!r} is too far away; write a year from {_YEARS[0]} to {_YEARS[-1]}")
+        raise SettingsError(f"{option} {text!r} is out of range; write a year from {_YEARS[0]} to {_YEARS[-1]}")
     return day

@@ -1,4 +1,4 @@
-"""The versions as a table, JSON and CSV."""
+"""Versions as a table, JSON and CSV."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from ddns_updater.output.run import record_json
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
-    """Return the versions as a table, newest first, in local time; lines are cut at `width` columns."""
+    """Return the versions as a table, newest first, in local time; lines are truncated to `width` columns."""
     rows = [("VERSION", "ADDRESS", "SINCE", "HELD", "DNS", "NOTE")]
     rows += [
         (
@@ -43,7 +43,7 @@ def history_json(entries: Sequence[HistoryEntry]) -> str:
 
 
 def history_csv(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as CSV (RFC 4180) with a header, one row a version; times in UTC."""
+    """Return the versions as CSV (RFC 4180) with a header and one row per version; times in UTC."""
     columns = (
         "version",
         "address",

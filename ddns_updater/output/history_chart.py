@@ -1,4 +1,4 @@
-"""A timeline of the versions in plain text: how long each address was held, on one axis."""
+"""A text timeline of the versions: how long each address was held."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,30 +6,30 @@ from datetime import datetime
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import HistoryEntry, Window
 
-_WITHOUT_TERMINAL = 80  # columns
-_SHORTEST = 10  # columns of an axis on which lengths can still be compared
+_DEFAULT_WIDTH = 80  # columns, without a terminal
+_MIN_AXIS = 10  # columns; on a shorter axis bars cannot be compared
 _GAP = "  "
-_FORMS = ("%Y-%m-%d %H:%M", "%Y-%m-%d")
+_LABEL_FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
 def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | None, encoding: str | None) -> str:
-    """Return one row for each of `entries`, newest first, each family by itself: address, bar, how long it was held.
+    """Return one row for each of `entries`, newest first and grouped by family: address, bar, how long it was held.
 
-    The axis is the part of `window`, by which the entries were chosen, that they lie in; it ends now at the latest and
-    is labelled in local time. There must be an entry. `width` is the terminal's, None where there is none; `encoding`
-    is what the text will be written in, for not every one has block characters.
+    The axis covers the entries within `window` and is labelled in local time; it ends now at the latest. `entries` must
+    not be empty. `width` is that of the terminal, None without one. `encoding` is that of the output: `#` replaces
+    block characters that it lacks.
     """
-    width = width or _WITHOUT_TERMINAL
-    mark = "█" if _can_carry(encoding, "█") else "#"
+    width = width or _DEFAULT_WIDTH
+    mark = "█" if _can_encode(encoding, "█") else "#"
     begin, end = _axis(entries, window)
     addresses = max(len(entry.version.ip) for entry in entries)
     held = max(len("HELD"), *(len(duration(entry.held)) for entry in entries))
     columns = width - addresses - held - 2 * len(_GAP)
-    stacked = columns < _SHORTEST  # the address on a line of its own
+    stacked = columns < _MIN_AXIS  # the address on a separate line
     if stacked:
-        columns = max(width - held - len(_GAP), _SHORTEST)
+        columns = max(width - held - len(_GAP), _MIN_AXIS)
     labels = _labels(begin, end, columns)
-    lines = [] if labels else [" to ".join(_local(each, _FORMS[0]) for each in (begin, end))]
+    lines = [] if labels else [" to ".join(_local(each, _LABEL_FORMATS[0]) for each in (begin, end))]
     families = sorted({entry.family for entry in entries})
     for family in families:
         title = family.upper() if len(families) > 1 else "ADDRESS"
@@ -43,10 +43,10 @@ def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | 
 
 
 def span(entry: HistoryEntry, begin: datetime, end: datetime, columns: int) -> tuple[int, int]:
-    """Return the first column of an entry's bar and the one after its last; it has at least one.
+    """Return the first column of an entry's bar and the column after its last; a bar has at least one column.
 
-    Of an axis of so many columns from `begin` to `end`. Where one version follows another, so do their bars, but for
-    those that are too short for a column.
+    The axis has `columns` columns from `begin` to `end`. Bars of consecutive versions are adjacent, unless one is too
+    short for a column.
     """
     length = max((end - begin).total_seconds(), 1)
 
@@ -66,9 +66,9 @@ def _axis(entries: Sequence[HistoryEntry], window: Window) -> tuple[datetime, da
 
 
 def _labels(begin: datetime, end: datetime, columns: int) -> str:
-    """Return both ends of the axis above its ends, as exactly as there is room; empty when there is none."""
-    for form in _FORMS:
-        left, right = _local(begin, form), _local(end, form)
+    """Return the labels of both ends of the axis, as precise as fits; empty when none fits."""
+    for time_format in _LABEL_FORMATS:
+        left, right = _local(begin, time_format), _local(end, time_format)
         if len(left) + len(_GAP) + len(right) <= columns and left != right:
             return left + right.rjust(columns - len(left))
     return ""
@@ -79,11 +79,11 @@ def _row(address: str, bar: str, held: str, addresses: int, stacked: bool) -> li
     return [address, line] if stacked else [f"{address.ljust(addresses)}{_GAP}{line}"]
 
 
-def _local(time: datetime, form: str) -> str:
-    return time.astimezone().strftime(form)
+def _local(time: datetime, time_format: str) -> str:
+    return time.astimezone().strftime(time_format)
 
 
-def _can_carry(encoding: str | None, text: str) -> bool:
+def _can_encode(encoding: str | None, text: str) -> bool:
     try:
         return bool(text.encode(encoding or "ascii"))
     except (UnicodeEncodeError, LookupError):

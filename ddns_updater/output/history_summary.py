@@ -8,14 +8,14 @@ from ddns_updater.model import HistorySummary
 
 
 def summary_lines(summaries: Sequence[HistorySummary]) -> list[str]:
-    """Return one line for each address family, which is named where there are several."""
+    """Return one line for each address family; with several families each line names its own."""
     return [f"{each.family}: {_line(each)}" if len(summaries) > 1 else _line(each) for each in summaries]
 
 
 def summary_json(summaries: Sequence[HistorySummary]) -> str:
-    """Return an array of one object for each address family; times in UTC.
+    """Return a JSON array with one object for each address family; times in UTC.
 
-    `longest_at_least` is true when the begin or the end of the longest time was not seen.
+    `longest_at_least` is true when the start or the end of the longest time is unknown.
     """
     return json.dumps(
         [
@@ -38,7 +38,7 @@ def summary_json(summaries: Sequence[HistorySummary]) -> str:
 
 def _line(summary: HistorySummary) -> str:
     if not summary.versions:
-        return f"nothing is known of that time; the history begins at {local_second(summary.began)}"
+        return f"no address is recorded for that time; the history starts at {local_second(summary.began)}"
     time = duration(summary.end - summary.begin)
     if not summary.changes:
         return f"no change in {time}"

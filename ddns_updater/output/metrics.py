@@ -1,8 +1,8 @@
 """The metrics, as a file for the textfile collector of Prometheus' node exporter.
 
-What is not known is left out instead of being given as zero: the address of a run that did not come as far as the
-database, and every count while the diary cannot be read. Each series has the origin's name, for the node exporter
-reads several such files together and refuses a series that stands there twice.
+Unknown values are left out, not written as zero: the address when a run did not reach the database, and every count
+while the state file cannot be read. Each series is labelled with the origin's name, because the node exporter merges
+several such files and rejects duplicate series.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ _MODE = 0o644  # the node exporter is another user
 
 
 def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datetime) -> None:
-    """Put the metrics of the run that ended with `result` at `now` into `path`; raises StateError.
+    """Write the metrics of the run that ended with `result` at `now` to `path`; raises StateError.
 
-    `standing` is how the runs have gone with this one; where it has counted none, nothing is remembered.
+    `run_state` includes this run; it has counted no run when the state file cannot be read.
     """
     registry = CollectorRegistry()
     registry.register(_Run(result, run_state, now))
@@ -33,12 +33,12 @@ def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datet
         replace_file(path, generate_latest(registry), _MODE)
     except OSError as error:
         raise StateError(
-            f"failed to write the metrics {path}: {error.strerror or error}; mend its folder, or set DDNS_METRICS_FILE"
+            f"failed to write the metrics {path}: {error.strerror or error}; fix its folder, or set DDNS_METRICS_FILE"
         ) from error
 
 
 class _Run(Collector):
-    """One run, as metric families."""
+    """The metric families of one run."""
 
     def __init__(self, result: RunResult, run_state: RunState, now: datetime) -> None:
         self._result = result
@@ -47,14 +47,14 @@ class _Run(Collector):
         self._name = result.name or ""
 
     def collect(self) -> Iterator[Metric]:
-        """Give the families of which anything is known."""
+        """Yield the families with a known value."""
         yield from self._last_run()
         if self._run_state.runs:
-            yield from self._remembered()
+            yield from self._counts()
         yield from (family for family in (*self._address(), self._records()) if family.samples)
 
     def _last_run(self) -> Iterator[Metric]:
-        info = _gauge("ddns_build_info", "1, with the version of the program", "version")
+        info = _gauge("ddns_build_info", "1, labelled with the version of the program", "version")
         info.add_metric([self._name, __version__], 1)
         yield info
         yield self._single("ddns_last_run_timestamp_seconds", "When the last run ended", self._now.timestamp())
@@ -63,7 +63,7 @@ class _Run(Collector):
             outcomes.add_metric([self._name, outcome.value], outcome is self._result.outcome)
         yield outcomes
 
-    def _remembered(self) -> Iterator[Metric]:
+    def _counts(self) -> Iterator[Metric]:
         runs = CounterMetricFamily("ddns_runs", "Runs that ended, by outcome", labels=("name", "outcome"))
         for outcome in Outcome:
             runs.add_metric([self._name, outcome.value], self._run_state.runs.get(outcome, 0))
@@ -76,19 +76,19 @@ class _Run(Collector):
         incident, success = self._run_state.incident, self._run_state.last_success
         yield self._single(
             "ddns_consecutive_failures",
-            "Runs that failed or were held since the last that found all well",
+            "Runs that failed or were held since the last success",
             incident.failed_runs if incident else 0,
         )
         if incident:
             yield self._single(
                 "ddns_incident_start_timestamp_seconds",
-                "When the first run of the open incident failed; absent while none is open",
+                "When the first run of the open incident failed; absent without one",
                 incident.since.timestamp(),
             )
         if success:
             yield self._single(
                 "ddns_last_success_timestamp_seconds",
-                "When the last run ended that found all well; absent before the first",
+                "When the last successful run ended; absent before the first",
                 success.timestamp(),
             )
 
@@ -97,13 +97,13 @@ class _Run(Collector):
             "ddns_address_version", "The latest version; absent when the last run did not read it", "family"
         )
         age = _gauge("ddns_address_age_seconds", "Time since the address changed, at the end of the last run", "family")
-        took = _gauge("ddns_dns_propagation_seconds", "Time that DNS took to follow to the latest version", "family")
+        took = _gauge("ddns_dns_propagation_seconds", "Time that DNS took to follow the latest version", "family")
         for one in self._result.results:
             labels = [self._name, one.family.value]
             if one.version is not None:
                 version.add_metric(labels, one.version)
             if one.since is not None:
-                age.add_metric(labels, max((self._now - one.since).total_seconds(), 0))  # by two clocks
+                age.add_metric(labels, max((self._now - one.since).total_seconds(), 0))  # the clocks differ
             followed = propagation(one.publications)
             if followed is not None:
                 took.add_metric(labels, followed.total_seconds())

@@ -15,22 +15,22 @@ from ddns_updater.model import (
     propagation,
 )
 
-_NAMED = 3  # records named one by one before they are only counted
+_NAMED = 3  # records; more are only counted
 
 
 def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
-    """Return one line for each address family, with its outcome; what is true of all of them, once."""
+    """Return one line for each address family, with its outcome; a line common to all families only once."""
     lines = [(each.outcome, " ".join(_run_line(result, each).split())) for each in result.results]
     if len(set(lines)) == 1:
         return lines[:1]
     return [
-        (outcome, f"{each.family}: {line}" if _is_of_no_family(each) else line)
+        (outcome, f"{each.family}: {line}" if _needs_family(each) else line)
         for each, (outcome, line) in zip(result.results, lines, strict=True)
     ]
 
 
 def run_warnings(result: RunResult) -> list[str]:
-    """Return what did not stop the run but should be known."""
+    """Return every warning of the run."""
     return [*(warning for each in result.results for warning in each.warnings), *result.warnings]
 
 
@@ -61,19 +61,19 @@ def run_json(result: RunResult) -> str:
 
 
 def _run_line(result: RunResult, each: FamilyResult) -> str:
-    word = f"dry run, {each.outcome}" if result.dry_run else str(each.outcome)
+    outcome = f"dry run, {each.outcome}" if result.dry_run else str(each.outcome)
     if each.outcome is Outcome.SKIPPED:
-        return f"{word}: another run of {result.name} is at work"
+        return f"{outcome}: another run of {result.name} is in progress"
     if each.error and not each.recorded:
-        return f"{word}: {each.error}".replace("failed: failed to", "failed to", 1)
+        return f"{outcome}: {each.error}".replace("failed: failed to", "failed to", 1)
     before = f" (was {each.previous_address})" if each.recorded else ""
     verb = "would be" if result.dry_run and each.recorded else "is"
-    line = f"{word}: {each.address}{before} {verb} version {each.version} of {result.name}"
+    line = f"{outcome}: {each.address}{before} {verb} version {each.version} of {result.name}"
     return f"{line}, but {each.error}" if each.error else f"{line}; {_dns_line(result, each)}"
 
 
-def _is_of_no_family(each: FamilyResult) -> bool:
-    """Return whether the line of `each` tells neither its address nor, for want of one, its family."""
+def _needs_family(each: FamilyResult) -> bool:
+    """Return whether the line of `each` contains neither its address nor its family."""
     if each.outcome is Outcome.SKIPPED:
         return True
     return each.outcome is Outcome.FAILED and each.address is not None and not each.recorded
@@ -88,11 +88,11 @@ def _dns_line(result: RunResult, each: FamilyResult) -> str:
     for state, count in Counter(publication.state for publication in each.publications).items():
         those = [publication for publication in each.publications if publication.state is state]
         named = ", ".join(str(publication.record) for publication in those) if count <= _NAMED else f"{count} records"
-        parts.append(f"{named} {_state_words(result, each, state, those)}")
+        parts.append(f"{named} {_state_text(result, each, state, those)}")
     return "; ".join(parts)
 
 
-def _state_words(result: RunResult, each: FamilyResult, state: PublicationState, those: Sequence[Publication]) -> str:
+def _state_text(result: RunResult, each: FamilyResult, state: PublicationState, those: Sequence[Publication]) -> str:
     if result.dry_run and state is PublicationState.PENDING:
         return "would be published"
     if state is PublicationState.VERIFIED:
@@ -107,7 +107,7 @@ def _state_words(result: RunResult, each: FamilyResult, state: PublicationState,
 
 
 def record_json(publication: Publication) -> dict[str, object]:
-    """Return what a publication says of its record, in JSON values."""
+    """Return the state of a published record as JSON values."""
     return {
         "name": publication.record.name,
         "type": publication.record.type,

@@ -9,11 +9,11 @@ from ddns_updater.model import Family, Journal, Publication, PublicationState, R
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status, record_problem
 
-_LISTED = 10  # records that are listed each; of more, those that are not well
+_MAX_LISTED = 10  # records; of more, only those with a problem are listed
 
 
 def status_text(status: Status) -> str:
-    """Return one screen for a person, in local time."""
+    """Return the status as text for one screen; times are local."""
     lines = []
     for family, journal in status.journals.items():
         version = journal.version
@@ -26,16 +26,16 @@ def status_text(status: Status) -> str:
         outcome = "skipped" if run_state.was_skipped else run_state.outcome
         lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
         if run_state.was_skipped and run_state.ended:
-            lines.append(f"last run that was not skipped: {local_time(run_state.ended)}, {run_state.outcome}")
+            lines.append(f"last run not skipped: {local_time(run_state.ended)}, {run_state.outcome}")
         if run_state.last_success:
-            lines.append(f"last run that found all well: {local_time(run_state.last_success)}")
+            lines.append(f"last successful run: {local_time(run_state.last_success)}")
     problems = status.problems
-    lines += [f"wrong: {problem}" for problem in problems] or ["all is well"]
+    lines += [f"problem: {problem}" for problem in problems] or ["no problems"]
     return "\n".join(lines)
 
 
 def status_json(status: Status) -> str:
-    """Return the same as one JSON object; times in UTC."""
+    """Return the status as one JSON object; times in UTC."""
     run_state = status.run_state or RunState()
     incident = run_state.incident
     return json.dumps(
@@ -77,25 +77,25 @@ def status_json(status: Status) -> str:
 def _record_lines(
     journal: Journal, family: Family, records: Sequence[tuple[Record, Publication | None]] | None
 ) -> Iterator[str]:
-    """Yield a line for each record, or where there are many, for those that are not well, and how many are."""
+    """Yield a line for each record; of many, a line for each with a problem, and the number of the others."""
     if records is None:
         yield f"{family} is not in DDNS_IP_FAMILIES"
         return
     if not records:
         yield f"no {family.record_type} record in DDNS_RECORDS"
-    shown = records if len(records) <= _LISTED else [each for each in records if record_problem(journal, *each)]
+    shown = records if len(records) <= _MAX_LISTED else [each for each in records if record_problem(journal, *each)]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:
-        yield f"{str(record).ljust(wide)}  {_known_words(known)}"
+        yield f"{str(record).ljust(wide)}  {_publication_text(known)}"
     if len(shown) < len(records):
-        yield f"{len(records) - len(shown)} records have nothing wrong; --json lists them"
+        yield f"{len(records) - len(shown)} records have no problem; --json lists them"
 
 
-def _known_words(known: Publication | None) -> str:
+def _publication_text(known: Publication | None) -> str:
     if known is None:
         return "not published yet"
     if known.state is PublicationState.VERIFIED and known.checked_at and not known.error:
-        return f"verified, last seen to hold {known.address} {local_time(known.checked_at)}"
+        return f"verified, last seen with {known.address} at {local_time(known.checked_at)}"
     return str(known.state)
 
 

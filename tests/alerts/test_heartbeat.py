@@ -97,7 +97,7 @@ def test_a_run_that_is_skipped_leaves_the_ping_to_the_one_at_work(small_machine:
     first = machine.start("run", DDNS_IP_TIMEOUT="30")
     while not machine.service.requests:
         assert first.poll() is None
-    assert machine.ddns("run").out == "skipped: another run of line is at work\n"
+    assert machine.ddns("run").out == "skipped: another run of line is in progress\n"
     assert receiver.got == []
     first.terminate()
     assert finish(first).status == 1

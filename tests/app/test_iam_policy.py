@@ -299,7 +299,7 @@ def test_asking_name_servers_needs_the_zone_and_no_more(line: Machine, listed_zo
 
 
 def test_a_run_that_asks_ec2_needs_no_more(line: Machine) -> None:
-    instance, address = launch(client(Trial(line)))
+    instance, address = launch(client(line.aws.url))
     line.aws.elsewhere.clear()
     line.environment["DDNS_IP_SOURCES"] = f"ec2:{instance}"
     policy = printed(line)
@@ -332,7 +332,7 @@ def test_it_says_on_stderr_how_to_name_the_zones(small_machine: Machine) -> None
     done = small_machine.ddns("iam-policy")
     assert done.json["Statement"][0]["Resource"] == "arn:aws:route53:::hostedzone/*"
     assert done.err == (
-        "note: the zones are not named, so the policy allows these names in every hosted zone of the account;"
+        "note: some records have no zone set, so the policy allows these names in every hosted zone of the account;"
         " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again\n"
     )
     assert small_machine.ddns("iam-policy", DDNS_RECORDS="home.example.com=ZONE1").err == ""
@@ -343,7 +343,7 @@ def test_it_prints_nothing_when_nothing_of_aws_is_used(small_machine: Machine) -
     assert (done.status, done.out) == (2, "")
     assert done.err == (
         "error: no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:;"
-        " set DDNS_RECORDS to get a policy for them\n"
+        " set DDNS_RECORDS to get a policy\n"
     )
 
 

@@ -48,10 +48,10 @@ def test_all_is_well_after_a_run(machine: Machine) -> None:
     lines = done.out.splitlines()
     assert (done.status, done.err) == (0, "")
     assert lines[0].startswith("line, ipv4: 9.9.9.9, version 1, since 20")
-    assert lines[1].startswith("  home.example.com A  verified, last seen to hold 9.9.9.9 20")
+    assert lines[1].startswith("  home.example.com A  verified, last seen with 9.9.9.9 at 20")
     assert lines[2].startswith("last run: 20")
     assert lines[2].endswith(" s ago), updated")
-    assert lines[-1] == "all is well"
+    assert lines[-1] == "no problems"
 
 
 def test_it_asks_nobody_but_the_database_and_writes_nothing(small_machine: Machine) -> None:
@@ -87,7 +87,7 @@ def problems(machine: Machine, **changes: Any) -> list[str]:
     found: list[str] = done.json["problems"]
     assert done.json["ok"] is not bool(found)
     assert done.status == text.status == (1 if found else 0)
-    said = [line.removeprefix("wrong: ") for line in text.out.splitlines() if line.startswith("wrong: ")]
+    said = [line.removeprefix("problem: ") for line in text.out.splitlines() if line.startswith("problem: ")]
     assert [line.partition(" ago")[0] for line in said] == [line.partition(" ago")[0] for line in found]
     return found
 
@@ -238,7 +238,7 @@ def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_m
     )
     small_machine.run(DDNS_RECORDS=",".join(names))
     lines = small_machine.ddns("status", DDNS_RECORDS=",".join(names)).out.splitlines()
-    assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have nothing wrong; --json lists them"]
+    assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have no problem; --json lists them"]
 
 
 def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: Machine) -> None:

@@ -10,14 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import click
 import pytest
 
-from ddns_updater import __version__
-from ddns_updater.cli.main import main
+from ddns_updater import __version__, cli
+from ddns_updater.cli.main import _COMMANDS, main
 from ddns_updater.lib.humanize import duration
 from tests.support.aws import refuse
 from tests.support.command import Finished, finish
@@ -140,11 +142,11 @@ def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
         (["init", "--name", "x", "--ip", ""], "--ip cannot be nothing, which is not one IP address"),
         (
             ["init", "--name", "x", "--ip", "9.9.9.9", "--ip", "1.1.1.1"],
-            "--ip 9.9.9.9 and --ip 1.1.1.1 are of one family; give one of them",
+            "--ip 9.9.9.9 and --ip 1.1.1.1 are both ipv4 addresses; give one of them",
         ),
         (
             ["init", "--name", "x", "--ip", "9.9.9.9", "--note", "\udcff"],
-            "--note '\\udcff' is not UTF-8 text; write it in plain letters",
+            "--note '\\udcff' is not UTF-8 text; write it in UTF-8 or ASCII",
         ),
         (["run", "--name", " "], "--name ' ' is not a name of 1 to 255 printable characters"),
         (["--env-file", "missing", "run"], "--env-file 'missing' is not a file; name an existing one"),
@@ -229,7 +231,7 @@ def test_init_tells_what_it_did_and_the_second_time_that_it_did_nothing(machine:
     before = contents(machine.database)
     second = machine.ddns("init", "--name", "line", "--ip", "1.1.1.1", "--note", "other")
     assert (second.status, second.err) == (0, "")
-    assert second.out == "origin line exists already: version 1 is 9.9.9.9; nothing changed\n"
+    assert second.out == "origin line already exists: version 1 is 9.9.9.9; nothing changed\n"
     assert contents(machine.database) == before
 
 
@@ -491,7 +493,7 @@ def test_drift_is_a_warning_when_it_is_repaired_and_a_failure_when_it_is_reporte
     )
     repaired = small_machine.ddns("run", "--quiet")
     assert (repaired.status, len(repaired.err.splitlines())) == (0, 1)
-    assert repaired.err.startswith("warning: home.example.com A held 192.0.2.1 with TTL 60, ")
+    assert repaired.err.startswith("warning: home.example.com A held 192.0.2.1 with TTL 60; it is being repaired\n")
     assert repaired.out == "updated: 9.9.9.9 is version 1 of line; home.example.com A verified again\n"
     (entry,) = small_machine.ddns("history", "--json").json
     assert entry["records"][0]["drift"] == "192.0.2.1 with TTL 60"
@@ -746,8 +748,41 @@ def test_the_help_lists_the_commands(option: str) -> None:
 
 def test_without_a_command_it_shows_the_help(small_machine: Machine) -> None:
     done = as_installed()
-    assert "Usage: ddns [OPTIONS] COMMAND" in done.out + done.err
+    shown = done.out + done.err
+    assert shown.startswith("Usage: ddns [OPTIONS] COMMAND")
+    assert shown == as_installed("--help").out
+    assert all(f"\n  {command} " in shown for command in COMMANDS)
+    assert "error" not in shown
     assert nothing_exists(small_machine)
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_no_summary_of_a_command_is_cut_off_or_wrapped(small_machine: Machine, columns: str) -> None:
+    lines = small_machine.ddns("--help", COLUMNS=columns).out.splitlines()
+    for command, summary in _COMMANDS.items():
+        assert f"  {command:10}  {summary}" in lines
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_summary_of_a_command_is_a_short_imperative_that_opens_its_help(
+    small_machine: Machine, command: str
+) -> None:
+    summary = _COMMANDS[command]
+    assert len(summary) <= 60
+    assert not summary.endswith(".")
+    assert re.match(r"[A-Z][a-z]+ ", summary)
+    assert not summary.partition(" ")[0].endswith(("s", "ing"))
+    assert f"\n\n  {summary}.\n\n" in small_machine.ddns(command, "--help", COLUMNS="80").out
+
+
+def test_the_table_of_commands_names_every_file_that_defines_one() -> None:
+    found = {}
+    for file in Path(cli.__path__[0]).glob("*.py"):
+        for value in vars(import_module(f"ddns_updater.cli.{file.stem}")).values():
+            if isinstance(value, click.Command) and not isinstance(value, click.Group):
+                found[value.name] = file.stem
+    assert found == {command: command.replace("-", "_") for command in _COMMANDS}
+    assert tuple(_COMMANDS) == COMMANDS
 
 
 def test_it_tells_its_version(small_machine: Machine) -> None:

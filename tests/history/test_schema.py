@@ -72,7 +72,7 @@ def test_a_table_made_by_hand_is_adopted_with_its_rows(machine: Machine) -> None
     _insert(database, ("192.0.2.1", "line", 1, 1), ("8.8.8.8", "line", 2, 1), ("192.0.2.9", "other", 1, 3))
     before = database.sql("SELECT * FROM admin_ip_history ORDER BY id")
     done = machine.ddns("init", "--name", "line")
-    assert done.out.endswith("origin line exists already: version 2 is 8.8.8.8; nothing changed\n"), done.err
+    assert done.out.endswith("origin line already exists: version 2 is 8.8.8.8; nothing changed\n"), done.err
     assert database.sql("SELECT * FROM admin_ip_history ORDER BY id") == before
     machine.run("--name", "line")
     assert database.sql("SELECT version, ip FROM admin_ip_history WHERE originId = 1 ORDER BY version") == [

@@ -204,16 +204,16 @@ def test_it_tells_which_address_was_in_use_then(machine: Machine) -> None:
 
 def test_before_the_first_version_nothing_is_known(small_machine: Machine) -> None:
     told(small_machine, days(0, 1))
-    line = "error: ipv4: nothing is known of 2026-02-28 23:59:59; the history begins at 2026-03-01 00:00:00\n"
+    line = "error: ipv4: no address is recorded for 2026-02-28 23:59:59; the history starts at 2026-03-01 00:00:00\n"
     for options, out in (([], ""), (["--json"], "[]\n")):
         done = small_machine.ddns("history", "--at", "2026-02-28T23:59:59", *options)
         assert (done.status, done.out, done.err) == (1, out, line)
     assert len(small_machine.ddns("history", "--at", "2026-02-28", "--csv").out.splitlines()) == 1
     done = small_machine.ddns("history", "--until", "2026-02-28")
     assert (done.status, done.err) == (0, "")
-    assert done.out.endswith("\n\nnothing is known of that time; the history begins at 2026-03-01 00:00:00\n")
+    assert done.out.endswith("\n\nno address is recorded for that time; the history starts at 2026-03-01 00:00:00\n")
     done = small_machine.ddns("history", "--until", "2026-02-28", "--chart")
-    assert done.out == "nothing is known of that time; the history begins at 2026-03-01 00:00:00\n"
+    assert done.out == "no address is recorded for that time; the history starts at 2026-03-01 00:00:00\n"
 
 
 def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(small_machine: Machine) -> None:
@@ -223,7 +223,7 @@ def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(small_m
     done = small_machine.ddns("history", "--at", "2026-03-02", "--json")
     assert (done.status, [entry["address"] for entry in done.json]) == (0, ["9.9.9.1"])
     assert done.err == (
-        "warning: ipv6: nothing is known of 2026-03-02 00:00:00; the history begins at 2026-03-04 00:00:00\n"
+        "warning: ipv6: no address is recorded for 2026-03-02 00:00:00; the history starts at 2026-03-04 00:00:00\n"
     )
     both = small_machine.ddns("history", "--at", "2026-03-05", "--json")
     assert [entry["address"] for entry in both.json] == ["2620:fe::fe", "9.9.9.1"]
@@ -304,13 +304,13 @@ def test_one_version_is_no_change(small_machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--at", "2026-01-01", "--since", "2026-01-01"], "--at and --since exclude each other"),
-        (["--at", "2026-01-01", "--limit", "20"], "--at and --limit exclude each other"),
-        (["--at", "2026-01-01", "--chart"], "--at and --chart exclude each other"),
-        (["--summary", "--chart"], "--summary and --chart exclude each other"),
-        (["--chart", "--json"], "--chart has no form in JSON"),
-        (["--chart", "--csv"], "--chart has no form in CSV"),
-        (["--summary", "--csv"], "--summary has no form in CSV"),
+        (["--at", "2026-01-01", "--since", "2026-01-01"], "--at and --since cannot be combined"),
+        (["--at", "2026-01-01", "--limit", "20"], "--at and --limit cannot be combined"),
+        (["--at", "2026-01-01", "--chart"], "--at and --chart cannot be combined"),
+        (["--summary", "--chart"], "--summary and --chart cannot be combined"),
+        (["--chart", "--json"], "--chart and --json cannot be combined"),
+        (["--chart", "--csv"], "--chart and --csv cannot be combined"),
+        (["--summary", "--csv"], "--summary and --csv cannot be combined"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(small_machine: Machine, options: list[str], line: str) -> None:
@@ -326,8 +326,8 @@ def test_options_that_contradict_each_other_are_refused(small_machine: Machine, 
             ["--since", "2026-01-02", "--until", "2026-01-01"],
             "--since '2026-01-02' is later than --until '2026-01-01';",
         ),
-        (["--since", "9998-01-01"], "--since '9998-01-01' lies in the future; write a time that has been"),
-        (["--at", "9998-01-01T00:00"], "--at '9998-01-01T00:00' lies in the future; write a time that has been"),
+        (["--since", "9998-01-01"], "--since '9998-01-01' is in the future; write a past time"),
+        (["--at", "9998-01-01T00:00"], "--at '9998-01-01T00:00' is in the future; write a past time"),
         (["--at", "yesterday"], "--at 'yesterday' is neither a date nor a time; write --at 2026-05-03 or --at 2026-"),
         (["--until", ""], "--until '' is neither a date nor a time"),
     ],
@@ -370,7 +370,7 @@ def test_machine_forms_say_when_they_do_not_give_all_and_a_window_gives_all(smal
         )
     for form in ("--json", "--csv"):
         done = small_machine.ddns("history", form)
-        assert done.err == "warning: these are the newest 20 versions; --limit or --since gives more\n"
+        assert done.err == "warning: these are the newest 20 versions; use --limit or --since to see more\n"
         assert small_machine.ddns("history", form, "--limit", "3").err == ""
         assert small_machine.ddns("history", form, "--limit", "25").err == ""
     assert len(small_machine.ddns("history", "--json").json) == 20

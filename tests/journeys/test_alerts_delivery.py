@@ -140,7 +140,7 @@ def test_a_run_that_is_stopped_while_it_tells_ends_cleanly_and_the_next_one_tell
     process.terminate()
     done = finish(process)
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
-    assert done.err.startswith("warning: not everybody was told how the run ended: stopped by SIGTERM")
+    assert done.err.startswith("warning: failed to finish the report of the run: stopped by SIGTERM")
     receiver.got.clear()
     telling.ddns("run")
     assert receiver.events == ["changed"]

@@ -116,7 +116,7 @@ def test_a_second_run_is_skipped_while_the_first_is_at_work(machine: Machine) ->
     while not machine.service.requests:
         assert first.poll() is None
     second = machine.ddns("run")
-    assert (second.status, second.out) == (0, "skipped: another run of line is at work\n")
+    assert (second.status, second.out) == (0, "skipped: another run of line is in progress\n")
     assert machine.ddns("run", "--quiet").out == ""
     first.send_signal(signal.SIGTERM)
     ended = finish(first)

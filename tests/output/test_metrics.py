@@ -429,7 +429,7 @@ def test_a_place_that_cannot_be_written_is_a_warning(small_machine: Machine, pat
     there = small_machine.folder / path
     done = small_machine.ddns("run", DDNS_METRICS_FILE=str(there))
     assert (done.status, done.out) == (0, "unchanged: 9.9.9.9 is version 1 of line; home.example.com A verified\n")
-    warning = f"failed to write the metrics {there}: {cause}; mend its folder, or set DDNS_METRICS_FILE"
+    warning = f"failed to write the metrics {there}: {cause}; fix its folder, or set DDNS_METRICS_FILE"
     assert done.err == f"warning: {warning}\n"
     assert small_machine.run(DDNS_METRICS_FILE=str(there))["warnings"] == [warning]
     small_machine.run()
@@ -455,7 +455,7 @@ def test_a_full_disk_leaves_the_old_file(small_machine: Machine) -> None:
     done = finish(small_machine.start("run", program=("-c", full)))
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err == (
-        f"warning: failed to write the metrics {file}: File too large; mend its folder, or set DDNS_METRICS_FILE\n"
+        f"warning: failed to write the metrics {file}: File too large; fix its folder, or set DDNS_METRICS_FILE\n"
     )
     assert file.read_text() == before
     assert list(file.parent.iterdir()) == [file]

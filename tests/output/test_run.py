@@ -145,7 +145,7 @@ def test_a_run_that_changed_nothing_names_no_previous_address() -> None:
 
 
 def test_a_skipped_run_says_who_holds_it() -> None:
-    assert line(Outcome.SKIPPED, recorded=False) == "skipped: another run of line is at work"
+    assert line(Outcome.SKIPPED, recorded=False) == "skipped: another run of line is in progress"
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_a_line_that_tells_neither_its_address_nor_its_family_begins_with_the_fa
         unchanged,
         "updated: 2001:db8::7 (was 2001:db8::1) is version 2 of line; home.example.com AAAA verified after 34 s",
     ]
-    assert lines_of_two(same, skipped) == [unchanged, "ipv6: skipped: another run of line is at work"]
-    assert lines_of_two(skipped, skipped) == ["skipped: another run of line is at work"]
+    assert lines_of_two(same, skipped) == [unchanged, "ipv6: skipped: another run of line is in progress"]
+    assert lines_of_two(skipped, skipped) == ["skipped: another run of line is in progress"]
     assert lines_of_two(same, refused) == [
         unchanged,
         "failed: 2001:db8::7 (was 2001:db8::1) is version 2 of line, but AWS answered no",
