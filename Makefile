@@ -2,20 +2,25 @@
 # Debian's mariadb-server-core, which `make test` installs where there is no MySQL-compatible server.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n auto --durations=10 --durations-min=1
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test systems check bench format clean
 
 demo: .venv/demo
 	$(BIN)/ddns demo
 
 test: .venv/dev server
-	$(BIN)/pytest -n auto
+	$(PYTEST)
+
+# Programs beyond the database; pytest calls it a failure when there is no test.
+systems: .venv/dev server
+	if ls tests/systems/test_*.py >/dev/null 2>&1; then $(PYTEST) -o 'norecursedirs=.*' tests/systems; fi
 
 check: .venv/dev server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(MAKE) --no-print-directory test systems
 
 bench: .venv/dev server
 	$(BIN)/python -m benchmarks

@@ -1,27 +1,23 @@
 """`ddns iam-policy`: AWS's rules for such a policy, and real runs that it alone allows."""
 
 import json
+import sys
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddns_updater.app import iam_policy as iam
-from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.dns.test_name_servers import delegated_to
-from tests.doctor.test_doctor import WITHOUT_DNS
 from tests.run.test_drift import grow_old
 from tests.sources.test_ec2 import client, launch
 from tests.support.aws import Call, Fault, pending, refuse
-from tests.support.command import finish
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 from tests.support.policies import KEY, Asked, allows, asked_for, complaints, listed, normalized, upsert
 from tests.support.services import AddressService, running
-from tests.support.trials import Trial
 
 OPERATIONS = ("ListHostedZones", "GetHostedZone", "ListResourceRecordSets", "ChangeResourceRecordSets", "GetChange")
 LIST, LOOK_UP = "route53:ListHostedZones", "route53:GetHostedZone"
@@ -180,8 +176,8 @@ def sixth() -> Iterator[AddressService]:
 @pytest.fixture
 def line(small_machine: Machine, sixth: AddressService) -> Machine:
     """Give a machine on SQLite with two origins, for two families, that were never published."""
-    addresses = {Family.IPV4: ip_address("9.9.9.9"), Family.IPV6: ip_address("2620:fe::fe")}
-    initialise(small_machine.database.settings(), name="line", addresses=addresses)
+    small_machine.database.seed("9.9.9.9")
+    small_machine.database.seed("2620:fe::fe", family=Family.IPV6)
     small_machine.environment["DDNS_IP_SOURCES"] = f"{small_machine.service.url},{sixth.url}"
     return small_machine
 
@@ -264,7 +260,10 @@ MODES: dict[str, dict[str, str]] = {  # {0} is the zone example.com, {1} is exam
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_runs_and_doctor_need_nothing_but_what_the_policy_grants_and_use_all_of_it(line: Machine, mode: str) -> None:
+def test_runs_and_doctor_need_nothing_but_what_the_policy_grants_and_use_all_of_it(
+    line: Machine, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ddns_updater.dns.lookup", None)  # else doctor asks the resolvers of the world
     zones = (line.zone_id, line.aws.zone("example.org"))
     line.environment |= {key: value.format(*zones) for key, value in MODES[mode].items()}
     policy = printed(line)
@@ -272,7 +271,7 @@ def test_runs_and_doctor_need_nothing_but_what_the_policy_grants_and_use_all_of_
     a_life(line, guard)
     # Not every run reads the hosted zones themselves, but doctor does.
     assert used(line) - {LOOK_UP} == actions(policy) - {LOOK_UP}
-    examined = finish(line.start("doctor", program=("-c", WITHOUT_DNS))).out
+    examined = line.ddns("doctor").out
     assert "  ok    hosted zone " in examined
     assert "AccessDenied" not in examined
     assert guard.refused == []

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ import pytest
 from ddns_updater import __version__, cli
 from ddns_updater.cli.main import _COMMANDS, main
 from ddns_updater.lib.humanize import duration
+from tests.doctor.test_doctor import barred
+from tests.doctor.test_doctor import impatient_sqlite as impatient_sqlite  # a fixture
 from tests.support.aws import refuse
 from tests.support.command import Finished, finish
 from tests.support.database import Database
@@ -108,13 +109,6 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
 
     yield grant
     mysql.sql("DROP USER ?@?", (user, "%"))
-
-
-@pytest.fixture
-def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have SQLite wait a fifth of a second for a lock in this process."""
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options | {"timeout": 0.2}))
 
 
 # What is wrong with the command line or the settings: exit status 2.
@@ -846,15 +840,15 @@ def test_no_secret_is_ever_shown(small_machine: Machine, mysql: Database, accoun
     see("run", status=2, DDNS_DATABASE_URL=url.replace("mysql://", ""))
     see("run", status=1, DDNS_IP_SOURCES="command:false --password a-command-secret")
     see("run", status=2, DDNS_IP_SOURCES="command:false --password 'a-command-secret")
-    without_dns = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
-    for changes in (
-        {},
-        {"DDNS_DATABASE_URL": url.replace("@", "x@")},
-        {"DDNS_DATABASE_URL": f"{url}?what=1"},
-        {"DDNS_IP_SOURCES": "command:false --password a-command-secret"},
-        {"DDNS_IP_SOURCES": "command:false --password 'a-command-secret"},
-    ):
-        see("doctor", status=1, program=("-c", without_dns), **changes)
+    with barred("dns"):
+        for changes in (
+            {},
+            {"DDNS_DATABASE_URL": url.replace("@", "x@")},
+            {"DDNS_DATABASE_URL": f"{url}?what=1"},
+            {"DDNS_IP_SOURCES": "command:false --password a-command-secret"},
+            {"DDNS_IP_SOURCES": "command:false --password 'a-command-secret"},
+        ):
+            see("doctor", status=1, **changes)
     everything = "\n".join(seen)
     assert "1.1.1.1" in everything
     others = ("a-secret-of-aws", "a-source-secret", "a-key", "a-command-secret")
@@ -872,33 +866,31 @@ def _append(machine: Machine, count: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "remembers"),
+    [("--help", True), ("status --help", True), ("history", True), ("run", True), ("run", False), ("status", False)],
+)
 @pytest.mark.parametrize(("limit", "cause"), [("full", "No space left on device"), ("quota", "File too large")])
-def test_output_that_there_is_no_room_for_is_one_line(small_machine: Machine, limit: str, cause: str) -> None:
+def test_output_that_there_is_no_room_for_is_one_line(
+    small_machine: Machine, arguments: str, remembers: bool, limit: str, cause: str
+) -> None:
     small_machine.init()
     small_machine.run()
-    for arguments, changes in (
-        ("--help", {}),
-        ("status --help", {}),
-        ("history", {}),
-        ("run", {}),
-        ("run", {"DDNS_STATE_FOLDER": "/dev/null/none"}),
-        ("status", {"DDNS_STATE_FOLDER": "/dev/null/none"}),
-    ):
-        command = f"{shlex.quote(sys.executable)} -m ddns_updater {arguments}"
-        script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
-        done = subprocess.run(
-            ["bash", "-c", f"trap '' XFSZ; {script}"],
-            env=small_machine.environment | changes,
-            cwd=small_machine.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        *before, last = done.stderr.splitlines()
-        assert last == f"error: failed to write the output: {cause}; make room for it"
-        assert not before or changes or limit == "quota"  # a run that has no room remembers nothing either
-        assert "Traceback" not in done.stderr
-        assert done.returncode == 1
+    command = f"{shlex.quote(sys.executable)} -m ddns_updater {arguments}"
+    script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {script}"],
+        env=small_machine.environment | ({} if remembers else {"DDNS_STATE_FOLDER": "/dev/null/none"}),
+        cwd=small_machine.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *before, last = done.stderr.splitlines()
+    assert last == f"error: failed to write the output: {cause}; make room for it"
+    assert before == [] or limit == "quota" or not remembers  # a run that has no room remembers nothing either
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("--nothing",), ("nothing",)])

@@ -9,7 +9,9 @@ from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Change, Record, RecordSet, Submission
 from tests.support.aws import FakeAws, answering, cut, pending, refuse, replacing
+from tests.support.fakes import Clock
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
 HOME = Record("home.example.com", "A")
 OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
     "alias": (
@@ -38,6 +40,12 @@ OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
 def endpoint(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send the SDK of this process to the test's own Route 53."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the SDK not pause between its tries in this process; it would for up to three seconds."""
+    monkeypatch.setattr("botocore.endpoint.time", Clock())
 
 
 def changes(count: int, address: str = "9.9.9.9", kind: str = "A") -> list[Change]:

@@ -22,14 +22,25 @@ from tests.support.tellers import BAD_ADDRESS, DAY, HOUR, fail, later, recover
 # An incident
 
 
-def test_sixty_failed_runs_are_one_alert_and_their_end_another(telling: Machine, receiver: Receiver) -> None:
+def test_sixty_failed_runs_are_one_alert_with_its_reminders_and_their_end_another(
+    telling: Machine, receiver: Receiver
+) -> None:
     fail(telling, 60)
     (failing,) = receiver.take()
     assert (failing["event"], failing["failed_runs"], failing["outcome"]) == ("failing", 3, "failed")
+    for passed, told in ((HOUR - 60, 0), (60, 1), (5 * HOUR - 60, 0), (60, 1), (18 * HOUR, 1), (DAY, 1), (9 * DAY, 1)):
+        later(telling, passed)
+        receiver.got.clear()
+        fail(telling, 2)
+        assert len(receiver.got) == told
+    (reminder,) = receiver.take()
+    assert reminder["title"].startswith("line: still failing since ")
+    assert reminder["reminder"] == 5
     recover(telling)
     (recovered,) = receiver.take()
+    assert recovered["event"] == "recovered"
     assert recovered["title"].startswith("line: recovered after ")
-    assert recovered["title"].endswith(", 60 failed runs")
+    assert recovered["title"].endswith(", 74 failed runs")
     assert recovered["text"].startswith("Cause: no trustworthy ipv4 address")
     recover(telling)
     assert receiver.got == []
@@ -46,20 +57,6 @@ def test_held_runs_are_an_incident_too(telling: Machine, receiver: Receiver) -> 
         other.address = "8.8.8.8"
         assert telling.run(**both)["outcome"] == "updated"
         assert receiver.events == ["recovered", "changed"]
-
-
-def test_reminders_come_after_an_hour_six_hours_and_daily(telling: Machine, receiver: Receiver) -> None:
-    fail(telling, 4)
-    for passed, told in ((HOUR - 60, 0), (60, 1), (5 * HOUR - 60, 0), (60, 1), (18 * HOUR, 1), (DAY, 1), (9 * DAY, 1)):
-        later(telling, passed)
-        receiver.got.clear()
-        fail(telling, 2)
-        assert len(receiver.got) == told
-    (reminder,) = receiver.take()
-    assert reminder["title"].startswith("line: still failing since ")
-    assert reminder["reminder"] == 5
-    recover(telling)
-    assert receiver.events == ["recovered"]
 
 
 def test_how_many_runs_have_to_fail_is_a_setting(telling: Machine, receiver: Receiver) -> None:

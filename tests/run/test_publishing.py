@@ -28,6 +28,7 @@ from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.http import HttpSource
 from tests.dns.test_route53 import OBSTACLES
+from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
 from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
 from tests.support.command import finish
 from tests.support.fakes import Clock
@@ -291,16 +292,17 @@ def test_it_does_not_let_one_bad_record_hold_back_the_others(line: Machine, code
 
 
 def test_it_starves_no_record_when_most_are_refused(line: Machine) -> None:
-    wanted = names(100)
+    wanted = names(50)
     good = wanted[9::10]
     line.environment["DDNS_RECORDS"] = ",".join(wanted)
     for digit in range(9):
         line.aws.fault(CHANGE, refuse("InvalidChangeBatch"), containing=f"{digit}.example.com")
-    for _ in range(8):
+    for number in range(4):
         line.aws.calls.clear()
         failing(line)
         assert line.aws.count()[CHANGE] <= 40
-    rows = journal(line)
+        rows = journal(line)
+        assert number or not all(each["attempts"] for each in rows.values())  # one run is not enough
     assert {name for name, each in rows.items() if each["state"] == "verified"} == set(good)
     assert all(each["attempts"] for each in rows.values())
 
@@ -514,6 +516,7 @@ WEATHER["cut"] = (CHANGE, cut, "AWS did not answer: Connection was closed")
 WEATHER["every answer lost"] = (CHANGE, lose_answer, "AWS did not answer: Connection was closed")
 
 
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("case", WEATHER)
 def test_it_keeps_the_record_due_and_says_what_aws_did(line: Machine, case: str) -> None:
     line.service.address = "1.1.1.1"
@@ -529,6 +532,7 @@ def test_it_keeps_the_record_due_and_says_what_aws_did(line: Machine, case: str)
     line.statements_hold("1.1.1.1")
 
 
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize(
     ("operation", "fault"),
     [
@@ -614,7 +618,7 @@ def test_the_command_ends_in_time_when_aws_never_answers(line: Machine) -> None:
     line.aws.fault(CHANGE, line.aws.hang)
     start = time.monotonic()
     done = finish(line.start("run", "--json", DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2"))
-    assert time.monotonic() - start < 6  # with the start of the interpreter, on a busy machine
+    assert time.monotonic() - start < 10  # with the start of the interpreter, on a busy machine
     assert (done.status, done.json["outcome"], done.err.count("\n")) == (1, "failed", 1)
     assert done.err.endswith("stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run goes on from here\n")
     line.statements_hold("1.1.1.1")

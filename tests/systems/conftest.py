@@ -1,0 +1,5 @@
+"""Tests that need programs beyond the database, such as a name server or a container: `make systems` runs them.
+
+They are left out of `make test`, which needs nothing but Python and a MySQL-compatible server. Each group of programs
+has a target of its own in the Makefile, and each server is started once, by a fixture of the session.
+"""
