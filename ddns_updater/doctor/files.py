@@ -149,7 +149,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _channels(check: Checker, settings: Settings) -> Iterator[Check]:
-    # Of an Apprise URL only the service is shown: its host may be a token.
+    # Only the service of an Apprise URL is shown: its host may be a token.
     channels = [host_of(url) for url in settings.webhook_urls]
     channels += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
     if settings.heartbeat_url:
