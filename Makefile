@@ -1,5 +1,5 @@
-# The few words everybody knows. Everything happens in .venv; nothing else of the machine is touched, but for
-# Debian's mariadb-server-core, which `make test` installs where there is no MySQL-compatible server.
+# Every target works in .venv. The only change outside of it: `make test` installs Debian's mariadb-server-core if the
+# machine has no MySQL-compatible server.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --durations=10 --durations-min=1

@@ -1,1 +1,1 @@
-"""What is well and what is not: one module for each thing that `ddns doctor` looks at; nothing here writes."""
+"""The checks of `ddns doctor`, one module a subject; nothing here writes."""

@@ -1,4 +1,4 @@
-"""Who we are for AWS, the hosted zones, what the records hold, and whether they may be written."""
+"""The AWS identity, the hosted zones, the content of the records, and the permission to write them."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,12 +10,12 @@ from ddns_updater.model import Family, Journal, Record, RecordSet, same_address
 from ddns_updater.run.ports import Dns
 
 _SECONDS = 30
-_SINGLY = 10  # records of a zone that are told one by one; of more, those of which the same is to be said together
-_NAMED = 3
+_MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
+_MAX_NAMED = 3  # records that a list names before it says "and 5 more"
 
 
 class HostedZone(Protocol):
-    """A hosted zone of AWS's; one without name servers is private."""
+    """A hosted zone of Route 53; a private one has no name servers."""
 
     @property
     def id(self) -> str: ...
@@ -26,24 +26,24 @@ class HostedZone(Protocol):
 
 
 class Route53Probe(Protocol):
-    """What is asked of AWS beyond what a run asks; every method raises DnsError."""
+    """The requests to AWS that only the doctor sends; every method raises DnsError."""
 
     @property
     def stand_in(self) -> str | None:
         """Return the host that stands in for AWS, None when it is AWS itself."""
 
     def identity(self) -> str:
-        """Return who the credentials belong to."""
+        """Return the ARN that the credentials belong to."""
 
     def zone(self, zone_id: str) -> HostedZone:
         """Return a hosted zone."""
 
     def refused_for_its_value(self, zone_id: str, records: Sequence[Record]) -> bool:
-        """Return whether an impossible change of `records` was refused for nothing but its value."""
+        """Send a change of `records` that Route 53 must refuse; return whether its value was the only reason."""
 
 
 class Published(NamedTuple):
-    """A record in its hosted zone, and the address it should hold as far as that is known."""
+    """A record in its hosted zone, and the address it should hold; None when that is unknown."""
 
     record: Record
     zone: HostedZone
@@ -57,16 +57,16 @@ def check_aws(
     wanted: Mapping[Record, str | None],
     journals: Mapping[Family, Journal],
 ) -> Generator[Check, None, tuple[Published, ...]]:
-    """Look at each of `wanted`, a record and the zone it is pinned to; returns those whose hosted zone was found."""
+    """Check `wanted`, each record with the zone it is pinned to; return those whose hosted zone was found."""
     if not wanted:
-        yield check.note("records", "there are no DDNS_RECORDS, so only the history is kept and AWS is not asked")
+        yield check.note("records", "DDNS_RECORDS is empty: only the history is kept, and AWS is not used")
         return ()
     try:
         probe = check.attempt(_SECONDS, open_probe)
         yield check.ok("identity", check.attempt(_SECONDS, probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
-        yield check.skipped("hosted zones", "AWS does not know who we are")
+        yield check.skipped("hosted zones", "the identity check failed")
         return ()
     try:
         dns = check.attempt(_SECONDS, open_dns)
@@ -88,8 +88,8 @@ def check_aws(
         except DdnsError as error:
             yield check.error(f"hosted zone {zone_id}", error)
         else:
-            kind = "" if zone.name_servers else ", a private zone"
-            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind}, holds {_listed(records)}")
+            kind = "" if zone.name_servers else " (private)"
+            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_listed(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(check, probe, dns, zone_id, records, latest)
     return tuple(published)
@@ -103,29 +103,29 @@ def _contents(
     records: Sequence[Record],
     latest: Mapping[str, str],
 ) -> Iterator[Check]:
-    name = f"right to write in {zone_id}"
+    name = f"write permission in {zone_id}"
     try:
         sets = check.attempt(_SECONDS, partial(dns.read, zone_id, records))
     except DdnsError as error:
         yield check.error(f"records of {zone_id}", error)
-        yield check.skipped(name, "what stands there cannot be read")
+        yield check.skipped(name, "its records cannot be read")
         return
     held = {record: _holds(check, record, record_set, latest.get(record.type)) for record, record_set in sets.items()}
-    yield from _together(held)
+    yield from _grouped(held)
     free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
     if not free:
-        yield check.skipped(name, "nothing there may be overwritten")
+        yield check.skipped(name, "no record there may be overwritten")
     elif probe.stand_in is not None:
-        yield check.skipped(name, f"it is tried on AWS itself only, and {probe.stand_in} stands in for it")
+        yield check.skipped(name, f"tested only on AWS itself, not on {probe.stand_in}")
     else:
-        yield _right(check, probe, name, zone_id, free)
+        yield _permission(check, probe, name, zone_id, free)
 
 
-def _together(held: Mapping[Record, Check]) -> Iterator[Check]:
-    """Yield the checks of the records of a zone; of many, those that need no look are one for each thing they say."""
+def _grouped(held: Mapping[Record, Check]) -> Iterator[Check]:
+    """Yield the checks of a zone's records; of many, merge those that are ok or notes and have the same result."""
     alike: dict[tuple[str, ...], list[Record]] = {}
     for record, one in held.items():
-        if len(held) <= _SINGLY or one.state not in (State.OK, State.NOTE):
+        if len(held) <= _MAX_SINGLE or one.state not in (State.OK, State.NOTE):
             yield one
         else:
             alike.setdefault((one.state, one.found, one.advice or ""), []).append(record)
@@ -134,36 +134,34 @@ def _together(held: Mapping[Record, Check]) -> Iterator[Check]:
 
 
 def _listed(records: Sequence[Record]) -> str:
-    more = len(records) - _NAMED
-    return ", ".join(map(str, records[:_NAMED])) + (f" and {more} more" if more > 0 else "")
+    more = len(records) - _MAX_NAMED
+    return ", ".join(map(str, records[:_MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
-def _right(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
+def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        told = check.attempt(_SECONDS, partial(probe.refused_for_its_value, zone_id, records))
+        by_value = check.attempt(_SECONDS, partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
-    if told:
-        return check.ok(name, "an impossible change was refused for its value, not for want of a permission")
-    return check.note(name, "an impossible change was refused for another reason than its value; the next run tells")
+    if by_value:
+        return check.ok(name, "AWS refused a test change for its invalid value, not for a missing permission")
+    return check.note(name, "AWS refused a test change for a reason other than its value; the next run will show")
 
 
 def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: str | None) -> Check:
     name = str(record)
     if record_set is None:
-        return check.note(name, "nothing stands there yet", "the next run writes it; or do it now with: ddns run")
+        return check.note(name, "does not exist yet", "the next run writes it; to do it now: ddns run")
     if record_set.obstacle:
         return check.failed(
             name,
-            f"{record_set.obstacle} stands there and is never overwritten",
-            "delete that record set, or take the name out of DDNS_RECORDS",
+            f"{record_set.obstacle} exists there and is never overwritten",
+            "delete that record set, or remove the name from DDNS_RECORDS",
         )
     held = f"{', '.join(record_set.values)}, TTL {record_set.ttl} s"
     if latest is None:
         return check.note(name, f"holds {held}; there is no version to compare it with")
     if len(record_set.values) == 1 and same_address(record_set.values[0], latest):
         return check.ok(name, f"holds {held}, the latest version")
-    found = f"holds {held}, and the latest version is {latest}"
-    return check.warning(
-        name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; or do it now with: ddns run"
-    )
+    found = f"holds {held}, but the latest version is {latest}"
+    return check.warning(name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; to do it now: ddns run")

@@ -1,4 +1,4 @@
-"""One check of `ddns doctor`: what was looked at, what was found, and what to do about it."""
+"""One check of `ddns doctor`: what was checked, what was found, and what to do about it."""
 
 import re
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from ddns_updater.lib.deadline import Limit
 
 T = TypeVar("T")
 
-LATER = "the next run"  # an error that ends so has no other advice than to wait
-# What somebody else wrote stands in quotes; an apostrophe within a word is none.
+LATER = "the next run"  # advice that starts so only asks to wait
+# Text from outside is quoted; an apostrophe inside a word is not a quote.
 _QUOTED = re.compile(r"""(?<!\w)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""")
 _PART = "; "
 
 
 class State(StrEnum):
-    """How a check ended; only `failed` makes the whole a failure."""
+    """The result of a check; only `failed` makes `ddns doctor` fail."""
 
     OK = "ok"
     NOTE = "note"
@@ -37,44 +37,44 @@ class Check(NamedTuple):
 
 
 class Checker:
-    """Makes the checks of one group, and bounds what it does to so many seconds each."""
+    """The maker of one group of checks; it limits the time that each may take."""
 
     def __init__(self, group: str, limit: Limit) -> None:
         self._group = group
         self._limit = limit
 
     def attempt(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return what `work` returns; raises DdnsError, also when it takes longer than `seconds`."""
-        with self._limit(seconds, DdnsError(f"did not end within {seconds:g} s; is a firewall in the way?")):
+        """Return the result of `work`; raises DdnsError, also when it takes longer than `seconds`."""
+        with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s; is a firewall in the way?")):
             return work()
 
     def ok(self, name: str, found: str) -> Check:
-        """Say that something is well."""
+        """Return a check that passed."""
         return Check(self._group, name, State.OK, found)
 
     def note(self, name: str, found: str, advice: str | None = None) -> Check:
-        """Say something that need not be wrong."""
+        """Return a check whose finding need not be a fault."""
         return Check(self._group, name, State.NOTE, found, advice)
 
     def warning(self, name: str, found: str, advice: str) -> Check:
-        """Say what is wrong but does not stop the runs."""
+        """Return a check that found a fault, but one that does not stop the runs."""
         return Check(self._group, name, State.WARNING, found, advice)
 
     def failed(self, name: str, found: str, advice: str) -> Check:
-        """Say what has to be mended."""
+        """Return a check that found a fault to fix."""
         return Check(self._group, name, State.FAILED, found, advice)
 
     def skipped(self, name: str, why: str, advice: str | None = None) -> Check:
-        """Say what could not be looked at, and why."""
+        """Return a check that could not be made, and why."""
         return Check(self._group, name, State.SKIPPED, why, advice)
 
     def error(self, name: str, error: DdnsError | str, state: State = State.FAILED) -> Check:
-        """Say that an error was met; what stands after the last semicolon of its text, out of quotes, is the advice."""
-        found, advice = _parted(str(error))
+        """Return the check that `error` ended; the text after its last unquoted semicolon is the advice."""
+        found, advice = _split(str(error))
         return Check(self._group, name, state, found, "try again later" if advice.startswith(LATER) else advice or None)
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """Return what was found and what to do about it, which may be empty."""
+def _split(text: str) -> tuple[str, str]:
+    """Return what was found and the advice, which may be empty."""
     at = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), text).rfind(_PART)
     return (text, "") if at < 0 else (text[:at], text[at + len(_PART) :])

@@ -1,4 +1,4 @@
-"""The database: whether it answers, is up to date, holds the origin, and has the right time."""
+"""The database: whether it answers, its schema is up to date, it has the origin, and its clock is right."""
 
 import shlex
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from ddns_updater.model import Address, Family, Journal, PublicationState, same_
 from ddns_updater.run.origins import choose_origins
 
 _SECONDS = 20
-_DRIFT = 5  # seconds that two clocks may be apart
+_MAX_DRIFT = 5  # seconds between two clocks
 
 
 def check_database(
@@ -25,7 +25,7 @@ def check_database(
     now: Callable[[], datetime],
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Journal]]:
-    """Look at the database; returns the latest version of each family that has one."""
+    """Check the database; return the latest version of each family that has one."""
     with ExitStack() as stack:
         try:
             history = check.attempt(_SECONDS, lambda: stack.enter_context(open_history()))
@@ -34,9 +34,9 @@ def check_database(
         except DdnsError as error:
             yield check.error("database", error)
             for each in ("schema", "origin"):
-                yield check.skipped(each, "the database is not to be had")
+                yield check.skipped(each, "the database is unavailable")
             return {}
-        yield check.ok("database", f"{history.place} answers, in {(monotonic() - start) * 1000:.0f} ms")
+        yield check.ok("database", f"{history.place} answers ({(monotonic() - start) * 1000:.0f} ms)")
         if history.engine != "sqlite":  # whose clock is this machine's
             yield _clock(check, theirs, now())
         try:
@@ -44,14 +44,14 @@ def check_database(
             grants = [] if missing else check.attempt(_SECONDS, history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
-            yield check.skipped("origin", "the schema cannot be looked at")
+            yield check.skipped("origin", "the schema cannot be read")
             return {}
         yield from _schema(check, missing, grants)
         try:
             origins = check.attempt(_SECONDS, partial(choose_origins, history.origins, name))
             journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
         except DdnsError as error:
-            yield check.skipped("origin", "the schema comes first") if missing else check.error("origin", error)
+            yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
             return {}
         yield from _versions(check, journals, families)
         return journals
@@ -59,38 +59,38 @@ def check_database(
 
 def _schema(check: Checker, missing: Sequence[str], grants: Sequence[str]) -> Iterator[Check]:
     if missing:
-        yield check.failed("schema", f"it lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
+        yield check.failed("schema", f"lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
     else:
-        yield check.ok("schema", "it is up to date")
+        yield check.ok("schema", "up to date")
     if grants:
-        found = f"the account itself lacks {', '.join(grants)}; a role may give it"
-        yield check.note("grants", found, "compare the grants with those in the README")
+        found = f"the account itself lacks {', '.join(grants)}; a role may grant it"
+        yield check.note("grants", found, "compare its grants with those in the README")
 
 
 def compare_addresses(
     check: Checker, journals: Mapping[Family, Journal], addresses: Mapping[Family, Address]
 ) -> Iterator[Check]:
-    """Say where the line's address is not the one of the latest version."""
+    """Report each family in which the line's address is not the latest version."""
     for family, address in addresses.items():
         if family in journals and not same_address(journals[family].version.ip, str(address)):
             version = journals[family].version
-            found = f"the line has {address} now, and version {version.version} is {version.ip}"
-            yield check.note(f"{family} origin", found, "the next run records it; or do it now with: ddns run")
+            found = f"the line has {address} now, but version {version.version} is {version.ip}"
+            yield check.note(f"{family} origin", found, "the next run records it; to do it now: ddns run")
 
 
 def _clock(check: Checker, theirs: datetime, ours: datetime) -> Check:
     apart = round((theirs - ours).total_seconds())
-    if abs(apart) <= _DRIFT:
+    if abs(apart) <= _MAX_DRIFT:
         return check.ok("server time", "the database's clock and this machine's agree")
     found = f"the database's clock is {abs(apart)} s {'ahead of' if apart > 0 else 'behind'} this machine's"
-    return check.warning("server time", f"{found}; versions bear its time", "set the one that is wrong, by NTP")
+    return check.warning("server time", f"{found}; versions are dated by it", "correct the wrong one with NTP")
 
 
 def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequence[Family]) -> Iterator[Check]:
     for family, journal in journals.items():
         version = journal.version
         since = version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        yield check.ok(f"{family} origin", f"{version.name}, version {version.version} is {version.ip} since {since}")
+        yield check.ok(f"{family} origin", f"{version.name}, version {version.version}: {version.ip} since {since}")
         for each in journal.publications:
             if each.state is PublicationState.FAILED and each.error and family in families:
                 yield check.error(f"last publication of {each.record}", each.error, State.WARNING)
@@ -98,5 +98,5 @@ def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequ
     for family in families:
         if family not in journals:
             yield check.failed(
-                f"{family} origin", f"{name} has none", f"run: ddns init --name {shlex.quote(name)}, which seeds it"
+                f"{family} origin", f"{name} has none", f"create it with: ddns init --name {shlex.quote(name)}"
             )

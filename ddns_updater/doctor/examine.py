@@ -1,4 +1,4 @@
-"""All checks in their order; what cannot be looked at because of an earlier one is skipped, and says so."""
+"""All checks in order; one that an earlier failure makes impossible is skipped and says why."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,13 +20,13 @@ from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.table import VARIABLES
 from ddns_updater.state.content import StateContent
 
-_PROBLEM = "a setting that this needs cannot be used; mend it first"
+_PROBLEM = "a setting that this needs is invalid; fix that first"
 
-_GRACE = 5  # seconds for looking up a source's name, and for the pauses between its retries
+_GRACE = 5  # seconds for resolving a source's host name and for the pauses between its retries
 
 
 class Tools(NamedTuple):
-    """How to get at what is looked at; each is called when it is needed."""
+    """The access to all that is checked; each function is called when it is needed."""
 
     sources: Sequence[tuple[str, Callable[[], AddressSource]]]
     open_history: Callable[[], AbstractContextManager[SqlHistory]]
@@ -41,14 +41,14 @@ class Tools(NamedTuple):
 
 
 def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None], name: str | None) -> Iterator[Check]:
-    """Yield every check as it ends; `wanted` are the records, each with the zone it is pinned to."""
+    """Yield every check as it ends; `wanted` maps each record to the zone it is pinned to."""
     settings = loaded.settings
 
     def group(title: str) -> Checker:
         return Checker(title, tools.limit)
 
-    def usable(*begins: str) -> bool:
-        return not any(_concerns(problem, begins) for problem in loaded.problems)
+    def usable(*prefixes: str) -> bool:
+        return not any(_concerns(problem, prefixes) for problem in loaded.problems)
 
     check = group("settings and files")
     yield from check_settings(check, settings, loaded.problems, loaded.env_files, loaded.secret_files)
@@ -89,7 +89,7 @@ def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None
         yield group("runs").skipped("last run", _PROBLEM)
 
 
-def _concerns(problem: str, begins: Sequence[str]) -> bool:
-    """Return whether a problem is about a variable that begins so; one that names none, a file's, is about all."""
+def _concerns(problem: str, prefixes: Sequence[str]) -> bool:
+    """Return whether a problem concerns variables with these prefixes; one that names no variable concerns all."""
     named = [variable for variable in VARIABLES if variable in problem]
-    return not named or any(variable.startswith(tuple(begins)) for variable in named)
+    return not named or any(variable.startswith(tuple(prefixes)) for variable in named)

@@ -1,4 +1,4 @@
-"""Settings, the files they are in, who may read those, and the extras that they need."""
+"""Settings, their files, who can read those, and the extras that are needed."""
 
 import os
 import stat
@@ -29,41 +29,39 @@ def check_settings(
     env_files: Mapping[Path, Sequence[str]],
     secret_files: Sequence[Path],
 ) -> Iterator[Check]:
-    """Look at the values, at who may read the files they are in, and at what they need installed."""
+    """Check the values, who can read the files they are in, and the extras they need."""
     for problem in problems:
         yield check.error("settings", problem)
     if not problems:
-        yield check.ok("settings", "every value can be used")
+        yield check.ok("settings", "all values are valid")
     if not env_files:
-        yield check.ok(".env files", "none; the environment alone counts")
+        yield check.ok(".env files", "none; only the environment is used")
     secret = _secret_variables(settings)
     for path, names in env_files.items():
         secrets = [name for name in names if name in secret]
         if any(problem.startswith((f"{path}, line ", f"cannot read {path}: ")) for problem in problems):
-            secrets.append("what cannot be read")  # and may be one
+            secrets.append("unreadable lines")  # which may hold a secret
         yield _privacy(check, "settings file", path, secret=", ".join(secrets))
     for path in secret_files:
         if _exists(path):
-            yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, no password
+            yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, not a password
     yield from _extras(check, settings)
-    yield from _told(check, settings)
+    yield from _channels(check, settings)
 
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
-    """Look at whether what a run writes can be written; nothing is written to find out."""
+    """Check that a run can write its files, without writing any."""
     if isinstance(settings.database, SqliteUrl) and _exists(settings.database.path):
         yield _database_file(check, Path(os.path.realpath(settings.database.path)))
-    yield _folder(check, "state folder", settings.state_folder, may_be_made=True)
+    yield _folder(check, "state folder", settings.state_folder, may_create=True)
     if settings.metrics_file:
-        yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_be_made=False)
+        yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_create=False)
         if _is_folder(settings.metrics_file):
-            yield check.failed(
-                "DDNS_METRICS_FILE", f"{settings.metrics_file} is a folder", "name a file that lies in it"
-            )
+            yield check.failed("DDNS_METRICS_FILE", f"{settings.metrics_file} is a folder", "name a file in it")
 
 
 def _secret_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the variables that hold a secret here: a URL may have one, and an SQLite file has none."""
+    """Return the variables that hold a secret: a URL may contain one, the path of an SQLite file does not."""
     found = list(_SECRETS)
     if not isinstance(settings.database, SqliteUrl):
         found.append("DDNS_DATABASE_URL")
@@ -77,14 +75,14 @@ def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
     try:
         status = path.stat()
     except OSError as error:
-        return check.failed(name, f"{path} cannot be looked at: {error.strerror}", "check who owns it and its folder")
+        return check.failed(name, f"cannot check {path}: {error.strerror}", "check who owns the file and its folder")
     mode = stat.S_IMODE(status.st_mode)
     if not secret or not mode & 0o077:
-        return check.ok(name, f"{path}, {'without secrets' if not secret else 'for its owner alone'}")
-    found = f"{path} holds {secret} and is open to other users (mode {mode:03o})"
+        return check.ok(name, f"{path}, {'without secrets' if not secret else 'open to its owner only'}")
+    found = f"{path} is open to other users (mode {mode:03o}) and holds {secret}"
     if status.st_uid == os.getuid():
         return check.warning(name, found, f"chmod 600 {path}")
-    return check.note(name, f"{found}; it belongs to another user", "look whether it may be so")
+    return check.note(name, f"{found}; it belongs to another user", "check that this is intended")
 
 
 def _database_file(check: Checker, file: Path) -> Check:
@@ -101,23 +99,25 @@ def _database_file(check: Checker, file: Path) -> Check:
     return check.ok("database file", f"{file} can be written")
 
 
-def _folder(check: Checker, name: str, folder: Path, *, may_be_made: bool) -> Check:
+def _folder(check: Checker, name: str, folder: Path, *, may_create: bool) -> Check:
     nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if _exists(each))
     if not nearest.is_dir():
-        return check.failed(name, f"{nearest} is not a folder", "name another place")
-    if nearest != folder.absolute() and not may_be_made:
-        return check.failed(name, f"{folder} is not there", f"mkdir -p {folder}")
+        return check.failed(name, f"{nearest} is not a folder", "choose another folder")
+    if nearest != folder.absolute() and not may_create:
+        return check.failed(name, f"{folder} does not exist", f"mkdir -p {folder}")
     if not os.access(nearest, os.W_OK | os.X_OK):
         return check.failed(
-            name, f"{nearest} cannot be written", "give it to the user who runs ddns, or name another place"
+            name,
+            f"{nearest} cannot be written",
+            "make it writable for the user who runs ddns, or choose another folder",
         )
-    return check.ok(name, f"{folder} can be written" if nearest == folder.absolute() else f"{folder} can be made")
+    return check.ok(name, f"{folder} can be written" if nearest == folder.absolute() else f"{folder} can be created")
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder that may not be looked into, a name that is too long
+    except OSError:  # no permission to search the folder, or a name that is too long
         return False
 
 
@@ -138,22 +138,22 @@ def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
     for extra in missing:
         yield check.error(f"extra {extra}", missing_extra(wanted[extra], extra))
     if not missing:
-        yield check.ok("extras", f"{', '.join(wanted)} installed" if wanted else "none is needed")
+        yield check.ok("extras", f"{', '.join(wanted)} installed" if wanted else "none needed")
 
 
 def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
-    except ValueError:  # it is barred from being imported
+    except ValueError:  # it was imported without a spec
         return False
 
 
-def _told(check: Checker, settings: Settings) -> Iterator[Check]:
-    # Of an Apprise URL only the service is shown: what others have for a host is a token there.
-    told = [host_of(url) for url in settings.webhook_urls]
-    told += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
+def _channels(check: Checker, settings: Settings) -> Iterator[Check]:
+    # Only the service of an Apprise URL is shown: its host may be a token.
+    channels = [host_of(url) for url in settings.webhook_urls]
+    channels += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
     if settings.heartbeat_url:
-        told.append(f"the heartbeat {host_of(settings.heartbeat_url)}")
+        channels.append(f"heartbeat {host_of(settings.heartbeat_url)}")
     yield check.ok(
-        "who is told", f"{', '.join(told)} (nothing was sent)" if told else "nobody, but for the mail of cron"
+        "alerts", f"to {', '.join(channels)} (nothing was sent)" if channels else "no channel, except cron's mail"
     )

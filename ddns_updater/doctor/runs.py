@@ -1,4 +1,4 @@
-"""The last run of this machine, and whether runs still come, whatever starts them: cron, a timer, `ddns watch`."""
+"""The last run of this machine, and whether runs still come from cron, a timer or `ddns watch`."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -15,18 +15,18 @@ _SECONDS = 5
 def check_runs(
     check: Checker, read_state: Callable[[], StateContent], given: str | None, resolved: str | None, now: datetime
 ) -> Iterator[Check]:
-    """Look at what is remembered of the origin that was `given` by name, or that the database `resolved`."""
+    """Check the state of the origin that was `given` by name, else of the one that the database `resolved`."""
     try:
-        page = check.attempt(_SECONDS, read_state)
+        content = check.attempt(_SECONDS, read_state)
     except DdnsError as error:
         yield check.error("last run", error)
         return
-    for warning in page.warnings:
-        yield check.warning("diary", warning, "nothing; the next run begins a new one")
-    run_state = page.origins.get(given or resolved or page.default or "")
+    for warning in content.warnings:
+        yield check.warning("state file", warning, "nothing to do; the next run starts a new one")
+    run_state = content.origins.get(given or resolved or content.default or "")
     if run_state is None or not run_state.recent:
         yield check.note(
-            "last run", "this machine remembers none", "ddns run; then have it started every minute, see the README"
+            "last run", "none recorded on this machine", "ddns run; then schedule it every minute as in the README"
         )
         return
     yield _last(check, run_state, now)
@@ -40,12 +40,12 @@ def _last(check: Checker, run_state: RunState, now: datetime) -> Check:
         cause = (
             run_state.error
             if run_state.outcome and run_state.outcome.is_bad
-            else f"no end yet of what failed before: {incident.cause}"
+            else f"not yet recovered from: {incident.cause}"
         )
-        found = f"{ended}; the last that was not skipped ended {run_state.outcome}: {cause} ({failing})"
+        found = f"{ended}; the last one not skipped ended {run_state.outcome}: {cause} ({failing})"
         return check.failed("last run", found, "see the other checks; then: ddns run")
     outcome = "skipped" if run_state.was_skipped else run_state.outcome
-    success = run_state.last_success and f", the last success {duration(now - run_state.last_success)} ago"
+    success = run_state.last_success and f"; last success {duration(now - run_state.last_success)} ago"
     return check.ok("last run", f"{ended}, {outcome}{success or ''}")
 
 
@@ -53,9 +53,9 @@ def _schedule(check: Checker, run_state: RunState, now: datetime) -> Check:
     interval = run_state.interval
     often = f"every {duration(interval)}" if interval else ""
     if run_state.is_overdue(now):
-        found = f"no run for {duration(now - run_state.recent[-1])}{often and f', and they came {often}'}"
-        advice = 'look at what starts them: "crontab -l", "systemctl list-timers", "ddns watch" or its container'
+        found = f"no run for {duration(now - run_state.recent[-1])}{often and f'; they came {often} before'}"
+        advice = 'check what starts them: "crontab -l", "systemctl list-timers", "ddns watch" or its container'
         return check.failed("schedule", found, advice)
     if interval is None:
-        return check.note("schedule", "too few runs are remembered to know how often they come")
+        return check.note("schedule", "too few runs are recorded to tell how often they come")
     return check.ok("schedule", f"runs come {often}")

@@ -139,14 +139,14 @@ def test_a_record_that_holds_the_latest_version_is_well(aws: FakeAws, zone_id: s
     found, published = checks(HOME)
     assert {each.state for each in found.values()} == {State.OK}
     assert found[str(HOME)].found == "holds 9.9.9.9, TTL 120 s, the latest version"
-    assert f"right to write in {zone_id}" in found
+    assert f"write permission in {zone_id}" in found
     assert [(each.record, each.zone.id, each.address) for each in published] == [(HOME, zone_id, "9.9.9.9")]
 
 
 @pytest.mark.parametrize(
     ("latest", "state", "said"),
     [
-        ("8.8.8.8", State.WARNING, "holds 9.9.9.9, TTL 60 s, and the latest version is 8.8.8.8"),
+        ("8.8.8.8", State.WARNING, "holds 9.9.9.9, TTL 60 s, but the latest version is 8.8.8.8"),
         (None, State.NOTE, "holds 9.9.9.9, TTL 60 s; there is no version to compare it with"),
     ],
 )
@@ -163,16 +163,16 @@ def test_nothing_may_be_tried_where_a_cname_stands(aws: FakeAws, zone_id: str) -
     aws.put(zone_id, cname)
     found, _ = checks(HOME)
     assert found[str(HOME)].state is State.FAILED
-    assert found[str(HOME)].found == "a CNAME to else.example.com stands there and is never overwritten"
-    assert found[f"right to write in {zone_id}"].state is State.SKIPPED
+    assert found[str(HOME)].found == "a CNAME to else.example.com exists there and is never overwritten"
+    assert found[f"write permission in {zone_id}"].state is State.SKIPPED
     assert CHANGE not in aws.calls
 
 
 def test_nothing_is_tried_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
     found, _ = checks(HOME, kind=Route53Probe)
-    assert found[f"right to write in {zone_id}"][2:4] == (
+    assert found[f"write permission in {zone_id}"][2:4] == (
         State.SKIPPED,
-        "it is tried on AWS itself only, and 127.0.0.1 stands in for it",
+        "tested only on AWS itself, not on 127.0.0.1",
     )
     assert CHANGE not in aws.calls
 
@@ -180,7 +180,7 @@ def test_nothing_is_tried_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
 def test_a_denied_change_fails_the_check_and_tells_what_to_do(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     found, _ = checks(HOME)
-    right = found[f"right to write in {zone_id}"]
+    right = found[f"write permission in {zone_id}"]
     assert (right.state, right.advice) == (State.FAILED, "attach the policy of: ddns iam-policy")
 
 
@@ -188,7 +188,7 @@ def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> N
     other = Record("other.example.com", "A")
     found, published = checks(HOME, other)
     assert aws.count()[CHANGE] == 1
-    assert found[str(other)].found == "nothing stands there yet"
+    assert found[str(other)].found == "does not exist yet"
     assert {each.zone.id for each in published} == {zone_id}
 
 
@@ -199,13 +199,13 @@ def test_of_many_records_those_that_are_well_are_told_together(aws: FakeAws, zon
     aws.put_address(zone_id, many[3].name, "8.8.8.8")
     found, _ = checks(*many)
     assert found[f"hosted zone {zone_id}"].found == (
-        "example.com, holds h000.example.com A, h001.example.com A, h002.example.com A and 37 more"
+        "example.com covers h000.example.com A, h001.example.com A, h002.example.com A and 37 more"
     )
     well = found["h000.example.com A, h001.example.com A, h002.example.com A and 26 more"]
     assert (well.state, well.found) == (State.OK, "holds 9.9.9.9, TTL 60 s, the latest version")
     assert found[str(many[3])].state is State.WARNING
     absent = found["h030.example.com A, h031.example.com A, h032.example.com A and 7 more"]
-    assert (absent.state, absent.found) == (State.NOTE, "nothing stands there yet")
+    assert (absent.state, absent.found) == (State.NOTE, "does not exist yet")
     assert len(found) == 6
 
 
@@ -251,7 +251,7 @@ def test_a_zone_that_may_not_be_looked_at_does_not_hide_the_record_and_the_right
     found, _ = checks(HOME)
     assert found[f"hosted zone {zone_id}"].state is State.FAILED
     assert found[str(HOME)].state is State.OK
-    assert found[f"right to write in {zone_id}"].state is State.OK
+    assert found[f"write permission in {zone_id}"].state is State.OK
 
 
 def test_without_records_aws_is_not_asked(aws: FakeAws, zone_id: str) -> None:
@@ -356,7 +356,7 @@ def test_the_command_tries_the_right_to_write_on_aws_and_changes_nothing(real: M
     real.aws.calls.clear()
     done = doctor(real)
     assert (done.status, done.err) == (0, "")
-    assert f"  ok    right to write in {real.zone_id}: an impossible change was refused for its value" in done.out
+    assert f"  ok    write permission in {real.zone_id}: AWS refused a test change for its invalid value" in done.out
     assert real.aws.count()[CHANGE] == 1
     assert real.aws.record_sets(real.zone_id) == before
 
@@ -378,5 +378,5 @@ def test_the_command_fails_when_the_right_to_write_is_missing(real: Machine) -> 
     real.aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     done = doctor(real)
     assert (done.status, done.err) == (1, "")
-    assert f"  FAIL  right to write in {real.zone_id}: failed to change home.example.com A" in done.out
+    assert f"  FAIL  write permission in {real.zone_id}: failed to change home.example.com A" in done.out
     assert "        -> attach the policy of: ddns iam-policy\n" in done.out

@@ -39,8 +39,8 @@ def checker() -> Checker:
     ("ahead", "state", "said"),
     [
         (0, State.OK, "the database's clock and this machine's agree"),
-        (60, State.WARNING, "the database's clock is 60 s behind this machine's; versions bear its time"),
-        (-3600, State.WARNING, "the database's clock is 3600 s ahead of this machine's; versions bear its time"),
+        (60, State.WARNING, "the database's clock is 60 s behind this machine's; versions are dated by it"),
+        (-3600, State.WARNING, "the database's clock is 3600 s ahead of this machine's; versions are dated by it"),
     ],
 )
 def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: State, said: str) -> None:
@@ -88,9 +88,9 @@ def run_state(every: timedelta, last: timedelta, **changes: object) -> RunState:
     [
         (60, 60, State.OK, "runs come every 1 min"),
         (60, 300, State.OK, "runs come every 1 min"),
-        (60, 301, State.FAILED, "no run for 5 min, and they came every 1 min"),
+        (60, 301, State.FAILED, "no run for 5 min; they came every 1 min before"),
         (3600, 10800, State.OK, "runs come every 1 h 0 min"),
-        (3600, 3 * 3600 + 60, State.FAILED, "no run for 3 h 1 min, and they came every 1 h 0 min"),
+        (3600, 3 * 3600 + 60, State.FAILED, "no run for 3 h 1 min; they came every 1 h 0 min before"),
     ],
 )
 def test_silence_for_three_intervals_means_that_nothing_starts_runs(
@@ -114,26 +114,24 @@ def test_an_open_incident_is_a_failure() -> None:
     check, _ = runs(run_state(minute, minute, outcome=Outcome.FAILED, error="no database", incident=incident))
     assert (check.state, check.found) == (
         State.FAILED,
-        "1 min ago; the last that was not skipped ended failed: no database (failing for 2 h 0 min, 120 runs)",
+        "1 min ago; the last one not skipped ended failed: no database (failing for 2 h 0 min, 120 runs)",
     )
     check, _ = runs(run_state(minute, minute, outcome=Outcome.PENDING, incident=incident))
     assert check.state is State.FAILED
-    assert check.found.endswith(
-        " ended pending: no end yet of what failed before: no database (failing for 2 h 0 min, 120 runs)"
-    )
+    assert check.found.endswith(" ended pending: not yet recovered from: no database (failing for 2 h 0 min, 120 runs)")
 
 
 def test_the_last_run_is_told_with_the_last_success() -> None:
     minute = timedelta(minutes=1)
     check, _ = runs(run_state(minute, minute, outcome=Outcome.PENDING, last_success=NOW - timedelta(minutes=3)))
-    assert check.found == "1 min ago, pending, the last success 3 min ago"
+    assert check.found == "1 min ago, pending; last success 3 min ago"
 
 
 @pytest.mark.parametrize(("given", "resolved"), [("other", None), ("other", "line"), (None, "other")])
 def test_only_the_runs_of_that_origin_count(given: str | None, resolved: str | None) -> None:
     minute = timedelta(minutes=1)
     (check,) = runs(run_state(minute, minute), given=given, resolved=resolved)
-    assert check.found == "this machine remembers none"
+    assert check.found == "none recorded on this machine"
 
 
 def test_while_the_database_is_down_the_only_origin_is_meant() -> None:
@@ -182,7 +180,7 @@ def test_a_check_may_not_take_longer_than_it_is_given() -> None:
         while True:
             pass
 
-    with pytest.raises(Exception, match=r"^did not end within 0\.2 s; is a firewall in the way"):
+    with pytest.raises(Exception, match=r"^did not finish within 0\.2 s; is a firewall in the way"):
         Checker("group", time_limit).attempt(0.2, hang)
 
 

@@ -130,13 +130,13 @@ def test_a_healthy_machine_is_well(healthy: Machine) -> None:
     groups = [line for line in lines[:-1] if not line.startswith(" ")]
     assert groups == ["settings and files", "address", "database", "AWS", "DNS", "runs"]
     for said in (
-        "  note  carrier-grade NAT: sources outside of the line cannot tell\n",
-        "  ok    schema: it is up to date\n",
-        "  ok    ipv4 origin: line, version 1 is 9.9.9.9 since ",
+        "  note  carrier-grade NAT: sources outside the line cannot detect it\n",
+        "  ok    schema: up to date\n",
+        "  ok    ipv4 origin: line, version 1: 9.9.9.9 since ",
         "  ok    identity: arn:aws:",
         "  ok    home.example.com A: holds 9.9.9.9, TTL 60 s, the latest version\n",
-        f"  skip  right to write in {healthy.zone_id}: it is tried on AWS itself only, and 127.0.0.1 stands in",
-        "  skip  name servers: looking at DNS needs the extra dns\n        -> pipx install --force '.[dns]'\n",
+        f"  skip  write permission in {healthy.zone_id}: tested only on AWS itself, not on 127.0.0.1\n",
+        "  skip  name servers: DNS checks need the extra dns\n        -> pipx install --force '.[dns]'\n",
         "  ok    schedule: runs come every ",
     ):
         assert said in done.out
@@ -170,7 +170,7 @@ def test_it_makes_nothing_where_there_is_nothing(small_machine: Machine, tmp_pat
         "schema": "skipped",
         "origin": "skipped",
         "home.example.com A": "note",
-        f"right to write in {small_machine.zone_id}": "skipped",
+        f"write permission in {small_machine.zone_id}": "skipped",
         "name servers": "skipped",
         "last run": "note",
     }
@@ -216,10 +216,10 @@ if may_mount():  # what it shows is shown without these rights in test_doctor_dn
             checks = found(small_machine, program=IN_A_NAMESPACE)
             assert states(checks) == {
                 "carrier-grade NAT": "note",
-                f"right to write in {small_machine.zone_id}": "skipped",
+                f"write permission in {small_machine.zone_id}": "skipped",
                 **{f"home.example.com A at resolver {each}": "note" for each in ("1.1.1.1", "8.8.8.8", "9.9.9.9")},
             }
-            assert checks["home.example.com A at ns2.example.net"]["found"].startswith("says 9.9.9.9, in ")
+            assert checks["home.example.com A at ns2.example.net"]["found"].startswith("says 9.9.9.9 (")
             assert checks["CAA of home.example.com"]["found"] == '0 issue "letsencrypt.org" (at example.com)'
             parent.answers = {("example.com", "NS"): ["ns3.example.net."]}
             assert states(found(small_machine, program=IN_A_NAMESPACE))["delegation of example.com"] == "failed"
@@ -294,12 +294,12 @@ def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(
     credentials.chmod(0o600)
     checks = found(small_machine, DDNS_WEBHOOK_URLS_FILE=str(secret))
     assert (checks["settings file"]["state"], checks["settings file"]["advice"]) == ("warning", f"chmod 600 {env}")
-    assert checks["settings file"]["found"] == (f"{env} holds DDNS_HEARTBEAT_URL and is open to other users (mode 644)")
+    assert checks["settings file"]["found"] == (f"{env} is open to other users (mode 644) and holds DDNS_HEARTBEAT_URL")
     assert checks["settings file'"]["found"] == f"{local}, without secrets"
     assert (checks["secret file"]["state"], checks["secret file"]["advice"]) == ("warning", f"chmod 600 {secret}")
-    assert checks["secret file'"]["found"] == f"{credentials}, for its owner alone"
-    assert checks["who is told"]["found"] == (
-        "https://hooks.example.com/…, the heartbeat https://hc-ping.example.com/… (nothing was sent)"
+    assert checks["secret file'"]["found"] == f"{credentials}, open to its owner only"
+    assert checks["alerts"]["found"] == (
+        "to https://hooks.example.com/…, heartbeat https://hc-ping.example.com/… (nothing was sent)"
     )
     assert "-secret" not in str(checks)
 
@@ -327,7 +327,7 @@ def test_only_what_holds_a_secret_has_to_be_private(small_machine: Machine, line
 
 def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> None:
     checks = found(small_machine, DDNS_NOTIFY_URLS="tgram://123:a-token/chat,ntfy://a-topic")
-    assert checks["who is told"]["found"] == "tgram://…, ntfy://… (nothing was sent)"
+    assert checks["alerts"]["found"] == "to tgram://…, ntfy://… (nothing was sent)"
 
 
 def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_
     file.touch()
     checks = found(small_machine, DDNS_STATE_FOLDER=f"{file}/state", DDNS_METRICS_FILE=f"{tmp_path}/missing/ddns.prom")
     assert checks["state folder"]["found"] == f"{file} is not a folder"
-    assert checks["folder of DDNS_METRICS_FILE"]["found"] == f"{tmp_path}/missing is not there"
+    assert checks["folder of DDNS_METRICS_FILE"]["found"] == f"{tmp_path}/missing does not exist"
     assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
 
 
@@ -358,9 +358,9 @@ def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Mac
     env.chmod(0o644)
     check = found(small_machine)["settings file"]
     assert check["state"] == "warning"
-    assert check["found"].endswith("/.env holds what cannot be read and is open to other users (mode 644)")
+    assert check["found"].endswith("/.env is open to other users (mode 644) and holds unreadable lines")
     env.chmod(0o600)
-    assert found(small_machine)["settings file"]["found"].endswith("for its owner alone")
+    assert found(small_machine)["settings file"]["found"].endswith("open to its owner only")
 
 
 def test_a_place_that_cannot_be_looked_at_is_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
@@ -411,11 +411,11 @@ def other() -> Iterator[AddressService]:
 def test_sources_that_agree_are_well_and_those_that_do_not_fail(small_machine: Machine, other: AddressService) -> None:
     changes = {"DDNS_IP_SOURCES": f"{small_machine.service.url},{other.url}", "DDNS_IP_AGREEMENT": "required"}
     checks = found(small_machine, **changes)
-    assert checks["ipv4 address"]["found"] == "9.9.9.9, and 2 hosts agree on it"
+    assert checks["ipv4 address"]["found"] == "9.9.9.9, 2 hosts agree"
     other.address = "1.1.1.1"
     said = f"{small_machine.service.url} says 9.9.9.9 but {other.url} says 1.1.1.1; "
     check = found(small_machine, **changes)["ipv4 address"]
-    assert (check["state"], check["found"]) == ("failed", f"{said}a change is held while no two agree")
+    assert (check["state"], check["found"]) == ("failed", f"{said}a change is held until two agree")
     check = found(small_machine, **changes | {"DDNS_IP_AGREEMENT": "off"})["ipv4 address"]
     assert check["state"] == "warning"
     assert check["found"].startswith(said)
@@ -464,7 +464,7 @@ def test_what_a_source_answers_is_never_an_advice(small_machine: Machine, tmp_pa
     checks = found(small_machine, DDNS_IP_SOURCES=f"file:{tmp_path}/address", DDNS_RECORDS="a; b.example.com")
     of_source = checks[f"file:{tmp_path}/address, ipv4"]
     assert of_source["found"] == "answered '9.9.9.9;x; do rm -rf', which is not one IP address"
-    assert of_source["advice"] == "look at that file, and at what writes it"
+    assert of_source["advice"] == "check that file and what writes it"
     assert checks["settings"]["found"].startswith("DDNS_RECORDS: 'a; b.example.com' has the label 'a; b', which is ")
     assert checks["settings"]["advice"] is None
 
@@ -472,9 +472,9 @@ def test_what_a_source_answers_is_never_an_advice(small_machine: Machine, tmp_pa
 @pytest.mark.parametrize(
     ("source", "advice", "of_all"),
     [
-        ("http://127.0.0.1:9/ip", "ask again, or name another one in DDNS_IP_SOURCES", "is this machine online? "),
-        ("file:/missing/address", "look at that file, and at what writes it", ""),
-        ("command:false", "run that program by hand, as the user who runs ddns", ""),
+        ("http://127.0.0.1:9/ip", "try again, or use another one in DDNS_IP_SOURCES", "is this machine online? "),
+        ("file:/missing/address", "check that file and what writes it", ""),
+        ("command:false", "run that command yourself, as the user who runs ddns", ""),
     ],
 )
 def test_the_advice_for_the_only_source_fits_its_kind(
@@ -482,7 +482,7 @@ def test_the_advice_for_the_only_source_fits_its_kind(
 ) -> None:
     checks = found(small_machine, DDNS_IP_SOURCES=source, DDNS_IP_RETRIES="0")
     assert checks[f"{source}, ipv4"]["advice"] == advice
-    assert checks["ipv4 address"]["advice"] == f"{of_all}see above for each"
+    assert checks["ipv4 address"]["advice"] == f"{of_all}see each source above"
 
 
 def test_a_source_that_gives_nothing_is_a_warning_while_another_answers(
@@ -499,7 +499,7 @@ def test_an_address_that_is_not_the_latest_version_is_a_note(small_machine: Mach
     small_machine.init()
     small_machine.service.address = "1.1.1.1"
     check = found(small_machine)["ipv4 origin'"]
-    assert (check["state"], check["found"]) == ("note", "the line has 1.1.1.1 now, and version 1 is 9.9.9.9")
+    assert (check["state"], check["found"]) == ("note", "the line has 1.1.1.1 now, but version 1 is 9.9.9.9")
 
 
 # Database
@@ -517,16 +517,16 @@ def test_an_account_with_the_grants_of_the_readme_is_well(small_machine: Machine
         url = urlsplit(database.url)
         small_machine.environment["DDNS_DATABASE_URL"] = f"mysql://{user}:small-secret@{url.hostname}:{url.port}/{name}"
         checks = found(small_machine)
-        assert checks["schema"]["found"] == "it is up to date"
+        assert checks["schema"]["found"] == "up to date"
         assert (checks["grants"]["state"], checks["grants"]["found"]) == (
             "note",
-            "the account itself lacks UPDATE on admin_dns_publication; a role may give it",
+            "the account itself lacks UPDATE on admin_dns_publication; a role may grant it",
         )
         database.sql(f"GRANT UPDATE ON {name}.admin_dns_publication TO ?@?", (user, "%"))
         assert "grants" not in found(small_machine)
         database.sql("DROP INDEX admin_ip_history_version_name ON admin_ip_history")
         checks = found(small_machine)
-        assert checks["schema"]["found"] == "it lacks index admin_ip_history_version_name"
+        assert checks["schema"]["found"] == "lacks index admin_ip_history_version_name"
         assert "small-secret" not in str(checks)
     finally:
         database.sql("DROP USER ?@?", (user, "%"))
@@ -537,7 +537,7 @@ def test_a_schema_that_lacks_a_migration_is_a_failure(machine: Machine) -> None:
     last = machine.database.sql("SELECT MAX(migration_id) FROM admin_ddns_migration")[0][0]
     machine.database.sql("DELETE FROM admin_ddns_migration WHERE migration_id = ?", (last,))
     check = found(machine)["schema"]
-    assert (check["state"], check["found"]) == ("failed", f"it lacks migration {last}")
+    assert (check["state"], check["found"]) == ("failed", f"lacks migration {last}")
     assert check["advice"] == 'run "ddns init --name NAME"'
 
 
@@ -545,7 +545,7 @@ def test_a_table_that_was_dropped_is_a_failure(machine: Machine) -> None:
     machine.init()
     machine.database.sql("DROP TABLE admin_dns_publication")
     checks = found(machine)
-    assert checks["schema"]["found"] == "it lacks table admin_dns_publication"
+    assert checks["schema"]["found"] == "lacks table admin_dns_publication"
     assert checks["origin"]["state"] == "skipped"
 
 
@@ -575,7 +575,7 @@ def test_a_locked_database_is_one_failed_check(small_machine: Machine) -> None:
 def test_a_family_without_an_origin_is_a_failure_that_names_the_command(small_machine: Machine) -> None:
     small_machine.init()
     check = found(small_machine, DDNS_IP_FAMILIES="ipv4,ipv6")["ipv6 origin"]
-    assert (check["state"], check["advice"]) == ("failed", "run: ddns init --name line, which seeds it")
+    assert (check["state"], check["advice"]) == ("failed", "create it with: ddns init --name line")
 
 
 def test_an_origin_that_is_not_there_is_a_failure(small_machine: Machine) -> None:
@@ -661,7 +661,7 @@ def test_checks_are_shown_as_they_end_and_ctrl_c_ends_it_with_one_line(small_mac
     small_machine.service.play = services.hang
     with Terminal(small_machine, 200, NO_COLOR="1", DDNS_IP_TIMEOUT="20") as terminal:
         shown = terminal.read(lambda text: "state folder: " in text)
-        assert "  ok    settings: every value can be used" in shown
+        assert "  ok    settings: all values are valid" in shown
         while not small_machine.service.requests:
             time.sleep(0.05)
         terminal.process.send_signal(signal.SIGINT)
@@ -693,5 +693,5 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
         if check.name == "schema":
             break
     assert time.monotonic() - start < 5
-    assert checks[f"{small_machine.service.url}, ipv4"].found == "did not end within 7 s"
+    assert checks[f"{small_machine.service.url}, ipv4"].found == "did not finish within 7 s"
     assert checks["schema"].state is State.OK
