@@ -406,13 +406,13 @@ if may_mount():  # what it shows is shown above without these rights, part by pa
 
     def test_the_command_looks_up_the_servers_and_asks_each_at_port_53(line: Machine, tmp_path: Path) -> None:
         resolv_conf = tmp_path / "resolv.conf"
-        resolv_conf.write_text("nameserver 127.0.0.53\n")
+        resolv_conf.write_text("nameserver 127.0.0.63\n")
         line.environment["RESOLV_CONF"] = str(resolv_conf)
         line.aws.fault("GetHostedZone", delegated_to("ns1.example.net", "ns3.example.net"), times=1)
         line.aws.fault("GetHostedZone", delegated_to("ns1.example.net", "ns2.example.net"))
         with ExitStack() as stack:
-            resolver, first, second = (stack.enter_context(name_server(f"127.0.0.{n}", 53)) for n in (53, 54, 55))
-            resolver.answers = {("ns1.example.net", "A"): ["127.0.0.54"], ("ns2.example.net", "A"): ["127.0.0.55"]}
+            resolver, first, second = (stack.enter_context(name_server(f"127.0.0.{n}", 53)) for n in (63, 64, 65))
+            resolver.answers = {("ns1.example.net", "A"): ["127.0.0.64"], ("ns2.example.net", "A"): ["127.0.0.65"]}
             first.answers[HOME, "A"] = ["9.9.9.9"]
             second.answers[HOME, "A"] = ["8.8.8.8"]
             done = finish(line.start("run", program=("-c", IN_A_NAMESPACE)))
