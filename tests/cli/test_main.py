@@ -111,8 +111,8 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
         (
             ["init", "--name", "x", "--ip", "100.64.0.1"],
             (
-                "--ip cannot be 100.64.0.1, an address of carrier-grade NAT: this line has no public IPv4 address of"
-                " its own; ask the provider for one"
+                "--ip cannot be 100.64.0.1, a carrier-grade NAT address: this line has no public IPv4 address;"
+                " ask the provider for one"
             ),
         ),
         (["init", "--name", "x", "--ip", "home"], "--ip cannot be 'home', which is not one IP address"),
