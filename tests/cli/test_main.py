@@ -370,7 +370,7 @@ def test_an_account_that_may_only_read_cannot_record(
     done = small_machine.ddns("run")
     assert (done.status, done.out) == (1, "")
     (line,) = done.err.splitlines()
-    assert line.startswith(f"failed: the database at {server(mysql)} does not allow it: ")
+    assert line.startswith(f"failed: the database at {server(mysql)} denied access: ")
     assert contents(mysql) == before
     assert small_machine.aws.calls == asked
 
