@@ -1,1 +1,1 @@
-"""Where records are published and checked."""
+"""DNS: publish records in Route 53 and check them."""

@@ -1,4 +1,4 @@
-"""DNS asked as others see it: the parent's delegation, single name servers, public resolvers, CAA. Needs dnspython."""
+"""DNS as others see it: the parent's delegation, single name servers, public resolvers, CAA. Needs dnspython."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ from ddns_updater.model import Record
 
 _TIMEOUT = 2.0  # seconds for one answer
 _TRIES = 2
-_LATE = "no answer in time"
-_PARENTS = 3  # name servers of the parent that are asked before it counts as silent
+_TIMED_OUT = "no answer in time"
+_PARENTS = 3  # name servers of the parent to ask before it counts as silent
 
 
 class Answer(NamedTuple):
-    """What one server said: its values and for how many seconds they hold, or a response code such as NXDOMAIN."""
+    """The answer of one server: a response code such as NXDOMAIN, the values, and their TTL in seconds if any."""
 
     code: str
     values: tuple[str, ...]
@@ -33,9 +33,9 @@ class Answer(NamedTuple):
 
 
 class Lookup:
-    """Asks on `port`, and `resolver` (default: that of this machine) for all that anybody may tell.
+    """Questions to single servers on `port`, and to `resolver` (default: this machine's) for public data.
 
-    Each name server is looked up once, and whoever was silent is not asked again; `timeout` is for one answer.
+    Each name server is looked up once, and a silent one is not asked again. `timeout` is in seconds, for one answer.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Lookup:
         self._timeout = timeout
         self._addresses: dict[str, Sequence[str]] = {}
         self._silent: set[frozenset[str]] = set()  # each the addresses of one server
-        self._own_is_silent = False
+        self._resolver_is_silent = False
 
     def at_name_server(self, server: str, record: Record) -> Answer:
         """Ask one authoritative name server, by its name; raises DnsError when it does not answer."""
@@ -66,7 +66,7 @@ class Lookup:
         return self._answer([address], record.name, record.type, flags=dns.flags.RD)
 
     def delegation(self, zone: str) -> tuple[str, frozenset[str]]:
-        """Return the parent of `zone` and the name servers that it delegates to, none when it does not.
+        """Return the parent of `zone` and the name servers it delegates to, empty when it does not delegate.
 
         Raises DnsError when the parent cannot be found or none of its name servers answers.
         """
@@ -78,10 +78,10 @@ class Lookup:
         raise DnsError(f"no name server of a parent of {zone} can be found; does this machine's own resolver work?")
 
     def caa(self, name: str, zone: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return the CAA records that count for `name` and where they stand; none when anybody may issue.
+        """Return the CAA records that apply to `name`, after the name that holds them; empty when any CA may issue.
 
-        The nearest set counts, from the name up to the top (RFC 8659 §3). None, and not a pair, when the resolver
-        knows of no `zone` at all. Raises DnsError where a set cannot be read, for then no certificate is issued either.
+        The nearest set applies, from the name up to the top (RFC 8659 §3). Returns None when the resolver does not
+        know `zone` at all. Raises DnsError when a set cannot be read, because then a CA does not issue either.
         """
         labels = name.removeprefix("*.").split(".")
         for place in range(len(labels)):
@@ -99,16 +99,16 @@ class Lookup:
         return self._addresses[server]
 
     def _resolved(self, name: str, kind: str) -> list[str] | None:
-        """Return the values as text, None when there is no such name."""
-        if self._own_is_silent:
-            raise _unreadable(name, kind, _LATE)
+        """Return the values as text, None when the name does not exist."""
+        if self._resolver_is_silent:
+            raise _unreadable(name, kind, _TIMED_OUT)
         try:
             resolver = self._resolver or dns.resolver.get_default_resolver()
             answer = resolver.resolve(name, kind, lifetime=2 * self._timeout, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             return None
         except (dns.exception.DNSException, OSError) as error:
-            self._own_is_silent = isinstance(error, dns.exception.Timeout)
+            self._resolver_is_silent = isinstance(error, dns.exception.Timeout)
             raise _unreadable(name, kind, _reason(error)) from error
         return [each.to_text() for each in answer.rrset or ()]
 
@@ -152,7 +152,7 @@ class Lookup:
                 waits += 1
                 if waits == _TRIES:
                     break
-            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: TCP was closed at once
+            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: the server closed TCP at once
                 continue
         if waits:
             self._silent.add(frozenset(addresses))
@@ -167,5 +167,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, dns.resolver.NoNameservers):
         return "SERVFAIL"
     if isinstance(error, dns.exception.Timeout):
-        return _LATE
+        return _TIMED_OUT
     return type(error).__name__

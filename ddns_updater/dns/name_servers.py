@@ -1,4 +1,4 @@
-"""Authoritative name servers asked directly: the proof that DNS followed. Needs dnspython, the extra `dns`."""
+"""Authoritative name servers, asked directly: the proof that DNS has changed. Needs dnspython (the extra `dns`)."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ import dns.resolver
 from ddns_updater.model import Record
 
 _LOOK_UP = 1.5  # seconds for one address of a name server
-_TIMEOUT = 2.0  # seconds for one answer, less when time is short
-_LEAST = 1.0
+_TIMEOUT = 2.0  # seconds for one answer
+_MIN_TIMEOUT = 1.0  # seconds for one answer when time is short
 _TRIES = 2
 
 
@@ -31,7 +31,7 @@ def resolve(server: str) -> list[str]:
 
 
 class NameServers:
-    """Asks name servers without recursion; each is looked up once, and one that is silent is not asked again."""
+    """Questions to name servers, without recursion; each is looked up once, and a silent one is not asked again."""
 
     def __init__(self, *, look_up: Callable[[str], Sequence[str]] = resolve, port: int = 53) -> None:
         self._look_up = look_up
@@ -40,54 +40,54 @@ class NameServers:
         self._silent: set[str] = set()
 
     def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:
-        """Return None when each of `servers` answers with just this address, else which does not, and what it does.
+        """Return None when all `servers` answer with exactly this address, else what the others answer.
 
-        Raises TimeoutError when `seconds` were over before all were asked and none of those asked was wrong.
+        Raises TimeoutError when `seconds` are over before all were asked and none of those asked was wrong.
         """
         if not servers:
             return "its hosted zone has no delegation set; set DDNS_VERIFY_NAME_SERVERS=0"
         end = time.monotonic() + seconds
-        complaints: list[str] = []
+        problems: list[str] = []
         for server in servers:
             if time.monotonic() > end:
-                if not complaints:
+                if not problems:
                     raise TimeoutError
                 break
-            if said := self._ask(server, record, address, end):
-                complaints.append(f"name server {server} {said}")
-        return ", ".join(complaints) or None
+            if problem := self._ask(server, record, address, end):
+                problems.append(f"name server {server} {problem}")
+        return ", ".join(problems) or None
 
     def _ask(self, server: str, record: Record, address: str, end: float) -> str | None:
         if server not in self._addresses:
             self._addresses[server] = self._look_up(server)
         if not self._addresses[server]:
             return "cannot be looked up"
-        query = dns.message.make_query(record.name, record.type, flags=0)  # no recursion is asked for
-        said, waits = "does not answer", 0
+        query = dns.message.make_query(record.name, record.type, flags=0)  # without recursion
+        problem, waits = "does not answer", 0
         for where in [] if server in self._silent else [*self._addresses[server]] * _TRIES:
-            timeout = min(_TIMEOUT, max(end - time.monotonic(), _LEAST))
+            timeout = min(_TIMEOUT, max(end - time.monotonic(), _MIN_TIMEOUT))
             try:
                 answer, _ = dns.query.udp_with_fallback(query, where, timeout, self._port)
             except dns.exception.Timeout:
                 waits += 1
                 if waits == _TRIES:
                     break
-            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: TCP was closed at once
+            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: the server closed TCP at once
                 continue
             else:
-                said = _complaint(answer, record, address)
-                if not said:
+                problem = _problem(answer, record, address)
+                if not problem:
                     return None
         if waits == _TRIES:
             self._silent.add(server)
-        return said
+        return problem
 
 
-def _complaint(answer: dns.message.Message, record: Record, address: str) -> str:
+def _problem(answer: dns.message.Message, record: Record, address: str) -> str:
     if answer.rcode() != dns.rcode.NOERROR:
         return f"answers {dns.rcode.to_text(answer.rcode())}"
     if not answer.flags & dns.flags.AA:
-        return "answers without authority"
+        return "gives a non-authoritative answer"
     kind = dns.rdatatype.from_text(record.type)
     values = sorted(str(each) for rrset in answer.answer if rrset.rdtype == kind for each in rrset)
     if [ip_address(value) for value in values] != [ip_address(address)]:

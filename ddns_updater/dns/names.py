@@ -1,4 +1,4 @@
-"""Domain names as records are compared: lower-case, without the final dot (RFC 1035, RFC 4592 for wildcards)."""
+"""Domain names in the form that is compared: lower case, without the final dot (RFC 1035, RFC 4592 for wildcards)."""
 
 import re
 
@@ -29,7 +29,7 @@ def normalize_name(text: str) -> str:
 
 
 def covers(zone_name: str, name: str) -> bool:
-    """Return whether `name` lies in the zone `zone_name`, compared by whole labels."""
+    """Return whether `name` is in the zone `zone_name`, compared by whole labels."""
     return name == zone_name or name.endswith("." + zone_name)
 
 

@@ -1,4 +1,4 @@
-"""How a record is written in `DDNS_RECORDS`, and a hosted zone in `DDNS_HOSTED_ZONE_ID`."""
+"""The grammar of a record in `DDNS_RECORDS` and of a hosted zone in `DDNS_HOSTED_ZONE_ID`."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from ddns_updater.model import Family, Record, WantedRecord
 
 
 def parse_record(text: str) -> WantedRecord:
-    """Return what `name`, `name/A`, `name/AAAA` or one of them with `=ZONEID` says; ValueError when it is none."""
+    """Parse `name`, `name/A` or `name/AAAA`, each with or without `=ZONEID`; raises ValueError for anything else."""
     name, equals, zone_id = text.partition("=")
     name, slash, kind = name.partition("/")
     families = {family.record_type: family for family in Family}
@@ -29,7 +29,7 @@ def parse_zone_id(text: str) -> str:
 
 
 def record_sets(wanted: Iterable[WantedRecord], families: Sequence[Family]) -> dict[Record, str | None]:
-    """Return the record sets that `wanted` asks for in `families`, each with the zone that it is pinned to."""
+    """Return the record sets that `wanted` asks for in `families`, each with the zone it is pinned to, if any."""
     found: dict[Record, str | None] = {}
     for each in wanted:
         for family in families:

@@ -1,4 +1,4 @@
-"""Records in AWS Route 53; the only file with AWS's words.
+"""Records in AWS Route 53, translated between its API and the model.
 
 API: https://docs.aws.amazon.com/Route53/latest/APIReference/
 Limits: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _BATCH = 500  # a request may hold 1,000 values, and an UPSERT counts each of its values twice
 _BATCH_CHARACTERS = 16_000  # likewise 32,000 characters of values
 _PAGE = 300  # the most record sets that one ListResourceRecordSets returns
-_MAX_CHANGE_CALLS = 40  # per zone and run, so that narrowing down never eats the account's 10 requests a second
-_NARROWED = ("InvalidChangeBatch", "AccessDenied", "InvalidInput")
+_MAX_CHANGE_CALLS = 40  # per zone and run, so that halving batches never uses up the account's 10 requests a second
+_HALVED = ("InvalidChangeBatch", "AccessDenied", "InvalidInput")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -37,14 +37,14 @@ class _Zone(NamedTuple):
 
 
 class _NoZone(DnsError):
-    """The error of one name, which does not concern the others."""
+    """An error that affects one name and not the others."""
 
 
 class Route53:
-    """The hosted zones that one set of credentials may change. Every method raises DnsError for what AWS refuses."""
+    """The hosted zones that one set of credentials may change; every method raises DnsError when AWS refuses."""
 
     def __init__(self, hosted_zone_ids: Sequence[str] = ()) -> None:
-        """Take the zones to use; with none, the longest public zone that covers a name is used."""
+        """Take the zones to use; without them, the longest public zone that covers a name is used."""
         self._zone_ids = hosted_zone_ids
         self._candidates: list[_Zone] | None = None
         self._looked_up: dict[str, _Zone | _NoZone] = {}
@@ -52,9 +52,9 @@ class Route53:
         self._client: Route53Client = aws.client("route53", DnsError)
 
     def zones_for(self, records: Mapping[Record, str | None]) -> dict[Record, str | DnsError]:
-        """Return the ID of the hosted zone that each record belongs to, or the error of one that has none.
+        """Return the ID of each record's hosted zone, or the error when a record has none.
 
-        The value of a record is the zone it is pinned to; without one, the longest zone that covers its name is it.
+        `records` maps a record to the zone it is pinned to; without one, the longest zone that covers its name is used.
         """
         zones: dict[Record, str | DnsError] = {}
         for record, pinned in records.items():
@@ -65,9 +65,9 @@ class Route53:
         return zones
 
     def read(self, zone_id: str, records: Sequence[Record]) -> dict[Record, RecordSet | None]:
-        """Return what stands at each of `records`, None where there is nothing.
+        """Return the record set at each of `records`, None where there is none.
 
-        It takes one call a record or one a page of the zone, whichever is less.
+        It makes one call per record or one per page of the zone, whichever is fewer.
         """
         with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
             if len(records) == 1 or len(records) <= self._pages(zone_id):
@@ -83,10 +83,10 @@ class Route53:
         return {record: _record_set(at.get(record.name, []), record) for record in records}
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
-        """Send `changes`, in as few batches as AWS allows, and yield each answer as it comes.
+        """Send `changes` in as few batches as AWS allows, and yield each answer as it comes.
 
-        A batch that is refused because of one of its records is halved until the error stands alone. Changes that were
-        not sent (too many refusals) are not in any answer.
+        AWS refuses a whole batch for one bad record, so a refused batch is halved until that record is alone. After too
+        many refusals the remaining changes are not sent and are in no answer.
         """
         waiting = _batches(changes)
         for _ in range(_MAX_CHANGE_CALLS):
@@ -100,7 +100,7 @@ class Route53:
                         ChangeBatch={"Comment": "ddns-updater", "Changes": [_upsert(each) for each in batch]},
                     )["ChangeInfo"]
             except DnsError as error:
-                if len(batch) > 1 and aws.error_code(error.__cause__) in _NARROWED:
+                if len(batch) > 1 and aws.error_code(error.__cause__) in _HALVED:
                     middle = len(batch) // 2
                     waiting[:0] = [batch[:middle], batch[middle:]]
                 else:
@@ -109,9 +109,9 @@ class Route53:
                 yield Submission(tuple(batch), change_id=_bare_id(answer["Id"]))
 
     def in_sync(self, change_id: str) -> bool | None:
-        """Return whether every name server of AWS has the change; None when AWS no longer knows the change."""
+        """Return whether all name servers of AWS have the change; None when AWS no longer knows the change."""
         try:
-            with aws.errors(f"failed to follow change {change_id}", DnsError):
+            with aws.errors(f"failed to check change {change_id}", DnsError):
                 return self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC"
         except DnsError as error:
             if aws.error_code(error.__cause__) == "NoSuchChange":
@@ -119,7 +119,7 @@ class Route53:
             raise
 
     def name_servers(self, zone_id: str) -> tuple[str, ...]:
-        """Return the authoritative name servers of a zone, its delegation set; a private zone has none."""
+        """Return the authoritative name servers of a zone (its delegation set); a private zone has none."""
         with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
             answer = self._client.get_hosted_zone(Id=zone_id)
             return tuple(plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
@@ -129,7 +129,7 @@ class Route53:
         if isinstance(zone, _NoZone):
             raise zone
         if not covers(zone.name, name):
-            raise _NoZone(f"{name} lies outside of hosted zone {zone_id} ({zone.name}); correct DDNS_RECORDS")
+            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name}); correct DDNS_RECORDS")
         return zone.id
 
     def _longest(self, name: str) -> str:
@@ -140,26 +140,26 @@ class Route53:
             return found[0]
         if found:
             raise _NoZone(
-                f"{name} lies in {len(found)} hosted zones called {longest} ({', '.join(found)}); write {name}=ID in"
-                " DDNS_RECORDS, with the ID of the one that is delegated"
+                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)}); write {name}=ID in"
+                " DDNS_RECORDS, with the ID of the delegated zone"
             )
         if self._unreadable:
-            raise self._unreadable[0]  # it may be the one
+            raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
             given = ", ".join(self._zone_ids)
-            raise _NoZone(f"{name} lies outside of hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
+            raise _NoZone(f"{name} is not in hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
         raise _NoZone(f"no public hosted zone covers {name}; create one, or set DDNS_HOSTED_ZONE_ID")
 
     def _pages(self, zone_id: str) -> int:
         known = [*(self._candidates or ()), *self._looked_up.values()]
         sizes = [zone.record_sets for zone in known if isinstance(zone, _Zone) and zone.id == zone_id]
-        if not sizes:  # a run that only reads back; the list of all zones may not be allowed, or be long
+        if not sizes:  # a run that only reads back; listing all zones may be forbidden or slow
             zone = self._look_up(zone_id)
             sizes = [zone.record_sets] if isinstance(zone, _Zone) else []
         return -(-sizes[0] // _PAGE) if sizes else 1
 
     def _look_up(self, zone_id: str) -> "_Zone | _NoZone":
-        """Return the zone of that ID, or the error of the names that depend on it; it is asked for once."""
+        """Return the zone with that ID, or the error for the names that depend on it; AWS is asked once."""
         if zone_id not in self._looked_up:
             try:
                 with aws.errors(f"failed to read hosted zone {zone_id}", _NoZone):
@@ -186,7 +186,7 @@ class Route53:
         return [_zone_of(zone) for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
 
     def _list_at(self, zone_id: str, record: Record) -> Sequence["ResourceRecordSetOutputTypeDef"]:
-        # Types come in alphabetical order, and a CNAME stands alone at its name: the first set from A on tells all.
+        # Types are listed in alphabetical order, and a CNAME is the only set at its name: the first set is enough.
         answer = self._client.list_resource_record_sets(
             HostedZoneId=zone_id,
             StartRecordName=record.name,
@@ -205,7 +205,7 @@ def _bare_id(text: str) -> str:
 
 
 def plain(name: str) -> str:
-    r"""Return a name of AWS's as we write it: no final dot, lower-case, `\052` and the like decoded.
+    r"""Return a name from AWS in our form: no final dot, lower case, escapes such as `\052` decoded.
 
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
     """

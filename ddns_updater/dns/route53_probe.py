@@ -1,9 +1,9 @@
-"""What is asked of AWS beyond what a run asks: who we are, a zone's data, the right to write. It changes nothing.
+"""Questions to AWS that a run does not ask: whose credentials these are, a zone's data, the permission to write.
 
-The right to write is found out with an UPSERT of a value that no record can have. Route 53 makes all of a change batch
-or none of it, and only after it has validated each change, so this one is always refused: with AccessDenied when the
-right is missing, and for its value otherwise. https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
-A stand-in for AWS may be less strict and store it, so only AWS itself is asked.
+Nothing is changed. The permission is tested with an UPSERT of a value that no record can have. Route 53 makes all
+changes of a batch or none, after it has validated each, so this one is always refused: with AccessDenied when the
+permission is missing, else for its value. https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
+A substitute for AWS may be less strict and store the value, so only AWS itself is asked.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import ChangeTypeDef, ResourceRecordSetTypeDef
 
 IMPOSSIBLE = "not-an-address"
-_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 class HostedZone(NamedTuple):
-    """A hosted zone: its name without the final dot, and its delegation set; that of a private zone is empty."""
+    """A hosted zone: its name without the final dot, and its delegation set, which is empty for a private zone."""
 
     id: str
     name: str
@@ -32,21 +32,21 @@ class HostedZone(NamedTuple):
 
 
 class Route53Probe:
-    """One set of credentials and what it may see; every method raises DnsError for what AWS refuses."""
+    """Questions to AWS with one set of credentials; every method raises DnsError when AWS refuses."""
 
     def __init__(self) -> None:
         self._client: Route53Client = aws.client("route53", DnsError)
 
     @property
     def stand_in(self) -> str | None:
-        """Return the host that stands in for AWS, None when it is AWS itself that is asked, over TLS."""
+        """Return the host that is asked in place of AWS, None when it is AWS itself, over TLS."""
         url = urlsplit(self._client.meta.endpoint_url)
         host = url.hostname or ""
-        return None if url.scheme == "https" and host.endswith(_OF_AWS) else host
+        return None if url.scheme == "https" and host.endswith(_AWS_DOMAINS) else host
 
     def identity(self) -> str:
         """Return the ARN that the credentials belong to."""
-        with aws.errors("failed to ask AWS who we are", DnsError):
+        with aws.errors("failed to identify the AWS credentials", DnsError):
             sts: Any = aws.client("sts", DnsError)
             return str(sts.get_caller_identity()["Arn"])
 
@@ -60,7 +60,7 @@ class Route53Probe:
     def refused_for_its_value(self, zone_id: str, records: Sequence[Record]) -> bool:
         """Try to write `records` with a value that none can have, and return whether only the value was refused.
 
-        Raises DnsError when the right to write is missing or cannot be told, and when the batch was taken after all.
+        Raises DnsError when the permission to write is missing or unknown, and when the batch is accepted after all.
         """
         changes = [_impossible(record) for record in records]
         doing = f"failed to change {records[0]}" + (f" and {len(records) - 1} more" if records[1:] else "")
@@ -71,7 +71,9 @@ class Route53Probe:
             if aws.error_code(error.__cause__) in ("InvalidChangeBatch", "InvalidInput"):
                 return IMPOSSIBLE in str(error)
             raise
-        raise DnsError(f"{zone_id} took {IMPOSSIBLE!r} as an address, so this is not Route 53; see what stands there")
+        raise DnsError(
+            f"hosted zone {zone_id} accepted {IMPOSSIBLE!r} as an address, so this is not Route 53; check its records"
+        )
 
 
 def _impossible(record: Record) -> "ChangeTypeDef":

@@ -1,1 +1,1 @@
-"""Where versions and publications are kept: one file an engine; `sql.py` holds what every engine says alike."""
+"""Storage of versions and publications: one module per engine; `sql.py` holds what all engines share."""

@@ -1,4 +1,4 @@
-"""A connection that is kept from one run to the next, which saves a login and a TLS handshake each time."""
+"""A connection that is kept between runs, which saves a login and a TLS handshake each time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,18 +6,18 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from ddns_updater.history.sql import SqlHistory
 
-_LONGEST = 600.0  # seconds that one is kept: what was changed for new sessions, such as the time zone, is seen by then
+_MAX_AGE = 600.0  # seconds; a setting changed for new sessions, such as the time zone, takes effect by then
 
 
 class KeepAliveHistory:
-    """The history of many runs, one after the other; each gets a connection that works."""
+    """The history for successive runs; each run gets a working connection."""
 
     def __init__(
         self,
         open_history: Callable[[], AbstractContextManager[SqlHistory]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what opens a new connection."""
+        """Take the function that opens a new connection."""
         self._open_history = open_history
         self._monotonic = monotonic
         self._stack = ExitStack()
@@ -26,14 +26,14 @@ class KeepAliveHistory:
 
     @contextmanager
     def open(self) -> Iterator[SqlHistory]:
-        """Give the connection that was kept, if it is young and answers, else a new one."""
-        if self._kept is None or self._monotonic() - self._since > _LONGEST or not self._kept.answers():
+        """Yield the kept connection if it is less than 10 minutes old and answers, else a new one."""
+        if self._kept is None or self._monotonic() - self._since > _MAX_AGE or not self._kept.answers():
             self.close()
             self._kept = self._stack.enter_context(self._open_history())
             self._since = self._monotonic()
         yield self._kept
 
     def close(self) -> None:
-        """Close the connection, if there is one; also to be called after a run that did not go well."""
+        """Close the connection, if there is one; call this after a failed run too."""
         self._kept = None
         self._stack.close()

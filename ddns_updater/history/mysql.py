@@ -40,10 +40,10 @@ UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
 
 
 class _Connection(pymysql.connections.Connection):
-    """Takes TLS where the server offers it, as PyMySQL does, but cheaply.
+    """A connection that uses TLS where the server offers it, as PyMySQL does, but at less cost.
 
-    PyMySQL reads all of the system's certificates for a server that it then does not verify, which takes 20 ms of CPU.
-    Should it not call this any more, only they are back.
+    PyMySQL reads all system certificates even for a server that it does not verify, which takes 20 ms of CPU. If a
+    later PyMySQL no longer calls this method, only that cost returns.
     """
 
     def _create_ssl_ctx(self, sslp: dict[str, Any]) -> ssl.SSLContext:
@@ -66,8 +66,8 @@ class MySqlHistory(SqlHistory):
     excluded = "VALUES({})"  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
 
     def __init__(self, url: MySqlUrl, *, patient: bool = False, read_only: bool = False) -> None:
-        """Connect; `patient` lets a statement take its time (building an index), `read_only` has writing refused."""
-        self._first = "SET SESSION TRANSACTION READ ONLY" if read_only else None
+        """Connect; `patient` sets no limit for a statement (such as building an index), `read_only` refuses writes."""
+        self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else None
         self._url = url
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT
         self.database = url.database
@@ -84,7 +84,7 @@ class MySqlHistory(SqlHistory):
             database=url.database,
             charset="utf8mb4",
             autocommit=True,
-            init_command=self._first,
+            init_command=self._init_command,
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=self._answer_timeout,
             write_timeout=_ANSWER_TIMEOUT,
@@ -104,13 +104,13 @@ class MySqlHistory(SqlHistory):
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
-        # Held by the session: it ends with the connection. A server has one space of names, of 64 characters each, for
-        # all databases; the digest is made here because MySQL 9.6 and later have no MD5().
+        # The session holds the lock, so it ends with the connection. All databases of a server share the lock names, of
+        # at most 64 characters; the digest is made here because MySQL 9.6 and later have no MD5().
         name = f"ddns:{hashlib.sha256(self.database.encode()).hexdigest()[:32]}:{key}"
         with self.errors():
             taken = self.execute("SELECT GET_LOCK(?, 0)", (name,)).fetchone()[0]
         yield taken == 1
-        if taken == 1:  # the server may notice only a little later that a connection was closed
+        if taken == 1:  # the server may notice late that a connection was closed
             with suppress(pymysql.err.MySQLError):
                 self.execute("DO RELEASE_LOCK(?)", (name,))
 
@@ -143,11 +143,11 @@ class MySqlHistory(SqlHistory):
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Any:
         cursor = self._connection.cursor()
-        cursor.execute(_placed(sql), values)
+        cursor.execute(_with_placeholders(sql), values)
         return cursor
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        self._connection.cursor().executemany(_placed(sql), rows)
+        self._connection.cursor().executemany(_with_placeholders(sql), rows)
 
     def is_duplicate(self, error: BaseException | None) -> bool:
         return isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
@@ -164,10 +164,10 @@ class MySqlHistory(SqlHistory):
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         where = f"{self._url.host}:{self._url.port}"
         if isinstance(error, UnicodeError):
-            return HistoryError(f"failed to reach the database: {where} is no valid host; correct DDNS_DATABASE_URL")
+            return HistoryError(f"failed to reach the database: {where} is not a valid host; correct DDNS_DATABASE_URL")
         if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
             return HistoryError(
-                f"refused to trust the database at {where}: {_cause(text)}; check ssl_ca in DDNS_DATABASE_URL"
+                f"failed to verify the database at {where}: {_cause(text)}; check ssl_ca in DDNS_DATABASE_URL"
             )
         if code == CR.CR_CONN_HOST_ERROR:
             return HistoryError(
@@ -188,7 +188,7 @@ class MySqlHistory(SqlHistory):
             )
         if code in _DENIED:
             return HistoryError(
-                f"the database at {where} does not allow it: {text}; give the account the grants in the README"
+                f"the database at {where} denied access: {text}; give the account the grants in the README"
             )
         if code in _READ_ONLY:
             return HistoryError(f"the database at {where} is read-only: {text}; use the primary server")
@@ -201,12 +201,12 @@ class MySqlHistory(SqlHistory):
         return HistoryError(f"the database at {where} failed: {text} ({code})")
 
 
-def _placed(sql: str) -> str:
-    """Return `sql` with PyMySQL's mark for a value in the place of `?`."""
+def _with_placeholders(sql: str) -> str:
+    """Return `sql` with PyMySQL's placeholder instead of `?`."""
     return sql.replace("%", "%%").replace("?", "%s")
 
 
 def _cause(text: str) -> str:
-    """Return what stands in the outer brackets that the driver puts around the operating system's words."""
+    """Return the operating system's message from the parentheses in which the driver quotes it."""
     inner = re.search(r"\((?:\[[^]]*\] )?(.*?)(?: \(_ssl\.c:\d+\))?\)$", text)
     return inner[1] if inner else text

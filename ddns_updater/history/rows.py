@@ -1,4 +1,4 @@
-"""A row of the database as the model's values, and back."""
+"""Conversion between database rows and the values of the model."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ Row = Sequence[Any]
 
 
 def journal_of(rows: Sequence[Row]) -> Journal:
-    """Return the version that `rows` are of: a row for each of its publications, or one without."""
+    """Return the version in `rows`: one row for each of its publications, or a single row without any."""
     publications = tuple(_publication(row[8:23]) for row in rows if row[8] is not None)
     return Journal(_version(rows[0]), publications, time_of(rows[0][7]))
 
@@ -56,15 +56,15 @@ def _publication(row: Row) -> Publication:
 
 
 def time_of(epoch: Any) -> datetime:
-    """Return the instant of so many seconds since 1970."""
+    """Return `epoch`, in seconds since 1970, as a time in UTC."""
     return datetime.fromtimestamp(int(epoch), UTC)
 
 
 def time_or_none(epoch: Any) -> datetime | None:
-    """Return the instant of so many seconds since 1970, None for NULL."""
+    """Return `epoch`, in seconds since 1970, as a time in UTC; None for NULL."""
     return None if epoch is None else time_of(epoch)
 
 
 def utc_text(time: datetime | None) -> str | None:
-    """Return what a column in UTC takes."""
+    """Return `time` as the text for a column in UTC; None for NULL."""
     return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,7 +1,7 @@
 """Create, adopt and upgrade the schema with yoyo-migrations; only `ddns init` and `ddns doctor` import this.
 
-A kill may come between any two statements, so every migration is one statement that does no harm when it is applied
-again, and yoyo's own tables are made anew when they were left half made.
+A kill may come between any two statements. So every migration is one statement that can safely be applied again, and
+yoyo's own tables are created again when they are incomplete.
 """
 
 import logging
@@ -27,18 +27,18 @@ _COLUMNS = {
     "admin_ip_history": ("id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"),
     "admin_dns_publication": ("id", "historyId", "recordName", "recordType", "state", "changeId", "lastError"),
 }
-# Names of our own: other programs may use yoyo in the same database.
+# Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
 _INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
 _INDEXES = ("admin_ip_history_origin_version", "admin_ip_history_version_name")
-_SHOWN = 10
+_MAX_SHOWN = 10
 
 
 def upgrade(history: SqlHistory) -> int:
-    """Bring the schema of `history` up to date and return how many migrations that took; 0 when it was current.
+    """Bring the schema of `history` up to date and return the number of migrations applied, 0 when it was current.
 
-    An existing `admin_ip_history` is adopted with its rows. Raises HistoryError, with nothing changed, when a table
-    lacks a column or a version stands there twice.
+    An existing `admin_ip_history` is adopted with its rows. Raises HistoryError and changes nothing when a table lacks
+    a column or holds a version twice.
     """
     with history.errors():
         present = [table for table in _COLUMNS if history.has_table(table)]
@@ -48,9 +48,9 @@ def upgrade(history: SqlHistory) -> int:
             _check_versions(history)
     with history.errors(), _backend(history) as backend:
         if len(present) < len(_COLUMNS) or not _is_complete(backend):
-            _forget(backend)  # a table was dropped, or yoyo's own are half made: every migration can be applied again
+            _drop_yoyo_tables(backend)  # a table was dropped or yoyo's are incomplete: apply every migration again
         backend.init_database()
-        backend.break_lock()  # whoever held it died, for we hold the lock of `init`
+        backend.break_lock()  # left by a dead process, because we hold the lock of `init`
         migrations = backend.to_apply(yoyo.read_migrations(str(_folder() / history.engine)))
         for migration in migrations:
             log.info("applying migration %s", migration.id)
@@ -64,10 +64,10 @@ def upgrade(history: SqlHistory) -> int:
 
 
 def outdated(history: SqlHistory) -> list[str]:
-    """Return what the schema of `history` lacks, found without writing anything; empty when it is up to date.
+    """Return what the schema of `history` lacks, without writing anything; empty when it is up to date.
 
-    That is the migrations that were not applied. An account that may not read which were, for it needs no more than
-    the README grants, is answered by the columns and the indexes.
+    That is the migrations not yet applied. An account with only the grants in the README cannot read which were
+    applied; for it the columns and the indexes are compared.
     """
     wanted = sorted(file.stem for file in (_folder() / history.engine).glob("*.sql"))
     with history.errors():
@@ -77,7 +77,7 @@ def outdated(history: SqlHistory) -> list[str]:
         if history.has_table(_MIGRATION):
             rows = history.execute(f"SELECT migration_id FROM {_MIGRATION}").fetchall()  # noqa: S608 - a constant
             return [f"migration {each}" for each in wanted if each not in {row[0] for row in rows}]
-        if history.engine == "sqlite":  # which hides no table
+        if history.engine == "sqlite":  # SQLite hides no table, so none was applied
             return [f"migration {each}" for each in wanted]
         for table in _COLUMNS:
             _check_columns(history, table)
@@ -97,7 +97,7 @@ def _check_columns(history: SqlHistory, table: str) -> None:
     missing = [column for column in _COLUMNS[table] if column.lower() not in present]
     if missing:
         raise HistoryError(
-            f"failed to adopt table {table}: it lacks {', '.join(missing)}; its columns must be"
+            f"failed to adopt table {table}: it lacks {', '.join(missing)}; it needs the columns"
             f" {', '.join(_COLUMNS[table])}"
         )
 
@@ -110,17 +110,17 @@ def _check_versions(history: SqlHistory) -> None:
     if twice:
         listed = ", ".join(
             f"originId {origin} version {version} ({count} rows, id {first} to {last})"
-            for origin, version, count, first, last in twice[:_SHOWN]
+            for origin, version, count, first, last in twice[:_MAX_SHOWN]
         )
-        more = f" and {len(twice) - _SHOWN} more" if len(twice) > _SHOWN else ""
+        more = f" and {len(twice) - _MAX_SHOWN} more" if len(twice) > _MAX_SHOWN else ""
         raise HistoryError(
-            f"failed to adopt table admin_ip_history: some versions stand there twice: {listed}{more};"
+            f"failed to adopt table admin_ip_history: some versions exist twice: {listed}{more};"
             " give each row its own version, or each origin its own originId, and run init again; nothing was changed"
         )
 
 
 def _backend(history: SqlHistory) -> Any:
-    """Return yoyo's backend for the engine of `history`, with our way to connect, so that there is only one."""
+    """Return yoyo's backend for the engine of `history`, which connects as `history` does."""
 
     base: Any = _BACKENDS[history.engine]
 
@@ -131,7 +131,7 @@ def _backend(history: SqlHistory) -> Any:
             return history.connect()
 
         def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, object]:
-            # yoyo asks the password file for the user's name and DNS for the host's; either may be out of reach.
+            # yoyo looks up the user in the password file and the host in DNS; either may be unavailable.
             return {
                 "id": str(uuid.uuid4()),
                 "migration_id": migration.id if migration else None,
@@ -146,12 +146,12 @@ def _backend(history: SqlHistory) -> Any:
 
 
 def _is_complete(backend: Any) -> bool:
-    """Return whether yoyo's own tables were made to the end: their version is the last thing that is written."""
+    """Return whether yoyo's own tables are complete: their version is written last."""
     if _VERSION not in backend.list_tables():
         return False
     return backend.execute(f"SELECT MAX(version) FROM {_VERSION}").fetchone()[0] is not None  # noqa: S608 - a constant
 
 
-def _forget(backend: Any) -> None:
+def _drop_yoyo_tables(backend: Any) -> None:
     for table in (_MIGRATION, _LOG, _VERSION, _LOCK):
         backend.execute(f"DROP TABLE IF EXISTS {table}")

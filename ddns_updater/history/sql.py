@@ -20,8 +20,8 @@ from ddns_updater.model import (
     Window,
 )
 
-# A row of a new origin needs an originId before its own id is known. Nobody's row has this one, and 0 may be in use.
-_UNSETTLED = 2**63 - 1
+# The first row of an origin needs an originId before its own id is known. No origin has this one; 0 may be in use.
+_PROVISIONAL = 2**63 - 1
 
 _VERSIONS = """
 SELECT h.id, h.originId, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {now},
@@ -34,9 +34,9 @@ ORDER BY h.version DESC, p.recordName, p.recordType
 """
 _LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
 
-# What was current within a window: what began in it, and what began before it and ended after its begin. The shared
-# table has no index on createdAt, so this walks from the newest version down and stops at the last row asked for. The
-# version that came next is looked for by its number first: over a gap MariaDB reads all the lower versions to find it.
+# The versions current within a window: those that began in it, and those that began before it and ended after its
+# start. The shared table has no index on createdAt, so this walks down from the newest version and stops at the limit.
+# The next version is looked up by its number first: across a gap MariaDB reads all the lower versions to find it.
 _ENDED = """COALESCE(
     (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version = v.version + 1),
     (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version > v.version
@@ -49,7 +49,7 @@ ORDER BY v.version DESC LIMIT ?
 """
 
 # The same choice over every version of an origin. LAG would cost a second sort, hence the comparison with the first.
-_FIGURES = """
+_SUMMARY = """
 SELECT {now}, MIN(CASE WHEN isFirst THEN began END), SUM(chosen),
        SUM(CASE WHEN NOT isFirst AND began >= ? AND began < ? THEN 1 ELSE 0 END),
        MAX(CASE WHEN chosen THEN COALESCE(ended, CAST({now} AS SIGNED)) - began END),
@@ -60,7 +60,7 @@ FROM (SELECT began, ended, isFirst, began < ? AND (began >= ? OR COALESCE(ended,
                    v.version = (SELECT MIN(version) FROM admin_ip_history WHERE originId = ?) AS isFirst
             FROM admin_ip_history v WHERE v.originId = ?) h) h
 """
-_EVER = 2**62  # seconds; later than any instant, and as its negative earlier
+_EVER = 2**62  # seconds; later than any time, and earlier than any when negative
 _ALWAYS = Window()
 _COLUMNS = (
     "state", "hostedZoneId", "address", "ttl", "changeId", "attempts", "lastError",
@@ -69,13 +69,13 @@ _COLUMNS = (
 
 
 class SqlHistory(ABC):
-    """History on one open connection; every method raises HistoryError when the database does not do its part."""
+    """History on one open connection; every method raises HistoryError when the database fails."""
 
     engine: ClassVar[str]
     database: str
 
-    # What the engine calls things: the seconds since 1970 of a column in its own time zone, of one in UTC, and of now;
-    # and how an INSERT that meets an existing row goes on.
+    # The engine's SQL for the seconds since 1970 of a column in its time zone, of a column in UTC, and of now; and for
+    # an INSERT that meets an existing row.
     local_epoch: ClassVar[str]
     utc_epoch: ClassVar[str]
     now_epoch: ClassVar[str]
@@ -92,7 +92,7 @@ class SqlHistory(ABC):
 
     @abstractmethod
     def lock(self, key: str) -> AbstractContextManager[bool]:
-        """Take the lock `key` without waiting; False when somebody holds it. It ends with the process at the latest."""
+        """Take the lock `key` without waiting; yield False when it is taken. It ends with the process at the latest."""
 
     @abstractmethod
     def has_table(self, name: str) -> bool:
@@ -120,7 +120,7 @@ class SqlHistory(ABC):
 
     @property
     def place(self) -> str:
-        """Return where the database is, as it may be shown."""
+        """Return where the database is, without secrets."""
         return self.database
 
     def now(self) -> datetime:
@@ -129,21 +129,21 @@ class SqlHistory(ABC):
             return time_of(self.execute(f"SELECT {self.now_epoch}").fetchone()[0])
 
     def missing_grants(self) -> Sequence[str]:
-        """Return what a run needs and this account was not given itself; roles are not looked into."""
+        """Return the grants that a run needs and this account lacks; grants through a role are not seen."""
         return ()
 
     @abstractmethod
     def answers(self) -> bool:
-        """Return whether the connection may be kept and works."""
+        """Return whether the connection works and may be kept."""
 
     def close(self) -> None:
-        """Close the connection, which gives back its locks."""
+        """Close the connection, which releases its locks."""
         self._connection.close()
 
     def origins(self, name: str | None = None) -> tuple[Origin, ...]:
         """Return every origin, or those called `name`, oldest first.
 
-        The first row of each is version 1, and its address tells the family.
+        The first row of an origin is version 1, and the family is that of its address.
         """
         sql = (
             "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 AND name IS NOT NULL AND ip IS NOT NULL"
@@ -151,13 +151,13 @@ class SqlHistory(ABC):
         with self.errors():
             if name is None:
                 rows = self.execute(f"{sql} ORDER BY id").fetchall()
-            else:  # the database may take names for equal that are not: case, accents
+            else:  # the database may ignore case and accents when it compares names
                 found = self.execute(f"{sql} AND name = ? ORDER BY id", (name,)).fetchall()
                 rows = [row for row in found if row[1] == name]
         return tuple(Origin(row[0], row[1], Family.IPV6 if ":" in row[2] else Family.IPV4) for row in rows)
 
     def latest(self, origin: Origin) -> Journal:
-        """Return the version with the highest number, and what DNS was asked for it."""
+        """Return the version with the highest number, and its publications."""
         with self.errors():
             rows = self.execute(self._latest, (origin.id,)).fetchall()
         if not rows:
@@ -173,14 +173,14 @@ class SqlHistory(ABC):
             rows = self.execute(sql, (origin.id, end, begin, _EVER, begin, limit)).fetchall()
         entries = []
         for _, group in groupby(rows, key=lambda row: row[0]):
-            lines = list(group)
-            version, publications, read_at = journal_of(lines)
-            entries.append(HistoryEntry(version, origin.family, time_or_none(lines[0][-1]), read_at, publications))
+            of_version = list(group)
+            version, publications, read_at = journal_of(of_version)
+            entries.append(HistoryEntry(version, origin.family, time_or_none(of_version[0][-1]), read_at, publications))
         return entries
 
     def summary(self, origin: Origin, window: Window = _ALWAYS) -> HistorySummary:
         """Return how often the address of `origin` changed within `window`; this reads all of its versions."""
-        sql = _FIGURES.format(now=self.now_epoch, began=self._seconds("v.createdAt"))
+        sql = _SUMMARY.format(now=self.now_epoch, began=self._seconds("v.createdAt"))
         begin, end = _bounds(window)
         with self.errors():
             row = self.execute(sql, (begin, end, end, begin, _EVER, begin, origin.id, origin.id)).fetchone()
@@ -202,7 +202,7 @@ class SqlHistory(ABC):
         )
 
     def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
-        """Append the version after `previous`; raises VersionTaken when somebody else has done so."""
+        """Append the version after `previous`; raises VersionTaken when another run has appended it."""
         try:
             with self.errors(), self.transaction():
                 self._insert(ip, origin.name, previous.version + 1, origin.id, None)
@@ -224,15 +224,15 @@ class SqlHistory(ABC):
             orphan = next((row[0] for row in rows.fetchall() if row[1] == name), None)
             if orphan is not None:
                 raise HistoryError(
-                    f"failed to create origin {name}: rows of originId {orphan} bear that name and none is version 1;"
+                    f"failed to create origin {name}: rows of originId {orphan} have that name and none is version 1;"
                     " give the oldest of them version 1, or choose another name"
                 )
-            row_id = self._insert(ip, name, 1, _UNSETTLED, note)
+            row_id = self._insert(ip, name, 1, _PROVISIONAL, note)
             self.execute("UPDATE admin_ip_history SET originId = ? WHERE id = ?", (row_id, row_id))
         return Origin(row_id, name, family)
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write the publications of `version`, each over what is there for its record."""
+        """Write the publications of `version`; each replaces the one that exists for its record."""
         rows = [
             (
                 version.id, each.record.name, each.record.type, utc_text(each.created_at),
@@ -253,7 +253,7 @@ class SqlHistory(ABC):
             self.execute_many(sql, rows)
 
     def _versions_sql(self, chosen: str, until: str = "") -> str:
-        """Return the query for the versions that `chosen` chooses, with `until` as one more column."""
+        """Return the query for the versions that `chosen` selects, with `until` as one more column."""
         return _VERSIONS.format(
             chosen=chosen,
             until=until,
@@ -266,7 +266,7 @@ class SqlHistory(ABC):
         )
 
     def _seconds(self, column: str) -> str:
-        """Return a column in the database's time zone as a number that differences can be made of."""
+        """Return the SQL for a column in the database's time zone as signed seconds, which can be subtracted."""
         return f"CAST(COALESCE({self.local_epoch.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned
 
     def _insert(self, ip: str, name: str, version: int, origin_id: int, note: str | None) -> int:

@@ -25,7 +25,7 @@ class SqliteHistory(SqlHistory):
     excluded = "excluded.{}"
 
     def __init__(self, url: SqliteUrl, *, create: bool = False, read_only: bool = False) -> None:
-        """Open the file; only with `create` is it made when it does not exist, and `read_only` never writes."""
+        """Open the file; `create` creates it when it does not exist, `read_only` never writes to it."""
         self._mode = "ro" if read_only else "rw"
         self._path = Path(os.path.realpath(url.path))
         self.database = str(self._path)
@@ -55,11 +55,11 @@ class SqliteHistory(SqlHistory):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise HistoryError(
-                f"failed to create {self._path}: {error.strerror}; choose another place with DDNS_DATABASE_URL=sqlite:///FILE"
+                f"failed to create {self._path}: {error.strerror}; choose another file with DDNS_DATABASE_URL=sqlite:///FILE"
             ) from error
 
     def answers(self) -> bool:
-        return False  # opening a file costs nothing, and another may have been put in its place
+        return False  # opening a file is cheap, and the file may have been replaced
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:

@@ -1,4 +1,4 @@
-"""Where the database is, as a URL says it."""
+"""The grammar of the database URL."""
 
 import os
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-_DATABASE_FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+_EXAMPLES = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
 _TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
 @dataclass(frozen=True)
 class MySqlUrl:
-    """Where a MySQL or MariaDB database is; with the file `ssl_ca`, encrypted and the server verified."""
+    """The location of a MySQL or MariaDB database; the file `ssl_ca` enforces TLS with a verified server."""
 
     host: str
     port: int
@@ -42,24 +42,22 @@ class SqliteUrl(NamedTuple):
 
 
 def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
-    """Return what a database URL says; raises ValueError, which never shows it, for it holds a password."""
+    """Parse a database URL; raises ValueError, which never shows the URL, because it holds a password."""
     try:
         url = urlsplit(text)
         port = 3306 if url.port is None else url.port
         text.encode()
     except ValueError:
-        raise ValueError(f"is not a URL; {_DATABASE_FORMS}") from None
+        raise ValueError(f"is not a URL; {_EXAMPLES}") from None
     if url.fragment:
-        raise ValueError("holds a '#', where a URL ends; write %23 in its place")
+        raise ValueError("contains a '#', which ends the URL; write %23 instead")
     if url.scheme == "sqlite":
         return SqliteUrl(_sqlite_file(url))
     if url.scheme != "mysql":
-        raise ValueError(
-            f"begins with {url.scheme!r}; {_DATABASE_FORMS}" if url.scheme else f"is not a URL; {_DATABASE_FORMS}"
-        )
+        raise ValueError(f"begins with {url.scheme!r}; {_EXAMPLES}" if url.scheme else f"is not a URL; {_EXAMPLES}")
     database = unquote(url.path.removeprefix("/"))
     if not url.hostname or not url.username or not database:
-        raise ValueError(f"lacks the host, the user or the database; {_DATABASE_FORMS}")
+        raise ValueError(f"lacks the host, the user or the database; {_EXAMPLES}")
     return MySqlUrl(
         url.hostname,
         port,
@@ -89,17 +87,17 @@ def _tls(query: str) -> dict[str, Any]:
                 )
             options[parameter] = value == "1"
         elif parameter not in _TLS_FILES:
-            raise ValueError(  # it is not shown, for a password that is not percent-encoded may end up here
-                f"has an unknown parameter; known are {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            raise ValueError(  # not shown, because a password that is not percent-encoded may end up here
+                f"has an unknown parameter; use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
         else:
             try:
                 Path(value).open("rb").close()
             except OSError as error:
                 raise ValueError(
-                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a file that can"
+                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a readable file"
                 ) from None
             options[parameter] = value
     if options and "ssl_ca" not in options:
-        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE, by which the server is verified")
+        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE to verify the server")
     return options

@@ -1,1 +1,1 @@
-"""What knows no address, no record and no run."""
+"""General modules that know nothing of addresses, records or runs."""

@@ -1,4 +1,4 @@
-"""What every adapter that speaks to AWS shares: the client's patience, and its exceptions in our words."""
+"""What all AWS adapters share: clients with timeouts, and the SDK's exceptions as our errors."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,25 +27,25 @@ _SECRETS = (
 _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
 
 _ADVICE: Mapping[str, str] = {
-    "AccessDenied": "attach the policy of: ddns iam-policy",
-    "UnauthorizedOperation": "attach the policy of: ddns iam-policy",  # EC2's word for it
-    "AuthFailure": "check the AWS credentials",  # EC2's word for it
+    "AccessDenied": 'attach the policy that "ddns iam-policy" prints',
+    "UnauthorizedOperation": 'attach the policy that "ddns iam-policy" prints',  # EC2's code for AccessDenied
+    "AuthFailure": "check the AWS credentials",  # EC2's code for InvalidClientTokenId
     "InvalidClientTokenId": "check the AWS credentials",
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
     "ExpiredToken": "renew the AWS credentials",
     "InvalidInstanceID.NotFound": "correct the ID, or name its region with ?region=NAME",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
-    "InvalidChangeBatch": "mend what stands there, or take the name out of DDNS_RECORDS",
+    "InvalidChangeBatch": "fix what is there now, or remove the name from DDNS_RECORDS",
 }
 
 
 def client(service: str, kind: type[DdnsError], region: str | None = None) -> Any:
-    """Return a client for `service`, in `region` or the one configured; raises `kind` when it cannot be made."""
+    """Return a client for `service` in `region` (default: the configured one); raises `kind` on bad AWS settings."""
     with errors("failed to prepare the AWS client", kind):
-        session: Any = boto3.Session()  # the stubs know a client for each service by its literal name
+        session: Any = boto3.Session()  # the stubs type a client only by its service's literal name
         return session.client(
             service,
-            # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK wants one.
+            # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK needs one.
             region_name=region or session.region_name or "us-east-1",
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
@@ -57,7 +57,7 @@ def client(service: str, kind: type[DdnsError], region: str | None = None) -> An
 
 
 def error_code(error: BaseException | None) -> str:
-    """Return AWS's code for `error`, such as AccessDenied; empty when it is not an answer of AWS's."""
+    """Return AWS's code for `error`, such as AccessDenied; empty when `error` is not an answer from AWS."""
     return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
@@ -68,25 +68,25 @@ def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error_code(error)
-        said = _line(error.response["Error"].get("Message") or "no reason given")
-        raise kind(f"{doing}: AWS answered {code}: {said}; {_ADVICE.get(code, 'the next run tries again')}") from error
+        text = _one_line(error.response["Error"].get("Message") or "no reason given")
+        raise kind(f"{doing}: AWS answered {code}: {text}; {_ADVICE.get(code, 'the next run tries again')}") from error
     except NoCredentialsError as error:
         raise kind(
-            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from error
     except (AwsConnectionError, HTTPClientError) as error:
-        raise kind(f"{doing}: AWS did not answer: {_line(error)}; the next run tries again") from error
-    except (ResponseParserError, KeyError) as error:  # not XML, or not the fields that AWS's answers have
-        raise kind(f"{doing}: the answer is not of AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
-    except CredentialRetrievalError as error:  # its text is what another program printed, which may be a secret
+        raise kind(f"{doing}: AWS did not answer: {_one_line(error)}; the next run tries again") from error
+    except (ResponseParserError, KeyError) as error:  # not XML, or XML without the fields of an AWS answer
+        raise kind(f"{doing}: the answer is not from AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
+    except CredentialRetrievalError as error:  # its text is the output of another program, which may be a secret
         provider = error.kwargs.get("provider", "the configured provider")
-        raise kind(f"{doing}: no AWS credentials came from {provider}; run it by hand to see why") from error
+        raise kind(f"{doing}: {provider} returned no AWS credentials; run it yourself to see why") from error
     except (BotoCoreError, ValueError, OSError) as error:  # a bad AWS_ENDPOINT_URL, a file that is missing
-        raise kind(f"{doing}: {_line(error)}; check the AWS settings of this machine") from error
+        raise kind(f"{doing}: {_one_line(error)}; check the AWS settings of this machine") from error
 
 
-def _line(cause: object) -> str:
-    """Return a message of the SDK's on one line, without what it quotes of URLs and headers that may be secret."""
+def _one_line(cause: object) -> str:
+    """Return a message of the SDK on one line, without the secrets in the URLs and headers that it quotes."""
     text = " ".join(str(cause).split()).rstrip(".")
     for secret, shown in _SECRETS:
         text = secret.sub(shown, text)

@@ -1,8 +1,8 @@
 """Time limits that hold whatever a peer does, and signals that end a run cleanly.
 
-Timeouts of libraries bound one wait each; a peer that sends a byte a second outlives them all. Here an alarm signal
-interrupts the main thread wherever it is. It raises what no library's `except Exception` can swallow and `time_limit`
-turns into an error of our tree. Every phase of a run can be cut off at any instant, so it is safe.
+The timeout of a library limits a single wait; a peer that sends one byte a second outlasts it. Here an alarm signal
+interrupts the main thread wherever it is. It raises an exception that no library's `except Exception` catches, and
+`time_limit` turns it into one of our errors. This is safe because every phase of a run can be cut off at any time.
 """
 
 import os
@@ -19,9 +19,9 @@ from ddns_updater.errors import DdnsError, Stopped
 Monotonic = Callable[[], float]
 Limit = Callable[[float, DdnsError], AbstractContextManager[None]]
 
-_AGAIN = 0.1  # seconds; an alarm just before a blocking call, or one that was swallowed, comes once more
-_LAST = 0.3  # seconds before its end at which a process is ended that hangs
-_SOON = 0.001  # seconds until one that came while a limit was being entered or left
+_REPEAT = 0.1  # seconds between alarms: one is lost just before a blocking call, or when it is swallowed
+_KILL_BEFORE = 0.3  # seconds before the end of the limit at which a hanging process is ended
+_RETRY = 0.001  # seconds until the repeat of an alarm that came while a limit was being entered or left
 
 
 class _Interrupt(BaseException):
@@ -33,7 +33,7 @@ _running: list["time_limit"] = []
 
 
 def _interrupt(_signum: int, frame: FrameType | None) -> None:
-    """Leave the block of the outermost limit that is over, but not while one is being entered or left."""
+    """Leave the block of the outermost limit that is over; wait while a limit is being entered or left."""
     while frame is not None:
         if frame.f_globals is globals():
             _arm()
@@ -54,14 +54,14 @@ def _arm() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         return
     left = min(limit.at for limit in _running) - time.monotonic()
-    soon = min(signal.getitimer(signal.ITIMER_REAL)[0] or _SOON, _SOON)  # an alarm that is due is not put off again
-    signal.setitimer(signal.ITIMER_REAL, max(left, soon), _AGAIN)
+    soon = min(signal.getitimer(signal.ITIMER_REAL)[0] or _RETRY, _RETRY)  # an alarm that is due is never delayed
+    signal.setitimer(signal.ITIMER_REAL, max(left, soon), _REPEAT)
 
 
 class time_limit:  # noqa: N801 - used as a function; a class because a generator cannot guard its own exit
     """Raise `error` inside the `with` block after `seconds`; limits nest, and the outermost that is over wins.
 
-    It works in the main thread, where Python runs signal handlers; in any other thread it does nothing.
+    It works only in the main thread, where Python runs signal handlers; in any other thread it does nothing.
     """
 
     def __init__(self, seconds: float, error: DdnsError) -> None:
@@ -87,12 +87,12 @@ class time_limit:  # noqa: N801 - used as a function; a class because a generato
 
 
 class run_limit(time_limit):  # noqa: N801 - as above
-    """Bound a whole run: SIGTERM, SIGINT and the end of `seconds` raise `Stopped` inside the block.
+    """Limit a whole run: SIGTERM, SIGINT and the end of `seconds` raise `Stopped` inside the block.
 
-    A thread stands behind the alarm for the one case it cannot reach, a call into C that does not return (a resolver
-    that hangs): it ends the process just before `seconds` are over, with exit status 1. Before it does, it calls `last`
-    with what happened, for at most `grace` seconds. `setting` names the limit in the message. A run that is not
-    `stoppable` leaves the signals to whoever has them.
+    The alarm cannot interrupt a C call that does not return, such as a hanging resolver. For that case a thread ends
+    the process just before `seconds` are over, with exit status 1. Before it does, it calls `last` with the message,
+    for at most `grace` seconds. `setting` names the limit in the message. Without `stoppable`, the handlers of SIGTERM
+    and SIGINT stay as they are.
     """
 
     def __init__(
@@ -104,41 +104,42 @@ class run_limit(time_limit):  # noqa: N801 - as above
         last: Callable[[str], None] | None = None,
         grace: float = 0,
     ) -> None:
-        over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run goes on from here")
+        over = Stopped(f"stopped after {seconds:g} s ({setting}); the next run continues")
         super().__init__(max(seconds - 1, seconds * 0.8), over)
-        self._guard = threading.Timer(seconds - min(_LAST, seconds / 10), self._end_process, [str(over), last, grace])
+        kill_after = seconds - min(_KILL_BEFORE, seconds / 10)
+        self._guard = threading.Timer(kill_after, self._end_process, [str(over), last, grace])
         self._guard.daemon = True
-        self._at_end = threading.Lock()  # taken for good by the one that ends the block: its own end, or the guard
+        self._at_end = threading.Lock()  # never released: held by what ends the block, its normal exit or the guard
         self._signals = (signal.SIGTERM, signal.SIGINT) if stoppable else ()
-        self._before: dict[signal.Signals, Any] = {}
+        self._previous_handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> None:
         super().__enter__()
         for wanted in self._signals:
-            self._before[wanted] = signal.signal(wanted, self._stop)
+            self._previous_handlers[wanted] = signal.signal(wanted, self._stop)
         self._guard.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._at_end.acquire()  # where the guard has it, the process ends
+        self._at_end.acquire()  # when the guard holds it, this waits until the guard ends the process
         self._guard.cancel()
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
         super().__exit__(kind, raised, trace)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        signal.signal(signum, signal.SIG_DFL)  # a second one ends the process at once
-        self.error = Stopped(f"stopped by {signal.Signals(signum).name}; the next run goes on from here")
+        signal.signal(signum, signal.SIG_DFL)  # a second signal ends the process at once
+        self.error = Stopped(f"stopped by {signal.Signals(signum).name}; the next run continues")
         self.at = time.monotonic()
         _interrupt(signum, frame)
 
     def _end_process(self, message: str, last: Callable[[str], None] | None, grace: float) -> None:
         if not self._at_end.acquire(blocking=False):
-            return  # the block has just ended by itself
+            return  # the block has just ended normally
         with suppress(OSError):
             os.write(2, f"failed: {message}\n".encode())
-        end = threading.Timer(max(grace, _LAST), os._exit, [DdnsError.exit_code])
+        end = threading.Timer(max(grace, _KILL_BEFORE), os._exit, [DdnsError.exit_code])
         end.daemon = True
         end.start()
         try:

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole, so that a reader and a kill find the old one or the new one, and their locks."""
+"""Atomic replacement of files, so that a reader sees the old or the new one even after a kill; and file locks."""
 
 import fcntl
 import os
@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
-NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # the errors of a write for which there is no room
+NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # errno of a write for which there is no room
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """Put `content` at `path`, with the permissions `mode`; raises OSError, which leaves what was there.
+    """Replace the file at `path` with `content` and permissions `mode`; on OSError the old file is unchanged.
 
-    It is written beside it under one name, by one process after the other; what a killed one left is overwritten.
-    Nothing is forced to the disk: after a loss of power the file may be empty.
+    The new file is written beside the old one, by one process at a time; the remains of a killed process are
+    overwritten. Nothing is synced to the disk: after a power loss the file may be empty.
     """
     beside = path.with_name(f".{path.name}.new")
     with _held(beside) as descriptor:
@@ -32,7 +32,7 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[int]:
-    """Open the file at `path` for this process alone; one that got another name or none while waiting is another's."""
+    """Open and lock the file at `path`; start again when it was renamed or removed while waiting for the lock."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -53,9 +53,9 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def flocked(descriptor: int, *, wait: bool) -> Iterator[bool]:
-    """Hold the kernel's lock on an open file, and close it in the end; False when somebody has it.
+    """Hold the kernel's lock on an open file and close the file at the end; yield False when the lock is taken.
 
-    The kernel drops it when the process ends; the file stays, for removing it would open a race.
+    The kernel releases the lock when the process ends. The file stays, because removing it would allow a race.
     """
     try:
         try:

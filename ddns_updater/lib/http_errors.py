@@ -1,4 +1,4 @@
-"""Why an HTTP request got no answer, in words that show nothing of its URL."""
+"""The reason why an HTTP request failed, as text that shows nothing of its URL."""
 
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from ssl import SSLCertVerificationError, SSLError
@@ -10,15 +10,15 @@ def http_reason(error: BaseException, timeout: float) -> str:
     """Return the reason of an exception of requests, urllib3 or the system; `timeout` is in seconds."""
     match innermost(error):
         case SSLCertVerificationError() as cause:
-            return f"its certificate could not be verified: {cause.verify_message}"
+            return f"has a certificate that could not be verified: {cause.verify_message}"
         case SSLError() as cause:
             return f"does not speak TLS: {cause.reason}"
         case ValueError():
-            return "leads to a URL that cannot be used"
+            return "leads to an invalid URL"
         case TimeoutError():
             return f"timed out after {timeout:g} s"
         case IncompleteRead() | ProtocolError():
-            return "its answer was cut off"
+            return "sent an incomplete answer"
         case RemoteDisconnected():
             return "closed the connection without an answer"
         case HTTPException() | HTTPError():
@@ -30,7 +30,7 @@ def http_reason(error: BaseException, timeout: float) -> str:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the first cause: requests and urllib3 wrap errors in one another, as causes and as arguments."""
+    """Return the original cause: requests and urllib3 wrap one error in another, as its cause or as an argument."""
     for inner in (error.__cause__, *error.args):
         if isinstance(inner, BaseException):
             return innermost(inner)

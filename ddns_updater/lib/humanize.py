@@ -1,4 +1,4 @@
-"""How times are told."""
+"""Times and counts as text for people."""
 
 from datetime import datetime, timedelta
 
@@ -17,12 +17,12 @@ def duration(time: timedelta) -> str:
 
 
 def local_time(time: datetime) -> str:
-    """Return an instant in this machine's time zone, which is named."""
+    """Return a time in this machine's time zone, with the name of the zone."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def local_second(time: datetime) -> str:
-    """Return an instant in this machine's time zone, to the second."""
+    """Return a time in this machine's time zone, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 

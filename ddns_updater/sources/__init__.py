@@ -1,1 +1,1 @@
-"""Where the public address comes from: one file a kind; `address.py` decides what counts as one."""
+"""Sources of the public address: one module per kind; `address.py` decides what counts as public."""

@@ -1,4 +1,4 @@
-"""An address source that is a program which prints the address: `command:PROGRAM ARGUMENT…`, without a shell."""
+"""An address source that runs a program, which prints the address: `command:PROGRAM ARGUMENT…`, without a shell."""
 
 import os
 import shlex
@@ -16,10 +16,10 @@ _MAX_BYTES = 128
 
 
 class CommandSource:
-    """One command line, split as a shell splits it; its first word alone is shown, for the others may hold a secret."""
+    """One command line, split as a shell does; only its first word is shown, because the others may hold a secret."""
 
     def __init__(self, spec: str, *, timeout: float) -> None:
-        """Take what stands after `command:` and the seconds it may take; SettingsError when it cannot be split."""
+        """Take the text after `command:` and the timeout in seconds; raises SettingsError when it cannot be split."""
         try:
             self._words = shlex.split(spec)
         except ValueError as error:
@@ -42,31 +42,31 @@ class CommandSource:
             )
         except (OSError, ValueError) as error:
             raise SourceError(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error
-        late = Event()
-        out_of_time = Timer(self._timeout, _end, [process, late])
+        timed_out = Event()
+        timer = Timer(self._timeout, _kill, [process, timed_out])
         try:
-            out_of_time.start()
+            timer.start()
             assert process.stdout is not None
             printed = process.stdout.read(_MAX_BYTES + 1)
             if len(printed) > _MAX_BYTES:
                 raise SourceError("printed more than an address")
             status = process.wait()
         finally:
-            out_of_time.cancel()
-            _end(process)
+            timer.cancel()
+            _kill(process)
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-        if late.is_set():
+        if timed_out.is_set():
             raise SourceError(f"did not end within {self._timeout:g} s")
         if status:
             raise SourceError(f"failed with exit status {status}")
         return public_address(printed.decode("ascii", "replace"), family)
 
 
-def _end(process: "subprocess.Popen[bytes]", late: Event | None = None) -> None:
-    """End the program and what it started; `late` is set when its time is over."""
-    if late:
-        late.set()
+def _kill(process: "subprocess.Popen[bytes]", timed_out: Event | None = None) -> None:
+    """Kill the program and its children, after setting `timed_out` if it is given."""
+    if timed_out:
+        timed_out.set()
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""An address source that is asked over DNS: open resolvers answer a special name with the asker's address.
+"""An address source that is asked over DNS: open resolvers answer a special name with the client's address.
 
-Needs dnspython, the extra `dns`. The forms are `dns:opendns`, `dns:google`, `dns:cloudflare` and
+Needs dnspython (the extra `dns`). Write it as `dns:opendns`, `dns:google`, `dns:cloudflare` or
 `dns:NAME@SERVER[:PORT][?type=TXT&class=CH]`.
 """
 
@@ -25,10 +25,10 @@ _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
 
 class DnsSource:
-    """One name at one server, asked over the address family in question."""
+    """One name at one server, asked over the family of the wanted address."""
 
     def __init__(self, spec: str, *, timeout: float) -> None:
-        """Take what stands after `dns:` and the seconds to wait for an answer; raises SettingsError for a bad form."""
+        """Take the text after `dns:` and the timeout in seconds; raises SettingsError when the text is malformed."""
         self.name = f"dns:{spec}"
         self.host = host_of(self.name)
         self._timeout = timeout
@@ -41,17 +41,17 @@ class DnsSource:
             self._name = dns.name.from_text(name)
             self._class = dns.rdataclass.from_text(options.pop("class", "IN"))
             self._kind = dns.rdatatype.from_text(kind) if kind else None
-            good = name and self._server and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
+            valid = name and self._server and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
         except (dns.exception.DNSException, ValueError):
-            good = False
-        if not good:
+            valid = False
+        if not valid:
             raise SettingsError(
                 f"DDNS_IP_SOURCES: {self.name!r} is not a DNS source; write dns:opendns, dns:google, dns:cloudflare or"
                 " dns:NAME@SERVER?type=TXT&class=CH"
             )
 
     def fetch(self, family: Family) -> Address:
-        """Return the public address that the server sees; raises SourceError when its answer is not just that."""
+        """Return the public address that the server sees; raises SourceError when it answers anything else."""
         kind = self._kind or dns.rdatatype.from_text(family.record_type)
         query = dns.message.make_query(self._name, kind, self._class)
         try:
@@ -60,16 +60,16 @@ class DnsSource:
         except dns.exception.Timeout:
             raise SourceError(f"timed out after {self._timeout:g} s") from None
         except dns.message.Truncated:
-            raise SourceError("its answer was cut off") from None
+            raise SourceError("sent an incomplete answer") from None
         except dns.query.UnexpectedSource:
-            raise SourceError("was answered by another server") from None
+            raise SourceError("got an answer from another server") from None
         except dns.exception.DNSException as error:
-            raise SourceError(f"gave no DNS answer: {type(error).__name__}") from error
-        except (OSError, UnicodeError) as error:  # UnicodeError: the server's name cannot be one
+            raise SourceError(f"sent no valid DNS answer: {type(error).__name__}") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: the server's name is not a valid host name
             raise SourceError(f"cannot be reached: {getattr(error, 'strerror', None) or error}") from error
         if answer.rcode() != dns.rcode.NOERROR:
             raise SourceError(f"answered {dns.rcode.to_text(answer.rcode())}")
         values = [each.to_text() for rrset in answer.answer if rrset.rdtype == kind for each in rrset]
         if len(values) != 1:
-            raise SourceError(f"answered {len(values)} {dns.rdatatype.to_text(kind)} records where one is due")
+            raise SourceError(f"answered {len(values)} {dns.rdatatype.to_text(kind)} records instead of one")
         return public_address(values[0].strip('"'), family)

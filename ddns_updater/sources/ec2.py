@@ -14,7 +14,7 @@ class Ec2Source:
     """One instance by its ID."""
 
     def __init__(self, spec: str) -> None:
-        """Take what stands after `ec2:`."""
+        """Take the text after `ec2:`."""
         self._instance, _, option = spec.partition("?")
         self._region = option.removeprefix("region=") or None
         self.name = f"ec2:{spec}"
@@ -37,8 +37,8 @@ class Ec2Source:
                     for interface in instances[0].get("NetworkInterfaces", [])
                     for each in interface.get("Ipv6Addresses", [])
                 }
-        if state != "running":  # an Elastic IP or an IPv6 address stays with it, but nobody answers there
-            raise SourceError(f"is {state}; its address is taken only while it is running")
+        if state != "running":  # it keeps an Elastic IP or an IPv6 address, but nothing answers there
+            raise SourceError(f"is {state}; its address is used only while it is running")
         if not addresses:
             raise SourceError(f"has no public {family} address; give it one in its subnet or network interface")
         if len(addresses) > 1:

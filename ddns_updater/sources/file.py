@@ -1,4 +1,4 @@
-"""An address source that is a file which something else keeps up to date: `file:/path`."""
+"""An address source that reads a file, which another program keeps up to date: `file:/path`."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class FileSource:
     """One file that holds one address and nothing else."""
 
     def __init__(self, spec: str) -> None:
-        """Take what stands after `file:`."""
+        """Take the path after `file:`."""
         self._path = Path(spec)
         self.name = f"file:{spec}"
         self.host = host_of(self.name)

@@ -1,4 +1,4 @@
-"""An address source that is asked over HTTP or HTTPS and answers with the caller's address, as text or in JSON."""
+"""An address source that is asked over HTTP or HTTPS and answers with the client's address, as text or in JSON."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.spec import host_of
 
-_MAX_TEXT = 128  # bytes; the longest address has 45, the rest may be white space
+_MAX_TEXT = 128  # bytes; the longest address has 45, the rest allows for white space
 _MAX_JSON = 16_384  # bytes
 _MAX_REDIRECTS = 3
 _INDEX = re.compile("0|[1-9][0-9]{0,9}")
@@ -27,13 +27,13 @@ _ANY_ADDRESS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - binds
 
 
 class HttpSource:
-    """One URL. Proxies are passed by, for one of them would report its own address.
+    """One URL, fetched without a proxy, because a proxy would report its own address.
 
-    With a fragment that begins with `/`, the answer is JSON and the fragment a pointer to the address (RFC 6901).
+    A fragment that starts with `/` is a pointer (RFC 6901) to the address in a JSON answer.
     """
 
     def __init__(self, url: str, *, timeout: float, retries: int) -> None:
-        """Take the URL, the seconds to wait for the connection and for each piece of the answer, and the retries."""
+        """Take the URL, the timeout in seconds (of the connection and of each read) and the number of retries."""
         self._url, _, fragment = url.partition("#")
         self._pointer = fragment
         self._timeout = timeout
@@ -44,7 +44,7 @@ class HttpSource:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
-        """Return the public address that the service sees; raises SourceError with the reason when it does not say."""
+        """Return the public address that the service sees; raises SourceError when it answers anything else."""
         if family not in self._sessions:
             self._sessions[family] = self._session(family)
         session = self._sessions[family]
@@ -56,11 +56,11 @@ class HttpSource:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise SourceError(_reason(error, self._timeout)) from error
         finally:
-            session.close()  # its connections: one that is kept open would not show that the address changed
+            session.close()  # a connection kept open would hide a change of address
             session.cookies.clear()
 
     def _session(self, family: Family) -> requests.Session:
-        """Return what is kept between two questions: the settings, and the certificates to trust."""
+        """Return a session for all requests of one family, with the settings and the trusted certificates."""
         retry = Retry(
             total=self._retries,
             status_forcelist=_RETRIED,
@@ -71,7 +71,7 @@ class HttpSource:
         )
         session = requests.Session()
         session.verify = session.merge_environment_settings(self._url, {}, True, None, None)["verify"]
-        session.trust_env = False  # no more of it than REQUESTS_CA_BUNDLE: no proxy, no password of ~/.netrc
+        session.trust_env = False  # of the environment only REQUESTS_CA_BUNDLE: no proxy, no password of ~/.netrc
         session.max_redirects = _MAX_REDIRECTS
         session.hooks["response"] = [_check_redirect]
         session.headers.update({"Accept": self._accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"})
@@ -92,19 +92,22 @@ class HttpSource:
             raise SourceError("answered something that is not JSON") from None
         found = _pointed_at(document, unquote(self._pointer))
         if not isinstance(found, str):
-            raise SourceError(f"has no text at {self._pointer} of its answer")
+            raise SourceError(f"has no text at {self._pointer} in its answer")
         return found
 
 
 def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-    """Keep requests on this host, for it is one witness, and in TLS; and off a redirect's body, which has no bound."""
+    """Refuse a redirect to another host or from https to http, and skip a redirect's body, which has no size limit.
+
+    Two sources count as two because their hosts differ, so an answer must come from the host in the setting.
+    """
     if response.is_redirect:
         response.close()
         here, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers["Location"]))
         if here.scheme == "https" and there.scheme != "https":
             raise SourceError("redirected from https to http")
         if here.hostname != there.hostname:
-            raise SourceError(f"redirected to another host, {there.hostname}; name that one in DDNS_IP_SOURCES")
+            raise SourceError(f"redirected to another host, {there.hostname}; name that host in DDNS_IP_SOURCES")
         response.raw = BytesIO()
 
 
@@ -115,7 +118,7 @@ def _reason(error: BaseException, timeout: float) -> str:
 
 
 class _FamilyAdapter(HTTPAdapter):
-    """Connects over one address family: a socket bound to its any-address cannot reach the other one."""
+    """An adapter for one address family: a socket bound to its wildcard address cannot reach the other family."""
 
     def __init__(self, family: Family, retry: Retry) -> None:
         self._source_address = (_ANY_ADDRESS[family], 0)
@@ -126,23 +129,23 @@ class _FamilyAdapter(HTTPAdapter):
 
 
 class _TlsAdapter(_FamilyAdapter):
-    """Reads the certificates to trust once; urllib3 would for each connection, which takes 17 ms of CPU."""
+    """An adapter that reads the trusted certificates once; urllib3 reads them per connection, for 17 ms of CPU."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         self._context = create_urllib3_context()
-        self._trusts = False
+        self._has_certificates = False
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
 
     def cert_verify(self, conn: Any, *args: Any, **kwargs: Any) -> None:
         super().cert_verify(conn, *args, **kwargs)  # type: ignore[no-untyped-call] # in the stubs
-        if not self._trusts:
+        if not self._has_certificates:
             self._context.load_verify_locations(conn.ca_certs, conn.ca_cert_dir)
-            self._trusts = True
+            self._has_certificates = True
         conn.ca_certs = conn.ca_cert_dir = None
 
 
 def _pointed_at(document: Any, pointer: str) -> Any:
-    """Return what `pointer` (RFC 6901) leads to in `document`, None when it leads to nothing."""
+    """Return the value at `pointer` (RFC 6901) in `document`, None when there is none."""
     for token in pointer.split("/")[1:]:
         key = token.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
@@ -155,9 +158,9 @@ def _pointed_at(document: Any, pointer: str) -> Any:
 
 
 def whole_body(response: requests.Response, limit: int) -> bytes:
-    """Return the whole body; raises SourceError when it is longer than `limit` bytes or may have been cut off.
+    """Return the whole body; raises SourceError when it is longer than `limit` bytes or may be incomplete.
 
-    A body with neither a length nor chunks ends where the connection ends, so only a final line break proves it whole.
+    A body with neither a length nor chunks ends with the connection, so only a final line break proves it complete.
     It is not decompressed: half of a gzip stream may hold half an address.
     """
     body = b""
@@ -167,5 +170,5 @@ def whole_body(response: requests.Response, limit: int) -> bytes:
         raise SourceError(f"answered more than an address: {body[:40].decode('ascii', 'replace')!r}…")
     framed = response.raw.chunked or response.raw.length_remaining is not None
     if not framed and not body.endswith(b"\n"):
-        raise SourceError("its answer may have been cut off: it has neither a length nor a final line break")
+        raise SourceError("sent an answer that may be incomplete: it has neither a length nor a final line break")
     return body

@@ -14,25 +14,25 @@ from ddns_updater.sources.spec import host_of
 
 _ENDPOINT = "http://169.254.169.254"
 _TIMEOUT = 1.0  # seconds; it is on the same host
-_LIFE = "60"  # seconds that a token is good for
+_TOKEN_TTL = "60"  # noqa: S105 - seconds, not a token
 _PATHS = {Family.IPV4: "public-ipv4", Family.IPV6: "ipv6"}
 _MAX_BYTES = 128  # a token has 56
 
 
 class ImdsSource:
-    """The metadata service, at its own address or at the one named in `imds:http://…`."""
+    """The metadata service, at its usual address or at the one in `imds:http://…`."""
 
     def __init__(self, spec: str) -> None:
-        """Take what stands after `imds:`."""
+        """Take the text after `imds:`, which may be empty."""
         self._endpoint = spec.rstrip("/") or _ENDPOINT
         self.name = f"imds:{spec}"
         self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
-        """Return the instance's own public address; raises SourceError when it has none or the service refuses."""
+        """Return the instance's public address; raises SourceError when it has none or the service refuses."""
         with requests.Session() as session:
-            session.trust_env = False  # no proxy stands between an instance and its metadata
-            token = self._ask(session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _LIFE})
+            session.trust_env = False  # there is no proxy between an instance and its metadata
+            token = self._ask(session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL})
             path = f"meta-data/{_PATHS[family]}"
             return public_address(self._ask(session, "GET", path, {"X-aws-ec2-metadata-token": token}, family), family)
 
@@ -54,7 +54,7 @@ class ImdsSource:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise SourceError("cannot be reached; is this an EC2 instance with its metadata service on?") from error
         if status == requests.codes.not_found and family:
-            raise SourceError(f"knows no public {family} address; this instance has none")
+            raise SourceError(f"has no public {family} address for this instance; assign one to it")
         if status != requests.codes.ok:
             raise SourceError(f"refused with status {status}; allow IMDSv2 in the instance's metadata options")
         return text

@@ -1,6 +1,6 @@
-"""An address source for a machine that carries its public address itself: a network interface of Linux.
+"""An address source that reads the public address of one of this machine's network interfaces, on Linux.
 
-Needs pyroute2, the extra `interface`. The forms are `interface:eth0` and `interface:eth0?temporary`.
+Needs pyroute2 (the extra `interface`). Write it as `interface:eth0` or `interface:eth0?temporary`.
 """
 
 import socket
@@ -20,10 +20,10 @@ _TEMPORARY, _DEPRECATED, _TENTATIVE, _DAD_FAILED = 0x01, 0x20, 0x40, 0x08
 
 
 class InterfaceSource:
-    """One interface by its name."""
+    """One interface, by its name."""
 
     def __init__(self, spec: str) -> None:
-        """Take what stands after `interface:`."""
+        """Take the text after `interface:`."""
         self._interface, _, option = spec.partition("?")
         self._temporary = option == "temporary"
         self.name = f"interface:{spec}"
@@ -43,12 +43,12 @@ class InterfaceSource:
 
 
 def usable(messages: Iterable[Mapping[str, Any]], *, temporary: bool) -> list[str]:
-    """Return the addresses of RTM_NEWADDR `messages` that are in good use: only temporary ones, or none of those."""
+    """Return the valid addresses in RTM_NEWADDR `messages`, either only the temporary ones or only the others."""
     found = []
     for message in messages:
         attributes = dict(message["attrs"])
         flags = int(attributes.get("IFA_FLAGS", message["flags"]))
-        secondary_v4 = message["family"] == socket.AF_INET  # there the first bit means secondary, not temporary
+        secondary_v4 = message["family"] == socket.AF_INET  # in IPv4 the first bit means secondary, not temporary
         if flags & (_DEPRECATED | _TENTATIVE | _DAD_FAILED):
             continue
         if not secondary_v4 and bool(flags & _TEMPORARY) is not temporary:
@@ -58,7 +58,7 @@ def usable(messages: Iterable[Mapping[str, Any]], *, temporary: bool) -> list[st
 
 
 def pick(addresses: Iterable[str], family: Family) -> Address:
-    """Return the one public address among `addresses`; raises SourceError when there is none, or a choice."""
+    """Return the one public address among `addresses`; raises SourceError when there is none or more than one."""
     public: dict[Address, None] = {}
     reasons = []
     for text in addresses:

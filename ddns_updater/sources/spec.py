@@ -1,20 +1,20 @@
-"""How an address source is written in `DDNS_IP_SOURCES`: its kind, a colon, and what the kind asks for."""
+"""The grammar of an address source in `DDNS_IP_SOURCES`: its kind, a colon, and the rest, which the kind defines."""
 
 import os
 import re
 import shlex
 from urllib.parse import urlsplit
 
-# A URL or a command may hold commas: only one before the next source parts two of them.
+# A URL or a command may contain commas: a comma separates only where the next source follows.
 SEPARATOR = re.compile(r",(?=[\s,]*(?:$|(?:https?|dns|interface|ec2|imds|file|command):))", re.IGNORECASE)
 
-DNS_OPERATORS = {  # what each of these open resolvers has to be asked, and the server that it has to be asked at
+DNS_OPERATORS = {  # for each open resolver, the name to ask for and the server to ask
     "opendns": "myip.opendns.com@resolver1.opendns.com",
     "google": "o-o.myaddr.l.google.com@ns1.google.com?type=TXT",
     "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
 }
 _URL = "a URL such as https://ifconfig.me/ip"
-_FORMS = {  # by kind: what stands after the colon, and an example
+_SPECS = {  # by kind: a pattern for the text after the colon, and an example
     "dns": (
         r"opendns|google|cloudflare|[^\s@?]+@[^\s@?]+(\?((type=(A|AAAA|TXT)|class=(IN|CH))(&|$))+)?",
         "dns:opendns, dns:google, dns:cloudflare or dns:NAME@SERVER?type=TXT&class=CH",
@@ -27,28 +27,28 @@ _FORMS = {  # by kind: what stands after the colon, and an example
 
 
 def parse_source(text: str) -> str:
-    """Return `text`, its kind in lower case; what it names may still not exist.
+    """Return `text` with its kind in lower case; whether the file, host or interface exists is not checked.
 
-    Raises ValueError, which says what to write, when its kind is unknown or it lacks the form of its kind.
+    Raises ValueError, which says what to write, when the kind is unknown or the rest does not match it.
     """
     kind, _, rest = text.partition(":")
     kind = kind.lower()
     if kind in ("http", "https"):
-        good, example = _is_url(text), f"{_URL}, with #/FIELD after one that answers JSON"
+        valid, example = _is_url(text), f"{_URL}, with #/FIELD after one that answers JSON"
     elif kind == "command":
-        good, example = _is_command(rest), "command:PROGRAM ARGUMENT, with every quote closed"
-    elif kind in _FORMS:
-        form, example = _FORMS[kind]
-        good = bool(re.fullmatch(form, rest))
+        valid, example = _is_command(rest), "command:PROGRAM ARGUMENT, with every quote closed"
+    elif kind in _SPECS:
+        pattern, example = _SPECS[kind]
+        valid = bool(re.fullmatch(pattern, rest))
     else:
-        good, example = False, f"{_URL}, or see .env.example for the other kinds"
-    if not good:
+        valid, example = False, f"{_URL}, or see .env.example for the other kinds"
+    if not valid:
         raise ValueError(f"is not an address source; write {example}")
     return f"{kind}:{rest}"
 
 
 def host_of(source: str) -> str:
-    """Return who answers: two sources of one host are one witness, however they are written."""
+    """Return the host that answers for `source`: two sources on one host count as one, however they are written."""
     kind, _, rest = source.partition(":")
     match kind:
         case "http" | "https":
@@ -68,12 +68,12 @@ def host_of(source: str) -> str:
 def _host(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # it has the form of a source, but will be refused when it is made
+    except ValueError:  # it matches the grammar, but its source will refuse it
         return url
 
 
 def without_secrets(text: str) -> str:
-    """Quote `text` less what may be secret: the user of a URL, its query, the arguments of a program."""
+    """Quote `text` without what may be secret: the user and query of a URL, the arguments of a program."""
     shown = re.split(r"[?\s]", text, maxsplit=1)[0]
     hidden = text[len(shown) :]
     kind = shown.partition(":")[0]
@@ -95,5 +95,5 @@ def _is_url(text: str) -> bool:
 def _is_command(text: str) -> bool:
     try:
         return bool(shlex.split(text))
-    except ValueError:  # an open quote
+    except ValueError:  # a quote is not closed
         return False

@@ -243,7 +243,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     with receiving(certificates=private_server.folder) as receiver:
         error = said(receiver.url)
         assert error
-        assert "its certificate could not be verified: " in str(error)
+        assert "has a certificate that could not be verified: " in str(error)
         assert receiver.got == []
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(private_server.folder / "ca.pem"))
         assert said(receiver.url) is None

@@ -127,8 +127,8 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
         (
             ["init", "--name", "x", "--ip", "100.64.0.1"],
             (
-                "--ip cannot be 100.64.0.1, an address of carrier-grade NAT: this line has no public IPv4 address of"
-                " its own; ask the provider for one"
+                "--ip cannot be 100.64.0.1, a carrier-grade NAT address: this line has no public IPv4 address;"
+                " ask the provider for one"
             ),
         ),
         (["init", "--name", "x", "--ip", "home"], "--ip cannot be 'home', which is not one IP address"),
@@ -358,7 +358,7 @@ def test_an_account_that_may_only_read_cannot_record(
     done = small_machine.ddns("run")
     assert (done.status, done.out) == (1, "")
     (line,) = done.err.splitlines()
-    assert line.startswith(f"failed: the database at {server(mysql)} does not allow it: ")
+    assert line.startswith(f"failed: the database at {server(mysql)} denied access: ")
     assert contents(mysql) == before
     assert small_machine.aws.calls == asked
 

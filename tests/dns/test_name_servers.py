@@ -108,7 +108,7 @@ def test_it_names_each_of_several_servers_with_what_it_said(servers: list[NameSe
 
 def test_it_names_a_server_that_is_no_authority(servers: list[NameServer]) -> None:
     servers[1].authoritative = False
-    assert said(servers) == f"name server {LISTED[1]} answers without authority"
+    assert said(servers) == f"name server {LISTED[1]} gives a non-authoritative answer"
 
 
 @pytest.mark.parametrize("fault", [nameserver.hang, nameserver.garbage, nameserver.wrong_id, nameserver.wrong_question])
@@ -284,7 +284,8 @@ def test_it_asks_again_when_the_delegation_set_could_not_be_read(line: Machine, 
     assert result.outcome is Outcome.FAILED
     assert result.error == (
         f"could not confirm that {HOME} A now points to 9.9.9.9: failed to read hosted zone {line.zone_id}: AWS"
-        " answered AccessDenied: not authorized; attach the policy of: ddns iam-policy; the next run checks again"
+        ' answered AccessDenied: not authorized; attach the policy that "ddns iam-policy" prints;'
+        " the next run checks again"
     )
     assert journal(line)[HOME]["state"] == "submitted"
     assert run(line, authority(servers)).outcome is Outcome.UPDATED

@@ -123,7 +123,7 @@ def test_it_does_not_guess_between_two_zones_of_one_name(aws: FakeAws) -> None:
     zones = zones_of(Route53(), "a.example.com", "b.example.com")
     assert zones["b.example.com"] == other
     message = str(zones["a.example.com"])
-    assert message.startswith("a.example.com lies in 2 hosted zones called example.com (")
+    assert message.startswith("a.example.com is in 2 hosted zones called example.com (")
     assert first in message
     assert second in message
     assert zones_of(Route53([second]), "a.example.com") == {"a.example.com": second}
@@ -145,7 +145,7 @@ def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) 
     assert zones["b.example.com"] == inner
     assert (
         str(zones["a.example.com"])
-        == f"a.example.com lies outside of hosted zone {inner}, {other}; correct DDNS_HOSTED_ZONE_ID"
+        == f"a.example.com is not in hosted zone {inner}, {other}; correct DDNS_HOSTED_ZONE_ID"
     )
 
 
@@ -165,7 +165,7 @@ def test_it_needs_no_permission_to_list_when_zones_are_given(aws: FakeAws) -> No
     aws.fault("ListHostedZones", refuse("AccessDenied"))
     assert zones_of(Route53([zone]), "a.example.com") == {"a.example.com": zone}
     with pytest.raises(
-        DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; attach the policy of"
+        DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; attach the policy that"
     ):
         zones_of(Route53(), "a.example.com")
 
@@ -204,7 +204,7 @@ def test_it_reports_a_pin_that_cannot_be_and_goes_on(aws: FakeAws) -> None:
     zones = Route53().zones_for({aside: other, nowhere: "ZNOPE", again: "ZNOPE", HOME: zone})
     assert zones[HOME] == zone
     assert str(zones[aside]) == (
-        f"aside.example.com lies outside of hosted zone {other} (b.example.com); correct DDNS_RECORDS"
+        f"aside.example.com is not in hosted zone {other} (b.example.com); correct DDNS_RECORDS"
     )
     assert str(zones[nowhere]).startswith("failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: ")
     assert str(zones[again]) == str(zones[nowhere])
@@ -433,7 +433,7 @@ def test_it_follows_a_change(aws: FakeAws) -> None:
     assert route53.in_sync("C1") is None
     aws.fault("GetChange", refuse("AccessDenied", status=403), times=1)
     with pytest.raises(
-        DnsError, match=r"^failed to follow change C1: AWS answered AccessDenied: no; attach the policy of"
+        DnsError, match=r"^failed to check change C1: AWS answered AccessDenied: no; attach the policy that"
     ):
         route53.in_sync("C1")
     assert all("/change/C1" in asked for asked in aws.asked)
@@ -507,14 +507,18 @@ def wrong_key(aws: FakeAws, _patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("fault", "start", "end"),
     [
-        (no_credentials, "there are no AWS credentials", "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"),
+        (
+            no_credentials,
+            "there are no AWS credentials",
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
         (half_a_key, "Partial credentials found in env", "check the AWS settings of this machine"),
         (unknown_profile, "The config profile (nope) could not be found", "check the AWS settings of this machine"),
         (no_url, "Invalid endpoint: localhost:5000", "check the AWS settings of this machine"),
         (no_such_port, "Port out of range 0-65535", "check the AWS settings of this machine"),
         (nobody_there, "AWS did not answer: Could not connect to", "the next run tries again"),
-        (not_xml, "the answer is not of AWS", "check AWS_ENDPOINT_URL and the proxy settings"),
-        (other_xml, "the answer is not of AWS", "check AWS_ENDPOINT_URL and the proxy settings"),
+        (not_xml, "the answer is not from AWS", "check AWS_ENDPOINT_URL and the proxy settings"),
+        (other_xml, "the answer is not from AWS", "check AWS_ENDPOINT_URL and the proxy settings"),
         (broken_gateway, "AWS answered 502: ", "the next run tries again"),
         (closed, "AWS did not answer: Connection was closed before we received a valid", "the next run tries again"),
         (wrong_key, "AWS answered InvalidClientTokenId: The security token", "check the AWS credentials"),

@@ -181,7 +181,7 @@ def test_a_denied_change_fails_the_check_and_tells_what_to_do(aws: FakeAws, zone
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     found, _ = checks(HOME)
     right = found[f"write permission in {zone_id}"]
-    assert (right.state, right.advice) == (State.FAILED, "attach the policy of: ddns iam-policy")
+    assert (right.state, right.advice) == (State.FAILED, 'attach the policy that "ddns iam-policy" prints')
 
 
 def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> None:
@@ -379,4 +379,4 @@ def test_the_command_fails_when_the_right_to_write_is_missing(real: Machine) -> 
     done = doctor(real)
     assert (done.status, done.err) == (1, "")
     assert f"  FAIL  write permission in {real.zone_id}: failed to change home.example.com A" in done.out
-    assert "        -> attach the policy of: ddns iam-policy\n" in done.out
+    assert '        -> attach the policy that "ddns iam-policy" prints\n' in done.out

@@ -437,7 +437,7 @@ def test_carrier_grade_nat_is_a_failure_that_says_what_to_ask_for(small_machine:
     checks = found(small_machine)
     check = checks[small_machine.service.url]
     assert check["state"] == checks["ipv4 address"]["state"] == "failed"
-    assert "carrier-grade NAT: this line has no public IPv4 address of its own" in check["found"]
+    assert "a carrier-grade NAT address: this line has no public IPv4 address" in check["found"]
     assert check["advice"] == "ask the provider for one"
     assert "carrier-grade NAT" not in checks
 

@@ -69,7 +69,7 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_versio
     history: SqlHistory, database: Database
 ) -> None:
     database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES ('192.0.2.1', 'line', 4, 17)")
-    with pytest.raises(HistoryError, match="rows of originId 17 bear that name and none is version 1"):
+    with pytest.raises(HistoryError, match="rows of originId 17 have that name and none is version 1"):
         history.seed("line", Family.IPV4, "192.0.2.1", None)
     assert database.versions() == [(4, "192.0.2.1")]
 

@@ -124,7 +124,7 @@ def test_a_second_run_is_skipped_while_the_first_is_at_work(machine: Machine) ->
     first.send_signal(signal.SIGTERM)
     ended = finish(first)
     assert ended.status == 1
-    assert ended.err == "failed: stopped by SIGTERM; the next run goes on from here\n"
+    assert ended.err == "failed: stopped by SIGTERM; the next run continues\n"
     machine.service.play = None
     machine.statements_hold("9.9.9.9")
 
@@ -198,7 +198,7 @@ def test_a_database_that_hangs_in_the_middle_of_a_run_ends_it_in_time(
         through = replace_port(mysql.url, proxy.port)
         broken = machine.ddns("run", DDNS_DATABASE_URL=through, DDNS_RUN_TIMEOUT="3")
     assert broken.status == 1
-    assert broken.err == "failed: stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run goes on from here\n"
+    assert broken.err == "failed: stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run continues\n"
     machine.statements_hold("1.1.1.1")
 
 

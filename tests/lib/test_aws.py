@@ -10,7 +10,7 @@ from tests.support.machine import Machine
     [
         ({"AWS_ENDPOINT_URL": "http://user:sekret@127.0.0.1:9/?key=sekret"}, "AWS did not answer"),
         ({"AWS_ACCESS_KEY_ID": "sekret\nsekret"}, ""),
-        ({"AWS_PROFILE": "process"}, "no AWS credentials came from custom-process"),
+        ({"AWS_PROFILE": "process"}, "custom-process returned no AWS credentials"),
         ({"AWS_PROFILE": "nothing"}, "check the AWS settings of this machine"),
         ({"AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": "/nope/token"}, "No such file"),
     ],

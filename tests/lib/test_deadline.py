@@ -218,7 +218,7 @@ except Stopped as error:
 """
         )
     )
-    assert done.out == "stopped after 2 s (DDNS_RUN_TIMEOUT=2); the next run goes on from here\n"
+    assert done.out == "stopped after 2 s (DDNS_RUN_TIMEOUT=2); the next run continues\n"
     assert (done.status, done.err) == (0, "")
 
 
@@ -233,7 +233,7 @@ def test_a_signal_stops_a_run_through_every_limit_within(number: signal.Signals)
 
     with pytest.raises(Stopped) as raised, run_limit(30, "DDNS_RUN_TIMEOUT=30"):
         block()
-    assert str(raised.value) == f"stopped by {number.name}; the next run goes on from here"
+    assert str(raised.value) == f"stopped by {number.name}; the next run continues"
     assert not reached
 
 
@@ -260,7 +260,7 @@ for _ in range(12):
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.02 + round_ * 0.0007)
         process.send_signal(signal.SIGTERM)
-        assert process.stdout.readline() == "stopped by SIGTERM; the next run goes on from here\n"
+        assert process.stdout.readline() == "stopped by SIGTERM; the next run continues\n"
     done = finish(process)
     assert (done.err, done.status) == ("", 0)
 
@@ -278,7 +278,7 @@ with run_limit(1, "DDNS_RUN_TIMEOUT=1"):
 """
         )
     )
-    assert done.err == "failed: stopped after 1 s (DDNS_RUN_TIMEOUT=1); the next run goes on from here\n"
+    assert done.err == "failed: stopped after 1 s (DDNS_RUN_TIMEOUT=1); the next run continues\n"
     assert (done.status, done.out) == (1, "")
     assert 0.9 <= time.monotonic() - begin < 1 + START
 
@@ -371,7 +371,7 @@ def test_a_signal_stops_a_run_that_hangs_and_the_next_run_works(small_machine: M
     small_machine.init()
     small_machine.service.play = hang
     done = interrupted(small_machine, number)
-    assert done.err == f"failed: stopped by {number.name}; the next run goes on from here\n"
+    assert done.err == f"failed: stopped by {number.name}; the next run continues\n"
     assert (done.status, done.out) == (1, "")
     assert small_machine.aws.calls == []
     small_machine.service.play = None
@@ -383,7 +383,7 @@ def test_a_signal_stops_a_run_whose_source_drips_and_json_is_printed_all_the_sam
     small_machine.init()
     small_machine.service.play = drip(b"HTTP/1.1 200 OK\r\n\r\n" + b"9" * 600, pause=0.1)
     done = interrupted(small_machine, signal.SIGTERM, "--json")
-    reason = "stopped by SIGTERM; the next run goes on from here"
+    reason = "stopped by SIGTERM; the next run continues"
     assert (done.status, done.err) == (1, f"failed: {reason}\n")
     assert (done.json["outcome"], done.json["results"][0]["error"]) == ("failed", reason)
 

@@ -81,8 +81,8 @@ def test_it_names_every_source_with_its_own_reason_when_all_fail(service: Addres
         sources: list[AddressSource] = [http(service), http(other), Slow("third", reason="was cut off")]
         assert refusal(sources) == (
             f"no trustworthy ipv4 address, so nothing was changed: {service.url} answered with status 403;"
-            f" {other.url} answered 100.64.0.1, an address of carrier-grade NAT: this line has no public IPv4 address"
-            " of its own; ask the provider for one; third was cut off"
+            f" {other.url} answered 100.64.0.1, a carrier-grade NAT address: this line has no public IPv4 address;"
+            " ask the provider for one; third was cut off"
         )
 
 

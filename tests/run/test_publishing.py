@@ -119,7 +119,7 @@ def test_it_publishes_what_has_a_zone_when_another_name_has_none(line: Machine) 
 def test_it_publishes_what_lies_in_the_given_zones(line: Machine) -> None:
     inner = line.aws.zone("b.example.com")
     records, text = failing(line, DDNS_RECORDS="home.b.example.com,home.example.com", DDNS_HOSTED_ZONE_ID=inner)
-    assert text == f"home.example.com lies outside of hosted zone {inner}; correct DDNS_HOSTED_ZONE_ID"
+    assert text == f"home.example.com is not in hosted zone {inner}; correct DDNS_HOSTED_ZONE_ID"
     assert records["home.b.example.com"]["hosted_zone_id"] == inner
     assert line.aws.address(inner, "home.b.example.com") == "9.9.9.9"
     assert line.aws.address(line.zone_id) is None
@@ -255,7 +255,8 @@ def test_it_publishes_in_one_zone_when_another_cannot_be_read(line: Machine) -> 
     line.environment["DDNS_RECORDS"] = f"home.b.example.com,{HOME}"
     records, text = failing(line)
     assert text == (
-        f"failed to read hosted zone {inner}: AWS answered AccessDenied: no; attach the policy of: ddns iam-policy"
+        f"failed to read hosted zone {inner}: AWS answered AccessDenied: no;"
+        ' attach the policy that "ddns iam-policy" prints'
     )
     assert records["home.b.example.com"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
@@ -349,8 +350,9 @@ def test_it_says_that_it_may_not_follow_a_change(line: Machine) -> None:
     _, text = failing(line)
     change_id = journal(line)[HOME]["changeId"]
     assert text == (
-        f"could not confirm that {HOME} A now points to 9.9.9.9: failed to follow change {change_id}: AWS"
-        " answered AccessDenied: not authorized; attach the policy of: ddns iam-policy; the next run checks again"
+        f"could not confirm that {HOME} A now points to 9.9.9.9: failed to check change {change_id}: AWS"
+        ' answered AccessDenied: not authorized; attach the policy that "ddns iam-policy" prints;'
+        " the next run checks again"
     )
     assert journal(line)[HOME]["state"] == "submitted"
     failing(line)
@@ -579,12 +581,15 @@ def denied_zone(line: Machine) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("arrange", "said"),
     [
-        (no_credentials, "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"),
+        (
+            no_credentials,
+            "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
         (unknown_profile, "The config profile (nope) could not be found; check the AWS settings of this machine"),
         (refused_connection, "failed to list the hosted zones: AWS did not answer: Could not connect"),
         (bad_endpoint, "failed to prepare the AWS client: Invalid endpoint: localhost; check the AWS settings"),
         (missing_zone, "failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: "),
-        (denied_zone, "AWS answered AccessDenied: not authorized; attach the policy of: ddns iam-policy"),
+        (denied_zone, 'AWS answered AccessDenied: not authorized; attach the policy that "ddns iam-policy" prints'),
     ],
 )
 def test_it_records_the_version_when_aws_cannot_be_used(
@@ -620,7 +625,7 @@ def test_the_command_ends_in_time_when_aws_never_answers(line: Machine) -> None:
     done = finish(line.start("run", "--json", DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2"))
     assert time.monotonic() - start < 10  # with the start of the interpreter, on a busy machine
     assert (done.status, done.json["outcome"], done.err.count("\n")) == (1, "failed", 1)
-    assert done.err.endswith("stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run goes on from here\n")
+    assert done.err.endswith("stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run continues\n")
     line.statements_hold("1.1.1.1")
 
 

@@ -142,7 +142,7 @@ def test_a_pin_that_cannot_be_fails_alone(line: Machine, kind: str) -> None:
         zone, said = "ZNOPE", "failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: "
     else:
         zone = line.aws.zone("b.example.com")
-        said = f"a.example.com lies outside of hosted zone {zone} (b.example.com); correct DDNS_RECORDS"
+        said = f"a.example.com is not in hosted zone {zone} (b.example.com); correct DDNS_RECORDS"
     line.environment["DDNS_RECORDS"] = f"a.example.com={zone},{HOME}"
     for _ in range(2):
         records, text = failing(line)

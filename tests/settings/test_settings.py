@@ -619,26 +619,26 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         (f"mysql://u:{SECRET}[@db/d", f"is not a URL; {FORMS}"),
         (f"mysql://u:{SECRET}/x@db/d", f"is not a URL; {FORMS}"),
         (f"mysql://u:{SECRET}#x@db/d", f"is not a URL; {FORMS}"),
-        (f"mysql://u:{SECRET}@db/d#x", "holds a '#', where a URL ends; write %23 in its place"),
+        (f"mysql://u:{SECRET}@db/d#x", "contains a '#', which ends the URL; write %23 instead"),
         (
             f"mysql://u:{SECRET}@db/d?charset=utf8",
-            "has an unknown parameter; known are ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
+            "has an unknown parameter; use only ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_ca=/missing",
-            "has ssl_ca='/missing', which cannot be read: No such file or directory; name a file that can",
+            "has ssl_ca='/missing', which cannot be read: No such file or directory; name a readable file",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_ca=/{'n' * 300}",
-            f"has ssl_ca='/{'n' * 300}', which cannot be read: File name too long; name a file that can",
+            f"has ssl_ca='/{'n' * 300}', which cannot be read: File name too long; name a readable file",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_key={__file__}",
-            "has ssl_key without ssl_ca; add ssl_ca=FILE, by which the server is verified",
+            "has ssl_key without ssl_ca; add ssl_ca=FILE to verify the server",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_verify_identity=1",
-            "has ssl_verify_identity without ssl_ca; add ssl_ca=FILE, by which the server is verified",
+            "has ssl_verify_identity without ssl_ca; add ssl_ca=FILE to verify the server",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_ca={__file__}&ssl_verify_identity=no",
@@ -649,7 +649,7 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         ("sqlite://folder/file", NO_FILE),
         ("sqlite:///file?mode=ro", NO_FILE),
         ("sqlite:///file%00", NO_FILE),
-        ("sqlite:////folder/a#b", "holds a '#', where a URL ends; write %23 in its place"),
+        ("sqlite:////folder/a#b", "contains a '#', which ends the URL; write %23 instead"),
         ("sqlite:///~nobody-of-that-name/file", "begins with the home folder of an unknown user; write the full path"),
     ],
 )

@@ -88,8 +88,7 @@ def test_it_refuses_an_ipv4_address_in_an_ipv6_one(text: str) -> None:
 @pytest.mark.parametrize("text", ["100.64.0.0", "100.100.1.2", "100.127.255.255"])
 def test_it_says_carrier_grade_nat_where_the_line_is_behind_one(text: str) -> None:
     assert refusal(text, IPV4) == (
-        f"answered {text}, an address of carrier-grade NAT: this line has no public IPv4 address of its own;"
-        " ask the provider for one"
+        f"answered {text}, a carrier-grade NAT address: this line has no public IPv4 address; ask the provider for one"
     )
 
 

@@ -86,7 +86,7 @@ def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, 
     done = trial.machine.ddns("run", DDNS_IP_SOURCES=source(server))
     assert done.err == (
         "failed: no trustworthy ipv4 address, so nothing was changed:"
-        f" {source(server)} answered 2 A records where one is due\n"
+        f" {source(server)} answered 2 A records instead of one\n"
     )
     assert (done.status, done.out) == (1, "")
 
@@ -94,16 +94,16 @@ def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (truncated, "its answer was cut off"),
-        (truncated_everywhere, "its answer was cut off"),
+        (truncated, "sent an incomplete answer"),
+        (truncated_everywhere, "sent an incomplete answer"),
         (rcode("NXDOMAIN"), "answered NXDOMAIN"),
         (rcode("REFUSED"), "answered REFUSED"),
         (rcode("SERVFAIL"), "answered SERVFAIL"),
-        (from_another_address, "was answered by another server"),
-        (from_another_port, "was answered by another server"),
-        (wrong_id, "gave no DNS answer: BadResponse"),
-        (wrong_question, "gave no DNS answer: BadResponse"),
-        (garbage, "gave no DNS answer: BadLabelType"),
+        (from_another_address, "got an answer from another server"),
+        (from_another_port, "got an answer from another server"),
+        (wrong_id, "sent no valid DNS answer: BadResponse"),
+        (wrong_question, "sent no valid DNS answer: BadResponse"),
+        (garbage, "sent no valid DNS answer: BadLabelType"),
         (hang, "timed out after 1 s"),
     ],
 )
@@ -117,10 +117,10 @@ def test_it_refuses_an_answer_that_is_none_or_of_somebody_else(
 @pytest.mark.parametrize(
     ("kind", "values", "reason"),
     [
-        ("A", [NEW, "8.8.8.8"], "answered 2 A records where one is due"),
+        ("A", [NEW, "8.8.8.8"], "answered 2 A records instead of one"),
         ("A", ["192.168.1.1"], "answered 192.168.1.1, which is not a public address"),
         ("A", ["0.0.0.0"], "answered 0.0.0.0, which is not a public address"),
-        ("TXT", [f'"{NEW}"', '"edns0-client-subnet 9.9.9.0/24"'], "answered 2 TXT records where one is due"),
+        ("TXT", [f'"{NEW}"', '"edns0-client-subnet 9.9.9.0/24"'], "answered 2 TXT records instead of one"),
         ("TXT", ['"9.9." "9.9"'], "answered '9.9.\" \"9.9', which is not one IP address"),
         ("TXT", [f'"you are {NEW}"'], f"answered 'you are {NEW}', which is not one IP address"),
         ("TXT", ['""'], "answered nothing, which is not one IP address"),
@@ -141,7 +141,7 @@ def test_it_refuses_records_that_are_not_one_public_address(
 
 def test_it_refuses_an_answer_without_a_record_of_the_type(trial: Trial, server: NameServer) -> None:
     del server.answers[(NAME, "A")]
-    assert trial.refusal(source(server)) == "answered 0 A records where one is due"
+    assert trial.refusal(source(server)) == "answered 0 A records instead of one"
     assert trial.refusal(source(server, name="none.example.com")) == "answered NXDOMAIN"
 
 
@@ -153,7 +153,7 @@ def test_it_refuses_an_alias_that_leads_nowhere(trial: Trial, server: NameServer
         good(exchange)
 
     server.fault = alias
-    assert trial.refusal(source(server)) == "answered 0 A records where one is due"
+    assert trial.refusal(source(server)) == "answered 0 A records instead of one"
 
 
 def test_a_server_that_does_not_exist_is_a_reason(trial: Trial, server: NameServer) -> None:

@@ -63,7 +63,7 @@ def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, 
     done = trial.machine.ddns("run", DDNS_IP_SOURCES=f"ec2:{instance}")
     assert done.err == (
         "failed: no trustworthy ipv4 address, so nothing was changed:"
-        f" ec2:{instance} is stopped; its address is taken only while it is running\n"
+        f" ec2:{instance} is stopped; its address is used only while it is running\n"
     )
     assert (done.status, done.out) == (1, "")
 
@@ -76,7 +76,7 @@ def test_an_instance_that_is_not_running_is_a_state(
     instance, _ = launch(ec2)
     getattr(ec2, end)(InstanceIds=[instance])
     reason = trial.refusal(f"ec2:{instance}", family)
-    assert reason == f"is {state}; its address is taken only while it is running"
+    assert reason == f"is {state}; its address is used only while it is running"
 
 
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
@@ -161,7 +161,7 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
         (described(), "does not exist in this account and region"),
         (
             described("<instanceState><code>0</code><name>pending</name></instanceState>"),
-            "is pending; its address is taken only while it is running",
+            "is pending; its address is used only while it is running",
         ),
         (
             described(f"{RUNNING}<ipAddress>10.0.0.5</ipAddress>"),
@@ -173,7 +173,10 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
         ),
         (
             refusing("UnauthorizedOperation", "You are not authorized.", "403 Forbidden"),
-            f"{ANSWERED} UnauthorizedOperation: You are not authorized; attach the policy of: ddns iam-policy",
+            (
+                f"{ANSWERED} UnauthorizedOperation: You are not authorized;"
+                ' attach the policy that "ddns iam-policy" prints'
+            ),
         ),
         (
             refusing("AuthFailure", "AWS was not able to validate them", "401 Unauthorized"),
@@ -190,10 +193,10 @@ def test_it_refuses_what_is_no_public_address(trial: Trial, fake: AddressService
 @pytest.mark.parametrize(
     ("play", "reason"),
     [
-        (answer("<html>a captive portal</html>"), "cannot be described: the answer is not of AWS; "),
-        (answer("no XML"), "cannot be described: the answer is not of AWS; "),
+        (answer("<html>a captive portal</html>"), "cannot be described: the answer is not from AWS; "),
+        (answer("no XML"), "cannot be described: the answer is not from AWS; "),
         (answer(""), "cannot be described: "),
-        (described("<nothing/>"), "cannot be described: the answer is not of AWS; "),
+        (described("<nothing/>"), "cannot be described: the answer is not from AWS; "),
         (send(b""), "cannot be described: AWS did not answer: "),
     ],
     ids=["html", "text", "empty", "fields", "closed"],
@@ -221,5 +224,6 @@ def test_missing_credentials_are_a_reason(trial: Trial, monkeypatch: pytest.Monk
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     assert trial.refusal(f"ec2:{UNKNOWN}") == (
-        "cannot be described: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+        "cannot be described: there are no AWS credentials;"
+        " set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )

@@ -21,10 +21,10 @@ from tests.support.services import AddressService, Flood, Play, answer, drip, ha
 
 START = 3  # seconds; a busy machine's slowest start of Python
 NEVER = "1.1.1.1"  # stands in answers that must not be believed
-CUT_OFF = "its answer was cut off"
-UNFRAMED = "its answer may have been cut off: it has neither a length nor a final line break"
+CUT_OFF = "sent an incomplete answer"
+UNFRAMED = "sent an answer that may be incomplete: it has neither a length nor a final line break"
 NOT_HTTP = "did not answer in HTTP"
-UNUSABLE = "leads to a URL that cannot be used"
+UNUSABLE = "leads to an invalid URL"
 
 
 def fetched(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
@@ -252,7 +252,7 @@ def test_it_is_not_led_to_another_host_for_that_is_another_witness(
     service: AddressService, other: AddressService
 ) -> None:
     service.play = redirect(f"http://localhost:{other.port}/")
-    assert refusal(service.url) == "redirected to another host, localhost; name that one in DDNS_IP_SOURCES"
+    assert refusal(service.url) == "redirected to another host, localhost; name that host in DDNS_IP_SOURCES"
     assert other.heads == []
 
 
@@ -283,13 +283,13 @@ def test_a_redirect_to_a_bad_certificate_is_refused(service: AddressService, unt
     with running(certificates=untrusted) as secure:
         secure.address = NEVER
         service.play = redirect(secure.url, "301 Moved Permanently")
-        assert refusal(service.url).startswith("its certificate could not be verified: ")
+        assert refusal(service.url).startswith("has a certificate that could not be verified: ")
         assert secure.requests == 0
 
 
 def test_an_untrusted_certificate_is_refused_before_anything_is_asked(untrusted: Path) -> None:
     with running(certificates=untrusted) as secure:
-        assert refusal(secure.url).startswith("its certificate could not be verified: ")
+        assert refusal(secure.url).startswith("has a certificate that could not be verified: ")
         assert secure.requests == 0
 
 
@@ -297,7 +297,7 @@ def test_a_certificate_for_another_name_is_refused(untrusted: Path, monkeypatch:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(untrusted / "ca.pem"))
     with running(certificates=untrusted) as secure:
         reason = refusal(secure.url.replace("127.0.0.1", "localhost"))
-        assert reason.startswith("its certificate could not be verified: Hostname mismatch")
+        assert reason.startswith("has a certificate that could not be verified: Hostname mismatch")
         assert secure.requests == 0
 
 
@@ -420,7 +420,7 @@ def test_its_name_holds_no_secret(url: str, name: str) -> None:
 
 
 def nothing_changed(machine: Machine, reason: str, source: str | None = None, **changes: str) -> None:
-    """Assert that a process fails with `reason` in one line, within the limit of its run, and writes nothing anywhere."""
+    """Assert that a process fails with `reason` in one line, within the limit of its run, and writes nothing."""
     begin = time.monotonic()
     done = machine.process("run", DDNS_RUN_TIMEOUT="3", **changes)  # its guard would end this one
     assert time.monotonic() - begin < 3 + START

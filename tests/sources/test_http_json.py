@@ -111,7 +111,7 @@ def test_it_refuses_a_pointer_that_leads_to_no_text(trial: Trial, document: obje
     service = trial.machine.service
     service.play = answer(json.dumps(document))
     reason = trial.refusal(f"{service.url}#{pointer}", name=service.url)
-    assert reason == f"has no text at {pointer} of its answer"
+    assert reason == f"has no text at {pointer} in its answer"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_it_refuses_a_document_that_was_cut_off_or_never_comes(trial: Trial) -> 
     service = trial.machine.service
     source = f"{service.url}#/ip"
     service.play = send(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"ip": "9.9.9.9"}')
-    assert trial.refusal(source, name=service.url) == "its answer was cut off"
+    assert trial.refusal(source, name=service.url) == "sent an incomplete answer"
     service.play = hang
     assert trial.refusal(source, name=service.url) == "timed out after 1 s"
     service.play = answer('{"ip": "9.9.9.9"}', "404 Not Found")

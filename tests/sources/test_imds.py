@@ -137,7 +137,7 @@ def begun(connection: socket.socket) -> socket.socket:
 @pytest.mark.parametrize(
     ("play", "reason"),
     [
-        (answer("<html>" * 999, "404 Not Found"), "knows no public ipv4 address; this instance has none"),
+        (answer("<html>" * 999, "404 Not Found"), "has no public ipv4 address for this instance; assign one to it"),
         (answer("", "401 Unauthorized"), refused(401)),
         (answer(""), "answered nothing, which is not one IP address"),
         (answer("<html>"), "answered '<html>', which is not one IP address"),
@@ -168,7 +168,7 @@ def test_it_does_not_read_a_huge_answer(trial: Trial, imds: AddressService, whic
 
 def test_an_instance_without_an_ipv6_address_says_so(trial: Trial, imds: AddressService) -> None:
     imds.play = metadata(imds, address=answer("", "404 Not Found"))
-    assert trial.refusal(source(imds), Family.IPV6) == "knows no public ipv6 address; this instance has none"
+    assert trial.refusal(source(imds), Family.IPV6) == "has no public ipv6 address for this instance; assign one to it"
 
 
 def test_a_machine_that_is_no_instance_says_so(trial: Trial) -> None:

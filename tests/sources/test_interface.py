@@ -99,7 +99,7 @@ def test_it_picks_nothing_where_there_is_none_or_a_choice(
 
 
 def test_carrier_grade_nat_on_the_interface_is_called_so() -> None:
-    with pytest.raises(SourceError, match=r"100\.64\.0\.1, an address of carrier-grade NAT: "):
+    with pytest.raises(SourceError, match=r"100\.64\.0\.1, a carrier-grade NAT address: "):
         pick(["100.64.0.1"], Family.IPV4)
 
 
