@@ -66,7 +66,7 @@ class MySqlHistory(SqlHistory):
     excluded = "VALUES({})"  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
 
     def __init__(self, url: MySqlUrl, *, patient: bool = False, read_only: bool = False) -> None:
-        """Connect; `patient` sets no limit for a statement (such as building an index), `read_only` refuses writes."""
+        """Connect; `patient` sets no time limit (for building an index), `read_only` refuses writes."""
         self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else None
         self._url = url
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT

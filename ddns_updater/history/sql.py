@@ -161,7 +161,7 @@ class SqlHistory(ABC):
         with self.errors():
             rows = self.execute(self._latest, (origin.id,)).fetchall()
         if not rows:
-            raise HistoryError(f"origin {origin.name} has no version any more; its rows were deleted by hand")
+            raise HistoryError(f"origin {origin.name} has no versions left: its rows were deleted")
         return journal_of(rows)
 
     def entries(self, origin: Origin, limit: int, window: Window = _ALWAYS) -> list[HistoryEntry]:
@@ -185,7 +185,7 @@ class SqlHistory(ABC):
         with self.errors():
             row = self.execute(sql, (begin, end, end, begin, _EVER, begin, origin.id, origin.id)).fetchone()
         if row[1] is None:
-            raise HistoryError(f"origin {origin.name} has no version any more; its rows were deleted by hand")
+            raise HistoryError(f"origin {origin.name} has no versions left: its rows were deleted")
         now, began, versions, changes = (int(each) for each in row[:4])
         longest, seen, shortest = (None if each is None else timedelta(seconds=max(int(each), 0)) for each in row[4:])
         start = max(began, min(begin, now))
