@@ -10,11 +10,12 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.support.aws import FakeAws, read_service_descriptions_once
+from tests.support.aws import FakeAws
 from tests.support.database import Database, new_database
 from tests.support.machine import AWS, Machine
 from tests.support.mysqld import MySqlServer
 from tests.support.receivers import Receiver, receiving
+from tests.support.sdk import read_service_descriptions_once
 from tests.support.services import AddressService, running
 from tests.support.tellers import telling as telling  # a fixture
 from tests.support.trials import trial as trial  # a fixture

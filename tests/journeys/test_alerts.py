@@ -186,16 +186,16 @@ def test_failing_runs_at_once_send_one_alert_to_each_channel(telling: Machine, r
     telling.service.play = services.answer("no", "503 No")
     with receiving() as other:
         telling.environment["DDNS_WEBHOOK_URLS"] = f"{receiver.url},{other.url}"
-        for each in [telling.start("run", DDNS_DATABASE_URL="sqlite:////nowhere/x") for _ in range(8)]:
-            assert finish(each).status == 1
+        for each in telling.at_once(8, "run", DDNS_DATABASE_URL="sqlite:////nowhere/x"):
+            assert each.status == 1
         telling.ddns("run", DDNS_DATABASE_URL="sqlite:////nowhere/x")
         assert (receiver.events, other.events) == (["failing"], ["failing"])
 
 
 def test_runs_at_once_after_a_change_send_one_alert(telling: Machine, receiver: Receiver) -> None:
     telling.service.address = "1.1.1.1"
-    for each in [telling.start("run") for _ in range(8)]:
-        assert finish(each).status == 0
+    for each in telling.at_once(8, "run"):
+        assert each.status == 0
     telling.ddns("run")
     assert receiver.events == ["changed"]
 

@@ -1,16 +1,12 @@
 """Runs that are killed while they tell: the next tells what is owed, and only one window lets it be heard twice."""
 
 import signal
-from pathlib import Path
 
 import pytest
 
-from tests.support.command import finish
 from tests.support.machine import Machine
 from tests.support.receivers import SECRET, Receiver
 from tests.support.tellers import BAD_ADDRESS, fail
-
-_KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
 
 # Each step of the phase report of a run that has something to tell.
 _BEFORE_THE_DIARY = [
@@ -40,7 +36,7 @@ _PLACES = [*_BEFORE_THE_DIARY, *_BEFORE_IT_IS_TOLD, *_AFTER_IT_WAS_TOLD, *_AFTER
 
 
 def killed(machine: Machine, place: str) -> None:
-    assert finish(machine.start(place, "run", program=(_KILLER,))).status == -signal.SIGKILL
+    assert machine.killed(place, "run").status == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -82,7 +78,7 @@ def test_the_places_of_the_kills_come_in_the_order_of_the_run(telling: Machine, 
     telling.environment["DDNS_HEARTBEAT_URL"] = f"{receiver.base}/beat"
     listing = telling.folder / "places"
     telling.service.address = "1.1.1.1"
-    assert finish(telling.start("list", "run", program=(_KILLER,), KILL_LIST=str(listing))).status == 0
+    assert telling.killed("list", "run", KILL_LIST=str(listing)).status == 0
     places = iter(listing.read_text().splitlines())
     for place in _PLACES:
         event, function, *_ = place.split(":")

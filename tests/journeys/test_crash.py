@@ -19,8 +19,6 @@ from tests.support.database import Database, replace_port
 from tests.support.machine import Machine
 from tests.support.proxy import Proxy
 
-_KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
-
 # Each phase of the run, when it begins and when it has ended, and every write in between.
 _PLACES = [
     "return:SqlHistory.origins",  # before the lock
@@ -62,15 +60,14 @@ _OF_SQL = [place for place in _PLACES if ":SqlHistory." in place or place == _LO
 def test_a_run_killed_at_any_boundary_loses_nothing(machine: Machine, place: str) -> None:
     machine.init("8.8.8.8")
     machine.service.address = "1.1.1.1"
-    killed = finish(machine.start(place, "run", program=(_KILLER,)))
-    assert killed.status == -signal.SIGKILL
+    assert machine.killed(place, "run").status == -signal.SIGKILL
     machine.statements_hold("1.1.1.1")
 
 
 def test_the_places_of_the_kills_come_in_the_order_of_the_run(small_machine: Machine) -> None:
     listing = small_machine.folder / "places"
     small_machine.init("8.8.8.8")
-    assert finish(small_machine.start("list", "run", program=(_KILLER,), KILL_LIST=str(listing))).status == 0
+    assert small_machine.killed("list", "run", KILL_LIST=str(listing)).status == 0
     places = iter(listing.read_text().splitlines())
     for place in _PLACES:
         event, function, *_ = place.split(":")
@@ -81,7 +78,7 @@ def test_the_places_of_the_kills_come_in_the_order_of_the_run(small_machine: Mac
 def test_an_init_killed_between_two_statements_is_done_by_the_next(small_machine: Machine, number: int) -> None:
     arguments = ("init", "--name", "line", "--ip", "9.9.9.9")
     place = f"call:DatabaseBackend.execute:{number}"
-    finish(small_machine.start(place, *arguments, program=(_KILLER,)))
+    small_machine.killed(place, *arguments)
     done = small_machine.ddns(*arguments)
     assert done.status == 0, done.err
     assert small_machine.database.versions() == [(1, "9.9.9.9")]
@@ -105,8 +102,7 @@ def test_an_init_cut_off_at_any_statement_is_done_by_the_next(mysql: Database, n
 def test_twenty_runs_at_once_append_one_version(machine: Machine) -> None:
     machine.init("8.8.8.8")
     machine.service.address = "1.1.1.1"
-    running = [machine.start("run", "--json", DDNS_IP_TIMEOUT="20") for _ in range(20)]
-    ended = [finish(each) for each in running]
+    ended = machine.at_once(20, "run", "--json", DDNS_IP_TIMEOUT="20")
     assert {each.status for each in ended} == {0}, [each.err for each in ended]
     outcomes = [each.json["outcome"] for each in ended]
     assert outcomes.count("updated") == 1

@@ -30,7 +30,6 @@ from tests.support.machine import Machine
 from tests.support.proxy import Proxy
 from tests.support.services import AddressService, answer, running
 
-_KILLER = str(Path(__file__).parents[1] / "support" / "kill_at.py")
 _TOP = Path(__file__).parents[2]
 _AS_A_MODULE = "import runpy; runpy.run_module('ddns_updater', run_name='__main__')"
 _RESERVED = ("_total", "_count", "_sum", "_bucket", "_created")
@@ -303,13 +302,16 @@ def test_others_may_read_the_file_whatever_the_umask(small_machine: Machine) -> 
 
 @contextmanager
 def watched(file: Path) -> Iterator[list[Series]]:
-    """Read the file again and again for the length of the block; give what stood in it."""
+    """Read the file again and again for the length of the block; give at its end what stood in it."""
+    texts: list[str] = []
     seen: list[Series] = []
     over = threading.Event()
 
     def read() -> None:
-        while not over.is_set():
-            seen.append(series(file.read_text()))
+        while not over.wait(0.001):  # else nobody here gets to answer the runs
+            text = file.read_text()
+            if text not in texts[-1:]:
+                texts.append(text)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -318,6 +320,7 @@ def watched(file: Path) -> Iterator[list[Series]]:
     finally:
         over.set()
         reader.join()
+        seen += map(series, texts)
 
 
 def test_overlapping_runs_are_all_counted_and_no_count_goes_back(machine: Machine) -> None:
@@ -325,7 +328,7 @@ def test_overlapping_runs_are_all_counted_and_no_count_goes_back(machine: Machin
     machine.init()
     machine.run()
     with watched(file) as seen:
-        ended = [finish(each) for each in [machine.start("run", "--json", DDNS_IP_TIMEOUT="20") for _ in range(12)]]
+        ended = machine.at_once(12, "run", "--json", DDNS_IP_TIMEOUT="20")
     assert {(each.status, each.err) for each in ended} == {(0, "")}
     totals = [sum(value for (name, _), value in each.items() if name == "ddns_runs_total") for each in seen]
     assert totals == sorted(totals)
@@ -354,7 +357,7 @@ def test_overlapping_runs_leave_the_file_whole_where_the_diary_cannot_keep_them_
     small_machine.init()
     small_machine.run()
     with watched(file) as seen:
-        ended = [finish(each) for each in [small_machine.start("run", DDNS_IP_TIMEOUT="20") for _ in range(8)]]
+        ended = small_machine.at_once(8, "run", DDNS_IP_TIMEOUT="20")
     assert {each.status for each in ended} == {0}
     assert not [each for each in ended if "metrics" in each.err]
     assert all(("ddns_last_run_timestamp_seconds", frozenset({("name", "line")})) in each for each in seen)
@@ -401,7 +404,7 @@ def test_a_run_killed_while_it_writes_leaves_the_old_file_or_the_new_one(small_m
     file = metrics_file(small_machine)
     small_machine.init()
     small_machine.run()
-    assert finish(small_machine.start(place, "run", program=(_KILLER,))).status == -signal.SIGKILL
+    assert small_machine.killed(place, "run").status == -signal.SIGKILL
     assert Metrics(file).counts() in ({"updated": 1}, {"updated": 1, "unchanged": 1})
     done = small_machine.ddns("run")
     assert (done.status, done.err) == (0, "")

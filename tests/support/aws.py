@@ -6,7 +6,6 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache, partial
 from ipaddress import ip_address
 from threading import Event, Thread
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import boto3
 import requests
 from botocore.config import Config
-from botocore.loaders import JSONFileLoader, Loader
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -283,11 +281,3 @@ def _queried(environ: Environ, body: str) -> list[str]:
 def _as_stored(pattern: str, text: str) -> str:
     """Write the names that `pattern` finds in `text` as AWS stores them."""
     return re.sub(pattern, lambda name: name[0].lower().replace("%2a", "%5C052").replace("*", r"\052"), text)
-
-
-def read_service_descriptions_once() -> None:
-    """Let botocore keep what it reads in its own folder: each run makes a client, which would read it all anew."""
-    load = cache(JSONFileLoader().load_file)
-    services = cache(partial(Loader.list_available_services, Loader()))
-    JSONFileLoader.load_file = lambda _, file_path: load(file_path)  # type: ignore[assignment, method-assign]
-    Loader.list_available_services = lambda _, type_name: services(type_name)  # type: ignore[assignment, method-assign]

@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.aws import FakeAws
 from tests.support.command import Finished, call, finish
 from tests.support.database import Database
+from tests.support.forks import fork
 from tests.support.services import AddressService
 
 AWS = {
@@ -68,6 +69,15 @@ class Machine:
     def ddns(self, *arguments: str, **changes: Any) -> Finished:
         """Run one command to its end, in this process."""
         return call(arguments, self._environment(changes), self.folder)
+
+    def killed(self, place: str, *arguments: str, **changes: Any) -> Finished:
+        """Run one command in a process that is killed at a place (see tests/support/forks.py)."""
+        (done,) = fork(1, arguments, self._environment(changes), self.folder, place=place)
+        return done
+
+    def at_once(self, number: int, *arguments: str, **changes: Any) -> list[Finished]:
+        """Run one command in so many processes at once."""
+        return fork(number, arguments, self._environment(changes), self.folder)
 
     def run(self, *arguments: str, **changes: Any) -> Any:
         """Do one run and return its JSON."""
