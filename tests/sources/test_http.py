@@ -420,7 +420,7 @@ def test_its_name_holds_no_secret(url: str, name: str) -> None:
 
 
 def nothing_changed(machine: Machine, reason: str, source: str | None = None, **changes: str) -> None:
-    """Assert that a process fails with `reason` in one line, within the limit of its run, and writes nothing."""
+    """Assert that a process fails with `reason` in one line, within its limit, and writes nothing anywhere."""
     begin = time.monotonic()
     done = machine.process("run", DDNS_RUN_TIMEOUT="3", **changes)  # its guard would end this one
     assert time.monotonic() - begin < 3 + START
