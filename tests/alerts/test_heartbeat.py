@@ -121,7 +121,7 @@ def test_a_heartbeat_that_nobody_takes_is_a_warning(
     small_machine.environment |= {"DDNS_HEARTBEAT_URL": receiver.url, "DDNS_RUN_TIMEOUT": "4"}
     small_machine.environment.pop("DDNS_RECORDS")
     small_machine.init()
-    done = small_machine.ddns("run")
+    done = small_machine.process("run")
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err.startswith("warning: failed to send the heartbeat: ")
     assert warning in done.err

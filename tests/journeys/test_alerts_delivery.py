@@ -29,7 +29,7 @@ def test_a_webhook_in_bad_weather_is_a_warning_and_no_more(telling: Machine, rec
     receiver.play, warning = PLAYS[kind]
     telling.service.address = "1.1.1.1"
     begin = time.monotonic()
-    done = telling.ddns("run", DDNS_RUN_TIMEOUT="6")
+    done = telling.process("run", DDNS_RUN_TIMEOUT="6")
     assert time.monotonic() - begin < 6
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
     (line,) = done.err.splitlines()
@@ -121,7 +121,7 @@ def test_no_run_lasts_longer_than_it_may_whoever_hangs(telling: Machine, receive
     }
     telling.service.address = BAD_ADDRESS if fails else "1.1.1.1"
     begin = time.monotonic()
-    done = telling.ddns("run")
+    done = telling.process("run")
     assert time.monotonic() - begin < 4.5  # with the start of the interpreter
     assert done.status == (1 if fails else 0)
     assert ("failed: " if fails else "warning: ") in done.err
@@ -175,7 +175,7 @@ def test_no_secret_is_shown_or_remembered_or_told_to_another(
             "PYTHONWARNINGS": "error,ignore::DeprecationWarning",  # apprise looks for a module that is on its way out
         }
         receiver.play = PLAYS[play][0] if play else None
-        done = telling.ddns(*arguments, DDNS_DATABASE_URL=f"mysql://ddns:{SECRET}@127.0.0.1:{free_port()}/app")
+        done = telling.process(*arguments, DDNS_DATABASE_URL=f"mysql://ddns:{SECRET}@127.0.0.1:{free_port()}/app")
         assert done.status == 1
         assert len(receiver.got) >= 3
         assert other.events == ["failing"]

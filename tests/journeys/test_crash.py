@@ -196,7 +196,7 @@ def test_a_database_that_hangs_in_the_middle_of_a_run_ends_it_in_time(
     with closing(Proxy(urlsplit(mysql.url).port or 0)) as proxy:
         proxy.on("INSERT INTO admin_ip_history", "hang")
         through = replace_port(mysql.url, proxy.port)
-        broken = machine.ddns("run", DDNS_DATABASE_URL=through, DDNS_RUN_TIMEOUT="3")
+        broken = machine.process("run", DDNS_DATABASE_URL=through, DDNS_RUN_TIMEOUT="3")
     assert broken.status == 1
     assert broken.err == "failed: stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run continues\n"
     machine.statements_hold("1.1.1.1")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -119,19 +120,23 @@ def test_a_run_tells_what_it_knows(machine: Machine) -> None:
 
 
 def test_runs_and_failures_are_counted_across_processes(machine: Machine) -> None:
+    def outcome_of(**changes: str) -> Any:
+        (done,) = machine.at_once(1, "run", "--json", **changes)
+        return done.json["outcome"]
+
     file = metrics_file(machine)
     machine.init()
-    outcomes = [machine.run()["outcome"] for _ in range(3)]
+    outcomes = [outcome_of() for _ in range(3)]
     assert outcomes == ["updated", "unchanged", "unchanged"]
     success = Metrics(file).value("ddns_last_success_timestamp_seconds")
-    assert [machine.run(**down())["outcome"] for _ in range(2)] == ["failed", "failed"]
+    assert [outcome_of(**down()) for _ in range(2)] == ["failed", "failed"]
     metrics = Metrics(file)
     assert metrics.counts() == {"updated": 1, "unchanged": 2, "failed": 2}
     assert metrics.value("ddns_run_failures_total") == metrics.value("ddns_consecutive_failures") == 2
     assert metrics.value("ddns_last_success_timestamp_seconds") == success
     assert (success or 0) <= (metrics.value("ddns_incident_start_timestamp_seconds") or 0) <= time.time()
     assert metrics.outcome() == "failed"
-    machine.run()
+    assert outcome_of() == "unchanged"
     metrics = Metrics(file)
     assert metrics.counts() == {"updated": 1, "unchanged": 3, "failed": 2}
     assert (metrics.value("ddns_run_failures_total"), metrics.value("ddns_consecutive_failures")) == (2, 0)
