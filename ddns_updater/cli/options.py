@@ -10,7 +10,7 @@ from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import Settings
-from ddns_updater.settings.table import origin_name
+from ddns_updater.settings.variables import origin_name
 from ddns_updater.sources.address import public_address
 
 

@@ -17,7 +17,7 @@ from ddns_updater.lib.deadline import Limit
 from ddns_updater.model import Family, Journal, Record
 from ddns_updater.run.ports import AddressSource, Dns
 from ddns_updater.settings.load import LoadResult
-from ddns_updater.settings.table import VARIABLES
+from ddns_updater.settings.variables import VARIABLES
 from ddns_updater.state.content import StateContent
 
 _PROBLEM = "a setting that this needs is invalid; fix that first"

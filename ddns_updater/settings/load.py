@@ -16,7 +16,7 @@ from ddns_updater.errors import SettingsError
 from ddns_updater.model import Agreement, Family
 from ddns_updater.settings.parse import Parser
 from ddns_updater.settings.settings import Settings, user_folder
-from ddns_updater.settings.table import SETTINGS, VARIABLES
+from ddns_updater.settings.variables import SETTINGS, VARIABLES
 from ddns_updater.sources.spec import host_of
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ddns_updater.settings.settings import Settings, user_folder
-from ddns_updater.settings.table import VARIABLES
+from ddns_updater.settings.variables import VARIABLES
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 

@@ -14,7 +14,7 @@ import pytest
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.settings.table import VARIABLES
+from ddns_updater.settings.variables import VARIABLES
 from tests.app.test_iam_policy import SETTINGS as POLICIES
 from tests.app.test_iam_policy import actions, policy_of
 from tests.support.database import load_settings_with

@@ -18,7 +18,7 @@ from ddns_updater.dns.route53 import plain
 from ddns_updater.errors import SettingsError, SourceError
 from ddns_updater.model import Family
 from ddns_updater.settings.load import load_settings
-from ddns_updater.settings.table import VARIABLES
+from ddns_updater.settings.variables import VARIABLES
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.command import CommandSource
 from ddns_updater.sources.dns import DnsSource

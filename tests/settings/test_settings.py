@@ -14,7 +14,7 @@ from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.settings.table import VARIABLES
+from ddns_updater.settings.variables import VARIABLES
 from tests.support.machine import Machine
 
 FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"

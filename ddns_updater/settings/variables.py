@@ -1,4 +1,4 @@
-"""The table of settings: for each its variable, the field of `Settings` that it fills, and how to read it."""
+"""The variables of the settings: for each the field of `Settings` that it fills, and how to read it."""
 
 from collections.abc import Callable
 from pathlib import Path
