@@ -152,6 +152,10 @@ class MySqlHistory(SqlHistory):
     def is_duplicate(self, error: BaseException | None) -> bool:
         return isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
 
+    def is_conflict(self, error: BaseException | None) -> bool:
+        deadlock = isinstance(error, pymysql.err.OperationalError) and error.args[0] == ER.LOCK_DEADLOCK
+        return deadlock or self.is_duplicate(error)
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         try:

@@ -20,8 +20,7 @@ from ddns_updater.model import (
     Window,
 )
 
-# The first row of an origin needs an originId before its own id is known. No origin has this one; 0 may be in use.
-_PROVISIONAL = 2**63 - 1
+_SEED_TRIES = 100  # each one that fails means that another writer succeeded
 
 _VERSIONS = """
 SELECT h.id, h.originId, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {now},
@@ -109,6 +108,10 @@ class SqlHistory(ABC):
     @abstractmethod
     def is_duplicate(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that a unique key was violated."""
+
+    def is_conflict(self, error: BaseException | None) -> bool:
+        """Return whether a driver's exception says that another writer was first; the transaction can be repeated."""
+        return self.is_duplicate(error)
 
     @abstractmethod
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
@@ -205,7 +208,7 @@ class SqlHistory(ABC):
         """Append the version after `previous`; raises VersionTaken when another run has appended it."""
         try:
             with self.errors(), self.transaction():
-                self._insert(ip, origin.name, previous.version + 1, origin.id, None)
+                self._insert(origin, previous.version + 1, ip)
         except HistoryError as error:
             if self.is_duplicate(error.__cause__) and self.latest(origin).version.version > previous.version:
                 raise VersionTaken(
@@ -215,7 +218,20 @@ class SqlHistory(ABC):
         return self.latest(origin)
 
     def seed(self, name: str, family: Family, ip: str, note: str | None) -> Origin:
-        """Insert the first row of a new origin: version 1, its `originId` its own `id`."""
+        """Insert the first row of a new origin: version 1, with its own `id` as `originId`.
+
+        One statement gives both numbers. A number that another writer took first is chosen anew.
+        """
+        for _ in range(_SEED_TRIES):
+            try:
+                return self._seed(name, family, ip, note)
+            except HistoryError as error:
+                if not self.is_conflict(error.__cause__):
+                    raise
+                conflict = error
+        raise conflict
+
+    def _seed(self, name: str, family: Family, ip: str, note: str | None) -> Origin:
         with self.errors(), self.transaction():
             like = "%:%" if family is Family.IPV6 else "%.%"
             rows = self.execute(
@@ -227,9 +243,13 @@ class SqlHistory(ABC):
                     f"failed to create origin {name}: rows of originId {orphan} have that name and none is version 1;"
                     " give the oldest of them version 1, or choose another name"
                 )
-            row_id = self._insert(ip, name, 1, _PROVISIONAL, note)
-            self.execute("UPDATE admin_ip_history SET originId = ? WHERE id = ?", (row_id, row_id))
-        return Origin(row_id, name, family)
+            highest = self.execute("SELECT MAX(id), MAX(originId) FROM admin_ip_history").fetchone()
+            number = max(each or 0 for each in highest) + 1
+            self.execute(
+                "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)",
+                (number, ip, name, number, note),
+            )
+        return Origin(number, name, family)
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Write the publications of `version`; each replaces the one that exists for its record."""
@@ -269,12 +289,11 @@ class SqlHistory(ABC):
         """Return the SQL for a column in the database's time zone as signed seconds, which can be subtracted."""
         return f"CAST(COALESCE({self.local_epoch.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned
 
-    def _insert(self, ip: str, name: str, version: int, origin_id: int, note: str | None) -> int:
-        cursor = self.execute(
-            "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, ?)",
-            (ip, name, version, origin_id, note),
+    def _insert(self, origin: Origin, version: int, ip: str) -> None:
+        self.execute(
+            "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)",
+            (ip, origin.name, version, origin.id),
         )
-        return int(cursor.lastrowid)
 
 
 def _bounds(window: Window) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,29 @@ def test_an_origin_begins_with_version_1_and_bears_its_own_id(history: SqlHistor
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
     ]
     assert history.origins() == (origin,)
+
+
+def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: SqlHistory, database: Database) -> None:
+    values = ("192.0.2.9", "by hand", 1, 41)
+    database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", values)
+    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    assert origin.id == 42
+    assert history.append(origin, history.latest(origin).version, "192.0.2.2").version.id == 43
+
+
+def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> None:
+    settings = mysql.settings()
+    with factories.open_history(settings, for_init=True) as opened:
+        upgrade(opened)
+
+    def seed(number: int) -> int:
+        with factories.open_history(settings) as each:
+            return each.seed(f"host{number}", Family.IPV4, "192.0.2.1", None).id
+
+    with ThreadPoolExecutor(20) as pool:
+        numbers = list(pool.map(seed, range(60)))
+    assert sorted(numbers) == list(range(1, 61))
+    assert mysql.sql("SELECT COUNT(DISTINCT originId) FROM admin_ip_history WHERE id = originId") == [(60,)]
 
 
 def test_versions_are_appended_one_by_one(history: SqlHistory, database: Database) -> None:
