@@ -1,4 +1,4 @@
-"""The command line as its user meets it: output, exit status, and what is left behind."""
+"""The command line as the user sees it: output, exit status, and what is left behind."""
 
 import csv
 import io
@@ -20,8 +20,8 @@ import pytest
 from ddns_updater import __version__, cli
 from ddns_updater.cli.main import _COMMANDS, main
 from ddns_updater.lib.humanize import duration
-from tests.doctor.test_doctor import barred
 from tests.doctor.test_doctor import impatient_sqlite as impatient_sqlite  # a fixture
+from tests.doctor.test_doctor import unavailable
 from tests.support.aws import refuse
 from tests.support.command import Finished, finish
 from tests.support.database import Database
@@ -35,7 +35,7 @@ AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli.m
 
 
 def as_installed(*arguments: str) -> Finished:
-    """Call `ddns` by the name under which it is installed, in this process and its empty home."""
+    """Call `ddns` by its installed name, in this process and its empty home."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
         main.main(args=list(arguments), prog_name="ddns")
@@ -50,7 +50,7 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def nothing_exists(machine: Machine) -> bool:
-    """Return whether the database holds nothing at all, and the home folder nothing but the diary of the runs."""
+    """Return whether the database is empty and the home folder holds no file but the state file."""
     if machine.database.engine == "sqlite":
         files = [file for file in machine.folder.rglob("*") if file.is_file() and not file.name.startswith("runs-")]
         return not list(machine.folder.parent.glob("ddns*")) and not files
@@ -66,13 +66,13 @@ def server(database: Database) -> str:
     return urlsplit(database.url).netloc.rpartition("@")[2]
 
 
-def sources(machine: Machine) -> str:
-    """Say as the program does that the only address source is down."""
+def source_down(machine: Machine) -> str:
+    """Return what the program says when the only address source is down."""
     return f"{machine.service.url} cannot be reached: Connection refused"
 
 
-def alone(machine: Machine, address: str) -> str:
-    """Say as the program does that the only address source is believed."""
+def unconfirmed(machine: Machine, address: str) -> str:
+    """Return what the program says when only one address source reports `address`."""
     reason = "no source on another host is configured"
     return f"{machine.service.url} says {address}, but no second source confirms it ({reason})"
 
@@ -98,7 +98,7 @@ def other() -> Iterator[AddressService]:
 
 @pytest.fixture
 def account(mysql: Database) -> Iterator[Callable[[str], str]]:
-    """Give what makes a URL for an account that has some rights on the database only."""
+    """Give a function that grants an account some rights on the database and returns its URL."""
     user = f"{mysql.url.rpartition('/')[2]}_u"
     mysql.sql("CREATE USER ?@? IDENTIFIED BY ?", (user, "%", PASSWORD))
 
@@ -111,7 +111,7 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
     mysql.sql("DROP USER ?@?", (user, "%"))
 
 
-# What is wrong with the command line or the settings: exit status 2.
+# Mistakes in the command line or the settings: exit status 2.
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_it_refuses_a_value_in_one_line_and_writes_nothing(
         (["history", "--limit", "many"], "'--limit'", "ddns history"),
     ],
 )
-def test_it_answers_a_wrong_command_line_in_one_line_that_leads_to_the_help(
+def test_it_answers_a_wrong_command_line_with_one_line_that_points_to_the_help(
     small_machine: Machine, arguments: list[str], named: str, command: str
 ) -> None:
     done = as_installed(*arguments)
@@ -190,7 +190,7 @@ def test_every_command_reports_all_bad_settings_at_once(small_machine: Machine, 
 
 
 @pytest.mark.parametrize("command", ["run", "history"])
-def test_an_origin_has_to_be_known_and_chosen(small_machine: Machine, command: str) -> None:
+def test_an_origin_has_to_exist_and_to_be_chosen(small_machine: Machine, command: str) -> None:
     small_machine.init(name="line")
     unknown = small_machine.ddns(command, "--name", "lime")
     assert (unknown.status, unknown.out) == (2, "")
@@ -218,7 +218,7 @@ def test_the_advice_for_an_unknown_origin_can_be_pasted_into_a_shell(small_machi
 # init
 
 
-def test_init_tells_what_it_did_and_the_second_time_that_it_did_nothing(machine: Machine) -> None:
+def test_init_reports_what_it_did_and_the_second_time_that_nothing_changed(machine: Machine) -> None:
     first = machine.ddns("init", "--name", "line", "--note", "office")
     assert (first.status, first.err) == (0, "")
     assert re.fullmatch(r"schema: \d migrations applied\ncreated origin line: version 1 is 9\.9\.9\.9\n", first.out)
@@ -253,7 +253,7 @@ def test_init_writes_nothing_when_no_source_answers(machine: Machine) -> None:
     assert (done.status, done.out) == (1, "")
     (line,) = done.err.splitlines()
     assert line.startswith("error: no trustworthy ipv4 address, so nothing was changed: ")
-    assert line.endswith(f"{sources(machine)}; give the address with --ip")
+    assert line.endswith(f"{source_down(machine)}; give the address with --ip")
     assert nothing_exists(machine)
 
 
@@ -265,7 +265,7 @@ def test_init_writes_nothing_when_the_address_is_not_public(small_machine: Machi
     assert nothing_exists(small_machine)
 
 
-# A database that does not do its part: exit status 1.
+# Database failures: exit status 1.
 
 
 @pytest.mark.parametrize("command", ["run", "history"])
@@ -387,7 +387,7 @@ def test_a_read_only_server_cannot_record(
 
 @pytest.mark.parametrize("arguments", [["run"], ["init", "--name", "line", "--ip", "9.9.9.9"]])
 @pytest.mark.parametrize("place", ["folder", "text", "text/below a file", "/proc/nowhere/ddns.sqlite3"])
-def test_what_cannot_be_an_sqlite_file_is_left_as_it_is(
+def test_a_path_that_is_no_sqlite_file_is_left_as_it_is(
     small_machine: Machine, arguments: list[str], place: str
 ) -> None:
     folder = small_machine.folder
@@ -402,7 +402,7 @@ def test_what_cannot_be_an_sqlite_file_is_left_as_it_is(
 
 
 @pytest.mark.usefixtures("impatient_sqlite")
-def test_a_locked_sqlite_file_fails_the_run_and_the_next_one_goes_on(small_machine: Machine) -> None:
+def test_a_locked_sqlite_file_fails_the_run_and_the_next_run_continues(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.service.address = "1.1.1.1"
     with closing(small_machine.database.connect()) as other:
@@ -430,17 +430,17 @@ def test_quiet_prints_only_what_changed_or_went_wrong(small_machine: Machine) ->
     small_machine.service.stop()
     wrong = small_machine.ddns("run", "--quiet")
     assert (wrong.status, wrong.out) == (1, "")
-    assert wrong.err == (f"failed: no trustworthy ipv4 address, so nothing was changed: {sources(small_machine)}\n")
+    assert wrong.err == (f"failed: no trustworthy ipv4 address, so nothing was changed: {source_down(small_machine)}\n")
 
 
-FORMS: tuple[list[str], ...] = ([], ["--quiet"], ["--json"], ["--quiet", "--json"])
+OUTPUT_OPTIONS: tuple[list[str], ...] = ([], ["--quiet"], ["--json"], ["--quiet", "--json"])
 
 
-def test_a_warning_goes_to_stderr_however_little_is_asked_for(small_machine: Machine) -> None:
+def test_a_warning_goes_to_stderr_with_all_output_options(small_machine: Machine) -> None:
     small_machine.init()
-    for version, options in enumerate(FORMS, 2):
+    for version, options in enumerate(OUTPUT_OPTIONS, 2):
         was, small_machine.service.address = small_machine.service.address, f"8.8.8.{version}"
-        warning = alone(small_machine, small_machine.service.address)
+        warning = unconfirmed(small_machine, small_machine.service.address)
         done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT=None)
         assert (done.status, done.err) == (0, f"warning: {warning}\n")
         if "--json" in options:
@@ -461,7 +461,7 @@ def test_a_change_that_is_held_is_one_line_on_stderr_and_status_1(
         f"{small_machine.service.url} says 1.1.1.1 but {other.url} says 9.9.9.9; nothing was changed,"
         " the next run asks again"
     )
-    for options in FORMS:
+    for options in OUTPUT_OPTIONS:
         done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required")
         assert (done.status, done.err) == (1, f"held: {error}\n")
         if "--json" in options:
@@ -574,7 +574,7 @@ def test_json_on_failure_is_one_object_on_stdout_and_one_line_on_stderr(small_ma
     }
 
 
-def test_json_of_a_run_that_knows_nothing_has_the_same_form(small_machine: Machine) -> None:
+def test_json_of_a_run_without_a_database_has_the_same_form(small_machine: Machine) -> None:
     done = small_machine.ddns("run", "--json", DDNS_IP_FAMILIES="ipv4,ipv6")
     error = f'there is no database at {sqlite_file(small_machine)}; run "ddns init --name NAME"'
     unknown: dict[str, object] = dict.fromkeys(("address", "previous_address", "version", "source"))
@@ -589,15 +589,15 @@ def test_json_of_a_run_that_knows_nothing_has_the_same_form(small_machine: Machi
     }
 
 
-def test_a_dry_run_tells_what_it_would_do_and_does_nothing(small_machine: Machine) -> None:
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(small_machine: Machine) -> None:
     small_machine.init()
 
     def dry(line: str) -> None:
-        before, standing = contents(small_machine.database), small_machine.aws.record_sets(small_machine.zone_id)
+        before, records = contents(small_machine.database), small_machine.aws.record_sets(small_machine.zone_id)
         done = small_machine.ddns("run", "--dry-run")
         assert (done.status, done.out, done.err) == (0, f"dry run, {line}\n", "")
         assert contents(small_machine.database) == before
-        assert small_machine.aws.record_sets(small_machine.zone_id) == standing
+        assert small_machine.aws.record_sets(small_machine.zone_id) == records
 
     dry("updated: 9.9.9.9 is version 1 of line; home.example.com A would be published")
     assert small_machine.aws.calls
@@ -631,7 +631,7 @@ def test_history_alone_is_kept_without_records(small_machine: Machine) -> None:
 # history
 
 
-def test_history_tells_the_same_in_each_form(machine: Machine) -> None:
+def test_history_shows_the_same_in_each_format(machine: Machine) -> None:
     assert machine.ddns("init", "--name", "line", "--note", 'the "first",\none').status == 0
     machine.run(DDNS_RECORDS="home.example.com,*.example.com")
     machine.service.address = "1.1.1.1"
@@ -680,7 +680,7 @@ def test_history_shows_local_time(small_machine: Machine) -> None:
     assert small_machine.ddns("history", "--json", TZ="KST-9").json[0]["since"] == "2026-01-02T03:04:05+00:00"
 
 
-def test_a_reader_that_leaves_early_sees_no_traceback(small_machine: Machine) -> None:
+def test_a_pipe_that_closes_early_causes_no_traceback(small_machine: Machine) -> None:
     small_machine.init()
     _append(small_machine, 5000)
     for form in ("", "--json", "--csv"):
@@ -779,7 +779,7 @@ def test_the_table_of_commands_names_every_file_that_defines_one() -> None:
     assert tuple(_COMMANDS) == COMMANDS
 
 
-def test_it_tells_its_version(small_machine: Machine) -> None:
+def test_it_prints_its_version(small_machine: Machine) -> None:
     done = small_machine.ddns("--version")
     assert (done.status, done.out, done.err) == (0, f"ddns, version {__version__}\n", "")
 
@@ -840,7 +840,7 @@ def test_no_secret_is_ever_shown(small_machine: Machine, mysql: Database, accoun
     see("run", status=2, DDNS_DATABASE_URL=url.replace("mysql://", ""))
     see("run", status=1, DDNS_IP_SOURCES="command:false --password a-command-secret")
     see("run", status=2, DDNS_IP_SOURCES="command:false --password 'a-command-secret")
-    with barred("dns"):
+    with unavailable("dns"):
         for changes in (
             {},
             {"DDNS_DATABASE_URL": url.replace("@", "x@")},
@@ -867,12 +867,12 @@ def _append(machine: Machine, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "remembers"),
+    ("arguments", "keeps_state"),
     [("--help", True), ("status --help", True), ("history", True), ("run", True), ("run", False), ("status", False)],
 )
 @pytest.mark.parametrize(("limit", "cause"), [("full", "No space left on device"), ("quota", "File too large")])
-def test_output_that_there_is_no_room_for_is_one_line(
-    small_machine: Machine, arguments: str, remembers: bool, limit: str, cause: str
+def test_output_that_cannot_be_written_is_one_line_of_error(
+    small_machine: Machine, arguments: str, keeps_state: bool, limit: str, cause: str
 ) -> None:
     small_machine.init()
     small_machine.run()
@@ -880,7 +880,7 @@ def test_output_that_there_is_no_room_for_is_one_line(
     script = f"exec {command} >/dev/full" if limit == "full" else f"ulimit -f 0; exec {command} >out"
     done = subprocess.run(
         ["bash", "-c", f"trap '' XFSZ; {script}"],
-        env=small_machine.environment | ({} if remembers else {"DDNS_STATE_FOLDER": "/dev/null/none"}),
+        env=small_machine.environment | ({} if keeps_state else {"DDNS_STATE_FOLDER": "/dev/null/none"}),
         cwd=small_machine.folder,
         capture_output=True,
         text=True,
@@ -888,7 +888,7 @@ def test_output_that_there_is_no_room_for_is_one_line(
     )
     *before, last = done.stderr.splitlines()
     assert last == f"error: failed to write the output: {cause}; make room for it"
-    assert before == [] or limit == "quota" or not remembers  # a run that has no room remembers nothing either
+    assert before == [] or limit == "quota" or not keeps_state  # without room, a run cannot write its state file either
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
 

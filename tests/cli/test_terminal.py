@@ -1,4 +1,4 @@
-"""`--log-format json`: whatever is said of a run is one JSON object a line."""
+"""`--log-format json`: every message is one JSON object on a line of its own."""
 
 import json
 import signal
@@ -59,7 +59,7 @@ def test_errors_are_objects_too_one_for_each(
     assert not any(each["message"].startswith("error") for each in found)
 
 
-def test_the_log_is_objects_with_who_says_it(small_machine: Machine) -> None:
+def test_the_log_is_objects_that_name_their_logger(small_machine: Machine) -> None:
     small_machine.init()
     done = small_machine.ddns("-v", "--log-format", "json", "run")
     log = objects(done.err)
@@ -67,13 +67,13 @@ def test_the_log_is_objects_with_who_says_it(small_machine: Machine) -> None:
     assert any(each["message"].endswith("says 9.9.9.9") for each in log)
 
 
-def test_json_of_the_result_stays_what_it_is(small_machine: Machine) -> None:
+def test_the_json_result_stays_the_same(small_machine: Machine) -> None:
     small_machine.init()
     done = small_machine.ddns("--log-format", "json", "run", "--json")
     assert done.json["results"][0]["outcome"] == "updated"
 
 
-def test_a_watch_writes_objects_as_they_come(small_machine: Machine) -> None:
+def test_a_watch_writes_an_object_after_each_run(small_machine: Machine) -> None:
     small_machine.init()
     process = small_machine.start("--log-format", "json", "watch", "--every", "1")
     assert process.stdout
@@ -88,7 +88,7 @@ def test_without_it_lines_are_text(small_machine: Machine) -> None:
     assert small_machine.ddns("--log-format", "text", "run").out.startswith("updated: ")
 
 
-def test_what_init_did_is_objects(small_machine: Machine) -> None:
+def test_the_output_of_init_is_objects(small_machine: Machine) -> None:
     done = small_machine.ddns("--log-format", "json", "init", "--name", "line", "--ip", "9.9.9.9")
     schema, created = objects(done.out)
     assert schema["message"].endswith(" migrations applied")

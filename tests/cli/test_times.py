@@ -19,7 +19,7 @@ suite = settings(
 
 @pytest.fixture(autouse=True)
 def summer_and_winter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Live where the clocks go forward on 2026-03-29 at 02:00 and back on 2026-10-25 at 03:00."""
+    """Set a time zone where the clocks go forward on 2026-03-29 at 02:00 and back on 2026-10-25 at 03:00."""
     monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
     time.tzset()
     yield
@@ -41,10 +41,10 @@ def utc(*parts: int) -> datetime:
         ("2026-05-03 14:00:07.9", utc(2026, 5, 3, 12, 0, 7), utc(2026, 5, 3, 12, 0, 8)),
         ("2026-05-03T14:00Z", utc(2026, 5, 3, 14), utc(2026, 5, 3, 14, 0, 1)),
         ("2026-05-03T14:00-05:00", utc(2026, 5, 3, 19), utc(2026, 5, 3, 19, 0, 1)),
-        ("2026-10-25T02:30", utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30, 1)),  # it came twice
+        ("2026-10-25T02:30", utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30, 1)),  # this time occurred twice
     ],
 )
-def test_a_window_reaches_from_the_first_second_that_is_meant_to_the_last(
+def test_a_window_reaches_from_the_start_of_its_first_second_to_the_end_of_its_last(
     text: str, begin: datetime, end: datetime
 ) -> None:
     assert window(text, text) == (begin, end)
@@ -52,12 +52,12 @@ def test_a_window_reaches_from_the_first_second_that_is_meant_to_the_last(
     assert window(text, None) == (begin, None)
 
 
-def test_an_instant_is_its_second() -> None:
+def test_a_time_covers_one_second() -> None:
     assert second("2026-05-03T14:00:07") == (utc(2026, 5, 3, 12, 0, 7), utc(2026, 5, 3, 12, 0, 8))
     assert second("2026-05-03") == (utc(2026, 5, 2, 22), utc(2026, 5, 2, 22, 0, 1))
 
 
-def test_a_local_time_that_came_twice_has_to_say_which() -> None:
+def test_a_local_time_that_occurred_twice_needs_its_offset() -> None:
     with pytest.raises(SettingsError) as refused:
         second("2026-10-25T02:30")
     assert str(refused.value) == (
@@ -67,7 +67,7 @@ def test_a_local_time_that_came_twice_has_to_say_which() -> None:
     assert second("2026-10-25T02:30+01:00").begin == utc(2026, 10, 25, 1, 30)
 
 
-def test_a_local_time_that_never_was_is_refused() -> None:
+def test_a_local_time_that_was_skipped_is_refused() -> None:
     for option, read in (("--at", second), ("--since", lambda text: window(text, None))):
         with pytest.raises(SettingsError) as refused:
             read("2026-03-29T02:30")
@@ -77,14 +77,14 @@ def test_a_local_time_that_never_was_is_refused() -> None:
         )
 
 
-def test_a_day_whose_midnight_was_left_out_begins_when_the_clocks_jumped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_without_midnight_starts_when_the_clocks_go_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "BRT3BRST,M11.1.0/0,M2.3.0/0")
     time.tzset()
     assert window("2026-11-01", "2026-11-01") == (utc(2026, 11, 1, 3), utc(2026, 11, 2, 2))
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59-23:59", "1899-12-31T00:00"])
-def test_years_that_no_line_has_seen_are_refused(text: str) -> None:
+def test_years_out_of_range_are_refused(text: str) -> None:
     for read in (second, lambda text: window(text, None), lambda text: window(None, text)):
         with pytest.raises(SettingsError, match="is out of range; write a year from 1900 to 9998"):
             read(text)
@@ -96,7 +96,7 @@ TIMES = st.datetimes(timezones=st.none() | st.timezones()).map(lambda moment: mo
 
 @suite
 @given(DATES | TIMES | st.text() | st.from_regex(r"[0-9TZ:+ .W-]{1,30}", fullmatch=True))
-def test_whatever_is_written_is_a_time_or_refused_in_one_line(text: str) -> None:
+def test_any_text_is_a_time_or_refused_in_one_line(text: str) -> None:
     for read in (second, lambda text: window(text, None), lambda text: window(None, text)):
         found, reason = tried(SettingsError, read, text)
         assert len(reason.splitlines()) == (found is None)

@@ -1,4 +1,4 @@
-"""What `ddns doctor` asks of AWS, and that it leaves what stands there as it is."""
+"""What `ddns doctor` asks AWS, and that it changes nothing there."""
 
 import socket
 import ssl
@@ -29,13 +29,13 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 @pytest.fixture
 def zone_id(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give a zone on the stand-in, which the SDK of this process asks."""
+    """Give a zone on the stand-in, to which the SDK in this process connects."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
     return aws.zone()
 
 
-class OfAws(Route53Probe):
-    """Takes the stand-in for AWS itself; it refuses what AWS refuses."""
+class RealAwsProbe(Route53Probe):
+    """A probe that takes the stand-in for AWS itself; the stand-in refuses what AWS refuses."""
 
     @property
     def stand_in(self) -> None:
@@ -43,16 +43,16 @@ class OfAws(Route53Probe):
 
 
 def checks(
-    *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = OfAws, ids: Sequence[str] = ()
+    *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = RealAwsProbe, ids: Sequence[str] = ()
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
     journals = {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, NOW), (), NOW)} if latest else {}
     found: dict[str, Check] = {}
-    looking = check_aws(check, kind, lambda: Route53(ids), dict.fromkeys(records), journals)
+    steps = check_aws(check, kind, lambda: Route53(ids), dict.fromkeys(records), journals)
     while True:
         try:
-            each = next(looking)
+            each = next(steps)
         except StopIteration as end:
             return found, end.value
         assert each.name not in found
@@ -75,7 +75,7 @@ def test_it_reads_a_zone_with_its_delegation_set(aws: FakeAws, zone_id: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["A", "AAAA"])
-def test_the_right_to_write_shows_in_the_refusal_of_the_value_and_nothing_is_written(
+def test_a_refused_value_proves_the_write_permission_and_nothing_is_written(
     aws: FakeAws, zone_id: str, kind: str
 ) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
@@ -89,7 +89,7 @@ def test_the_right_to_write_shows_in_the_refusal_of_the_value_and_nothing_is_wri
     assert body.count("<Action>UPSERT</Action>") == 2
 
 
-def test_a_missing_right_shows_in_the_denial(aws: FakeAws, zone_id: str) -> None:
+def test_a_missing_permission_is_reported_as_denied(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; attach the"):
         Route53Probe().refused_for_its_value(zone_id, [HOME])
@@ -100,12 +100,12 @@ def test_a_refusal_for_another_reason_proves_nothing(aws: FakeAws, zone_id: str)
     assert not Route53Probe().refused_for_its_value(zone_id, [HOME])
 
 
-def test_who_takes_the_impossible_value_is_no_route_53(aws: FakeAws, zone_id: str) -> None:
-    taken = (
+def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws, zone_id: str) -> None:
+    accepted = (
         "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>/change/C1</Id><Status>PENDING</Status>"
         "<SubmittedAt>2026-01-02T00:00:00Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>"
     )
-    aws.fault(CHANGE, answering(taken))
+    aws.fault(CHANGE, answering(accepted))
     with pytest.raises(DnsError, match="this is not Route 53"):
         Route53Probe().refused_for_its_value(zone_id, [HOME])
 
@@ -134,7 +134,7 @@ def test_only_aws_itself_counts_as_aws(url: str | None, stand_in: str | None, mo
 # The checks
 
 
-def test_a_record_that_holds_the_latest_version_is_well(aws: FakeAws, zone_id: str) -> None:
+def test_a_record_that_holds_the_latest_version_is_ok(aws: FakeAws, zone_id: str) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9", ttl=120)
     found, published = checks(HOME)
     assert {each.state for each in found.values()} == {State.OK}
@@ -158,7 +158,7 @@ def test_it_compares_the_record_with_the_latest_version(
     assert found[str(HOME)][2:4] == (state, said)
 
 
-def test_nothing_may_be_tried_where_a_cname_stands(aws: FakeAws, zone_id: str) -> None:
+def test_no_write_is_tested_where_a_cname_exists(aws: FakeAws, zone_id: str) -> None:
     cname = {"Name": HOME.name, "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "else.example.com"}]}
     aws.put(zone_id, cname)
     found, _ = checks(HOME)
@@ -168,7 +168,7 @@ def test_nothing_may_be_tried_where_a_cname_stands(aws: FakeAws, zone_id: str) -
     assert CHANGE not in aws.calls
 
 
-def test_nothing_is_tried_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
+def test_no_write_is_tested_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
     found, _ = checks(HOME, kind=Route53Probe)
     assert found[f"write permission in {zone_id}"][2:4] == (
         State.SKIPPED,
@@ -177,14 +177,14 @@ def test_nothing_is_tried_on_a_stand_in(aws: FakeAws, zone_id: str) -> None:
     assert CHANGE not in aws.calls
 
 
-def test_a_denied_change_fails_the_check_and_tells_what_to_do(aws: FakeAws, zone_id: str) -> None:
+def test_a_denied_change_fails_the_check_with_advice(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     found, _ = checks(HOME)
-    right = found[f"write permission in {zone_id}"]
-    assert (right.state, right.advice) == (State.FAILED, 'attach the policy that "ddns iam-policy" prints')
+    permission = found[f"write permission in {zone_id}"]
+    assert (permission.state, permission.advice) == (State.FAILED, 'attach the policy that "ddns iam-policy" prints')
 
 
-def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> None:
+def test_records_of_one_zone_are_tested_together(aws: FakeAws, zone_id: str) -> None:
     other = Record("other.example.com", "A")
     found, published = checks(HOME, other)
     assert aws.count()[CHANGE] == 1
@@ -192,7 +192,7 @@ def test_records_of_one_zone_are_tried_together(aws: FakeAws, zone_id: str) -> N
     assert {each.zone.id for each in published} == {zone_id}
 
 
-def test_of_many_records_those_that_are_well_are_told_together(aws: FakeAws, zone_id: str) -> None:
+def test_many_records_with_the_same_result_share_one_check(aws: FakeAws, zone_id: str) -> None:
     many = [Record(f"h{n:03}.example.com", "A") for n in range(40)]
     for record in many[:30]:
         aws.put_address(zone_id, record.name, "9.9.9.9")
@@ -201,8 +201,8 @@ def test_of_many_records_those_that_are_well_are_told_together(aws: FakeAws, zon
     assert found[f"hosted zone {zone_id}"].found == (
         "example.com covers h000.example.com A, h001.example.com A, h002.example.com A and 37 more"
     )
-    well = found["h000.example.com A, h001.example.com A, h002.example.com A and 26 more"]
-    assert (well.state, well.found) == (State.OK, "holds 9.9.9.9, TTL 60 s, the latest version")
+    same = found["h000.example.com A, h001.example.com A, h002.example.com A and 26 more"]
+    assert (same.state, same.found) == (State.OK, "holds 9.9.9.9, TTL 60 s, the latest version")
     assert found[str(many[3])].state is State.WARNING
     absent = found["h030.example.com A, h031.example.com A, h032.example.com A and 7 more"]
     assert (absent.state, absent.found) == (State.NOTE, "does not exist yet")
@@ -243,7 +243,7 @@ def test_each_permission_that_is_missing_is_named(aws: FakeAws, zone_id: str, op
     assert "AccessDenied" in found[name.format(zone_id)].found
 
 
-def test_a_zone_that_may_not_be_looked_at_does_not_hide_the_record_and_the_right_to_write(
+def test_a_zone_that_may_not_be_read_does_not_hide_the_record_and_the_write_permission(
     aws: FakeAws, zone_id: str
 ) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
@@ -278,7 +278,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
     assert aws.calls == []
 
 
-# The command, for which every host of AWS is the stand-in behind TLS
+# The command, for which every AWS host name leads to the stand-in behind TLS
 
 
 AS_AWS = """
@@ -295,7 +295,7 @@ runpy.run_module("ddns_updater", run_name="__main__")
 
 
 class TlsFront:
-    """Takes TLS off before a port of loopback."""
+    """A TLS terminator in front of a loopback port."""
 
     def __init__(self, target: int, folder: Path) -> None:
         self._target = target
@@ -337,7 +337,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 @pytest.fixture
 def real(small_machine: Machine, tmp_path: Path) -> Iterator[Machine]:
-    """Give a machine for which the stand-in is AWS, in a process whose names of AWS lead to loopback."""
+    """Give a machine for which the stand-in is AWS: in its process, AWS host names lead to loopback."""
     certificates(tmp_path, "*.amazonaws.com", "*.us-east-1.amazonaws.com")
     front = TlsFront(int(small_machine.aws.url.rpartition(":")[2]), tmp_path)
     small_machine.init()
@@ -351,7 +351,7 @@ def doctor(machine: Machine, **changes: str | None) -> Finished:
     return finish(machine.start("doctor", program=("-c", AS_AWS), AWS_ENDPOINT_URL=None, **changes))
 
 
-def test_the_command_tries_the_right_to_write_on_aws_and_changes_nothing(real: Machine) -> None:
+def test_the_command_tests_the_write_permission_on_aws_and_changes_nothing(real: Machine) -> None:
     before = real.aws.record_sets(real.zone_id)
     real.aws.calls.clear()
     done = doctor(real)
@@ -361,7 +361,7 @@ def test_the_command_tries_the_right_to_write_on_aws_and_changes_nothing(real: M
     assert real.aws.record_sets(real.zone_id) == before
 
 
-def test_the_command_needs_no_permission_but_those_of_the_printed_policy(real: Machine) -> None:
+def test_the_command_needs_no_permission_beyond_the_printed_policy(real: Machine) -> None:
     def by_value(call: Call) -> bytes:
         refused = refuse("InvalidChangeBatch", f"{IMPOSSIBLE} is not valid")
         return refused(call) if IMPOSSIBLE in call.body else call.forward()
@@ -374,7 +374,7 @@ def test_the_command_needs_no_permission_but_those_of_the_printed_policy(real: M
     assert real.aws.count()[CHANGE] >= 1
 
 
-def test_the_command_fails_when_the_right_to_write_is_missing(real: Machine) -> None:
+def test_the_command_fails_when_the_write_permission_is_missing(real: Machine) -> None:
     real.aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     done = doctor(real)
     assert (done.status, done.err) == (1, "")

@@ -1,4 +1,4 @@
-"""The checks of `ddns doctor` that need no whole machine: clocks, remembered runs, and the words."""
+"""The checks of `ddns doctor` that need no whole machine: clocks, recorded runs, and their text."""
 
 import json
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
     @contextmanager
     def opened() -> Iterator[SqlHistory]:
         with factories.open_history(mysql.settings(), read_only=True) as history:
-            history.execute(f"SET timestamp = {theirs}")  # stands still
+            history.execute(f"SET timestamp = {theirs}")  # a stopped clock
             yield history
 
     now = datetime.fromtimestamp(theirs + ahead, UTC)
@@ -58,7 +58,7 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
     assert (check.state, check.found) == (state, said)
 
 
-def test_a_database_opened_for_looking_refuses_to_be_written(machine: Machine) -> None:
+def test_a_database_opened_read_only_refuses_writes(machine: Machine) -> None:
     machine.init()
     with factories.open_history(machine.database.settings(), read_only=True) as history:
         (origin,) = history.origins()
@@ -72,12 +72,12 @@ def test_a_database_opened_for_looking_refuses_to_be_written(machine: Machine) -
 
 
 def runs(run_state: RunState | None, *, given: str | None = None, resolved: str | None = "line") -> list[Check]:
-    page = StateContent("line", {"line": run_state} if run_state else {})
-    return list(check_runs(checker(), lambda: page, given, resolved, NOW))
+    content = StateContent("line", {"line": run_state} if run_state else {})
+    return list(check_runs(checker(), lambda: content, given, resolved, NOW))
 
 
 def run_state(every: timedelta, last: timedelta, **changes: object) -> RunState:
-    """Return four runs that came so often, the last one so long ago."""
+    """Return the state after four runs that came at this interval, the last one that long ago."""
     recent = tuple(NOW - last - every * n for n in (3, 2, 1, 0))
     usual = RunState(recent=recent, ended=recent[-1], outcome=Outcome.UNCHANGED, last_success=recent[-1])
     return usual._replace(**changes)  # type: ignore[arg-type]
@@ -93,17 +93,17 @@ def run_state(every: timedelta, last: timedelta, **changes: object) -> RunState:
         (3600, 3 * 3600 + 60, State.FAILED, "no run for 3 h 1 min; they came every 1 h 0 min before"),
     ],
 )
-def test_silence_for_three_intervals_means_that_nothing_starts_runs(
+def test_the_schedule_fails_when_no_run_has_come_for_three_intervals(
     every: int, last: int, state: State, said: str
 ) -> None:
-    of_last, schedule = runs(run_state(timedelta(seconds=every), timedelta(seconds=last)))
-    assert of_last.state is State.OK
+    last_run, schedule = runs(run_state(timedelta(seconds=every), timedelta(seconds=last)))
+    assert last_run.state is State.OK
     assert (schedule.name, schedule.state, schedule.found) == ("schedule", state, said)
     assert bool(schedule.advice) is (state is State.FAILED)
 
 
 @pytest.mark.parametrize(("ago", "state"), [(1, State.NOTE), (90, State.FAILED)])
-def test_one_run_does_not_tell_how_often_they_come(ago: int, state: State) -> None:
+def test_one_run_does_not_show_how_often_runs_come(ago: int, state: State) -> None:
     _, schedule = runs(RunState(recent=(NOW - timedelta(minutes=ago),), outcome=Outcome.UPDATED))
     assert schedule.state is state
 
@@ -121,7 +121,7 @@ def test_an_open_incident_is_a_failure() -> None:
     assert check.found.endswith(" ended pending: not yet recovered from: no database (failing for 2 h 0 min, 120 runs)")
 
 
-def test_the_last_run_is_told_with_the_last_success() -> None:
+def test_the_last_run_is_shown_with_the_last_success() -> None:
     minute = timedelta(minutes=1)
     check, _ = runs(run_state(minute, minute, outcome=Outcome.PENDING, last_success=NOW - timedelta(minutes=3)))
     assert check.found == "1 min ago, pending; last success 3 min ago"
@@ -134,12 +134,12 @@ def test_only_the_runs_of_that_origin_count(given: str | None, resolved: str | N
     assert check.found == "none recorded on this machine"
 
 
-def test_while_the_database_is_down_the_only_origin_is_meant() -> None:
+def test_while_the_database_is_down_the_only_origin_is_checked() -> None:
     minute = timedelta(minutes=1)
     assert len(runs(run_state(minute, minute), resolved=None)) == 2
 
 
-def test_a_diary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+def test_a_state_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     state_file = StateFile(tmp_path, SqliteUrl(tmp_path / "db").identity)
     state_file.path.write_text('{"program": "another"}')
     (check,) = check_runs(checker(), state_file.read, None, "line", NOW)
@@ -147,10 +147,10 @@ def test_a_diary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     assert check.found.endswith("is not a file of ddns-updater")
 
 
-# The words
+# The text
 
 
-def test_errors_of_our_tree_become_what_was_found_and_what_to_do() -> None:
+def test_an_error_is_split_into_what_was_found_and_advice() -> None:
     assert checker().error("x", StateError("failed to do it: no; because; do that"))[2:] == (
         State.FAILED,
         "failed to do it: no; because",
@@ -171,11 +171,11 @@ def test_errors_of_our_tree_become_what_was_found_and_what_to_do() -> None:
         ("the database's clock is off; set this machine's", "the database's clock is off", "set this machine's"),
     ],
 )
-def test_what_stands_in_quotes_is_neither_torn_nor_an_advice(text: str, found: str, advice: str | None) -> None:
+def test_quoted_text_is_neither_split_nor_taken_for_advice(text: str, found: str, advice: str | None) -> None:
     assert checker().error("x", StateError(text))[3:] == (found, advice)
 
 
-def test_a_check_may_not_take_longer_than_it_is_given() -> None:
+def test_a_check_cannot_take_longer_than_its_limit() -> None:
     def hang() -> None:
         while True:
             pass
@@ -184,7 +184,7 @@ def test_a_check_may_not_take_longer_than_it_is_given() -> None:
         Checker("group", time_limit).attempt(0.2, hang)
 
 
-def test_the_last_line_counts() -> None:
+def test_the_summary_counts_the_checks_by_state() -> None:
     checks = [Check("g", "n", state, "f") for state in (State.OK, State.FAILED, State.OK, State.NOTE, State.WARNING)]
     assert summary(checks) == "5 checks: 2 ok, 1 note, 1 warning, 1 failed"
     assert summary([*checks, *checks]) == "10 checks: 4 ok, 2 notes, 2 warnings, 2 failed"
@@ -201,7 +201,7 @@ def test_json_is_one_object() -> None:
     assert json.loads(checks_json([check._replace(state=State.FAILED)]))["ok"] is False
 
 
-def test_lines_are_wrapped_below_the_text_and_only_where_there_is_a_width() -> None:
+def test_lines_are_wrapped_below_the_text_and_only_to_a_given_width() -> None:
     check = Check("g", "name", State.FAILED, "a text that is longer than the line", "do what is longer than it, too")
     assert check_lines(check, 30, lambda text, _: text).splitlines() == [
         "  FAIL  name: a text that is",

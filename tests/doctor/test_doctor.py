@@ -1,4 +1,4 @@
-"""`ddns doctor` as a command: what it finds on a whole machine, how it says so, and that it never writes."""
+"""`ddns doctor` as a command: what it finds on a whole machine, how it shows it, and that it never writes."""
 
 import os
 import pty
@@ -39,8 +39,15 @@ from tests.support.services import AddressService, answer, running
 from tests.support.tellers import later
 
 WITHOUT_DNS = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
-USERS = ("dns.lookup", "dns.name_servers", "sources.dns", "sources.interface", "output.metrics", "alerts.apprise")
-# The extra dns is there, but nothing outside of loopback can be reached.
+MODULES_WITH_EXTRAS = (
+    "dns.lookup",
+    "dns.name_servers",
+    "sources.dns",
+    "sources.interface",
+    "output.metrics",
+    "alerts.apprise",
+)
+# The extra dns is installed, but nothing outside loopback can be reached.
 ON_LOOPBACK = """
 import errno, runpy, socket
 def guarded(method):
@@ -64,26 +71,26 @@ def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def barred(*libraries: str) -> Iterator[None]:
-    """Have these libraries be missing for the length of the block, also from what was imported with them before."""
+def unavailable(*libraries: str) -> Iterator[None]:
+    """Make these libraries unavailable within the block, also to modules that imported them before."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*libraries, *(each for each in sys.modules if each.partition(".")[0] in libraries)]:
             patch.setitem(sys.modules, name, None)
-        for name in USERS:
+        for name in MODULES_WITH_EXTRAS:
             patch.delitem(sys.modules, f"ddns_updater.{name}", raising=False)
         yield
 
 
 def doctor(machine: Machine, *arguments: str, program: str | None = None, **changes: Any) -> Finished:
-    """Run `ddns doctor` without the extra dns in this process, or `program` in one of its own."""
+    """Run `ddns doctor` without the extra dns in this process, or `program` in a process of its own."""
     if program:
         return finish(machine.start(*(arguments or ("doctor",)), program=("-c", program), **changes))
-    with barred("dns"):
+    with unavailable("dns"):
         return machine.ddns(*(arguments or ("doctor",)), **changes)
 
 
 def found(machine: Machine, *before: str, **changes: Any) -> dict[str, dict[str, str]]:
-    """Return the checks by their name; those of one name are told apart by a number."""
+    """Return the checks by name; each further one of the same name gets an apostrophe."""
     done = doctor(machine, *before, "doctor", "--json", **changes)
     assert done.err == ""
     content = done.json
@@ -105,12 +112,12 @@ def states(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 
 @pytest.fixture
 def healthy(machine: Machine) -> Machine:
-    """Give a machine on each engine in turn on which some runs went well."""
-    run_well(machine)
+    """Give a machine on which some runs succeeded, on each engine in turn."""
+    run_successfully(machine)
     return machine
 
 
-def run_well(machine: Machine) -> None:
+def run_successfully(machine: Machine) -> None:
     machine.init()
     for _ in range(3):
         machine.run()
@@ -118,10 +125,10 @@ def run_well(machine: Machine) -> None:
     machine.run()
 
 
-# A machine on which all is well
+# A healthy machine
 
 
-def test_a_healthy_machine_is_well(healthy: Machine) -> None:
+def test_a_healthy_machine_passes(healthy: Machine) -> None:
     done = doctor(healthy)
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
@@ -161,7 +168,7 @@ def test_it_never_writes(healthy: Machine, tmp_path: Path) -> None:
     assert healthy.service.requests == asked + 2  # as an address source, and not as the heartbeat
 
 
-def test_it_makes_nothing_where_there_is_nothing(small_machine: Machine, tmp_path: Path) -> None:
+def test_it_creates_nothing_on_a_machine_without_anything(small_machine: Machine, tmp_path: Path) -> None:
     before = files(tmp_path)
     checks = found(small_machine)
     assert states(checks) == {
@@ -191,10 +198,10 @@ IN_A_NAMESPACE = (
     " && exec \"$@\"', os.environ['RESOLV_CONF'], sys.executable, '-c', os.environ['PROGRAM'], *sys.argv[1:]])"
 )
 
-if may_mount():  # what it shows is shown without these rights in test_doctor_dns.py, part by part
+if may_mount():  # without these rights, test_name_servers.py covers the parts one by one
 
-    def test_with_the_extra_it_looks_at_dns_from_outside(small_machine: Machine, tmp_path: Path) -> None:
-        run_well(small_machine)
+    def test_with_the_extra_it_checks_dns_from_outside(small_machine: Machine, tmp_path: Path) -> None:
+        run_successfully(small_machine)
         resolv_conf = tmp_path / "resolv.conf"
         resolv_conf.write_text("nameserver 127.0.0.53\n")
         small_machine.environment |= {"RESOLV_CONF": str(resolv_conf), "PROGRAM": ON_LOOPBACK}
@@ -225,7 +232,7 @@ if may_mount():  # what it shows is shown without these rights in test_doctor_dn
             assert states(found(small_machine, program=IN_A_NAMESPACE))["delegation of example.com"] == "failed"
 
 
-def test_where_no_name_server_can_be_reached_nothing_fails(small_machine: Machine) -> None:
+def test_nothing_fails_when_no_name_server_can_be_reached(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     checks = found(small_machine, program=ON_LOOPBACK)
@@ -255,14 +262,14 @@ def test_each_broken_setting_is_a_failed_check_and_only_what_needs_it_is_skipped
     assert checks["schema"]["state"] == checks["last run"]["state"] == "ok"
 
 
-def test_a_database_url_that_is_none_is_not_replaced_by_the_default(small_machine: Machine) -> None:
+def test_an_invalid_database_url_is_not_replaced_by_the_default(small_machine: Machine) -> None:
     checks = found(small_machine, DDNS_DATABASE_URL="mysql://me:a-secret@/")
     assert checks["database"]["state"] == "skipped"
     assert "there is no database" not in str(checks)
     assert "a-secret" not in str(checks)
 
 
-def test_a_file_of_settings_that_cannot_be_read_leaves_nothing_to_look_at(small_machine: Machine) -> None:
+def test_a_settings_file_that_cannot_be_read_skips_the_other_checks(small_machine: Machine) -> None:
     checks = found(small_machine, "--env-file", "missing")
     assert checks["settings"]["found"] == "--env-file 'missing' is not a file"
     assert {checks[name]["state"] for name in ("address sources", "database", "records", "last run")} == {"skipped"}
@@ -315,7 +322,7 @@ def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(
         ("AWS_SECRET_ACCESS_KEY=secret", "warning"),
     ],
 )
-def test_only_what_holds_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
+def test_only_a_settings_file_with_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
     env = small_machine.folder / ".env"
     env.write_text(f"{line}\n")
     env.chmod(0o644)
@@ -330,7 +337,7 @@ def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> Non
     assert checks["alerts"]["found"] == "to tgram://…, ntfy://… (nothing was sent)"
 
 
-def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_path: Path) -> None:
+def test_folders_that_cannot_be_written_are_failures(small_machine: Machine, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     checks = found(small_machine, DDNS_STATE_FOLDER=f"{file}/state", DDNS_METRICS_FILE=f"{tmp_path}/missing/ddns.prom")
@@ -339,7 +346,7 @@ def test_places_that_cannot_be_written_are_failures(small_machine: Machine, tmp_
     assert checks["folder of DDNS_METRICS_FILE"]["advice"] == f"mkdir -p {tmp_path}/missing"
 
 
-def test_a_folder_in_the_place_of_a_file_is_a_failure(small_machine: Machine, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_a_failure(small_machine: Machine, tmp_path: Path) -> None:
     for name in ("db.sqlite3", "ddns.prom"):
         (tmp_path / name).mkdir()
     checks = found(
@@ -363,7 +370,7 @@ def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Mac
     assert found(small_machine)["settings file"]["found"].endswith("open to its owner only")
 
 
-def test_a_place_that_cannot_be_looked_at_is_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_examined_causes_no_traceback(small_machine: Machine, tmp_path: Path) -> None:
     long = f"{tmp_path}/{'x' * 300}"
     checks = found(
         small_machine,
@@ -382,20 +389,20 @@ def test_an_sqlite_file_that_others_may_write_is_a_warning(small_machine: Machin
     assert (check["state"], check["advice"]) == ("warning", f"chmod 600 {tmp_path}/ddns.sqlite3")
 
 
-def test_each_extra_that_the_settings_need_is_asked_for(small_machine: Machine, tmp_path: Path) -> None:
+def test_each_missing_extra_that_the_settings_need_is_named(small_machine: Machine, tmp_path: Path) -> None:
     wanted = {
         "DDNS_IP_SOURCES": f"{small_machine.service.url},dns:opendns,interface:lo",
         "DDNS_METRICS_FILE": f"{tmp_path}/ddns.prom",
         "DDNS_NOTIFY_URLS": "ntfy://topic",
     }
-    with barred("dns", "pyroute2", "prometheus_client", "apprise"):
+    with unavailable("dns", "pyroute2", "prometheus_client", "apprise"):
         checks = found(small_machine, **wanted)
     missing = {name: each for name, each in checks.items() if name.startswith("extra ")}
     assert set(missing) == {"extra dns", "extra interface", "extra metrics", "extra notify"}
     assert {each["state"] for each in missing.values()} == {"failed"}
     assert missing["extra metrics"]["found"] == "DDNS_METRICS_FILE needs the extra metrics"
     assert "'.[notify]'" in missing["extra notify"]["advice"]
-    assert checks[small_machine.service.url]["state"] == "ok"  # the other sources are asked all the same
+    assert checks[small_machine.service.url]["state"] == "ok"  # the other sources are still asked
 
 
 # Addresses
@@ -408,7 +415,9 @@ def other() -> Iterator[AddressService]:
         yield each
 
 
-def test_sources_that_agree_are_well_and_those_that_do_not_fail(small_machine: Machine, other: AddressService) -> None:
+def test_sources_that_agree_are_ok_and_sources_that_disagree_fail(
+    small_machine: Machine, other: AddressService
+) -> None:
     changes = {"DDNS_IP_SOURCES": f"{small_machine.service.url},{other.url}", "DDNS_IP_AGREEMENT": "required"}
     checks = found(small_machine, **changes)
     assert checks["ipv4 address"]["found"] == "9.9.9.9, 2 hosts agree"
@@ -422,9 +431,9 @@ def test_sources_that_agree_are_well_and_those_that_do_not_fail(small_machine: M
 
 
 @pytest.mark.parametrize(("agreement", "state"), [("off", "ok"), ("preferred", "warning"), ("required", "failed")])
-def test_two_sources_of_one_host_are_one_witness(small_machine: Machine, agreement: str, state: str) -> None:
+def test_two_sources_on_one_host_count_as_one(small_machine: Machine, agreement: str, state: str) -> None:
     url = small_machine.service.url
-    if agreement == "required":  # by its settings it has two, but one is gone
+    if agreement == "required":  # the settings name two hosts, but one is down
         with running("127.0.0.2") as gone:
             url += f",{gone.url}"
     checks = found(small_machine, DDNS_IP_SOURCES=f"{url},{small_machine.service.url}/2", DDNS_IP_AGREEMENT=agreement)
@@ -443,7 +452,7 @@ def test_carrier_grade_nat_is_a_failure_that_says_what_to_ask_for(small_machine:
 
 
 @pytest.mark.parametrize("kind", ["file", "command"])
-def test_a_source_that_can_read_the_router_tells_of_carrier_grade_nat(
+def test_a_source_that_can_read_the_router_rules_out_carrier_grade_nat(
     small_machine: Machine, tmp_path: Path, kind: str
 ) -> None:
     (tmp_path / "address").write_text("9.9.9.9\n")
@@ -453,13 +462,13 @@ def test_a_source_that_can_read_the_router_tells_of_carrier_grade_nat(
     assert check["found"].startswith(f"no, if {kind}:")
 
 
-def test_services_outside_cannot_tell_of_carrier_grade_nat(small_machine: Machine) -> None:
+def test_services_outside_cannot_detect_carrier_grade_nat(small_machine: Machine) -> None:
     check = found(small_machine)["carrier-grade NAT"]
     assert check["state"] == "note"
     assert "compare 9.9.9.9 with the WAN address that your router shows" in check["advice"]
 
 
-def test_what_a_source_answers_is_never_an_advice(small_machine: Machine, tmp_path: Path) -> None:
+def test_the_answer_of_a_source_is_never_taken_for_advice(small_machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "address").write_text("9.9.9.9;x; do rm -rf")
     checks = found(small_machine, DDNS_IP_SOURCES=f"file:{tmp_path}/address", DDNS_RECORDS="a; b.example.com")
     of_source = checks[f"file:{tmp_path}/address, ipv4"]
@@ -485,7 +494,7 @@ def test_the_advice_for_the_only_source_fits_its_kind(
     assert checks["ipv4 address"]["advice"] == f"{of_all}see each source above"
 
 
-def test_a_source_that_gives_nothing_is_a_warning_while_another_answers(
+def test_a_source_without_an_answer_is_a_warning_while_another_answers(
     small_machine: Machine, other: AddressService
 ) -> None:
     other.play = answer("no", "503 Service Unavailable")
@@ -505,7 +514,7 @@ def test_an_address_that_is_not_the_latest_version_is_a_note(small_machine: Mach
 # Database
 
 
-def test_an_account_with_the_grants_of_the_readme_is_well(small_machine: Machine, mysql: Database) -> None:
+def test_an_account_with_the_grants_of_the_readme_is_ok(small_machine: Machine, mysql: Database) -> None:
     database = mysql
     small_machine.environment["DDNS_DATABASE_URL"] = database.url
     small_machine.init()
@@ -549,7 +558,7 @@ def test_a_table_that_was_dropped_is_a_failure(machine: Machine) -> None:
     assert checks["origin"]["state"] == "skipped"
 
 
-def test_a_database_that_is_down_leaves_the_rest_to_be_looked_at(small_machine: Machine) -> None:
+def test_a_database_that_is_down_does_not_stop_the_other_checks(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     checks = found(small_machine, DDNS_DATABASE_URL="mysql://me:a-secret@127.0.0.1:9/app")
@@ -578,7 +587,7 @@ def test_a_family_without_an_origin_is_a_failure_that_names_the_command(small_ma
     assert (check["state"], check["advice"]) == ("failed", "create it with: ddns init --name line")
 
 
-def test_an_origin_that_is_not_there_is_a_failure(small_machine: Machine) -> None:
+def test_an_origin_that_does_not_exist_is_a_failure(small_machine: Machine) -> None:
     small_machine.init()
     checks = found(small_machine, DDNS_NAME="another")
     assert checks["origin"]["found"] == "there is no origin 'another', only line"
@@ -596,11 +605,11 @@ def test_a_publication_that_failed_is_a_warning_with_its_reason(small_machine: M
     assert "ended failed: " in checks["last run"]["found"]
 
 
-# How it says so
+# Output
 
 
 class Terminal:
-    """A terminal of so many columns, on which `ddns doctor` runs; the block ends when it has ended."""
+    """A terminal of this width that runs `ddns doctor`; the end of the block waits for it."""
 
     def __init__(self, machine: Machine, columns: int, **changes: str) -> None:
         ours, theirs = pty.openpty()
@@ -624,9 +633,9 @@ class Terminal:
         os.close(self._ours)
 
     def read(self, until: Callable[[str], bool] = lambda _: False) -> str:
-        """Return what is shown up to the end, or until enough of it is."""
+        """Return what is shown up to the end, or up to where `until` is true."""
         shown = b""
-        with suppress(OSError):  # Linux says so at the end
+        with suppress(OSError):  # Linux reports the end of the output as an error
             while not until(shown.decode(errors="replace")) and (piece := os.read(self._ours, 65536)):
                 shown += piece
         return shown.decode().replace("\r\n", "\n")
@@ -636,11 +645,11 @@ class Terminal:
     ("changes", "coloured"),
     [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
 )
-def test_a_terminal_has_colours_unless_it_wants_none(
+def test_a_terminal_shows_colours_unless_they_are_disabled(
     small_machine: Machine, changes: dict[str, str], coloured: bool
 ) -> None:
     small_machine.init()
-    changes = changes | {"DDNS_RECORDS": "-"}  # AWS is left out, which takes the most time
+    changes = changes | {"DDNS_RECORDS": "-"}  # without AWS, which takes the most time
     with Terminal(small_machine, 80, **changes) as terminal:
         shown = terminal.read()
     assert ("\x1b[32mok  \x1b[0m" in shown) is coloured
@@ -651,12 +660,12 @@ def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
     small_machine.init()
     with Terminal(small_machine, 40, NO_COLOR="1") as terminal:
         lines = terminal.read().splitlines()
-    assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not broken
+    assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not wrapped
     assert all(re.match(r"(?:  (?:ok|note|warn|skip|FAIL) +| {8})\S", line) for line in lines if line.startswith(" "))
     assert terminal.process.returncode == 0
 
 
-def test_checks_are_shown_as_they_end_and_ctrl_c_ends_it_with_one_line(small_machine: Machine) -> None:
+def test_checks_are_shown_as_they_end_and_ctrl_c_stops_with_one_line(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.service.play = services.hang
     with Terminal(small_machine, 200, NO_COLOR="1", DDNS_IP_TIMEOUT="20") as terminal:
@@ -681,11 +690,13 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
         return time_limit(seconds / 10, error)
 
     def unused() -> Any:
-        raise AssertionError("the database is looked at before")
+        raise AssertionError("the checks after the database must not be reached")
 
-    look = partial(factories.open_history, loaded.settings, read_only=True)
+    open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
-    tools = Tools(sources, look, factories.outdated, unused, unused, unused, unused, tenth, now, time.monotonic)
+    tools = Tools(
+        sources, open_read_only, factories.outdated, unused, unused, unused, unused, tenth, now, time.monotonic
+    )
     start = time.monotonic()
     checks: dict[str, Check] = {}
     for check in examine(loaded, tools, {}, None):

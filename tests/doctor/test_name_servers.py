@@ -1,4 +1,4 @@
-"""What `ddns doctor` asks of DNS: delegation, name servers, public resolvers and CAA, on loopback."""
+"""What `ddns doctor` checks in DNS: delegation, name servers, public resolvers and CAA, on loopback."""
 
 import itertools
 import time
@@ -20,7 +20,7 @@ from tests.support import nameserver
 from tests.support.nameserver import Exchange, Fault, NameServer, name_server
 
 HOME = Record("home.example.com", "A")
-OURS = ("ns1.example.net", "ns2.example.net")
+NAME_SERVERS = ("ns1.example.net", "ns2.example.net")
 PARENT = "a.gtld-servers.net"
 
 
@@ -29,7 +29,7 @@ class Zone(NamedTuple):
 
     id: str = "Z1"
     name: str = "example.com"
-    name_servers: tuple[str, ...] = OURS
+    name_servers: tuple[str, ...] = NAME_SERVERS
 
 
 class World(NamedTuple):
@@ -44,13 +44,13 @@ class World(NamedTuple):
         own = dns.resolver.Resolver(configure=False)
         own.nameservers = [self.resolver.host]
         own.port = self.resolver.port
-        hosts = dict(zip((PARENT, *OURS), ([each.host] for each in self[1:]), strict=True))
+        hosts = dict(zip((PARENT, *NAME_SERVERS), ([each.host] for each in self[1:]), strict=True))
         return Lookup(look_up=lambda name: hosts.get(name, []), resolver=own, port=self.resolver.port, timeout=timeout)
 
     def checks(
         self, address: str | None = "9.9.9.9", record: Record = HOME, zone: Zone | None = None
     ) -> dict[str, Check]:
-        """Return each check by its name; the resolver stands for a public one."""
+        """Return each check by its name; the resolver acts as a public one."""
         published = [Published(record, zone or Zone(), address)]
         check = Checker("DNS", lambda _seconds, _error: nullcontext())
         found = list(check_name_servers(check, self.lookup(), published, time.monotonic, [self.resolver.host]))
@@ -60,14 +60,14 @@ class World(NamedTuple):
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Give name servers among which all is well."""
+    """Give name servers that all answer correctly."""
     with ExitStack() as stack:
         first = stack.enter_context(name_server())
         rest = [stack.enter_context(name_server(f"127.0.0.{n}", first.port)) for n in (2, 3, 4)]
         found = World(first, *rest)
         found.resolver.answers = {("com", "NS"): [f"{PARENT}."], ("home.example.com", "A"): ["9.9.9.9"]}
         found.resolver.answers |= {("example.com", "SOA"): ["a. b. 1 1 1 1 1"]}
-        found.parent.answers = {("example.com", "NS"): [f"{name.upper()}." for name in OURS]}
+        found.parent.answers = {("example.com", "NS"): [f"{name.upper()}." for name in NAME_SERVERS]}
         found.parent.fault = referral
         for each in (found.first, found.second):
             each.answers = {("home.example.com", "A"): ["9.9.9.9"]}
@@ -75,24 +75,24 @@ def world() -> Iterator[World]:
 
 
 def referral(exchange: Exchange) -> None:
-    """Answer as a parent does: not with authority, and in the section for it."""
+    """Answer as a parent zone does: not authoritative, in the authority section."""
     exchange.answer.authority, exchange.answer.answer = exchange.answer.answer, []
     exchange.answer.flags &= ~dns.flags.AA
     nameserver.good(exchange)
 
 
-def test_all_is_well_among_servers_that_agree(world: World) -> None:
+def test_servers_that_agree_are_ok(world: World) -> None:
     found = world.checks()
     assert {each.state for each in found.values()} == {State.OK}
     assert list(found) == [
         "delegation of example.com",
-        f"{HOME} at {OURS[0]}",
-        f"{HOME} at {OURS[1]}",
+        f"{HOME} at {NAME_SERVERS[0]}",
+        f"{HOME} at {NAME_SERVERS[1]}",
         f"{HOME} at resolver 127.0.0.1",
         "CAA of home.example.com",
     ]
     assert found["delegation of example.com"].found == "com delegates it to the 2 name servers of Z1"
-    assert found[f"{HOME} at {OURS[0]}"].found.startswith("says 9.9.9.9 (")
+    assert found[f"{HOME} at {NAME_SERVERS[0]}"].found.startswith("says 9.9.9.9 (")
     assert found[f"{HOME} at resolver 127.0.0.1"].found.startswith("says 9.9.9.9 (TTL 60 s, ")
     assert found["CAA of home.example.com"].found == "none, so any authority may issue certificates"
     assert not world.first.recursion_asked
@@ -114,7 +114,7 @@ def test_another_zone_of_the_same_name_that_is_delegated_is_a_failure(world: Wor
     assert "DDNS_HOSTED_ZONE_ID" in (check.advice or "")
 
 
-def test_a_zone_that_nobody_delegates_is_a_failure(world: World) -> None:
+def test_a_zone_without_a_delegation_is_a_failure(world: World) -> None:
     world.parent.answers = {}
     check = world.checks()["delegation of example.com"]
     assert (check.state, check.found) == (
@@ -124,8 +124,8 @@ def test_a_zone_that_nobody_delegates_is_a_failure(world: World) -> None:
     assert check.advice == "set its name servers to ns1.example.net, ns2.example.net at your registrar, or in com"
 
 
-def test_a_list_that_differs_in_part_is_a_warning(world: World) -> None:
-    world.parent.answers["example.com", "NS"] = [f"{OURS[0]}.", "old.example.net."]
+def test_a_delegation_that_differs_in_part_is_a_warning(world: World) -> None:
+    world.parent.answers["example.com", "NS"] = [f"{NAME_SERVERS[0]}.", "old.example.net."]
     check = world.checks()["delegation of example.com"]
     assert check.state is State.WARNING
     assert "old.example.net" in check.found
@@ -133,13 +133,13 @@ def test_a_list_that_differs_in_part_is_a_warning(world: World) -> None:
 
 def test_the_parent_is_the_next_zone_above_and_not_the_next_label(world: World) -> None:
     world.resolver.answers |= {("example.com", "NS"): [f"{PARENT}."], ("sub.example.com", "SOA"): ["a. b. 1 1 1 1 1"]}
-    world.parent.answers["deep.sub.example.com", "NS"] = [f"{name}." for name in OURS]
-    assert world.lookup().delegation("deep.sub.example.com") == ("example.com", frozenset(OURS))
+    world.parent.answers["deep.sub.example.com", "NS"] = [f"{name}." for name in NAME_SERVERS]
+    assert world.lookup().delegation("deep.sub.example.com") == ("example.com", frozenset(NAME_SERVERS))
 
 
-def test_a_parent_that_answers_for_the_zone_itself_is_heard(world: World) -> None:
+def test_an_authoritative_answer_of_the_parent_is_accepted(world: World) -> None:
     world.parent.fault = None
-    assert world.lookup().delegation("example.com") == ("com", frozenset(OURS))
+    assert world.lookup().delegation("example.com") == ("com", frozenset(NAME_SERVERS))
 
 
 def test_a_parent_that_is_silent_is_a_warning(world: World) -> None:
@@ -148,13 +148,13 @@ def test_a_parent_that_is_silent_is_a_warning(world: World) -> None:
     assert (check.state, check.found) == (State.WARNING, "none of the name servers of com answers")
 
 
-def test_a_parent_that_nobody_knows_is_a_warning(world: World) -> None:
+def test_a_parent_that_cannot_be_found_is_a_warning(world: World) -> None:
     world.resolver.answers = {}
     check = world.checks()["delegation of example.com"]
     assert (check.state, check.found) == (State.WARNING, "no name server of a parent of example.com can be found")
 
 
-def test_a_private_zone_is_neither_delegated_nor_asked_for(world: World) -> None:
+def test_a_private_zone_is_skipped_and_not_queried(world: World) -> None:
     found = world.checks(zone=Zone(name_servers=()))
     assert [(each.name, each.state) for each in found.values()] == [("delegation of example.com", State.SKIPPED)]
     assert world.resolver.asked == []
@@ -166,8 +166,8 @@ def test_a_private_zone_is_neither_delegated_nor_asked_for(world: World) -> None
 def test_a_name_server_that_lags_is_a_warning(world: World) -> None:
     world.second.answers[HOME.name, "A"] = ["8.8.8.8"]
     found = world.checks()
-    assert found[f"{HOME} at {OURS[0]}"].state is State.OK
-    lagging = found[f"{HOME} at {OURS[1]}"]
+    assert found[f"{HOME} at {NAME_SERVERS[0]}"].state is State.OK
+    lagging = found[f"{HOME} at {NAME_SERVERS[1]}"]
     assert lagging.state is State.WARNING
     assert lagging.found.startswith("says 8.8.8.8 (")
     assert lagging.found.endswith(" ms), but the latest version is 9.9.9.9")
@@ -182,11 +182,11 @@ def test_a_name_server_that_lags_is_a_warning(world: World) -> None:
         (lambda server: server.stop(), State.WARNING, "does not answer"),
     ],
 )
-def test_a_name_server_that_is_no_good_is_named(
+def test_a_faulty_name_server_is_named(
     world: World, change: Callable[[NameServer], object], state: State, said: str
 ) -> None:
     change(world.first)
-    check = world.checks()[f"{HOME} at {OURS[0]}"]
+    check = world.checks()[f"{HOME} at {NAME_SERVERS[0]}"]
     assert check.state is state
     assert said in check.found
 
@@ -195,7 +195,7 @@ def test_a_silent_name_server_costs_a_bounded_time(world: World) -> None:
     world.first.fault = nameserver.hang
     start = time.monotonic()
     with pytest.raises(DnsError, match="does not answer"):
-        world.lookup().at_name_server(OURS[0], HOME)
+        world.lookup().at_name_server(NAME_SERVERS[0], HOME)
     assert time.monotonic() - start < 5
     assert len(world.first.asked) == 2
 
@@ -205,9 +205,9 @@ def test_a_name_server_that_cannot_be_looked_up_is_named(world: World) -> None:
     assert (check.state, check.found) == (State.WARNING, "cannot be looked up")
 
 
-def test_it_asks_over_tcp_what_does_not_fit(world: World) -> None:
+def test_it_asks_over_tcp_when_an_answer_does_not_fit(world: World) -> None:
     world.first.fault = nameserver.truncated
-    assert world.lookup().at_name_server(OURS[0], HOME).values == ("9.9.9.9",)
+    assert world.lookup().at_name_server(NAME_SERVERS[0], HOME).values == ("9.9.9.9",)
     assert [over for *_, over in world.first.asked] == ["udp", "tcp"]
 
 
@@ -219,9 +219,9 @@ def test_addresses_are_compared_by_value(world: World) -> None:
     assert {each.state for each in found.values()} == {State.OK}
 
 
-def test_without_a_version_the_answers_are_only_told(world: World) -> None:
+def test_without_a_version_the_answers_are_only_shown(world: World) -> None:
     found = world.checks(None)
-    assert found[f"{HOME} at {OURS[0]}"].state is State.NOTE
+    assert found[f"{HOME} at {NAME_SERVERS[0]}"].state is State.NOTE
     assert found[f"{HOME} at resolver 127.0.0.1"].state is State.OK
 
 
@@ -236,7 +236,7 @@ def test_a_stale_answer_of_a_resolver_is_a_note_with_the_time_left(world: World)
     assert check.found.endswith("the latest version is 9.9.9.9")
 
 
-def test_a_resolver_that_knows_of_nothing_may_remember_that(world: World) -> None:
+def test_a_resolver_without_the_record_may_have_cached_its_absence(world: World) -> None:
     del world.resolver.answers[HOME.name, "A"]
     check = world.checks()[f"{HOME} at resolver 127.0.0.1"]
     assert check.state is State.NOTE
@@ -246,7 +246,7 @@ def test_a_resolver_that_knows_of_nothing_may_remember_that(world: World) -> Non
 
 @pytest.mark.parametrize("code", ["SERVFAIL", "REFUSED"])
 @pytest.mark.parametrize("address", ["9.9.9.9", None])
-def test_a_resolver_that_refuses_says_nothing_of_the_record(world: World, code: str, address: str | None) -> None:
+def test_a_resolver_that_refuses_says_nothing_about_the_record(world: World, code: str, address: str | None) -> None:
     world.resolver.fault = nameserver.rcode(code)
     check = world.checks(address)[f"{HOME} at resolver 127.0.0.1"]
     assert check.state is State.NOTE
@@ -289,17 +289,17 @@ def test_caa_that_cannot_be_read_is_a_warning(world: World) -> None:
 
 
 @pytest.mark.parametrize("fault", [None, nameserver.rcode("NXDOMAIN")])
-def test_a_resolver_that_knows_of_no_zone_does_not_tell_who_may_issue(world: World, fault: Fault | None) -> None:
+def test_the_caa_check_is_skipped_when_the_resolver_does_not_know_the_zone(world: World, fault: Fault | None) -> None:
     world.resolver.answers = {("com", "NS"): [f"{PARENT}."]}
     world.resolver.fault = fault
     check = world.checks()["CAA of home.example.com"]
     assert (check.state, check.found) == (State.SKIPPED, "this machine's resolver does not know example.com")
 
 
-# Silence
+# Silent servers
 
 
-def test_whoever_is_silent_is_asked_once_for_all_records(world: World) -> None:
+def test_a_silent_server_is_asked_once_for_all_records(world: World) -> None:
     for each in world:
         each.fault = nameserver.hang
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
@@ -322,7 +322,7 @@ def test_a_parent_that_is_silent_is_asked_once_for_all_zones(world: World) -> No
     assert len(world.parent.asked) == 1
 
 
-def test_what_would_take_too_long_is_one_skipped_check(world: World) -> None:
+def test_lookups_that_would_take_too_long_are_one_skipped_check(world: World) -> None:
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     times = itertools.count(0, 10)
@@ -331,10 +331,10 @@ def test_what_would_take_too_long_is_one_skipped_check(world: World) -> None:
     assert (found[-1].state, found[-1].found) == (State.SKIPPED, "13 more lookups would take too long")
 
 
-# What there is to look at
+# Which records are looked up
 
 
-def test_every_zone_is_looked_at_and_not_only_those_of_the_first_records(world: World) -> None:
+def test_every_zone_is_checked_and_not_only_those_of_the_first_records(world: World) -> None:
     other = Zone("Z2", "example.org")
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
     published += [Published(Record(f"h{n}.example.org", "A"), other, None) for n in range(2)]
@@ -345,7 +345,7 @@ def test_every_zone_is_looked_at_and_not_only_those_of_the_first_records(world: 
     assert found[-1].found == "5 more were not looked up"
 
 
-def test_many_records_are_asked_for_in_part_and_it_says_so(world: World) -> None:
+def test_only_some_of_many_records_are_looked_up_and_it_says_so(world: World) -> None:
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     found = list(check_name_servers(check, world.lookup(), published, time.monotonic, []))
@@ -354,7 +354,7 @@ def test_many_records_are_asked_for_in_part_and_it_says_so(world: World) -> None
 
 
 @pytest.mark.parametrize(("with_extra", "said"), [(False, "need the extra dns"), (True, "no hosted zone was found")])
-def test_what_is_missing_for_the_look_is_one_skipped_check(world: World, with_extra: bool, said: str) -> None:
+def test_a_missing_extra_or_zone_is_one_skipped_check(world: World, with_extra: bool, said: str) -> None:
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     (found,) = check_name_servers(check, world.lookup() if with_extra else None, [], time.monotonic)
     assert found.state is State.SKIPPED

@@ -26,7 +26,7 @@ def history(database: Database) -> Iterator[SqlHistory]:
         yield opened
 
 
-def test_an_origin_begins_with_version_1_and_bears_its_own_id(history: SqlHistory, database: Database) -> None:
+def test_an_origin_starts_with_version_1_and_has_its_id(history: SqlHistory, database: Database) -> None:
     origin = history.seed("line", Family.IPV4, "192.0.2.1", "a note")
     assert database.sql("SELECT id, ip, name, version, originId, note FROM admin_ip_history") == [
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
@@ -66,7 +66,7 @@ def test_versions_are_appended_one_by_one(history: SqlHistory, database: Databas
     assert database.sql("SELECT DISTINCT originId, name FROM admin_ip_history") == [(origin.id, "line")]
 
 
-def test_a_version_that_somebody_else_appended_is_not_appended_again(history: SqlHistory, database: Database) -> None:
+def test_a_version_that_another_run_appended_is_not_appended_again(history: SqlHistory, database: Database) -> None:
     origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
     first = history.latest(origin).version
     history.append(origin, first, "192.0.2.2")
@@ -75,7 +75,7 @@ def test_a_version_that_somebody_else_appended_is_not_appended_again(history: Sq
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2")]
 
 
-def test_ipv4_and_ipv6_are_origins_of_their_own(history: SqlHistory) -> None:
+def test_ipv4_and_ipv6_are_separate_origins(history: SqlHistory) -> None:
     four = history.seed("line", Family.IPV4, "192.0.2.1", None)
     six = history.seed("line", Family.IPV6, "2001:db8::1", None)
     history.append(four, history.latest(four).version, "192.0.2.2")
@@ -98,7 +98,7 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_versio
     assert database.versions() == [(4, "192.0.2.1")]
 
 
-def test_publications_come_back_as_they_were_written(history: SqlHistory) -> None:
+def test_publications_are_read_as_they_were_written(history: SqlHistory) -> None:
     origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
     version = history.latest(origin).version
     when = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
@@ -152,7 +152,7 @@ def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: SqlHistory, dat
     ):
         assert (mine, theirs, another) == (True, False, True)
     end = time.monotonic() + 10
-    while True:  # a server notices that a connection ended in its own time
+    while True:  # a server takes a moment to notice that a connection ended
         with history.lock("7") as theirs:
             if theirs:
                 break
@@ -160,7 +160,7 @@ def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: SqlHistory, dat
         time.sleep(0.05)
 
 
-def test_locks_of_two_databases_do_not_meet(mysql: Database) -> None:
+def test_locks_of_two_databases_do_not_collide(mysql: Database) -> None:
     url = mysql.url + "_other"
     mysql.sql(f"CREATE DATABASE {url.rpartition('/')[2]}")
     try:
@@ -183,7 +183,7 @@ def test_other_services_find_the_newest_address_by_the_highest_version(history: 
     assert database.sql(query, (origin.id,)) == [("192.0.2.2",)]
 
 
-def test_updated_at_moves_when_somebody_edits_a_row(history: SqlHistory, database: Database) -> None:
+def test_updated_at_changes_when_a_row_is_edited(history: SqlHistory, database: Database) -> None:
     history.seed("line", Family.IPV4, "192.0.2.1", None)
     past = "UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00', updatedAt = '2020-01-01 00:00:00'"
     database.sql(past)
@@ -209,13 +209,13 @@ def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) ->
     mysql.sql(f"GRANT ALL ON {name}.* TO preferred@'%'")
     address = mysql.url.partition("@")[2]
     url = f"mysql://preferred:p%40ss%2Fword%25@{address}"
-    for _ in range(2):  # the second time caching_sha2_password goes its short way
+    for _ in range(2):  # the second time caching_sha2_password takes its fast path
         with factories.open_history(Database("mysql", url).settings()) as history:
             assert history.execute("SELECT CURRENT_USER()").fetchone()[0] == "preferred@%"
     mysql.sql("DROP USER preferred@'%'")
 
 
-def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+def test_sqlite_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "for it"
     database = Database("sqlite", f"sqlite:///{folder}/ddns.sqlite3")
     with factories.open_history(database.settings(), for_init=True) as history, history.lock("1"):

@@ -1,4 +1,4 @@
-"""A connection that is kept between the runs of a watch, and is not when it cannot be trusted."""
+"""A connection that is kept between the runs of a watch, and replaced when it cannot be trusted."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -45,7 +45,7 @@ def test_a_connection_to_mysql_is_kept(mysql: Database) -> None:
     assert opened.count == 1
 
 
-def test_one_that_the_server_ended_is_replaced(mysql: Database) -> None:
+def test_a_connection_that_the_server_ended_is_replaced(mysql: Database) -> None:
     opened = Opened(mysql)
     with closing(KeepAliveHistory(opened)) as kept:
         with kept.open() as history:
@@ -55,7 +55,7 @@ def test_one_that_the_server_ended_is_replaced(mysql: Database) -> None:
     assert opened.count == 2
 
 
-def test_one_that_is_old_is_replaced(mysql: Database) -> None:
+def test_an_old_connection_is_replaced(mysql: Database) -> None:
     opened, clock = Opened(mysql), Clock()
     with closing(KeepAliveHistory(opened, clock.monotonic)) as kept:
         for seconds in (0, 599, 2):
@@ -65,7 +65,7 @@ def test_one_that_is_old_is_replaced(mysql: Database) -> None:
     assert opened.count == 2
 
 
-def test_a_file_is_opened_each_time(small_machine: Machine) -> None:
+def test_an_sqlite_file_is_opened_each_time(small_machine: Machine) -> None:
     small_machine.init()
     opened = Opened(small_machine.database)
     with closing(KeepAliveHistory(opened)) as kept:
@@ -75,7 +75,7 @@ def test_a_file_is_opened_each_time(small_machine: Machine) -> None:
     assert opened.count == 2
 
 
-def test_a_database_that_cannot_be_reached_is_tried_anew_each_time(mysql: Database) -> None:
+def test_a_database_that_cannot_be_reached_is_tried_again_each_time(mysql: Database) -> None:
     opened = Opened(Database("mysql", mysql.url + "_missing"))
     with closing(KeepAliveHistory(opened)) as kept:
         for _ in range(2):
@@ -85,8 +85,8 @@ def test_a_database_that_cannot_be_reached_is_tried_anew_each_time(mysql: Databa
 
 
 @pytest.fixture
-def runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    """Give the runs of a machine that has published its first version."""
+def runner(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    """Give a runner on a machine that has published its first version."""
     machine.init()
     machine.run()
     for key, value in machine.environment.items():
@@ -96,24 +96,24 @@ def runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
         yield made
 
 
-def test_a_run_after_one_that_failed_gets_on(machine: Machine, runs: Runner) -> None:
-    assert runs.run().outcome is Outcome.UNCHANGED
+def test_a_run_after_a_failed_one_succeeds(machine: Machine, runner: Runner) -> None:
+    assert runner.run().outcome is Outcome.UNCHANGED
     machine.service.play = answer("busy", "503 Service Unavailable")
-    assert runs.run().outcome is Outcome.FAILED
+    assert runner.run().outcome is Outcome.FAILED
     machine.service.play, machine.service.address = None, "1.1.1.1"
-    assert runs.run().outcome is Outcome.UPDATED
+    assert runner.run().outcome is Outcome.UPDATED
     assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
 
 
-def test_another_process_gets_the_lock_between_two_runs(machine: Machine, runs: Runner) -> None:
+def test_another_process_gets_the_lock_between_two_runs(machine: Machine, runner: Runner) -> None:
     for _ in range(2):
-        assert runs.run().outcome is Outcome.UNCHANGED
+        assert runner.run().outcome is Outcome.UNCHANGED
         assert machine.process("run", "--json").json["outcome"] == "unchanged"
 
 
-def test_a_version_that_another_process_appended_is_seen(machine: Machine, runs: Runner) -> None:
-    assert runs.run().outcome is Outcome.UNCHANGED
+def test_a_version_that_another_process_appended_is_seen(machine: Machine, runner: Runner) -> None:
+    assert runner.run().outcome is Outcome.UNCHANGED
     machine.service.address = "1.1.1.1"
     assert machine.process("run", "--json").json["outcome"] == "updated"
-    result = runs.run()
+    result = runner.run()
     assert (result.outcome, result.results[0].version) == (Outcome.UNCHANGED, 2)

@@ -40,7 +40,7 @@ def _insert(database: Database, *rows: tuple[str, str, int, int]) -> None:
         database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", row)
 
 
-def test_the_columns_are_those_that_other_services_know(database: Database) -> None:
+def test_the_columns_are_those_that_other_services_use(database: Database) -> None:
     _upgrade(database)
     with factories.open_history(database.settings()) as history:
         cursor = history.execute("SELECT * FROM admin_ip_history")
@@ -59,7 +59,7 @@ def test_a_second_upgrade_changes_nothing(database: Database) -> None:
     assert _tables(database) == before
 
 
-def test_a_version_cannot_stand_twice(database: Database) -> None:
+def test_a_version_cannot_exist_twice(database: Database) -> None:
     _upgrade(database)
     _insert(database, ("192.0.2.1", "line", 1, 5))
     with pytest.raises(Exception, match=r"(?i)duplicate|unique"):
@@ -82,7 +82,7 @@ def test_a_table_made_by_hand_is_adopted_with_its_rows(machine: Machine) -> None
     ]
 
 
-def test_an_adopted_origin_with_the_default_origin_id_goes_on_under_it(machine: Machine) -> None:
+def test_an_adopted_origin_with_the_default_origin_id_keeps_it(machine: Machine) -> None:
     database = machine.database
     database.sql(_BY_HAND[database.engine])
     _insert(database, ("8.8.8.8", "line", 1, 0))
@@ -138,7 +138,7 @@ def test_the_migration_tables_of_another_program_are_left_alone(database: Databa
 
 
 @pytest.mark.parametrize("table", ["admin_dns_publication", "admin_ip_history"])
-def test_init_makes_a_table_again_that_was_dropped(machine: Machine, table: str) -> None:
+def test_init_creates_a_dropped_table_again(machine: Machine, table: str) -> None:
     machine.init()
     machine.run()
     machine.database.sql(f"DROP TABLE {table}")
@@ -149,13 +149,13 @@ def test_init_makes_a_table_again_that_was_dropped(machine: Machine, table: str)
     machine.statements_hold("9.9.9.9")
 
 
-def test_a_publication_table_of_another_form_is_not_adopted(database: Database) -> None:
+def test_a_publication_table_with_other_columns_is_not_adopted(database: Database) -> None:
     database.sql("CREATE TABLE admin_dns_publication (id int, name varchar(20))")
     with pytest.raises(HistoryError, match="failed to adopt table admin_dns_publication: it lacks historyId"):
         _upgrade(database)
 
 
-def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_taken_for_another_run(machine: Machine) -> None:
+def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_mistaken_for_another_run(machine: Machine) -> None:
     database = machine.database
     database.sql(_BY_HAND[database.engine])
     database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
@@ -232,14 +232,14 @@ def test_tls_verifies_the_server_by_the_ca_file_of_the_url(
         assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
 
 
-def test_tls_refuses_a_server_that_another_authority_vouches_for(private_mysql: Database, tmp_path: Path) -> None:
+def test_tls_refuses_a_server_certificate_of_another_authority(private_mysql: Database, tmp_path: Path) -> None:
     certificates(tmp_path)
     settings = Database("mysql", f"{private_mysql.url}?ssl_ca={tmp_path}/ca.pem").settings()
     with pytest.raises(HistoryError, match="certificate verify failed"), factories.open_history(settings):
         pass
 
 
-def test_tls_refuses_a_certificate_of_another_host_unless_told_otherwise(
+def test_tls_refuses_a_certificate_of_another_host_unless_the_check_is_off(
     private_mysql: Database, private_server: MySqlServer
 ) -> None:
     url = f"{private_mysql.url.replace('127.0.0.1', 'localhost')}?ssl_ca={private_server.folder}/ca.pem"
@@ -250,7 +250,7 @@ def test_tls_refuses_a_certificate_of_another_host_unless_told_otherwise(
         assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
 
 
-def test_the_wheel_brings_the_migrations(tmp_path: Path) -> None:
+def test_the_wheel_contains_the_migrations(tmp_path: Path) -> None:
     top = Path(__file__).parents[2]
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, check=True, capture_output=True, cwd=top)

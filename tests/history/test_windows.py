@@ -19,7 +19,7 @@ from tests.support.command import finish
 from tests.support.database import Database
 from tests.support.machine import Machine
 
-BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+START = datetime(2026, 3, 1, tzinfo=UTC)
 EAST = timedelta(hours=9)
 ORIGIN = Origin(1, "line", Family.IPV4)
 suite = settings(
@@ -32,7 +32,7 @@ suite = settings(
 
 
 def second(number: int) -> datetime:
-    return BEGIN + timedelta(seconds=number)
+    return START + timedelta(seconds=number)
 
 
 def text(time: datetime, zone: timedelta = timedelta(0)) -> str:
@@ -50,11 +50,11 @@ def history(database: Database) -> Iterator[SqlHistory]:
         yield opened
 
 
-def fill(history: SqlHistory, begins: list[int], numbers: list[int]) -> None:
-    """Put versions that began in these seconds in the place of all others, between those of two other origins."""
+def fill(history: SqlHistory, starts: list[int], numbers: list[int]) -> None:
+    """Replace all rows by versions that start at these seconds, among rows of two other origins."""
     zone = EAST if history.engine == "mysql" else timedelta(0)
     rows = [(origin, 1 + offset, text(second(9), zone)) for origin in (0, 2) for offset in range(3)]
-    rows += [(1, number, text(second(begin), zone)) for number, begin in zip(numbers, begins, strict=True)]
+    rows += [(1, number, text(second(start), zone)) for number, start in zip(numbers, starts, strict=True)]
     history.execute("DELETE FROM admin_ip_history")
     history.execute_many(
         "INSERT INTO admin_ip_history (ip, name, originId, version, createdAt) VALUES ('192.0.2.1', 'line', ?, ?, ?)",
@@ -76,58 +76,58 @@ def test_a_version_belongs_to_a_window_when_it_was_current_in_one_of_its_seconds
     history: SqlHistory, numbers: list[int], data: st.DataObject, begin: int | None, end: int | None
 ) -> None:
     size = len(numbers)
-    begins = sorted(data.draw(st.lists(st.integers(0, 20), min_size=size, max_size=size)))
+    starts = sorted(data.draw(st.lists(st.integers(0, 20), min_size=size, max_size=size)))
     if begin is not None and end is not None and begin >= end:
         begin, end = end, begin + 1
-    fill(history, begins, numbers)
+    fill(history, starts, numbers)
     seconds = range(-3 if begin is None else begin, 26 if end is None else end)
-    current = {max(i for i in range(size) if begins[i] <= t) for t in seconds if begins[0] <= t}
-    began = {i for i in range(size) if begins[i] in seconds}
-    expected = sorted(current | began, reverse=True)
+    current = {max(i for i in range(size) if starts[i] <= t) for t in seconds if starts[0] <= t}
+    started = {i for i in range(size) if starts[i] in seconds}
+    expected = sorted(current | started, reverse=True)
 
     window = windows(begin, end)
     entries = history.entries(ORIGIN, 100, window)
     assert [entry.version.version for entry in entries] == [numbers[i] for i in expected]
-    assert [entry.version.created_at for entry in entries] == [second(begins[i]) for i in expected]
-    assert [entry.until for entry in entries] == [second(begins[i + 1]) if i + 1 < size else None for i in expected]
+    assert [entry.version.created_at for entry in entries] == [second(starts[i]) for i in expected]
+    assert [entry.until for entry in entries] == [second(starts[i + 1]) if i + 1 < size else None for i in expected]
     assert [entry.version for entry in history.entries(ORIGIN, 2, window)] == [entry.version for entry in entries[:2]]
 
     summaries = history.summary(ORIGIN, window)
-    seen = [begins[i + 1] - begins[i] for i in expected if 0 < i < size - 1]
-    assert (summaries.versions, summaries.changes) == (len(expected), len(began - {0}))
-    assert summaries.began == second(begins[0])
+    seen = [starts[i + 1] - starts[i] for i in expected if 0 < i < size - 1]
+    assert (summaries.versions, summaries.changes) == (len(expected), len(started - {0}))
+    assert summaries.began == second(starts[0])
     assert summaries.shortest == (timedelta(seconds=min(seen)) if seen else None)
     held = [entry.held for entry in entries]
     assert abs(summaries.longest - max(held, default=timedelta(0))) < timedelta(seconds=30)
     if held and not summaries.at_least:
         assert summaries.longest == timedelta(seconds=max(seen))
-    if size - 1 in expected or (0 in expected and begins[1] - begins[0] > max(seen, default=-1)):
+    if size - 1 in expected or (0 in expected and starts[1] - starts[0] > max(seen, default=-1)):
         assert summaries.at_least
-    assert second(begins[0]) <= summaries.begin <= summaries.end
-    if began:
-        assert summaries.begin <= second(begins[max(began)]) <= summaries.end
+    assert second(starts[0]) <= summaries.begin <= summaries.end
+    if started:
+        assert summaries.begin <= second(starts[max(started)]) <= summaries.end
 
 
 @suite
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 22))
 @example([5, 9, 2, 12], 6)
-def test_every_second_since_the_first_version_has_one_that_was_current_even_where_the_clock_went_back(
-    history: SqlHistory, begins: list[int], at: int
+def test_every_second_since_the_first_version_has_a_current_one_even_when_the_clock_goes_back(
+    history: SqlHistory, starts: list[int], at: int
 ) -> None:
-    fill(history, begins, list(range(1, len(begins) + 1)))
+    fill(history, starts, list(range(1, len(starts) + 1)))
     found = [entry.version.version for entry in history.entries(ORIGIN, 1, windows(at, at + 1))]
-    if at >= begins[0]:
+    if at >= starts[0]:
         assert len(found) == 1
-        assert begins[found[0] - 1] <= at
-    if begins == sorted(begins):
-        last = [number for number, begin in enumerate(begins, 1) if begin <= at]
+        assert starts[found[0] - 1] <= at
+    if starts == sorted(starts):
+        last = [number for number, start in enumerate(starts, 1) if start <= at]
         assert found == last[-1:]
     summaries = history.summary(ORIGIN)
-    assert summaries.changes == len(begins) - 1
+    assert summaries.changes == len(starts) - 1
     assert summaries.shortest is None or summaries.shortest >= timedelta(0)
 
 
-def test_the_latest_version_is_read_as_before(history: SqlHistory) -> None:
+def test_the_latest_version_is_the_newest_entry(history: SqlHistory) -> None:
     fill(history, [1, 2, 3], [1, 2, 7])
     (entry,) = history.entries(ORIGIN, 1)
     journal = history.latest(ORIGIN)
@@ -139,27 +139,27 @@ def test_the_latest_version_is_read_as_before(history: SqlHistory) -> None:
 
 
 def days(*days: float) -> list[datetime]:
-    return [BEGIN + timedelta(days=day) for day in days]
+    return [START + timedelta(days=day) for day in days]
 
 
-def began(machine: Machine, begin: datetime, ip: str = "9.9.9.9") -> None:
-    """Let the version with this address have begun then, whatever the server's time zone."""
+def set_start(machine: Machine, start: datetime, ip: str = "9.9.9.9") -> None:
+    """Make the version with this address start then, whatever the server's time zone."""
     column = "datetime(?, 'unixepoch')" if machine.database.engine == "sqlite" else "FROM_UNIXTIME(?)"
     sql = f"UPDATE admin_ip_history SET createdAt = {column} WHERE ip = ?"
-    machine.database.sql(sql, (int(begin.timestamp()), ip))
+    machine.database.sql(sql, (int(start.timestamp()), ip))
 
 
-def told(machine: Machine, begins: list[datetime]) -> None:
-    """Let version n of the line be 9.9.9.n since the n-th of `begins`."""
+def record_versions(machine: Machine, starts: list[datetime]) -> None:
+    """Record versions of the line: version n is 9.9.9.n since the n-th of `starts`."""
     machine.init("9.9.9.1")
-    for number in range(2, len(begins) + 1):
+    for number in range(2, len(starts) + 1):
         machine.database.sql(
             "INSERT INTO admin_ip_history (ip, name, version, originId)"
             " SELECT ?, 'line', ?, MIN(id) FROM admin_ip_history",
             (f"9.9.9.{number}", number),
         )
-    for number, begin in enumerate(begins, 1):
-        began(machine, begin, f"9.9.9.{number}")
+    for number, start in enumerate(starts, 1):
+        set_start(machine, start, f"9.9.9.{number}")
 
 
 def numbers(machine: Machine, *options: str, **changes: Any) -> list[int]:
@@ -169,7 +169,7 @@ def numbers(machine: Machine, *options: str, **changes: Any) -> list[int]:
 
 
 def test_a_window_of_dates_is_whole_days_of_local_time(machine: Machine) -> None:
-    told(machine, days(0, 1, 2, 3))
+    record_versions(machine, days(0, 1, 2, 3))
     assert numbers(machine, "--since", "2026-03-03") == [4, 3]
     assert numbers(machine, "--since", "2026-03-03", TZ="EST5") == [4, 3]
     assert numbers(machine, "--since", "2026-03-03", TZ="KST-9") == [4, 3, 2]
@@ -183,13 +183,13 @@ def test_a_window_of_dates_is_whole_days_of_local_time(machine: Machine) -> None
 
 
 def test_the_end_of_the_newest_version_shown_is_known_though_the_next_lies_outside(small_machine: Machine) -> None:
-    told(small_machine, days(0, 1, 4, 5))
+    record_versions(small_machine, days(0, 1, 4, 5))
     (entry,) = small_machine.ddns("history", "--json", "--until", "2026-03-03", "--limit", "1").json
     assert (entry["version"], entry["until"], entry["held_seconds"]) == (2, "2026-03-05T00:00:00+00:00", 3 * 86400)
 
 
-def test_it_tells_which_address_was_in_use_then(machine: Machine) -> None:
-    told(machine, days(0, 1, 2))
+def test_at_shows_the_address_in_use_at_that_time(machine: Machine) -> None:
+    record_versions(machine, days(0, 1, 2))
     for at, address in {
         "2026-03-01": "9.9.9.1",
         "2026-03-01T23:59:59": "9.9.9.1",
@@ -202,8 +202,8 @@ def test_it_tells_which_address_was_in_use_then(machine: Machine) -> None:
         assert done.out.splitlines()[1].split()[1] == address
 
 
-def test_before_the_first_version_nothing_is_known(small_machine: Machine) -> None:
-    told(small_machine, days(0, 1))
+def test_no_address_is_recorded_before_the_first_version(small_machine: Machine) -> None:
+    record_versions(small_machine, days(0, 1))
     line = "error: ipv4: no address is recorded for 2026-02-28 23:59:59; the history starts at 2026-03-01 00:00:00\n"
     for options, out in (([], ""), (["--json"], "[]\n")):
         done = small_machine.ddns("history", "--at", "2026-02-28T23:59:59", *options)
@@ -216,10 +216,10 @@ def test_before_the_first_version_nothing_is_known(small_machine: Machine) -> No
     assert done.out == "no address is recorded for that time; the history starts at 2026-03-01 00:00:00\n"
 
 
-def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(small_machine: Machine) -> None:
-    told(small_machine, days(0))
+def test_a_family_added_later_is_named_when_only_the_other_has_an_address(small_machine: Machine) -> None:
+    record_versions(small_machine, days(0))
     assert small_machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe").status == 0
-    began(small_machine, second(3 * 86400), "2620:fe::fe")
+    set_start(small_machine, second(3 * 86400), "2620:fe::fe")
     done = small_machine.ddns("history", "--at", "2026-03-02", "--json")
     assert (done.status, [entry["address"] for entry in done.json]) == (0, ["9.9.9.1"])
     assert done.err == (
@@ -231,15 +231,13 @@ def test_a_family_that_came_later_is_named_where_the_other_has_an_answer(small_m
     assert summary.out == "ipv4: no change in 3 d 0 h\nipv6: no change in 1 d 0 h\n"
 
 
-def test_a_server_and_a_client_in_time_zones_of_their_own_agree(
-    private_mysql: Database, small_machine: Machine
-) -> None:
+def test_a_server_and_a_client_in_different_time_zones_agree(private_mysql: Database, small_machine: Machine) -> None:
     small_machine.database = private_mysql
     small_machine.environment["DDNS_DATABASE_URL"] = private_mysql.url
     with closing(private_mysql.connect()) as server:
         server.cursor().execute("SET GLOBAL time_zone = '+09:00'")
         try:
-            told(small_machine, days(0, 1, 2))
+            record_versions(small_machine, days(0, 1, 2))
             assert str(private_mysql.sql("SELECT MIN(createdAt) FROM admin_ip_history")[0][0]) == "2026-03-01 09:00:00"
             assert numbers(small_machine, "--until", "2026-03-01T18:59:59", TZ="EST5") == [1]
             assert numbers(small_machine, "--until", "2026-03-01T19:00:00", TZ="EST5") == [2, 1]
@@ -252,8 +250,8 @@ def test_a_server_and_a_client_in_time_zones_of_their_own_agree(
             server.cursor().execute("SET GLOBAL time_zone = 'SYSTEM'")
 
 
-def test_the_line_below_counts_all_versions_and_not_only_those_shown(small_machine: Machine) -> None:
-    told(small_machine, days(0, 1, 1.5, 5, 8))
+def test_the_summary_counts_all_versions_and_not_only_those_shown(small_machine: Machine) -> None:
+    record_versions(small_machine, days(0, 1, 1.5, 5, 8))
     done = small_machine.ddns("history", "--until", "2026-03-10", "--limit", "2")
     assert done.out.partition("\n\n")[2] == (
         "4 changes in 10 d 0 h, every 2 d 12 h on average; longest held at least "
@@ -270,13 +268,13 @@ def test_the_line_below_counts_all_versions_and_not_only_those_shown(small_machi
 
 
 def _held(machine: Machine) -> str:
-    """Return how long the newest address has been held, as the table tells it."""
+    """Return how long the newest address has been held, as the table shows it."""
     row = machine.ddns("history", "--limit", "1").out.splitlines()[1]
     return row[len("VERSION  ADDRESS  SINCE                ") :].partition("  ")[0]
 
 
-def test_the_figures_come_as_json_of_their_own(machine: Machine) -> None:
-    told(machine, days(0, 1, 1.5, 5))
+def test_the_summary_has_its_own_json(machine: Machine) -> None:
+    record_versions(machine, days(0, 1, 1.5, 5))
     done = machine.ddns("history", "--summary", "--json", "--since", "2026-03-02", "--until", "2026-03-04")
     assert done.json == [
         {
@@ -297,7 +295,7 @@ def test_the_figures_come_as_json_of_their_own(machine: Machine) -> None:
 
 
 def test_one_version_is_no_change(small_machine: Machine) -> None:
-    told(small_machine, [datetime.now(UTC) - timedelta(hours=3, minutes=20, seconds=10)])
+    record_versions(small_machine, [datetime.now(UTC) - timedelta(hours=3, minutes=20, seconds=10)])
     assert small_machine.ddns("history", "--summary").out == "no change in 3 h 20 min\n"
 
 
@@ -332,22 +330,24 @@ def test_options_that_contradict_each_other_are_refused(small_machine: Machine, 
         (["--until", ""], "--until '' is neither a date nor a time"),
     ],
 )
-def test_a_time_that_cannot_be_used_says_what_to_write(small_machine: Machine, options: list[str], line: str) -> None:
+def test_a_time_that_cannot_be_used_is_refused_with_advice(
+    small_machine: Machine, options: list[str], line: str
+) -> None:
     done = small_machine.ddns("history", *options)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"error: {line}")
     assert len(done.err.splitlines()) == 1
 
 
-def test_versions_follow_each_other_without_a_hole_in_each_form(small_machine: Machine) -> None:
-    told(small_machine, days(0, 1, 4, 5))
+def test_versions_follow_each_other_without_a_gap(small_machine: Machine) -> None:
+    record_versions(small_machine, days(0, 1, 4, 5))
     entries = small_machine.ddns("history", "--json", "--since", "2026-03-02").json
     assert all(newer["since"] == older["until"] for newer, older in pairwise(entries))
 
 
-def test_the_chart_reads_through_a_pipe_and_in_every_encoding(small_machine: Machine) -> None:
+def test_the_chart_is_readable_through_a_pipe_and_in_every_encoding(small_machine: Machine) -> None:
     small_machine.init()
-    began(small_machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    set_start(small_machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     piped = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="utf-8", COLUMNS="200"))
     assert (piped.status, piped.err) == (0, "")
     header, bar, blank, summary = piped.out.splitlines()
@@ -360,7 +360,7 @@ def test_the_chart_reads_through_a_pipe_and_in_every_encoding(small_machine: Mac
     assert plain.splitlines()[1] == bar.replace("█", "#")
 
 
-def test_machine_forms_say_when_they_do_not_give_all_and_a_window_gives_all(small_machine: Machine) -> None:
+def test_json_and_csv_warn_when_versions_are_left_out_and_a_window_shows_all(small_machine: Machine) -> None:
     small_machine.init()
     origin = small_machine.database.sql("SELECT MAX(originId) FROM admin_ip_history")[0][0]
     for version in range(2, 26):

@@ -1,4 +1,4 @@
-"""A change is written once two sources of different hosts say the same; by the real command line."""
+"""A change is written once two sources on different hosts agree; through the real command line."""
 
 import re
 import socket
@@ -29,23 +29,23 @@ from tests.support.fakes import Clock
 from tests.support.machine import Machine
 from tests.support.services import AddressService, Play, answer, hang, in_turn, running
 
-START = 3  # seconds; a busy machine's slowest start of Python
+START = 3  # seconds; the longest that Python takes to start on a busy machine
 OLD, NEW, OTHER, THIRD = "9.9.9.9", "1.1.1.1", "8.8.8.8", "149.112.112.112"
 DOWN = "answered with status 503"
 ASKS_AGAIN = "nothing was changed, the next run asks again"
 
 
 @dataclass
-class Line:
-    """A machine whose latest version is OLD, and three services `a`, `b` and `c` of three hosts."""
+class Network:
+    """A machine whose latest version is OLD, and address services `a`, `b` and `c` on three hosts."""
 
     machine: Machine
     a: AddressService
     b: AddressService
     c: AddressService
 
-    def says(self, a: str | Play | None, b: str | Play | None, c: str | Play | None = None) -> None:
-        """Have the services answer an address, or play; None is one that is down."""
+    def set_answers(self, a: str | Play | None, b: str | Play | None, c: str | Play | None = None) -> None:
+        """Set what each service does: answer an address, run a play, or be down (None)."""
         for service, said in ((self.a, a), (self.b, b), (self.c, c)):
             service.play = said if callable(said) else None if said else answer("", "503 Down")
             service.address = said if isinstance(said, str) else ""
@@ -61,8 +61,8 @@ class Line:
         """Return how often each service was asked."""
         return self.a.requests, self.b.requests, self.c.requests
 
-    def is_held(self, done: Finished, message: str, *, outcome: str = "held") -> None:
-        """Assert that a run ended so, and that nothing was written anywhere."""
+    def assert_held(self, done: Finished, message: str, *, outcome: str = "held") -> None:
+        """Assert that a run ended with `outcome` and `message`, and wrote nothing anywhere."""
         assert done.err == f"{outcome}: {message}\n"
         assert done.status == 1
         family = done.json["results"][0]
@@ -71,7 +71,7 @@ class Line:
         assert self.machine.database.states() == {}
         assert self.machine.aws.calls == []
 
-    def has_moved(self, done: Finished, address: str, source: AddressService) -> None:
+    def assert_published(self, done: Finished, address: str, source: AddressService) -> None:
         """Assert that a run recorded and published `address`."""
         assert (done.status, done.json["outcome"]) == (0, "updated"), done
         family = done.json["results"][0]
@@ -82,191 +82,201 @@ class Line:
 
 
 @pytest.fixture
-def line(small_machine: Machine) -> Iterator[Line]:
-    """Give a line that has had one address so far, and three hosts to ask."""
+def network(small_machine: Machine) -> Iterator[Network]:
+    """Give a machine that has had one address so far, and three services on three hosts."""
     with ExitStack() as stack:
         services = [stack.enter_context(running(host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
         small_machine.init(OLD)
-        yield Line(small_machine, *services)
+        yield Network(small_machine, *services)
 
 
-def test_a_quiet_run_asks_one_source_only(line: Line) -> None:
-    line.says(OLD, NEW, NEW)
-    done = line.run(line.a, line.b, line.c, agreement="required", DDNS_RECORDS=None)
+def test_a_run_without_a_change_asks_one_source_only(network: Network) -> None:
+    network.set_answers(OLD, NEW, NEW)
+    done = network.run(network.a, network.b, network.c, agreement="required", DDNS_RECORDS=None)
     assert (done.status, done.json["outcome"], done.err) == (0, "unchanged", "")
-    assert line.asked == (1, 0, 0)
+    assert network.asked == (1, 0, 0)
 
 
-def test_a_change_goes_through_when_a_second_host_says_the_same(line: Line) -> None:
-    line.says(NEW, NEW, OLD)
-    done = line.run(line.a, line.b, line.c)
-    line.has_moved(done, NEW, line.b)
+def test_a_change_goes_through_when_a_second_host_agrees(network: Network) -> None:
+    network.set_answers(NEW, NEW, OLD)
+    done = network.run(network.a, network.b, network.c)
+    network.assert_published(done, NEW, network.b)
     assert done.err == ""
     assert done.json["results"][0]["warnings"] == []
-    assert line.asked == (1, 1, 0)
-    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+    assert network.asked == (1, 1, 0)
+    assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
 
 
-def test_two_names_of_hosts_are_two_hosts(line: Line) -> None:
-    line.says(NEW, NEW)
-    line.b.stop()
-    second = line.a.url.replace("127.0.0.1", "localhost")
-    done = line.machine.ddns("run", "--json", DDNS_IP_SOURCES=f"{line.a.url},{second}", DDNS_IP_AGREEMENT="required")
+def test_two_host_names_count_as_two_hosts(network: Network) -> None:
+    network.set_answers(NEW, NEW)
+    network.b.stop()
+    second = network.a.url.replace("127.0.0.1", "localhost")
+    done = network.machine.ddns(
+        "run", "--json", DDNS_IP_SOURCES=f"{network.a.url},{second}", DDNS_IP_AGREEMENT="required"
+    )
     assert (done.status, done.json["results"][0]["source"]) == (0, second)
 
 
-def test_a_change_is_held_while_two_sources_disagree_and_goes_through_once_they_agree(line: Line) -> None:
-    line.says(NEW, OTHER)
-    message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER}; {ASKS_AGAIN}"
+def test_a_change_is_held_while_two_sources_disagree_and_goes_through_once_they_agree(network: Network) -> None:
+    network.set_answers(NEW, OTHER)
+    message = f"{network.a.url} says {NEW} but {network.b.url} says {OTHER}; {ASKS_AGAIN}"
     for count in (1, 2):
-        line.is_held(line.run(line.a, line.b), message)
-        assert line.asked == (count, count, 0)
-    line.says(NEW, NEW)
-    line.has_moved(line.run(line.a, line.b), NEW, line.b)
-    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+        network.assert_held(network.run(network.a, network.b), message)
+        assert network.asked == (count, count, 0)
+    network.set_answers(NEW, NEW)
+    network.assert_published(network.run(network.a, network.b), NEW, network.b)
+    assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
 
 
-def test_a_change_that_only_the_first_of_two_sources_saw_is_held(line: Line) -> None:
-    line.says(NEW, OLD)
-    message = f"{line.a.url} says {NEW} but {line.b.url} says {OLD}; {ASKS_AGAIN}"
-    line.is_held(line.run(line.a, line.b), message)
+def test_a_change_that_only_the_first_of_two_sources_reports_is_held(network: Network) -> None:
+    network.set_answers(NEW, OLD)
+    message = f"{network.a.url} says {NEW} but {network.b.url} says {OLD}; {ASKS_AGAIN}"
+    network.assert_held(network.run(network.a, network.b), message)
 
 
-def test_a_third_source_that_agrees_with_the_first_breaks_the_tie(line: Line) -> None:
-    line.says(NEW, OTHER, NEW)
-    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.c)
+def test_a_third_source_that_agrees_with_the_first_breaks_the_tie(network: Network) -> None:
+    network.set_answers(NEW, OTHER, NEW)
+    network.assert_published(network.run(network.a, network.b, network.c), NEW, network.c)
 
 
-def test_two_that_agree_are_enough_when_the_first_is_not_one_of_them(line: Line) -> None:
-    line.says(OTHER, NEW, NEW)
-    line.has_moved(line.run(line.a, line.b, line.c, agreement="required"), NEW, line.c)
+def test_two_sources_that_agree_are_enough_when_the_first_is_not_one_of_them(network: Network) -> None:
+    network.set_answers(OTHER, NEW, NEW)
+    network.assert_published(network.run(network.a, network.b, network.c, agreement="required"), NEW, network.c)
 
 
-def test_nothing_changes_when_the_two_that_agree_say_the_address_of_before(line: Line) -> None:
-    line.says(OTHER, OLD, OLD)
-    done = line.run(line.a, line.b, line.c, DDNS_RECORDS=None)
+def test_nothing_changes_when_the_two_sources_that_agree_report_the_old_address(network: Network) -> None:
+    network.set_answers(OTHER, OLD, OLD)
+    done = network.run(network.a, network.b, network.c, DDNS_RECORDS=None)
     assert (done.status, done.json["outcome"], done.err) == (0, "unchanged", "")
     assert done.json["results"][0]["address"] == OLD
-    assert line.machine.database.versions() == [(1, OLD)]
+    assert network.machine.database.versions() == [(1, OLD)]
 
 
-def test_three_that_all_disagree_are_all_named(line: Line) -> None:
-    line.says(NEW, OTHER, THIRD)
-    message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER} but {line.c.url} says {THIRD}; {ASKS_AGAIN}"
-    line.is_held(line.run(line.a, line.b, line.c), message)
+def test_three_sources_that_disagree_are_all_named(network: Network) -> None:
+    network.set_answers(NEW, OTHER, THIRD)
+    message = (
+        f"{network.a.url} says {NEW} but {network.b.url} says {OTHER} but {network.c.url} says {THIRD}; {ASKS_AGAIN}"
+    )
+    network.assert_held(network.run(network.a, network.b, network.c), message)
 
 
-def test_two_urls_of_one_host_are_one_witness(line: Line) -> None:
-    line.says(NEW, OTHER)
-    with running() as again:
-        again.address = NEW
-        message = f"{line.a.url} says {NEW} but {line.b.url} says {OTHER}; {ASKS_AGAIN}"
-        line.is_held(line.run(line.a, again, line.b), message)
-        done = line.run(line.a, again)
-        assert again.requests == 0
-    line.has_moved(done, NEW, line.a)
-    warning = f"{line.a.url} says {NEW}, but no second source confirms it (no source on another host is configured)"
+def test_two_urls_on_one_host_count_as_one_source(network: Network) -> None:
+    network.set_answers(NEW, OTHER)
+    with running() as same_host:
+        same_host.address = NEW
+        message = f"{network.a.url} says {NEW} but {network.b.url} says {OTHER}; {ASKS_AGAIN}"
+        network.assert_held(network.run(network.a, same_host, network.b), message)
+        done = network.run(network.a, same_host)
+        assert same_host.requests == 0
+    network.assert_published(done, NEW, network.a)
+    warning = f"{network.a.url} says {NEW}, but no second source confirms it (no source on another host is configured)"
     assert done.json["results"][0]["warnings"] == [warning]
 
 
-def test_a_change_that_nobody_can_second_goes_through_with_one_warning(line: Line) -> None:
-    line.says(NEW, None)
-    done = line.run(line.a, line.b)
-    line.has_moved(done, NEW, line.a)
-    warning = f"{line.a.url} says {NEW}, but no second source confirms it ({line.b.url} answered with status 503)"
+def test_a_change_that_no_second_source_can_confirm_goes_through_with_one_warning(network: Network) -> None:
+    network.set_answers(NEW, None)
+    done = network.run(network.a, network.b)
+    network.assert_published(done, NEW, network.a)
+    warning = f"{network.a.url} says {NEW}, but no second source confirms it ({network.b.url} answered with status 503)"
     assert done.json["results"][0]["warnings"] == [warning]
     assert done.err == f"warning: {warning}\n"
 
 
-def test_a_change_of_the_only_source_goes_through_with_one_warning(line: Line) -> None:
-    line.says(NEW, None)
-    done = line.run(line.a)
-    line.has_moved(done, NEW, line.a)
+def test_a_change_reported_by_the_only_source_goes_through_with_one_warning(network: Network) -> None:
+    network.set_answers(NEW, None)
+    done = network.run(network.a)
+    network.assert_published(done, NEW, network.a)
     assert done.err == (
-        f"warning: {line.a.url} says {NEW}, but no second source confirms it"
+        f"warning: {network.a.url} says {NEW}, but no second source confirms it"
         " (no source on another host is configured)\n"
     )
 
 
-def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_for_a_second(line: Line) -> None:
-    line.says(None, NEW, None)
-    done = line.run(line.a, line.b, line.c)
-    line.has_moved(done, NEW, line.b)
+def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_to_confirm_it(network: Network) -> None:
+    network.set_answers(None, NEW, None)
+    done = network.run(network.a, network.b, network.c)
+    network.assert_published(done, NEW, network.b)
     assert done.json["results"][0]["warnings"] == [
-        f"{line.b.url} says {NEW}, but no second source confirms it ({line.a.url} {DOWN}; {line.c.url} {DOWN})"
+        f"{network.b.url} says {NEW}, but no second source confirms it ({network.a.url} {DOWN}; {network.c.url} {DOWN})"
     ]
-    assert line.asked == (1, 1, 1)
+    assert network.asked == (1, 1, 1)
 
 
-def test_a_change_that_nobody_can_second_is_held_where_agreement_is_required(line: Line) -> None:
-    line.says(NEW, None, "192.168.1.1")
-    reasons = f"{line.b.url} answered with status 503; {line.c.url} answered 192.168.1.1, which is not a public address"
-    message = f"{line.a.url} says {NEW}, but no second source confirms it ({reasons}); {ASKS_AGAIN}"
-    line.is_held(line.run(line.a, line.b, line.c, agreement="required"), message)
-    line.says(NEW, None, NEW)
-    line.has_moved(line.run(line.a, line.b, line.c, agreement="required"), NEW, line.c)
+def test_a_change_that_no_second_source_confirms_is_held_when_agreement_is_required(network: Network) -> None:
+    network.set_answers(NEW, None, "192.168.1.1")
+    reasons = (
+        f"{network.b.url} answered with status 503; {network.c.url} answered 192.168.1.1, which is not a public address"
+    )
+    message = f"{network.a.url} says {NEW}, but no second source confirms it ({reasons}); {ASKS_AGAIN}"
+    network.assert_held(network.run(network.a, network.b, network.c, agreement="required"), message)
+    network.set_answers(NEW, None, NEW)
+    network.assert_published(network.run(network.a, network.b, network.c, agreement="required"), NEW, network.c)
 
 
-def test_no_second_source_is_asked_where_agreement_is_off(line: Line) -> None:
-    line.says(NEW, OTHER, OTHER)
-    done = line.run(line.a, line.b, line.c, agreement="off")
-    line.has_moved(done, NEW, line.a)
-    assert (line.asked, done.err) == ((1, 0, 0), "")
+def test_no_second_source_is_asked_when_agreement_is_off(network: Network) -> None:
+    network.set_answers(NEW, OTHER, OTHER)
+    done = network.run(network.a, network.b, network.c, agreement="off")
+    network.assert_published(done, NEW, network.a)
+    assert (network.asked, done.err) == ((1, 0, 0), "")
 
 
-def test_a_dry_run_asks_for_agreement_and_writes_nothing(line: Line) -> None:
-    line.says(NEW, OTHER)
-    sources = f"{line.a.url},{line.b.url}"
-    done = line.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+def test_a_dry_run_checks_agreement_and_writes_nothing(network: Network) -> None:
+    network.set_answers(NEW, OTHER)
+    sources = f"{network.a.url},{network.b.url}"
+    done = network.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith(f"dry run, held: {line.a.url} says {NEW} but ")
-    line.says(NEW, NEW)
-    done = line.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+    assert done.err.startswith(f"dry run, held: {network.a.url} says {NEW} but ")
+    network.set_answers(NEW, NEW)
+    done = network.machine.ddns("run", "--dry-run", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
     assert (done.status, done.err) == (0, "")
     assert f"{NEW} (was {OLD}) would be version 2" in done.out
-    assert line.machine.database.versions() == [(1, OLD)]
+    assert network.machine.database.versions() == [(1, OLD)]
 
 
-def test_a_liar_a_stale_cache_and_an_honest_source_hold_the_change_until_the_cache_is_fresh(line: Line) -> None:
-    line.says(OTHER, OLD, NEW)
-    message = f"{line.a.url} says {OTHER} but {line.b.url} says {OLD} but {line.c.url} says {NEW}; {ASKS_AGAIN}"
-    line.is_held(line.run(line.a, line.b, line.c), message)
-    line.says(OTHER, NEW, NEW)
-    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.c)
+def test_one_wrong_one_stale_and_one_correct_source_hold_the_change_until_the_stale_one_is_fresh(
+    network: Network,
+) -> None:
+    network.set_answers(OTHER, OLD, NEW)
+    message = (
+        f"{network.a.url} says {OTHER} but {network.b.url} says {OLD} but {network.c.url} says {NEW}; {ASKS_AGAIN}"
+    )
+    network.assert_held(network.run(network.a, network.b, network.c), message)
+    network.set_answers(OTHER, NEW, NEW)
+    network.assert_published(network.run(network.a, network.b, network.c), NEW, network.c)
 
 
-def test_a_liar_in_concert_with_a_stale_cache_delays_a_change_and_writes_nothing_wrong(line: Line) -> None:
-    line.says(NEW, OLD, OLD)
-    done = line.run(line.a, line.b, line.c, DDNS_RECORDS=None)
+def test_two_stale_sources_delay_a_change_and_nothing_wrong_is_written(network: Network) -> None:
+    network.set_answers(NEW, OLD, OLD)
+    done = network.run(network.a, network.b, network.c, DDNS_RECORDS=None)
     assert (done.status, done.json["outcome"]) == (0, "unchanged")
-    assert line.machine.database.versions() == [(1, OLD)]
-    line.says(NEW, NEW, OLD)
-    line.has_moved(line.run(line.a, line.b, line.c), NEW, line.b)
+    assert network.machine.database.versions() == [(1, OLD)]
+    network.set_answers(NEW, NEW, OLD)
+    network.assert_published(network.run(network.a, network.b, network.c), NEW, network.b)
 
 
 def test_sources_that_answer_only_half_the_time_never_write_a_wrong_address_and_the_change_goes_through(
-    line: Line,
+    network: Network,
 ) -> None:
-    def half(address: str, *, begins: bool) -> Play:
+    def half(address: str, *, answers_first: bool) -> Play:
         turns = [answer(address), answer("", "500 No")]
-        return in_turn(*(turns if begins else turns[::-1]) * 10)
+        return in_turn(*(turns if answers_first else turns[::-1]) * 10)
 
-    line.says(half(NEW, begins=False), half(OTHER, begins=True), half(NEW, begins=False))
-    services = (line.a, line.b, line.c)
+    network.set_answers(half(NEW, answers_first=False), half(OTHER, answers_first=True), half(NEW, answers_first=False))
+    services = (network.a, network.b, network.c)
     message = (
-        f"{line.b.url} says {OTHER}, but no second source confirms it"
-        f" ({line.a.url} answered with status 500; {line.c.url} answered with status 500); {ASKS_AGAIN}"
+        f"{network.b.url} says {OTHER}, but no second source confirms it"
+        f" ({network.a.url} answered with status 500; {network.c.url} answered with status 500); {ASKS_AGAIN}"
     )
-    line.is_held(line.run(*services, agreement="required"), message)  # only the liar answers
-    line.has_moved(line.run(*services, agreement="required"), NEW, line.c)
-    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
-    for _ in range(4):  # the liar alone, then the two others first, and so on
-        line.run(*services, agreement="required")
-    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
+    network.assert_held(network.run(*services, agreement="required"), message)  # only the wrong source answers
+    network.assert_published(network.run(*services, agreement="required"), NEW, network.c)
+    assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
+    for _ in range(4):  # first the wrong source alone, then the other two, and so on
+        network.run(*services, agreement="required")
+    assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
 
 
 def after(seconds: float, address: str) -> Play:
-    """Answer late."""
+    """Return a play that answers `address` after `seconds`."""
 
     def play(connection: socket.socket) -> None:
         time.sleep(seconds)
@@ -275,33 +285,34 @@ def after(seconds: float, address: str) -> Play:
     return play
 
 
-def test_slow_sources_agree_within_the_limit_of_a_run(line: Line) -> None:
-    line.says(after(0.2, NEW), after(0.2, OTHER), after(0.2, NEW))
-    begin = time.monotonic()
-    done = line.run(line.a, line.b, line.c, DDNS_RUN_TIMEOUT="6")
-    assert time.monotonic() - begin < 6
-    line.has_moved(done, NEW, line.c)
+def test_slow_sources_agree_within_the_run_timeout(network: Network) -> None:
+    network.set_answers(after(0.2, NEW), after(0.2, OTHER), after(0.2, NEW))
+    start = time.monotonic()
+    done = network.run(network.a, network.b, network.c, DDNS_RUN_TIMEOUT="6")
+    assert time.monotonic() - start < 6
+    network.assert_published(done, NEW, network.c)
 
 
-def test_sources_too_slow_for_the_limit_of_a_run_hold_the_change_and_end_in_time(line: Line) -> None:
-    line.says(after(0.1, NEW), hang, hang)
-    sources = ",".join(service.url for service in (line.a, line.b, line.c))
+def test_sources_too_slow_for_the_run_timeout_hold_the_change_and_the_run_ends_in_time(network: Network) -> None:
+    network.set_answers(after(0.1, NEW), hang, hang)
+    sources = ",".join(service.url for service in (network.a, network.b, network.c))
     changes = {"DDNS_IP_SOURCES": sources, "DDNS_IP_AGREEMENT": "required", "DDNS_IP_TIMEOUT": "60"}
-    begin = time.monotonic()
-    done = line.machine.process("run", "--json", DDNS_RUN_TIMEOUT="3", **changes)  # its guard would end this one
-    assert time.monotonic() - begin < 3 + START
+    start = time.monotonic()
+    # in a process of its own, which the run's guard may end
+    done = network.machine.process("run", "--json", DDNS_RUN_TIMEOUT="3", **changes)
+    assert time.monotonic() - start < 3 + START
     message = re.sub(r"within its [0-9.]+ s", "within its share", done.json["results"][0]["error"])
     late = "did not finish within its share"
     assert message == (
-        f"{line.a.url} says {NEW}, but no second source confirms it ({line.b.url} {late}; {line.c.url} {late});"
-        f" {ASKS_AGAIN}"
+        f"{network.a.url} says {NEW}, but no second source confirms it"
+        f" ({network.b.url} {late}; {network.c.url} {late}); {ASKS_AGAIN}"
     )
-    line.is_held(done, done.json["results"][0]["error"])
+    network.assert_held(done, done.json["results"][0]["error"])
 
 
 @dataclass
 class Late:
-    """A source that answers after so many seconds of a clock."""
+    """A source that answers after `seconds` on `clock`."""
 
     name: str
     host: str
@@ -316,21 +327,21 @@ class Late:
 
 @contextmanager
 def limit_by(clock: Clock, seconds: float, error: DdnsError) -> Iterator[None]:
-    """Raise `error` after a block that took longer than so many seconds of the clock."""
+    """Raise `error` after a block that took longer than `seconds` on `clock`."""
     end = clock.now + seconds
     yield
     if clock.now > end:
         raise error
 
 
-def test_sources_that_take_almost_five_seconds_each_agree_with_the_limits_a_user_has(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+def test_sources_that_take_almost_five_seconds_each_agree_within_the_default_limits(
+    network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", line.machine.aws.url)
-    clock, limits = Clock(), line.machine.database.settings()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", network.machine.aws.url)
+    clock, limits = Clock(), network.machine.database.settings()
     seconds = limits.ip_timeout - 0.1
     assert seconds == 4.9
-    begin = clock.now
+    start = clock.now
     (result,) = Updater(
         Plan("line", (Family.IPV4,), (Record("home.example.com", "A"),), limits.run_timeout),
         sources=[Late(name, name, said, clock, seconds) for name, said in (("a", NEW), ("b", OTHER), ("c", NEW))],
@@ -341,16 +352,14 @@ def test_sources_that_take_almost_five_seconds_each_agree_with_the_limits_a_user
         limit=partial(limit_by, clock),
         monotonic=clock.monotonic,
     ).run().results  # fmt: skip
-    assert 14.6 < clock.now - begin < 20
+    assert 14.6 < clock.now - start < 20
     assert (result.outcome, result.error, result.address, result.source) == (Outcome.UPDATED, None, NEW, "c")
-    assert line.machine.database.versions() == [(1, OLD), (2, NEW)]
-    assert line.machine.database.states() == {"home.example.com": "verified"}
-    assert line.machine.aws.address(line.machine.zone_id) == NEW
+    assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
+    assert network.machine.database.states() == {"home.example.com": "verified"}
+    assert network.machine.aws.address(network.machine.zone_id) == NEW
 
 
-def test_init_asks_for_agreement_and_seeds_nothing_while_sources_disagree(
-    small_machine: Machine, tmp_path: Path
-) -> None:
+def test_init_seeds_nothing_while_sources_disagree(small_machine: Machine, tmp_path: Path) -> None:
     with running() as a, running("127.0.0.2") as b:
         a.address, b.address = NEW, OTHER
         small_machine.environment |= {"DDNS_IP_SOURCES": f"{a.url},{b.url}", "DDNS_IP_AGREEMENT": "preferred"}
@@ -367,7 +376,7 @@ def test_init_asks_for_agreement_and_seeds_nothing_while_sources_disagree(
         assert small_machine.database.versions() == [(1, NEW)]
 
 
-def test_init_warns_when_nobody_seconds_the_first_address(small_machine: Machine) -> None:
+def test_init_warns_when_no_second_source_confirms_the_first_address(small_machine: Machine) -> None:
     done = small_machine.ddns("init", "--name", "line", DDNS_IP_AGREEMENT=None)
     assert done.status == 0
     assert done.err == (
@@ -378,7 +387,7 @@ def test_init_warns_when_nobody_seconds_the_first_address(small_machine: Machine
     assert small_machine.database.versions() == [(1, OLD)]
 
 
-def test_init_seeds_nothing_that_nobody_seconds_where_agreement_is_required(small_machine: Machine) -> None:
+def test_init_seeds_nothing_unconfirmed_when_agreement_is_required(small_machine: Machine) -> None:
     with running("127.0.0.2") as b:
         b.play = answer("", "503 Down")
         sources = f"{small_machine.service.url},{b.url}"
@@ -388,7 +397,7 @@ def test_init_seeds_nothing_that_nobody_seconds_where_agreement_is_required(smal
 
 
 def order_asked(settings: Settings) -> tuple[str, ...]:
-    """Return the sources in the order in which a run asked them, none of which can be reached."""
+    """Return the sources in the order in which a run asks them; none can be reached."""
     result = run_once(settings)
     assert result.outcome is Outcome.FAILED
     return tuple(re.findall(r"(https?://\S+) cannot be reached", result.results[0].error or ""))
@@ -401,7 +410,7 @@ def order_made(settings: Settings) -> tuple[str, ...]:
 
 @pytest.fixture
 def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no name resolve but that of loopback."""
+    """Make every name resolution fail, except for loopback."""
 
     resolve = socket.getaddrinfo
 
@@ -424,7 +433,7 @@ def test_the_default_sources_take_turns_at_being_first(small_machine: Machine) -
 
 
 @pytest.mark.usefixtures("no_names")
-def test_an_order_of_the_operators_own_is_kept(small_machine: Machine) -> None:
+def test_a_configured_order_of_sources_is_kept(small_machine: Machine) -> None:
     small_machine.init()
     own = ("https://c.example.com/ip", "https://a.example.com/ip", "https://b.example.com/ip")
     settings = small_machine.database.settings(DDNS_IP_RETRIES="0", DDNS_IP_SOURCES=",".join(own))
@@ -444,13 +453,13 @@ def test_an_order_of_the_operators_own_is_kept(small_machine: Machine) -> None:
         ("imds:", "imds:http://127.0.0.1:1"),
     ],
 )
-def test_one_host_is_one_witness_however_it_is_written(one: str, same: str) -> None:
+def test_one_host_counts_as_one_source_however_it_is_written(one: str, same: str) -> None:
     assert host_of(one) == host_of(same)
     with pytest.raises(SettingsError, match="DDNS_IP_AGREEMENT=required"):
         load_settings_with({"DDNS_IP_SOURCES": f"{one},{same}", "DDNS_IP_AGREEMENT": "required"})
 
 
-def test_an_address_in_doubt_is_not_given_out(small_machine: Machine) -> None:
+def test_an_unconfirmed_address_is_not_reported(small_machine: Machine) -> None:
     small_machine.init("9.9.9.9")
     small_machine.service.address = "8.8.8.8"
     held = small_machine.run(DDNS_IP_AGREEMENT="required", DDNS_IP_SOURCES=f"{small_machine.service.url},file:/no/such")

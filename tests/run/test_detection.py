@@ -1,4 +1,4 @@
-"""The phase detect, over sources that answer, fail and hang."""
+"""The detection phase, over sources that answer, fail and hang."""
 
 import re
 import time
@@ -17,12 +17,12 @@ from ddns_updater.sources.http import HttpSource
 from tests.support.machine import Machine
 from tests.support.services import AddressService, answer, drip, hang, running
 
-START = 3  # seconds; a busy machine's slowest start of Python
+START = 3  # seconds; the longest that Python takes to start on a busy machine
 
 
 @dataclass
 class Slow:
-    """A source that answers after `seconds`, or says `reason` then."""
+    """A source that answers after `seconds`, or fails with `reason`."""
 
     name: str
     answer: str = "9.9.9.9"
@@ -87,29 +87,29 @@ def test_it_names_every_source_with_its_own_reason_when_all_fail(service: Addres
 
 
 def test_sources_that_hang_get_equal_shares_and_end_in_time() -> None:
-    begin = time.monotonic()
+    start = time.monotonic()
     reason = refusal([Slow("a", seconds=60), Slow("b", seconds=60), Slow("c", seconds=60)], 0.9)
-    assert 0.85 < time.monotonic() - begin < 2
+    assert 0.85 < time.monotonic() - start < 2
     assert re.search(
         "a did not finish within its 0.3 s; b did not finish .* 0[.]. s; c did not finish .* 0[.]. s$", reason
     )
 
 
-def test_a_source_that_drips_does_not_eat_the_share_of_the_next(service: AddressService) -> None:
+def test_a_source_that_drips_does_not_use_up_the_share_of_the_next(service: AddressService) -> None:
     service.play = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n9.9.9.9", pause=0.05)
     sources: list[AddressSource] = [http(service), Slow("b", "1.1.1.1", seconds=0.4), Slow("c", seconds=60)]
     assert found(sources, 2.1) == Detected(ip_address("1.1.1.1"), "b", "")
 
 
-def test_what_a_quick_failure_leaves_goes_to_the_next_sources() -> None:
+def test_the_time_that_a_quick_failure_leaves_goes_to_the_next_sources() -> None:
     assert found([Slow("a", reason="refused"), Slow("b", seconds=0.6)], 0.9).source == "b"
 
 
-def test_a_source_without_any_time_left_is_asked_all_the_same() -> None:
+def test_a_source_is_asked_even_without_any_time_left() -> None:
     assert found([Slow("a")], 0).source == "a"
 
 
-def test_an_error_outside_our_tree_is_a_bug_and_passes() -> None:
+def test_an_error_outside_the_error_tree_is_a_bug_and_propagates() -> None:
     class Broken(Slow):
         def fetch(self, family: Family) -> Address:
             raise ZeroDivisionError(family)
@@ -132,10 +132,11 @@ def test_a_run_over_three_sources_that_hang_ends_in_time_and_changes_nothing(sma
     with running() as second, running() as third:
         second.play = third.play = hang
         urls = [small_machine.service.url, second.url, third.url]
-        begin = time.monotonic()
+        start = time.monotonic()
         changes = {"DDNS_IP_SOURCES": ",".join(urls), "DDNS_IP_TIMEOUT": "60"}
-        done = small_machine.process("run", DDNS_RUN_TIMEOUT="3", **changes)  # its guard would end this one
-        assert time.monotonic() - begin < 3 + START
+        # in a process of its own, which the run's guard may end
+        done = small_machine.process("run", DDNS_RUN_TIMEOUT="3", **changes)
+        assert time.monotonic() - start < 3 + START
         assert [second.requests, third.requests] == [1, 1]
     assert done.err.startswith(f"failed: no trustworthy ipv4 address, so nothing was changed: {urls[0]} did not finish")
     assert (done.err.count("did not finish within its 0."), done.err.count("\n")) == (3, 1)

@@ -1,4 +1,4 @@
-"""Drift: what becomes of a verified record that somebody else changed, deleted or replaced."""
+"""Drift: what happens to a verified record that someone else changes, deletes or replaces."""
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -24,19 +24,19 @@ DRIFTS = {
 
 
 @pytest.fixture
-def line(small_machine: Machine) -> Machine:
+def published(small_machine: Machine) -> Machine:
     """Give a machine on SQLite whose record is verified at 9.9.9.9 with TTL 60."""
-    begin(small_machine)
+    seed_and_publish(small_machine)
     return small_machine
 
 
-def begin(machine: Machine) -> None:
+def seed_and_publish(machine: Machine) -> None:
     initialise(machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
     assert machine.run()["outcome"] == "updated"
 
 
-def meddle(machine: Machine, drift: str, name: str = HOME) -> str:
-    """Change the record as somebody else would, make the last look an old one, and return how it stands there."""
+def cause_drift(machine: Machine, drift: str, name: str = HOME) -> str:
+    """Change the record as someone else would, make the last check an old one, and return what DNS holds now."""
     values, ttl, shown = DRIFTS[drift]
     if values:
         records = [{"Value": value} for value in values]
@@ -57,12 +57,12 @@ def grow_old(machine: Machine) -> None:
     machine.database.sql("UPDATE admin_dns_publication SET checkedAt = '2020-01-01 00:00:00'")
 
 
-def standing(machine: Machine) -> tuple[list[str], int] | None:
+def current_record(machine: Machine) -> tuple[list[str], int] | None:
     found = machine.aws.record_sets(machine.zone_id).get((HOME, "A"))
     return ([each["Value"] for each in found["ResourceRecords"]], found["TTL"]) if found else None
 
 
-def found_before(machine: Machine) -> tuple[Any, ...]:
+def recorded_drift(machine: Machine) -> tuple[Any, ...]:
     (row,) = machine.database.sql("SELECT drift, driftAt FROM admin_dns_publication ORDER BY id DESC LIMIT 1")
     return row
 
@@ -71,43 +71,43 @@ def found_before(machine: Machine) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("drift", DRIFTS)
-def test_it_repairs_in_the_same_run_what_somebody_changed_and_says_so(line: Machine, drift: str) -> None:
-    shown = meddle(line, drift)
-    done = line.ddns("run", "--json")
+def test_it_repairs_an_outside_change_in_the_same_run_and_reports_it(published: Machine, drift: str) -> None:
+    shown = cause_drift(published, drift)
+    done = published.ddns("run", "--json")
     warning = f"{HOME} A held {shown}; it is being repaired"
     assert (done.status, done.err) == (0, f"warning: {warning}\n")
     assert done.json["outcome"] == "updated"
     assert done.json["results"][0]["warnings"] == [warning]
-    assert standing(line) == (["9.9.9.9"], 60)
-    assert (journal(line)[HOME]["state"], journal(line)[HOME]["lastError"]) == ("verified", None)
-    assert found_before(line)[0] == shown
-    assert line.database.versions() == [(1, "9.9.9.9")]
-    asked = len(line.aws.calls)
-    again = line.ddns("run", "--json")
+    assert current_record(published) == (["9.9.9.9"], 60)
+    assert (journal(published)[HOME]["state"], journal(published)[HOME]["lastError"]) == ("verified", None)
+    assert recorded_drift(published)[0] == shown
+    assert published.database.versions() == [(1, "9.9.9.9")]
+    asked = len(published.aws.calls)
+    again = published.ddns("run", "--json")
     assert (again.err, again.json["outcome"]) == ("", "unchanged")
-    assert len(line.aws.calls) == asked
-    assert found_before(line)[0] == shown  # the journal keeps it
+    assert len(published.aws.calls) == asked
+    assert recorded_drift(published)[0] == shown  # the journal keeps it
 
 
 @pytest.mark.parametrize("drift", ["another TTL", "deleted"])
-def test_it_repairs_a_ttl_that_was_set(line: Machine, drift: str) -> None:
-    line.environment["DDNS_TTL"] = "120"
-    line.run()
-    meddle(line, drift)
-    assert line.run()["outcome"] == "updated"
-    assert standing(line) == (["9.9.9.9"], 120)
+def test_it_restores_a_configured_ttl(published: Machine, drift: str) -> None:
+    published.environment["DDNS_TTL"] = "120"
+    published.run()
+    cause_drift(published, drift)
+    assert published.run()["outcome"] == "updated"
+    assert current_record(published) == (["9.9.9.9"], 120)
 
 
 def test_the_journal_keeps_what_was_found_and_when(machine: Machine) -> None:
-    begin(machine)
-    shown = meddle(machine, "another address")
+    seed_and_publish(machine)
+    shown = cause_drift(machine, "another address")
     start = datetime.now(UTC).replace(microsecond=0)
     assert machine.run()["outcome"] == "updated"
     (entry,) = machine.ddns("history", "--json").json
     (record,) = entry["records"]
     assert record["drift"] == shown
     assert 0 <= (datetime.fromisoformat(record["drift_at"]) - start).total_seconds() < 30
-    drift, at = found_before(machine)
+    drift, at = recorded_drift(machine)
     assert (drift, datetime.fromisoformat(str(at)).replace(tzinfo=UTC)) == (
         shown,
         datetime.fromisoformat(record["drift_at"]),
@@ -115,156 +115,156 @@ def test_the_journal_keeps_what_was_found_and_when(machine: Machine) -> None:
     machine.statements_hold("9.9.9.9")
 
 
-def test_it_does_not_look_before_the_interval_is_over(line: Machine) -> None:
-    meddle(line, "another address")
-    age(line, "+100 years")  # seen in the future: it is looked at
-    assert line.run()["outcome"] == "updated"
-    line.aws.delete(line.zone_id, HOME)
-    line.aws.calls.clear()
-    assert line.run()["outcome"] == "unchanged"
-    assert line.aws.calls == []
+def test_it_does_not_check_again_before_the_interval_is_over(published: Machine) -> None:
+    cause_drift(published, "another address")
+    age(published, "+100 years")  # checked in the future: it is checked again
+    assert published.run()["outcome"] == "updated"
+    published.aws.delete(published.zone_id, HOME)
+    published.aws.calls.clear()
+    assert published.run()["outcome"] == "unchanged"
+    assert published.aws.calls == []
 
 
-def test_a_record_that_holds_has_no_drift(line: Machine) -> None:
-    grow_old(line)
-    done = line.ddns("run", "--json")
+def test_an_unchanged_record_has_no_drift(published: Machine) -> None:
+    grow_old(published)
+    done = published.ddns("run", "--json")
     assert (done.err, done.json["outcome"], done.json["results"][0]["warnings"]) == ("", "unchanged", [])
-    assert found_before(line) == (None, None)
-    assert line.aws.count()[CHANGE] == 1
+    assert recorded_drift(published) == (None, None)
+    assert published.aws.count()[CHANGE] == 1
 
 
-def test_a_new_version_begins_without_drift(line: Machine) -> None:
-    meddle(line, "another address")
-    line.service.address = "1.1.1.1"
-    done = line.ddns("run", "--json")
+def test_a_new_version_starts_without_drift(published: Machine) -> None:
+    cause_drift(published, "another address")
+    published.service.address = "1.1.1.1"
+    done = published.ddns("run", "--json")
     assert (done.err, done.json["outcome"]) == ("", "updated")
-    assert found_before(line) == (None, None)
-    line.statements_hold("1.1.1.1")
+    assert recorded_drift(published) == (None, None)
+    published.statements_hold("1.1.1.1")
 
 
-def test_it_says_so_when_cron_mails_only_what_changed(line: Machine) -> None:
-    shown = meddle(line, "deleted")
-    done = line.ddns("run", "--quiet")
+def test_a_repair_is_reported_even_with_quiet(published: Machine) -> None:
+    shown = cause_drift(published, "deleted")
+    done = published.ddns("run", "--quiet")
     assert done.err == f"warning: {HOME} A held {shown}; it is being repaired\n"
     assert done.out.startswith("updated: ")
 
 
-def test_it_repairs_one_of_three_and_sends_nothing_of_the_others(line: Machine) -> None:
-    line.environment["DDNS_RECORDS"] = f"{HOME},b.example.com,c.example.com"
-    line.run()
-    line.aws.bodies.clear()
-    meddle(line, "another address", "b.example.com")
-    assert line.run()["outcome"] == "updated"
-    (sent,) = filter(None, line.aws.bodies)
+def test_it_repairs_one_of_three_and_sends_nothing_for_the_others(published: Machine) -> None:
+    published.environment["DDNS_RECORDS"] = f"{HOME},b.example.com,c.example.com"
+    published.run()
+    published.aws.bodies.clear()
+    cause_drift(published, "another address", "b.example.com")
+    assert published.run()["outcome"] == "updated"
+    (sent,) = filter(None, published.aws.bodies)
     assert sent.count("<Change>") == 1
     assert "<Name>b.example.com</Name>" in sent
-    assert line.aws.address(line.zone_id, "b.example.com") == "9.9.9.9"
+    assert published.aws.address(published.zone_id, "b.example.com") == "9.9.9.9"
 
 
 @pytest.mark.parametrize("ttl", [None, "120"])
-def test_it_brings_back_the_ttl_in_the_run_after_a_repair_that_failed(line: Machine, ttl: str | None) -> None:
-    line.environment |= {"DDNS_TTL": ttl} if ttl else {}
-    line.run()
-    meddle(line, "both")
-    line.aws.fault(CHANGE, refuse("AccessDenied"), times=1)
-    done = line.ddns("run", "--json")
+def test_it_restores_the_ttl_in_the_run_after_a_failed_repair(published: Machine, ttl: str | None) -> None:
+    published.environment |= {"DDNS_TTL": ttl} if ttl else {}
+    published.run()
+    cause_drift(published, "both")
+    published.aws.fault(CHANGE, refuse("AccessDenied"), times=1)
+    done = published.ddns("run", "--json")
     assert (done.status, done.json["outcome"]) == (1, "failed")
-    assert standing(line) == (["8.8.8.8"], 300)
-    assert line.run()["outcome"] == "updated"
-    assert standing(line) == (["9.9.9.9"], int(ttl or 60))
+    assert current_record(published) == (["8.8.8.8"], 300)
+    assert published.run()["outcome"] == "updated"
+    assert current_record(published) == (["9.9.9.9"], int(ttl or 60))
 
 
-def test_a_dry_run_says_what_it_would_repair_and_writes_nothing(line: Machine) -> None:
-    shown = meddle(line, "another address")
-    done = line.ddns("run", "--dry-run")
+def test_a_dry_run_says_what_it_would_repair_and_writes_nothing(published: Machine) -> None:
+    shown = cause_drift(published, "another address")
+    done = published.ddns("run", "--dry-run")
     assert (done.status, done.err) == (0, f"warning: {HOME} A held {shown}; it would be repaired\n")
     assert "would be published" in done.out
-    assert line.aws.count()[CHANGE] == 1
-    assert found_before(line) == (None, None)
+    assert published.aws.count()[CHANGE] == 1
+    assert recorded_drift(published) == (None, None)
 
 
 # Reporting
 
 
 @pytest.mark.parametrize("drift", ["another address", "another TTL", "deleted"])
-def test_it_reports_drift_each_run_until_it_is_put_right(line: Machine, drift: str) -> None:
-    line.environment["DDNS_ON_DRIFT"] = "report"
-    shown = meddle(line, drift)
-    before = standing(line)
+def test_it_reports_drift_in_each_run_until_it_is_corrected(published: Machine, drift: str) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    shown = cause_drift(published, drift)
+    before = current_record(published)
     for _ in range(2):
-        records, text = failing(line)
+        records, text = failing(published)
         assert text == f"{HOME} A should hold 9.9.9.9 with TTL 60, not {shown}; {ADVICE}"
         assert records[HOME]["state"] == "verified"
         assert records[HOME]["error"] == text
-    assert standing(line) == before
-    assert found_before(line)[0] == shown
-    line.aws.put_address(line.zone_id, HOME, "9.9.9.9")
-    done = line.ddns("run", "--json")
+    assert current_record(published) == before
+    assert recorded_drift(published)[0] == shown
+    published.aws.put_address(published.zone_id, HOME, "9.9.9.9")
+    done = published.ddns("run", "--json")
     assert (done.status, done.err, done.json["outcome"]) == (0, "", "unchanged")
-    assert journal(line)[HOME]["lastError"] is None
-    assert found_before(line)[0] == shown
-    assert line.aws.count()[CHANGE] == 1
+    assert journal(published)[HOME]["lastError"] is None
+    assert recorded_drift(published)[0] == shown
+    assert published.aws.count()[CHANGE] == 1
 
 
-def test_it_repairs_what_it_reported_when_the_setting_changes(line: Machine) -> None:
-    shown = meddle(line, "both")
-    failing(line, DDNS_ON_DRIFT="report")
-    done = line.ddns("run", "--json")
+def test_it_repairs_what_it_reported_when_the_setting_changes(published: Machine) -> None:
+    shown = cause_drift(published, "both")
+    failing(published, DDNS_ON_DRIFT="report")
+    done = published.ddns("run", "--json")
     assert done.err == f"warning: {HOME} A held {shown}; it is being repaired\n"
     assert done.json["outcome"] == "updated"
-    assert standing(line) == (["9.9.9.9"], 60)
-    assert journal(line)[HOME]["lastError"] is None
+    assert current_record(published) == (["9.9.9.9"], 60)
+    assert journal(published)[HOME]["lastError"] is None
 
 
-def test_it_goes_on_reporting_when_it_is_not_to_recheck(line: Machine) -> None:
-    line.environment["DDNS_ON_DRIFT"] = "report"
-    meddle(line, "another address")
-    failing(line)
-    failing(line, DDNS_RECHECK_EVERY="0")
+def test_it_keeps_reporting_when_rechecks_are_off(published: Machine) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    cause_drift(published, "another address")
+    failing(published)
+    failing(published, DDNS_RECHECK_EVERY="0")
 
 
-def test_it_publishes_a_new_address_over_what_it_reported(line: Machine) -> None:
-    line.environment["DDNS_ON_DRIFT"] = "report"
-    meddle(line, "another address")
-    failing(line)
-    line.service.address = "1.1.1.1"
-    assert line.run()["outcome"] == "updated"
-    line.statements_hold("1.1.1.1")
+def test_it_publishes_a_new_address_over_reported_drift(published: Machine) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    cause_drift(published, "another address")
+    failing(published)
+    published.service.address = "1.1.1.1"
+    assert published.run()["outcome"] == "updated"
+    published.statements_hold("1.1.1.1")
 
 
-def test_one_record_that_drifted_does_not_hold_back_another(line: Machine) -> None:
-    line.environment |= {"DDNS_ON_DRIFT": "report", "DDNS_RECORDS": f"{HOME},new.example.com"}
-    meddle(line, "another address")
-    records, _ = failing(line)
+def test_one_record_that_drifted_does_not_hold_back_another(published: Machine) -> None:
+    published.environment |= {"DDNS_ON_DRIFT": "report", "DDNS_RECORDS": f"{HOME},new.example.com"}
+    cause_drift(published, "another address")
+    records, _ = failing(published)
     assert {name: each["state"] for name, each in records.items()} == {HOME: "verified", "new.example.com": "verified"}
     assert records["new.example.com"]["error"] is None
-    assert line.aws.address(line.zone_id, "new.example.com") == "9.9.9.9"
-    assert line.aws.address(line.zone_id) == "8.8.8.8"
+    assert published.aws.address(published.zone_id, "new.example.com") == "9.9.9.9"
+    assert published.aws.address(published.zone_id) == "8.8.8.8"
 
 
 # An alias in its place
 
 
-def test_it_does_not_overwrite_an_alias_that_came_later(line: Machine) -> None:
-    replace_with_an_alias(line)
+def test_it_does_not_overwrite_an_alias_that_appears_later(published: Machine) -> None:
+    replace_with_an_alias(published)
     for _ in range(2):
-        records, text = failing(line)
+        records, text = failing(published)
         assert OBSTACLES["alias"][1] in text
         assert records[HOME]["state"] == "failed"
-    assert found_before(line)[0] == OBSTACLES["alias"][1]
-    assert line.aws.count()[CHANGE] == 1
-    line.aws.delete(line.zone_id, HOME)
-    line.statements_hold("9.9.9.9")
-    assert standing(line) == (["9.9.9.9"], 60)
+    assert recorded_drift(published)[0] == OBSTACLES["alias"][1]
+    assert published.aws.count()[CHANGE] == 1
+    published.aws.delete(published.zone_id, HOME)
+    published.statements_hold("9.9.9.9")
+    assert current_record(published) == (["9.9.9.9"], 60)
 
 
-def test_an_alias_that_is_only_reported_stays_as_long_as_it_stands(line: Machine) -> None:
-    line.environment["DDNS_ON_DRIFT"] = "report"
-    replace_with_an_alias(line)
-    _, text = failing(line)
+def test_an_alias_and_what_replaces_it_are_reported_and_left_alone(published: Machine) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    replace_with_an_alias(published)
+    _, text = failing(published)
     assert text == f"{HOME} A should hold 9.9.9.9 with TTL 60, not {OBSTACLES['alias'][1]}; correct it"
-    line.aws.delete(line.zone_id, HOME)
-    line.aws.put_address(line.zone_id, HOME, "8.8.8.8")
-    _, text = failing(line)
+    published.aws.delete(published.zone_id, HOME)
+    published.aws.put_address(published.zone_id, HOME, "8.8.8.8")
+    _, text = failing(published)
     assert text == f"{HOME} A should hold 9.9.9.9 with TTL 60, not 8.8.8.8 with TTL 60; {ADVICE}"
-    assert line.aws.count()[CHANGE] == 1
+    assert published.aws.count()[CHANGE] == 1

@@ -1,4 +1,4 @@
-"""When to speak and when not to: pure, over given clocks, and over whatever sequences hypothesis thinks of."""
+"""When an event is reported and when not: pure, over given clocks and over sequences that hypothesis generates."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ HOME = Record("home.example.com", "A")
 
 
 def ended(outcome: Outcome, error: str | None = None) -> RunResult:
-    """Return a run that found what it had known before, or did not get that far."""
+    """Return a run that found the known address unchanged, or did not get that far."""
     if not outcome.is_good:
         return RunResult("line", (FamilyResult(Family.IPV4, outcome, error=error),))
     return holds("9.9.9.9", 1)
@@ -27,7 +27,7 @@ def ended(outcome: Outcome, error: str | None = None) -> RunResult:
 def holds(
     address: str, version: int, *, was: str | None = None, since: datetime = NOW - DAY, drift_at: datetime | None = None
 ) -> RunResult:
-    """Return a run that saw `address` hold; one that recorded it when it says what it `was`."""
+    """Return a run that found `address` published; with `was`, the run that recorded the change."""
     drift = "8.8.4.4 with TTL 60" if drift_at else None
     record = Publication(
         HOME, since, PublicationState.VERIFIED, address=address, checked_at=NOW, drift=drift, drift_at=drift_at
@@ -45,17 +45,17 @@ def holds(
     return RunResult("line", (one,))
 
 
-def lived(
+def after_runs(
     *runs: tuple[Outcome, timedelta], alert_after: int | None = 3, start: RunState | None = None
 ) -> tuple[RunState, list[Event]]:
-    """Return how it stands after `runs`, each so long after the one before, and all that was told."""
+    """Return the run state after `runs`, each with its time since the one before, and all events."""
     run_state = start or RunState()
-    told, now = [], run_state.ended or NOW
+    all_events, now = [], run_state.ended or NOW
     for outcome, later in runs:
         now += later
         run_state, events = advance(run_state, ended(outcome, "it is broken"), now, alert_after)
-        told += events
-    return run_state, told
+        all_events += events
+    return run_state, all_events
 
 
 def failures(number: int, apart: timedelta = MINUTE) -> list[tuple[Outcome, timedelta]]:
@@ -65,82 +65,82 @@ def failures(number: int, apart: timedelta = MINUTE) -> list[tuple[Outcome, time
 # An incident
 
 
-def test_the_first_alert_comes_after_so_many_bad_runs_and_no_sooner() -> None:
-    assert lived(*failures(2))[1] == []
-    run_state, told = lived(*failures(3))
-    assert [each.kind for each in told] == ["failing"]
+def test_the_first_alert_comes_after_the_configured_number_of_failed_runs() -> None:
+    assert after_runs(*failures(2))[1] == []
+    run_state, events = after_runs(*failures(3))
+    assert [each.kind for each in events] == ["failing"]
     assert run_state.incident
     assert (run_state.incident.failed_runs, run_state.incident.since) == (3, NOW + MINUTE)
 
 
-def test_sixty_failed_minutes_are_one_alert_and_one_reminder() -> None:
-    assert len(lived(*failures(60))[1]) == 1
-    assert len(lived(*failures(63))[1]) == 2
+def test_an_hour_of_failures_is_one_alert_and_one_reminder() -> None:
+    assert len(after_runs(*failures(60))[1]) == 1
+    assert len(after_runs(*failures(63))[1]) == 2
 
 
 def test_reminders_come_after_an_hour_six_hours_and_then_daily() -> None:
-    _, told = lived(*failures(60 * 24 * 4))
-    first = told[0].time
-    assert [each.time - first for each in told] == [timedelta(0), HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY]
-    assert [each.facts["reminder"] for each in told] == [0, 1, 2, 3, 4, 5]
+    _, events = after_runs(*failures(60 * 24 * 4))
+    first = events[0].time
+    assert [each.time - first for each in events] == [timedelta(0), HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY]
+    assert [each.facts["reminder"] for each in events] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_machine_that_slept_for_days_reminds_once() -> None:
-    _, told = lived(*failures(3), (Outcome.FAILED, 10 * DAY), *failures(30))
-    assert len(told) == 2
+    _, events = after_runs(*failures(3), (Outcome.FAILED, 10 * DAY), *failures(30))
+    assert len(events) == 2
 
 
-def test_a_good_run_in_between_begins_the_count_anew() -> None:
-    assert lived(*failures(2), (Outcome.UNCHANGED, MINUTE), *failures(2))[1] == []
+def test_a_good_run_in_between_restarts_the_count() -> None:
+    assert after_runs(*failures(2), (Outcome.UNCHANGED, MINUTE), *failures(2))[1] == []
 
 
 @pytest.mark.parametrize("neutral", [Outcome.PENDING, Outcome.SKIPPED])
-def test_a_run_that_is_pending_or_skipped_neither_begins_nor_ends_an_incident(neutral: Outcome) -> None:
-    assert lived((neutral, MINUTE), (neutral, MINUTE), (neutral, MINUTE))[1] == []
-    _, told = lived(*failures(2), (neutral, MINUTE), *failures(1), (neutral, MINUTE), (Outcome.UPDATED, MINUTE))
-    assert [each.kind for each in told] == ["failing", "recovered"]
+def test_a_run_that_is_pending_or_skipped_neither_starts_nor_ends_an_incident(neutral: Outcome) -> None:
+    assert after_runs((neutral, MINUTE), (neutral, MINUTE), (neutral, MINUTE))[1] == []
+    _, events = after_runs(*failures(2), (neutral, MINUTE), *failures(1), (neutral, MINUTE), (Outcome.UPDATED, MINUTE))
+    assert [each.kind for each in events] == ["failing", "recovered"]
 
 
 def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
-    run_state, _ = lived(*failures(3))
+    run_state, _ = after_runs(*failures(3))
     (one,) = holds("9.9.9.9", 1).results
     half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
-    run_state, told = advance(run_state, half, NOW, 3)
-    assert told == []
+    run_state, events = advance(run_state, half, NOW, 3)
+    assert events == []
     assert run_state.incident
 
 
 def test_a_held_run_counts_as_failing() -> None:
-    assert len(lived(*[(Outcome.HELD, MINUTE)] * 3)[1]) == 1
+    assert len(after_runs(*[(Outcome.HELD, MINUTE)] * 3)[1]) == 1
 
 
-def test_recovery_tells_how_long_it_lasted_how_many_runs_and_why() -> None:
-    run_state, told = lived(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
-    assert told[-1].title == "line: recovered after 47 min, 46 failed runs"
-    assert told[-1].text.startswith(
+def test_a_recovery_reports_duration_failed_runs_and_cause() -> None:
+    run_state, events = after_runs(*failures(46), (Outcome.UNCHANGED, 2 * MINUTE))
+    assert events[-1].title == "line: recovered after 47 min, 46 failed runs"
+    assert events[-1].text.startswith(
         "Cause: it is broken. Address now: 9.9.9.9 (version 1)."
         " DNS when last verified: home.example.com A held 9.9.9.9 (20"
     )
-    assert told[-1].facts["duration_seconds"] == 47 * 60
+    assert events[-1].facts["duration_seconds"] == 47 * 60
     assert run_state.incident is None
 
 
-def test_what_nobody_was_told_of_is_not_recovered_from_aloud() -> None:
-    assert lived(*failures(2), (Outcome.UNCHANGED, MINUTE))[1] == []
-    run_state, told = lived(*failures(9), alert_after=None)
-    assert told == []
+def test_an_incident_without_an_alert_ends_without_a_recovery_alert() -> None:
+    assert after_runs(*failures(2), (Outcome.UNCHANGED, MINUTE))[1] == []
+    run_state, events = after_runs(*failures(9), alert_after=None)
+    assert events == []
     assert run_state.incident
     assert run_state.incident.alerts == 0
-    assert len(lived(*failures(1), start=run_state)[1]) == 1  # somebody to tell was added
+    assert len(after_runs(*failures(1), start=run_state)[1]) == 1  # a channel was added
 
 
-def test_a_failure_tells_what_dns_held_when_it_was_last_seen() -> None:
-    _, told = lived((Outcome.UNCHANGED, MINUTE), *failures(3))
-    assert "DNS when last verified: home.example.com A held 9.9.9.9 (20" in told[0].text
-    assert "DNS: no verified record is known." in lived(*failures(3))[1][0].text
+def test_a_failure_reports_what_dns_held_when_last_verified() -> None:
+    _, events = after_runs((Outcome.UNCHANGED, MINUTE), *failures(3))
+    assert "DNS when last verified: home.example.com A held 9.9.9.9 (20" in events[0].text
+    assert "DNS: no verified record is known." in after_runs(*failures(3))[1][0].text
 
 
-def test_a_long_cause_leaves_room_for_what_to_do() -> None:
+def test_a_long_cause_leaves_room_for_the_advice() -> None:
     run_state = RunState()
     for _ in range(3):
         run_state, events = advance(run_state, ended(Outcome.FAILED, "\udcff" + "x" * 5000), NOW, 3)
@@ -152,51 +152,51 @@ def test_a_long_cause_leaves_room_for_what_to_do() -> None:
 # Changes and repairs
 
 
-def told_of(run_state: RunState, *runs: RunResult) -> list[Event]:
-    told = []
+def events_of(run_state: RunState, *runs: RunResult) -> list[Event]:
+    all_events = []
     for run in runs:
         run_state, events = advance(run_state, run, NOW, 3)
-        told += events
-    return told
+        all_events += events
+    return all_events
 
 
-def test_a_change_is_told_once_with_what_it_was() -> None:
-    (event,) = told_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), holds("1.1.1.1", 2))
+def test_a_change_is_reported_once_with_the_previous_address() -> None:
+    (event,) = events_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), holds("1.1.1.1", 2))
     assert (event.kind, event.facts["previous_address"], event.facts["address"]) == ("changed", "9.9.9.9", "1.1.1.1")
 
 
-def test_a_change_whose_run_was_killed_before_it_told_is_told_by_the_next() -> None:
-    (event,) = told_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2))
+def test_a_change_whose_run_was_killed_before_its_report_is_reported_by_the_next() -> None:
+    (event,) = events_of(RunState(), holds("9.9.9.9", 1), holds("1.1.1.1", 2))
     assert event.facts["previous_address"] == "9.9.9.9"
-    (first,) = told_of(RunState(), holds("1.1.1.1", 2, since=NOW - MINUTE))  # and nothing is remembered at all
+    (first,) = events_of(RunState(), holds("1.1.1.1", 2, since=NOW - MINUTE))  # even with an empty run state
     assert (first.kind, first.facts["previous_address"]) == ("changed", None)
 
 
-def test_a_change_that_was_pending_at_first_is_told_when_it_holds() -> None:
+def test_a_change_that_is_pending_at_first_is_reported_once_it_is_verified() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
-    (event,) = told_of(RunState(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
+    (event,) = events_of(RunState(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
     assert event.facts["previous_address"] == "9.9.9.9"
 
 
 @pytest.mark.parametrize("version", [1, 57])
-def test_a_machine_that_remembers_nothing_tells_no_old_news(version: int) -> None:
-    assert told_of(RunState(), holds("9.9.9.9", version)) == []
-    assert told_of(RunState(), holds("9.9.9.9", 1, since=NOW)) == []
-    assert told_of(RunState(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
+def test_a_machine_without_run_state_reports_no_old_events(version: int) -> None:
+    assert events_of(RunState(), holds("9.9.9.9", version)) == []
+    assert events_of(RunState(), holds("9.9.9.9", 1, since=NOW)) == []
+    assert events_of(RunState(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
 
 
 def test_a_version_with_the_same_address_is_no_change() -> None:
-    assert told_of(RunState(), holds("9.9.9.9", 1), holds("9.9.9.9", 3)) == []
+    assert events_of(RunState(), holds("9.9.9.9", 1), holds("9.9.9.9", 3)) == []
 
 
-def test_a_repair_is_told_once_and_a_second_one_again() -> None:
+def test_a_repair_is_reported_once_and_a_second_repair_again() -> None:
     first, second = NOW - MINUTE, NOW
     runs = (holds("9.9.9.9", 1, drift_at=at) for at in (None, first, first, second, second))
-    told = told_of(RunState(), *runs)
-    assert [each.kind for each in told] == ["repaired", "repaired"]
-    assert told[0].facts["repaired"][0]["found"] == "8.8.4.4 with TTL 60"  # type: ignore[index]
-    assert len(told_of(RunState(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
+    events = events_of(RunState(), *runs)
+    assert [each.kind for each in events] == ["repaired", "repaired"]
+    assert events[0].facts["repaired"][0]["found"] == "8.8.4.4 with TTL 60"  # type: ignore[index]
+    assert len(events_of(RunState(), holds("9.9.9.9", 1, drift_at=first))) == 1  # by the very first run
 
 
 def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
@@ -209,30 +209,32 @@ def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
 # The clock
 
 
-def test_a_clock_set_back_leaves_how_long_everything_lasted() -> None:
-    run_state, _ = lived(*failures(4))
+def test_a_clock_set_back_does_not_change_durations() -> None:
+    run_state, _ = after_runs(*failures(4))
     later = NOW + 4 * MINUTE
     moved, back = run_state.moved_to(later - 30 * DAY)
     assert back == 30 * DAY
-    _, told = advance(moved, ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
-    assert told[0].facts["duration_seconds"] == 4 * 60
+    _, events = advance(moved, ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
+    assert events[0].facts["duration_seconds"] == 4 * 60
     assert run_state.moved_to(later - timedelta(seconds=59)) == (run_state, None)
     assert RunState().moved_to(NOW) == (RunState(), None)
 
 
 def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
-    assert lived(*failures(2))[0].interval is None
-    assert lived(*failures(3), (Outcome.FAILED, DAY), *failures(1))[0].interval == MINUTE
+    assert after_runs(*failures(2))[0].interval is None
+    assert after_runs(*failures(3), (Outcome.FAILED, DAY), *failures(1))[0].interval == MINUTE
 
 
-# Whatever comes
+# Any sequence of runs
 
 _SPANS = st.integers(0, 200_000).map(lambda seconds: timedelta(seconds=seconds)) | st.sampled_from([MINUTE, HOUR, DAY])
 _RUNS = st.lists(st.tuples(st.sampled_from(Outcome), _SPANS), max_size=60)
 
 
 @given(_RUNS, st.integers(1, 5))
-def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timedelta]], alert_after: int) -> None:
+def test_alerts_keep_their_schedule_in_any_sequence_of_runs(
+    runs: list[tuple[Outcome, timedelta]], alert_after: int
+) -> None:
     run_state, now = RunState(), NOW
     bad_in_a_row, alerts, at = 0, 0, NOW
     for outcome, later in runs:
@@ -258,26 +260,26 @@ def test_no_sequence_of_runs_breaks_the_promise(runs: list[tuple[Outcome, timede
     assert sum(run_state.runs.values()) == len(runs)
 
 
-# Runs that report late, records that come and go, and what waits too long
+# Runs that report late, records that come and go, and changes that stay pending
 
 
 def test_a_run_that_reports_after_a_later_one_changes_nothing_but_the_count() -> None:
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 1)
-    run_state, told = advance(run_state, holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
-    assert [each.kind for each in told] == ["changed"]
+    run_state, events = advance(run_state, holds("1.1.1.1", 2, was="9.9.9.9"), NOW + 2 * MINUTE, 1)
+    assert [each.kind for each in events] == ["changed"]
     for late in (holds("9.9.9.9", 1), ended(Outcome.FAILED, "down")):
-        after, told = advance(run_state, late, NOW + MINUTE, 1)
-        assert told == []
+        after, events = advance(run_state, late, NOW + MINUTE, 1)
+        assert events == []
         assert (after.reported, after.incident) == (run_state.reported, None)
 
 
-def test_a_repair_is_not_told_again_when_its_record_was_away() -> None:
+def test_a_repair_is_not_reported_again_when_its_record_comes_back() -> None:
     there, away = holds("9.9.9.9", 1, drift_at=NOW), holds("9.9.9.9", 1)
-    told = told_of(RunState(), holds("9.9.9.9", 1), there, away, there, away, there)
-    assert [each.kind for each in told] == ["repaired"]
+    events = events_of(RunState(), holds("9.9.9.9", 1), there, away, there, away, there)
+    assert [each.kind for each in events] == ["repaired"]
 
 
-def test_many_repairs_of_one_run_are_one_message() -> None:
+def test_many_repairs_in_one_run_are_one_event() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
     many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
@@ -287,19 +289,19 @@ def test_many_repairs_of_one_run_are_one_message() -> None:
     assert len(event.facts["repaired"]) == 30  # type: ignore[arg-type]
 
 
-def test_what_is_pending_for_long_is_an_incident() -> None:
+def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
     (one,) = holds("1.1.1.1", 2).results
     sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
     run_state = RunState()
     for minutes in range(0, 31, 10):
-        run_state, told = advance(run_state, pending, NOW + minutes * MINUTE, 1)
-        assert told == []
+        run_state, events = advance(run_state, pending, NOW + minutes * MINUTE, 1)
+        assert events == []
     run_state, (event,) = advance(run_state, pending, NOW + 31 * MINUTE, 1)
     assert "home.example.com A was sent to Route 53 more than 30 min ago" in event.text
 
 
-def test_what_is_not_configured_any_more_is_forgotten() -> None:
+def test_a_record_that_is_no_longer_configured_is_forgotten() -> None:
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 3)
     assert list(run_state.seen) == ["home.example.com A"]
     (one,) = holds("9.9.9.9", 1).results

@@ -47,8 +47,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def line(small_machine: Machine, seeded: Path) -> Machine:
-    """Give a machine on SQLite whose origin stands at 9.9.9.9 and was never published."""
+def machine(small_machine: Machine, seeded: Path) -> Machine:
+    """Give a machine on SQLite whose origin has 9.9.9.9 and was never published."""
     shutil.copy(seeded, file_of(small_machine))
     return small_machine
 
@@ -68,12 +68,12 @@ def journal(machine: Machine) -> dict[str, dict[str, Any]]:
 
 
 def age(machine: Machine, by: str = "-2 hours") -> None:
-    """Make every look at DNS older (or younger) than it is."""
+    """Shift the time of every DNS check, back or forward."""
     machine.database.sql("UPDATE admin_dns_publication SET checkedAt = datetime(checkedAt, ?)", (by,))
 
 
 def failing(machine: Machine, **changes: Any) -> tuple[dict[str, dict[str, Any]], str]:
-    """Do a run that fails; return its records by name and its one line for the operator."""
+    """Do a run that fails; return its records by name and its one line of error."""
     done = machine.ddns("run", "--json", **changes)
     assert done.status == 1
     assert AWS["AWS_SECRET_ACCESS_KEY"] not in done.out + done.err
@@ -91,137 +91,143 @@ def names(count: int, zone: str = "example.com") -> list[str]:
 
 
 @pytest.mark.parametrize("kind", OBSTACLES)
-def test_it_never_overwrites_what_is_not_a_plain_record_set(line: Machine, kind: str) -> None:
+def test_it_never_overwrites_what_is_not_a_plain_record_set(machine: Machine, kind: str) -> None:
     record_set, obstacle = OBSTACLES[kind]
-    line.aws.put(line.zone_id, {"Name": "taken.example.com"} | record_set)
-    before = {key: each for key, each in line.aws.record_sets(line.zone_id).items() if key[0] == "taken.example.com"}
-    records, text = failing(line, DDNS_RECORDS=f"taken.example.com,{HOME}")
+    machine.aws.put(machine.zone_id, {"Name": "taken.example.com"} | record_set)
+    before = {
+        key: each for key, each in machine.aws.record_sets(machine.zone_id).items() if key[0] == "taken.example.com"
+    }
+    records, text = failing(machine, DDNS_RECORDS=f"taken.example.com,{HOME}")
     assert text == (
         f"failed to change taken.example.com A: {obstacle} exists there and is never overwritten;"
         " remove it, or take the name out of DDNS_RECORDS"
     )
     assert {name: each["state"] for name, each in records.items()} == {"taken.example.com": "failed", HOME: "verified"}
-    assert line.aws.address(line.zone_id) == "9.9.9.9"
-    assert not any("taken.example.com" in body for body in line.aws.bodies)
-    assert before.items() <= line.aws.record_sets(line.zone_id).items()
+    assert machine.aws.address(machine.zone_id) == "9.9.9.9"
+    assert not any("taken.example.com" in body for body in machine.aws.bodies)
+    assert before.items() <= machine.aws.record_sets(machine.zone_id).items()
 
 
-def test_it_publishes_what_has_a_zone_when_another_name_has_none(line: Machine) -> None:
-    line.environment["DDNS_RECORDS"] = f"home.example.org,{HOME}"
-    records, text = failing(line)
+def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: Machine) -> None:
+    machine.environment["DDNS_RECORDS"] = f"home.example.org,{HOME}"
+    records, text = failing(machine)
     assert text == "no public hosted zone covers home.example.org; create one, or set DDNS_HOSTED_ZONE_ID"
     assert records["home.example.org"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
-    line.aws.zone("example.org")
-    line.statements_hold("9.9.9.9")
+    machine.aws.zone("example.org")
+    machine.statements_hold("9.9.9.9")
 
 
-def test_it_publishes_what_lies_in_the_given_zones(line: Machine) -> None:
-    inner = line.aws.zone("b.example.com")
-    records, text = failing(line, DDNS_RECORDS="home.b.example.com,home.example.com", DDNS_HOSTED_ZONE_ID=inner)
+def test_it_publishes_only_names_in_the_configured_zones(machine: Machine) -> None:
+    inner = machine.aws.zone("b.example.com")
+    records, text = failing(machine, DDNS_RECORDS="home.b.example.com,home.example.com", DDNS_HOSTED_ZONE_ID=inner)
     assert text == f"home.example.com is not in hosted zone {inner}; correct DDNS_HOSTED_ZONE_ID"
     assert records["home.b.example.com"]["hosted_zone_id"] == inner
-    assert line.aws.address(inner, "home.b.example.com") == "9.9.9.9"
-    assert line.aws.address(line.zone_id) is None
+    assert machine.aws.address(inner, "home.b.example.com") == "9.9.9.9"
+    assert machine.aws.address(machine.zone_id) is None
 
 
-def test_it_publishes_a_wildcard_once_and_knows_it_again(line: Machine) -> None:
-    line.environment["DDNS_RECORDS"] = "*.Example.com.,_x.example.com"
-    line.run()
-    assert line.aws.address(line.zone_id, r"\052.example.com") == "9.9.9.9"
-    age(line)
-    assert line.run()["outcome"] == "unchanged"
-    assert line.aws.count()[CHANGE] == 1
+def test_it_publishes_a_wildcard_once_and_recognises_it(machine: Machine) -> None:
+    machine.environment["DDNS_RECORDS"] = "*.Example.com.,_x.example.com"
+    machine.run()
+    assert machine.aws.address(machine.zone_id, r"\052.example.com") == "9.9.9.9"
+    age(machine)
+    assert machine.run()["outcome"] == "unchanged"
+    assert machine.aws.count()[CHANGE] == 1
 
 
 @pytest.mark.parametrize(
-    ("standing", "setting", "ttl"), [(None, None, 60), (None, "120", 120), (300, None, 300), (300, "120", 120)]
+    ("existing", "setting", "ttl"), [(None, None, 60), (None, "120", 120), (300, None, 300), (300, "120", 120)]
 )
-def test_it_chooses_the_ttl(line: Machine, standing: int | None, setting: str | None, ttl: int) -> None:
-    if standing:
-        line.aws.put_address(line.zone_id, HOME, "8.8.8.8", standing)
-    assert line.run(DDNS_TTL=setting)["outcome"] == "updated"
-    assert line.aws.record_sets(line.zone_id)[HOME, "A"]["TTL"] == ttl
-    assert journal(line)[HOME]["ttl"] == ttl
+def test_it_chooses_the_ttl(machine: Machine, existing: int | None, setting: str | None, ttl: int) -> None:
+    if existing:
+        machine.aws.put_address(machine.zone_id, HOME, "8.8.8.8", existing)
+    assert machine.run(DDNS_TTL=setting)["outcome"] == "updated"
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == ttl
+    assert journal(machine)[HOME]["ttl"] == ttl
 
 
-def test_it_applies_a_changed_ttl_without_a_change_of_address(line: Machine) -> None:
-    line.run()
-    assert line.run(DDNS_TTL="300")["outcome"] == "updated"
-    assert line.aws.record_sets(line.zone_id)[HOME, "A"]["TTL"] == 300
-    asked = len(line.aws.calls)
-    assert line.run(DDNS_TTL="300")["outcome"] == "unchanged"
-    assert line.run()["outcome"] == "unchanged"  # without DDNS_TTL, what stands is kept
-    assert len(line.aws.calls) == asked
+def test_it_applies_a_changed_ttl_without_a_change_of_address(machine: Machine) -> None:
+    machine.run()
+    assert machine.run(DDNS_TTL="300")["outcome"] == "updated"
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
+    asked = len(machine.aws.calls)
+    assert machine.run(DDNS_TTL="300")["outcome"] == "unchanged"
+    assert machine.run()["outcome"] == "unchanged"  # without DDNS_TTL, the TTL in DNS is kept
+    assert len(machine.aws.calls) == asked
 
 
-def test_it_publishes_a_record_that_was_added_and_leaves_a_removed_one_alone(line: Machine) -> None:
-    line.run()
-    result = line.run(DDNS_RECORDS="new.example.com")
+def test_it_publishes_a_record_that_was_added_and_leaves_a_removed_one_alone(machine: Machine) -> None:
+    machine.run()
+    result = machine.run(DDNS_RECORDS="new.example.com")
     assert result["outcome"] == "updated"
-    assert line.aws.address(line.zone_id, "new.example.com") == "9.9.9.9"
-    assert line.database.versions() == [(1, "9.9.9.9")]
-    line.service.address = "1.1.1.1"
-    line.run(DDNS_RECORDS="new.example.com")
-    assert line.aws.address(line.zone_id, "new.example.com") == "1.1.1.1"
-    assert line.aws.address(line.zone_id) == "9.9.9.9"
-    line.statements_hold("1.1.1.1")
+    assert machine.aws.address(machine.zone_id, "new.example.com") == "9.9.9.9"
+    assert machine.database.versions() == [(1, "9.9.9.9")]
+    machine.service.address = "1.1.1.1"
+    machine.run(DDNS_RECORDS="new.example.com")
+    assert machine.aws.address(machine.zone_id, "new.example.com") == "1.1.1.1"
+    assert machine.aws.address(machine.zone_id) == "9.9.9.9"
+    machine.statements_hold("1.1.1.1")
 
 
-def test_it_asks_aws_nothing_in_history_only_mode(line: Machine) -> None:
-    line.service.address = "1.1.1.1"
-    assert line.run(DDNS_RECORDS=None)["outcome"] == "updated"
-    assert line.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
-    assert line.aws.calls == []
+def test_it_does_not_call_aws_in_history_only_mode(machine: Machine) -> None:
+    machine.service.address = "1.1.1.1"
+    assert machine.run(DDNS_RECORDS=None)["outcome"] == "updated"
+    assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
+    assert machine.aws.calls == []
 
 
-def test_it_writes_nothing_in_a_dry_run(line: Machine) -> None:
-    line.service.address = "1.1.1.1"
-    assert line.run("--dry-run")["outcome"] == "updated"
-    assert CHANGE not in line.aws.calls
-    assert journal(line) == {}
-    line.statements_hold("1.1.1.1")
+def test_it_writes_nothing_in_a_dry_run(machine: Machine) -> None:
+    machine.service.address = "1.1.1.1"
+    assert machine.run("--dry-run")["outcome"] == "updated"
+    assert CHANGE not in machine.aws.calls
+    assert journal(machine) == {}
+    machine.statements_hold("1.1.1.1")
 
 
 # Batches
 
 
-def test_it_publishes_1000_records_in_two_change_calls(line: Machine) -> None:
+def test_it_publishes_1000_records_in_two_change_calls(machine: Machine) -> None:
     wanted = names(1000)
-    line.environment["DDNS_RECORDS"] = ",".join(wanted)
-    assert line.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "updated"
-    count = line.aws.count()
+    machine.environment["DDNS_RECORDS"] = ",".join(wanted)
+    assert machine.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "updated"
+    count = machine.aws.count()
     assert count[CHANGE] == 2
     assert count["GetChange"] == 2
     assert count["ListResourceRecordSets"] <= 1 + 4  # pages of 300: of an empty zone, then of 1,000
-    assert {each["state"] for each in journal(line).values()} == {"verified"}
-    found = line.aws.record_sets(line.zone_id)
+    assert {each["state"] for each in journal(machine).values()} == {"verified"}
+    found = machine.aws.record_sets(machine.zone_id)
     assert {found[name, "A"]["ResourceRecords"][0]["Value"] for name in wanted} == {"9.9.9.9"}
-    asked = len(line.aws.calls)
-    assert line.run()["outcome"] == "unchanged"
-    assert len(line.aws.calls) == asked
+    asked = len(machine.aws.calls)
+    assert machine.run()["outcome"] == "unchanged"
+    assert len(machine.aws.calls) == asked
 
 
-def test_it_sends_one_batch_to_each_of_three_zones(line: Machine) -> None:
-    zones = {name: line.aws.zone(name) for name in ("b.example.com", "c.example.com")} | {"example.com": line.zone_id}
-    line.environment["DDNS_RECORDS"] = ",".join(name for zone in zones for name in names(4, zone))
-    assert line.run()["outcome"] == "updated"
-    assert line.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 6, CHANGE: 3, "GetChange": 3}
+def test_it_sends_one_batch_to_each_of_three_zones(machine: Machine) -> None:
+    zones = {name: machine.aws.zone(name) for name in ("b.example.com", "c.example.com")} | {
+        "example.com": machine.zone_id
+    }
+    machine.environment["DDNS_RECORDS"] = ",".join(name for zone in zones for name in names(4, zone))
+    assert machine.run()["outcome"] == "updated"
+    assert machine.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 6, CHANGE: 3, "GetChange": 3}
     for name, zone_id in zones.items():
-        assert {line.aws.address(zone_id, each) for each in names(4, name)} == {"9.9.9.9"}
-        assert {journal(line)[each]["hostedZoneId"] for each in names(4, name)} == {zone_id}
+        assert {machine.aws.address(zone_id, each) for each in names(4, name)} == {"9.9.9.9"}
+        assert {journal(machine)[each]["hostedZoneId"] for each in names(4, name)} == {zone_id}
 
 
-def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_other_999(line: Machine) -> None:
-    zones = {"example.com": line.zone_id} | {name: line.aws.zone(name) for name in ("b.example.com", "c.example.com")}
+def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_other_999(machine: Machine) -> None:
+    zones = {"example.com": machine.zone_id} | {
+        name: machine.aws.zone(name) for name in ("b.example.com", "c.example.com")
+    }
     wanted = {"example.com": 600, "b.example.com": 300, "c.example.com": 100}
     everything = {each: zones[name] for name, count in wanted.items() for each in names(count, name)}
     taken = names(600)[250]
-    line.aws.put(line.zone_id, {"Name": taken} | OBSTACLES["alias"][0])
-    line.environment["DDNS_RECORDS"] = ",".join(everything)
-    records, text = failing(line)
+    machine.aws.put(machine.zone_id, {"Name": taken} | OBSTACLES["alias"][0])
+    machine.environment["DDNS_RECORDS"] = ",".join(everything)
+    records, text = failing(machine)
     assert text.startswith(f"failed to change {taken} A: {OBSTACLES['alias'][1]} exists there")
-    assert line.aws.count() == {
+    assert machine.aws.count() == {
         "ListHostedZones": 1,
         "ListResourceRecordSets": 3
         + 3
@@ -230,7 +236,7 @@ def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_othe
         CHANGE: 2 + 1 + 1,  # 599, 300 and 100 records, 500 in a batch
         "GetChange": 4,
     }
-    rows = journal(line)
+    rows = journal(machine)
     assert set(rows) == set(records) == set(everything)
     assert {name for name, row in rows.items() if row["state"] != "verified"} == {taken}
     assert rows[taken]["state"] == "failed"
@@ -238,30 +244,30 @@ def test_one_alias_among_1000_records_in_three_zones_does_not_hold_back_the_othe
         name: zone for name, zone in everything.items() if name != taken
     }
     for name, zone_id in zones.items():
-        found = line.aws.record_sets(zone_id)
+        found = machine.aws.record_sets(zone_id)
         assert {found[each, "A"].get("TTL") for each in names(wanted[name], name) if each != taken} == {60}
-    line.aws.calls.clear()
-    failing(line)
-    assert line.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1}
-    line.aws.calls.clear()
-    line.database.sql("UPDATE admin_dns_publication SET checkedAt = '2020-01-01 00:00:00'")
-    failing(line)
-    assert line.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 3 + 2 + 1}
+    machine.aws.calls.clear()
+    failing(machine)
+    assert machine.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1}
+    machine.aws.calls.clear()
+    machine.database.sql("UPDATE admin_dns_publication SET checkedAt = '2020-01-01 00:00:00'")
+    failing(machine)
+    assert machine.aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 3 + 2 + 1}
 
 
-def test_it_publishes_in_one_zone_when_another_cannot_be_read(line: Machine) -> None:
-    inner = line.aws.zone("b.example.com")
-    line.aws.fault("ListResourceRecordSets", refuse("AccessDenied"), containing=inner)
-    line.environment["DDNS_RECORDS"] = f"home.b.example.com,{HOME}"
-    records, text = failing(line)
+def test_it_publishes_in_one_zone_when_another_cannot_be_read(machine: Machine) -> None:
+    inner = machine.aws.zone("b.example.com")
+    machine.aws.fault("ListResourceRecordSets", refuse("AccessDenied"), containing=inner)
+    machine.environment["DDNS_RECORDS"] = f"home.b.example.com,{HOME}"
+    records, text = failing(machine)
     assert text == (
         f"failed to read hosted zone {inner}: AWS answered AccessDenied: no;"
         ' attach the policy that "ddns iam-policy" prints'
     )
     assert records["home.b.example.com"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
-    assert not any(inner in asked for asked in line.aws.asked if "<Change>" in asked)  # no blind write
-    line.statements_hold("9.9.9.9")
+    assert not any(inner in asked for asked in machine.aws.asked if "<Change>" in asked)  # no blind write
+    machine.statements_hold("9.9.9.9")
 
 
 # Narrowing
@@ -270,39 +276,39 @@ def test_it_publishes_in_one_zone_when_another_cannot_be_read(line: Machine) -> 
 @pytest.mark.parametrize(
     ("code", "count"), [("InvalidChangeBatch", 8), ("AccessDenied", 8), ("InvalidChangeBatch", 500)]
 )
-def test_it_does_not_let_one_bad_record_hold_back_the_others(line: Machine, code: str, count: int) -> None:
+def test_it_does_not_let_one_bad_record_hold_back_the_others(machine: Machine, code: str, count: int) -> None:
     wanted = names(count)
     bad = wanted[count // 3]
-    line.environment["DDNS_RECORDS"] = ",".join(wanted)
-    line.aws.fault(CHANGE, refuse(code, "not that one"), containing=bad)
-    records, text = failing(line)
+    machine.environment["DDNS_RECORDS"] = ",".join(wanted)
+    machine.aws.fault(CHANGE, refuse(code, "not that one"), containing=bad)
+    records, text = failing(machine)
     assert f"failed to change {bad} A: AWS answered {code}: not that one; " in text
     assert {name for name, each in records.items() if each["state"] == "verified"} == set(wanted) - {bad}
     assert (records[bad]["state"], records[bad]["change_id"]) == ("failed", None)
     assert [name for name, each in records.items() if each["error"]] == [bad]
-    assert line.aws.count()[CHANGE] <= 19
+    assert machine.aws.count()[CHANGE] <= 19
 
-    line.aws.asked.clear()
-    failing(line)
-    (again,) = [asked for asked in line.aws.asked if "<Change>" in asked]
+    machine.aws.asked.clear()
+    failing(machine)
+    (again,) = [asked for asked in machine.aws.asked if "<Change>" in asked]
     assert again.count("<Change>") == 1
-    assert journal(line)[bad]["attempts"] == 2
-    line.aws.heal()
-    assert line.run()["outcome"] == "updated"
-    assert set(line.database.states().values()) == {"verified"}
+    assert journal(machine)[bad]["attempts"] == 2
+    machine.aws.heal()
+    assert machine.run()["outcome"] == "updated"
+    assert set(machine.database.states().values()) == {"verified"}
 
 
-def test_it_starves_no_record_when_most_are_refused(line: Machine) -> None:
+def test_it_starves_no_record_when_most_are_refused(machine: Machine) -> None:
     wanted = names(50)
     good = wanted[9::10]
-    line.environment["DDNS_RECORDS"] = ",".join(wanted)
+    machine.environment["DDNS_RECORDS"] = ",".join(wanted)
     for digit in range(9):
-        line.aws.fault(CHANGE, refuse("InvalidChangeBatch"), containing=f"{digit}.example.com")
+        machine.aws.fault(CHANGE, refuse("InvalidChangeBatch"), containing=f"{digit}.example.com")
     for number in range(4):
-        line.aws.calls.clear()
-        failing(line)
-        assert line.aws.count()[CHANGE] <= 40
-        rows = journal(line)
+        machine.aws.calls.clear()
+        failing(machine)
+        assert machine.aws.count()[CHANGE] <= 40
+        rows = journal(machine)
         assert number or not all(each["attempts"] for each in rows.values())  # one run is not enough
     assert {name for name, each in rows.items() if each["state"] == "verified"} == set(good)
     assert all(each["attempts"] for each in rows.values())
@@ -311,109 +317,109 @@ def test_it_starves_no_record_when_most_are_refused(line: Machine) -> None:
 # Verifying
 
 
-def test_it_leaves_what_is_not_in_sync_pending_and_follows_it_in_the_next_run(line: Machine) -> None:
-    line.aws.fault("GetChange", pending)
-    done = line.ddns("run", "--json", DDNS_VERIFY_TIMEOUT="1")
+def test_it_leaves_a_change_pending_and_follows_it_in_the_next_run(machine: Machine) -> None:
+    machine.aws.fault("GetChange", pending)
+    done = machine.ddns("run", "--json", DDNS_VERIFY_TIMEOUT="1")
     assert (done.status, done.err) == (0, "")
     assert done.json["outcome"] == "pending"
-    row = journal(line)[HOME]
+    row = journal(machine)[HOME]
     assert (row["state"], row["lastError"]) == ("submitted", None)
     assert row["changeId"]
-    assert line.ddns("run", "--quiet", DDNS_VERIFY_TIMEOUT="0").out == (
+    assert machine.ddns("run", "--quiet", DDNS_VERIFY_TIMEOUT="0").out == (
         "pending: 9.9.9.9 is version 1 of line; home.example.com A submitted and not yet in sync;"
         " the next run checks again\n"
     )
-    line.aws.heal()
-    line.aws.asked.clear()
-    assert line.run()["outcome"] == "updated"
-    assert line.aws.count()[CHANGE] == 1
-    assert [row["changeId"] in asked for asked in line.aws.asked if "/change/" in asked] == [True]
-    assert journal(line)[HOME]["state"] == "verified"
-    line.statements_hold("9.9.9.9")
+    machine.aws.heal()
+    machine.aws.asked.clear()
+    assert machine.run()["outcome"] == "updated"
+    assert machine.aws.count()[CHANGE] == 1
+    assert [row["changeId"] in asked for asked in machine.aws.asked if "/change/" in asked] == [True]
+    assert journal(machine)[HOME]["state"] == "verified"
+    machine.statements_hold("9.9.9.9")
 
 
 @pytest.mark.usefixtures("reached")
-def test_it_ends_within_the_run_timeout_when_a_change_is_never_in_sync(line: Machine) -> None:
-    line.aws.fault("GetChange", pending)
+def test_it_ends_within_the_run_timeout_when_a_change_is_never_in_sync(machine: Machine) -> None:
+    machine.aws.fault("GetChange", pending)
     clock = Clock()
-    result = run(line, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 55), clock=clock)
+    result = run(machine, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 55), clock=clock)
     assert (result.outcome, result.error) == (Outcome.PENDING, None)
     assert clock.slept == [1, 1.5, 2.25, 3.375, *[5] * 7]  # 45 s, which DDNS_VERIFY_TIMEOUT allows
     clock = Clock()
-    result = run(line, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 7), clock=clock)
+    result = run(machine, Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 7), clock=clock)
     assert (result.outcome, result.error) == (Outcome.PENDING, None)
     assert clock.slept == [1]  # it keeps 5 s for its last writes
 
 
-def test_it_says_that_it_may_not_follow_a_change(line: Machine) -> None:
-    line.aws.fault("GetChange", refuse("AccessDenied", "not authorized", 403))
-    _, text = failing(line)
-    change_id = journal(line)[HOME]["changeId"]
+def test_it_reports_that_it_may_not_follow_a_change(machine: Machine) -> None:
+    machine.aws.fault("GetChange", refuse("AccessDenied", "not authorized", 403))
+    _, text = failing(machine)
+    change_id = journal(machine)[HOME]["changeId"]
     assert text == (
         f"could not confirm that {HOME} A now points to 9.9.9.9: failed to check change {change_id}: AWS"
         ' answered AccessDenied: not authorized; attach the policy that "ddns iam-policy" prints;'
         " the next run checks again"
     )
-    assert journal(line)[HOME]["state"] == "submitted"
-    failing(line)
-    assert line.aws.count()[CHANGE] == 1
-    line.statements_hold("9.9.9.9")
+    assert journal(machine)[HOME]["state"] == "submitted"
+    failing(machine)
+    assert machine.aws.count()[CHANGE] == 1
+    machine.statements_hold("9.9.9.9")
 
 
-def test_it_forgets_the_failure_of_an_earlier_look_when_the_next_one_succeeds(line: Machine) -> None:
-    line.aws.fault("GetChange", refuse("AccessDenied"), times=1)
-    line.aws.fault("GetChange", pending)
-    failing(line)
-    done = line.ddns("run", "--json", DDNS_VERIFY_TIMEOUT="0")
+def test_it_forgets_the_failure_of_an_earlier_check_when_the_next_one_succeeds(machine: Machine) -> None:
+    machine.aws.fault("GetChange", refuse("AccessDenied"), times=1)
+    machine.aws.fault("GetChange", pending)
+    failing(machine)
+    done = machine.ddns("run", "--json", DDNS_VERIFY_TIMEOUT="0")
     assert (done.status, done.json["outcome"]) == (0, "pending")
-    assert journal(line)[HOME]["lastError"] is None
+    assert journal(machine)[HOME]["lastError"] is None
 
 
-def test_it_sends_again_what_aws_no_longer_knows(line: Machine) -> None:
-    line.aws.fault("GetChange", pending, times=1)
-    assert line.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
-    line.aws.fault("GetChange", refuse("NoSuchChange", status=404), times=1)
-    assert line.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
-    row = journal(line)[HOME]
+def test_it_sends_a_change_again_that_aws_no_longer_knows(machine: Machine) -> None:
+    machine.aws.fault("GetChange", pending, times=1)
+    assert machine.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
+    machine.aws.fault("GetChange", refuse("NoSuchChange", status=404), times=1)
+    assert machine.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
+    row = journal(machine)[HOME]
     assert (row["state"], row["changeId"]) == ("pending", None)
-    assert line.run()["outcome"] == "updated"
-    assert line.aws.count()[CHANGE] == 2
+    assert machine.run()["outcome"] == "updated"
+    assert machine.aws.count()[CHANGE] == 2
 
 
-def test_it_fails_when_something_else_stands_there_and_repairs_it_in_the_next_run(line: Machine) -> None:
-    line.aws.fault("GetChange", pending)
-    line.run(DDNS_VERIFY_TIMEOUT="0")
-    line.aws.heal()
-    line.aws.put_address(line.zone_id, HOME, "8.8.8.8", 300)
-    _, text = failing(line)
+def test_it_fails_when_dns_holds_something_else_and_repairs_it_in_the_next_run(machine: Machine) -> None:
+    machine.aws.fault("GetChange", pending)
+    machine.run(DDNS_VERIFY_TIMEOUT="0")
+    machine.aws.heal()
+    machine.aws.put_address(machine.zone_id, HOME, "8.8.8.8", 300)
+    _, text = failing(machine)
     assert text == (
         f"could not confirm that {HOME} A now points to 9.9.9.9: DNS holds 8.8.8.8 with TTL 300;"
         " the next run sends it again"
     )
-    assert journal(line)[HOME]["state"] == "failed"
-    line.statements_hold("9.9.9.9")
-    assert line.aws.record_sets(line.zone_id)[HOME, "A"]["TTL"] == 300
+    assert journal(machine)[HOME]["state"] == "failed"
+    machine.statements_hold("9.9.9.9")
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
 
 
-def test_it_verifies_in_the_next_run_what_it_could_not_read_back(line: Machine) -> None:
-    line.aws.fault("ListResourceRecordSets", refuse("InternalFailure", status=500), after=1)
-    _, text = failing(line)
+def test_it_verifies_in_the_next_run_what_it_could_not_read_back(machine: Machine) -> None:
+    machine.aws.fault("ListResourceRecordSets", refuse("InternalFailure", status=500), after=1)
+    _, text = failing(machine)
     assert text.startswith(f"could not confirm that {HOME} A now points to 9.9.9.9: failed to read hosted zone")
-    assert journal(line)[HOME]["state"] == "submitted"
-    line.statements_hold("9.9.9.9")
-    assert line.aws.count()[CHANGE] == 1
+    assert journal(machine)[HOME]["state"] == "submitted"
+    machine.statements_hold("9.9.9.9")
+    assert machine.aws.count()[CHANGE] == 1
 
 
 @pytest.fixture
-def history(line: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHistory]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", line.aws.url)
-    with closing(SqliteHistory(SqliteUrl(file_of(line)))) as opened:
+def history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHistory]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", machine.aws.url)
+    with closing(SqliteHistory(SqliteUrl(file_of(machine)))) as opened:
         yield opened
 
 
 @pytest.fixture
 def reached(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have runs of this process reach Route 53."""
+    """Let runs in this process reach Route 53."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
 
 
@@ -424,7 +430,7 @@ def run(
     clock: Clock | None = None,
     whole_run: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FamilyResult:
-    """Do one run in this process, by `clock` if there is one; what is slow to make is made before it begins."""
+    """Do one run in this process, on `clock` if given; the slow AWS client is made before the run starts."""
     clocked: Any = {"monotonic": clock.monotonic, "sleep": clock.sleep} if clock else {}
     dns = Route53()
     (result,) = Updater(
@@ -442,7 +448,7 @@ def run(
 
 @contextmanager
 def sockets_left_behind() -> Iterator[None]:
-    """Collect the sockets that the SDK leaves open where a call of it was interrupted, and have no warning of them."""
+    """Collect the sockets that the SDK leaves open when a call is interrupted, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield
@@ -457,19 +463,19 @@ def publish(
     until: float = 10**6,
     verify_timeout: float = 45,
 ) -> list[Publication]:
-    """Publish and verify by `clock`; return the publications as they were stored."""
+    """Publish and verify on `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
-    ledger = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
+    writer = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(Route53)
     wanted = [Record(name, "A") for name in records]
-    Publisher(Policy(), open_dns).publish(ledger, wanted)
+    Publisher(Policy(), open_dns).publish(writer, wanted)
     verifier = Verifier(open_dns, timeout=verify_timeout, monotonic=clock.monotonic, sleep=clock.sleep)
-    verifier.verify([(ledger, wanted)], until)
+    verifier.verify([(writer, wanted)], until)
     return list(history.latest(origin).publications)
 
 
-def test_it_looks_ever_more_rarely_until_the_change_is_in_sync(line: Machine, history: SqliteHistory) -> None:
-    line.aws.fault("GetChange", pending, times=6)
+def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machine, history: SqliteHistory) -> None:
+    machine.aws.fault("GetChange", pending, times=6)
     clock = Clock()
     (publication,) = publish(history, clock, [HOME])
     assert publication.state is PublicationState.VERIFIED
@@ -480,21 +486,21 @@ def test_it_looks_ever_more_rarely_until_the_change_is_in_sync(line: Machine, hi
     assert (publication.verified_at - publication.submitted_at).total_seconds() == 18
 
 
-@pytest.mark.parametrize(("verify_timeout", "left", "looks"), [(45, 10**6, 12), (10, 10**6, 5), (45, 3, 3), (0, 99, 1)])
+@pytest.mark.parametrize(("verify_timeout", "left", "polls"), [(45, 10**6, 12), (10, 10**6, 5), (45, 3, 3), (0, 99, 1)])
 def test_it_waits_no_longer_than_both_limits_allow(
-    line: Machine, history: SqliteHistory, verify_timeout: float, left: float, looks: int
+    machine: Machine, history: SqliteHistory, verify_timeout: float, left: float, polls: int
 ) -> None:
-    line.aws.fault("GetChange", pending)
+    machine.aws.fault("GetChange", pending)
     clock = Clock()
     (publication,) = publish(history, clock, [HOME], until=clock.now + left, verify_timeout=verify_timeout)
     assert publication.state is PublicationState.SUBMITTED
-    assert line.aws.count()["GetChange"] == looks
+    assert machine.aws.count()["GetChange"] == polls
     assert sum(clock.slept) <= min(verify_timeout, left)
 
 
-def test_it_verifies_what_is_in_sync_while_another_zone_is_not(line: Machine, history: SqliteHistory) -> None:
-    line.aws.zone("b.example.com")
-    line.aws.fault("GetChange", pending, containing=f"/change/{line.aws.next_change_id}")
+def test_it_verifies_what_is_in_sync_while_another_zone_is_not(machine: Machine, history: SqliteHistory) -> None:
+    machine.aws.zone("b.example.com")
+    machine.aws.fault("GetChange", pending, containing=f"/change/{machine.aws.next_change_id}")
     found = publish(history, Clock(), [HOME, "home.b.example.com"])
     assert {each.record.name: each.state for each in found} == {
         HOME: PublicationState.SUBMITTED,
@@ -502,36 +508,36 @@ def test_it_verifies_what_is_in_sync_while_another_zone_is_not(line: Machine, hi
     }
 
 
-# Bad weather
+# AWS failures
 
-WEATHER: dict[str, tuple[str, Fault, str]] = {}
+FAULTS: dict[str, tuple[str, Fault, str]] = {}
 for _operation in ("ListHostedZones", "ListResourceRecordSets", CHANGE, "GetChange"):
-    WEATHER[f"denied {_operation}"] = (_operation, refuse("AccessDenied", "not authorized", 403), "AccessDenied: not")
-    WEATHER[f"500 from {_operation}"] = (_operation, refuse("InternalFailure", "oops", 500), "InternalFailure: oops")
-WEATHER["throttled for ever"] = (CHANGE, refuse("Throttling", "Rate exceeded."), "Throttling: Rate exceeded; the next")
-WEATHER["busy for ever"] = (
+    FAULTS[f"denied {_operation}"] = (_operation, refuse("AccessDenied", "not authorized", 403), "AccessDenied: not")
+    FAULTS[f"500 from {_operation}"] = (_operation, refuse("InternalFailure", "oops", 500), "InternalFailure: oops")
+FAULTS["throttled for ever"] = (CHANGE, refuse("Throttling", "Rate exceeded."), "Throttling: Rate exceeded; the next")
+FAULTS["busy for ever"] = (
     CHANGE,
     refuse("PriorRequestNotComplete", "wait"),
     "PriorRequestNotComplete: wait; the next",
 )
-WEATHER["cut"] = (CHANGE, cut, "AWS did not answer: Connection was closed")
-WEATHER["every answer lost"] = (CHANGE, lose_answer, "AWS did not answer: Connection was closed")
+FAULTS["cut"] = (CHANGE, cut, "AWS did not answer: Connection was closed")
+FAULTS["every answer lost"] = (CHANGE, lose_answer, "AWS did not answer: Connection was closed")
 
 
 @pytest.mark.usefixtures("no_pauses")
-@pytest.mark.parametrize("case", WEATHER)
-def test_it_keeps_the_record_due_and_says_what_aws_did(line: Machine, case: str) -> None:
-    line.service.address = "1.1.1.1"
-    operation, fault, said = WEATHER[case]
-    line.aws.fault(operation, fault)
-    records, text = failing(line)
+@pytest.mark.parametrize("case", FAULTS)
+def test_it_keeps_the_record_due_and_reports_the_aws_failure(machine: Machine, case: str) -> None:
+    machine.service.address = "1.1.1.1"
+    operation, fault, said = FAULTS[case]
+    machine.aws.fault(operation, fault)
+    records, text = failing(machine)
     assert said in text
     assert f"version 2 of line, but {records[HOME]['error']}" in text
-    assert line.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
-    row = journal(line)[HOME]
+    assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
+    row = journal(machine)[HOME]
     assert row["lastError"] == records[HOME]["error"]
     assert row["state"] == {CHANGE: "failed", "GetChange": "submitted"}.get(operation, "pending")
-    line.statements_hold("1.1.1.1")
+    machine.statements_hold("1.1.1.1")
 
 
 @pytest.mark.usefixtures("no_pauses")
@@ -545,37 +551,37 @@ def test_it_keeps_the_record_due_and_says_what_aws_did(line: Machine, case: str)
         ("GetChange", refuse("ServiceUnavailable", status=503)),
     ],
 )
-def test_it_gets_over_a_moment_of_bad_weather(line: Machine, operation: str, fault: Fault) -> None:
-    line.aws.fault(operation, fault, times=1)
-    done = line.ddns("run")
+def test_it_recovers_from_a_transient_aws_failure(machine: Machine, operation: str, fault: Fault) -> None:
+    machine.aws.fault(operation, fault, times=1)
+    done = machine.ddns("run")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("updated: ")
-    assert line.aws.address(line.zone_id) == "9.9.9.9"
+    assert machine.aws.address(machine.zone_id) == "9.9.9.9"
 
 
-def no_credentials(_line: Machine) -> dict[str, Any]:
+def no_credentials(_machine: Machine) -> dict[str, Any]:
     return {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 
 
-def unknown_profile(_line: Machine) -> dict[str, Any]:
+def unknown_profile(_machine: Machine) -> dict[str, Any]:
     return {"AWS_PROFILE": "nope"}
 
 
-def refused_connection(_line: Machine) -> dict[str, Any]:
+def refused_connection(_machine: Machine) -> dict[str, Any]:
     return {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
 
 
-def bad_endpoint(_line: Machine) -> dict[str, Any]:
+def bad_endpoint(_machine: Machine) -> dict[str, Any]:
     return {"AWS_ENDPOINT_URL": "localhost"}
 
 
-def missing_zone(_line: Machine) -> dict[str, Any]:
+def missing_zone(_machine: Machine) -> dict[str, Any]:
     return {"DDNS_HOSTED_ZONE_ID": "ZNOPE"}
 
 
-def denied_zone(line: Machine) -> dict[str, Any]:
-    line.aws.fault("GetHostedZone", refuse("AccessDenied", "not authorized", 403))
-    return {"DDNS_HOSTED_ZONE_ID": line.zone_id}
+def denied_zone(machine: Machine) -> dict[str, Any]:
+    machine.aws.fault("GetHostedZone", refuse("AccessDenied", "not authorized", 403))
+    return {"DDNS_HOSTED_ZONE_ID": machine.zone_id}
 
 
 @pytest.mark.parametrize(
@@ -593,99 +599,99 @@ def denied_zone(line: Machine) -> dict[str, Any]:
     ],
 )
 def test_it_records_the_version_when_aws_cannot_be_used(
-    line: Machine, arrange: Callable[[Machine], dict[str, Any]], said: str
+    machine: Machine, arrange: Callable[[Machine], dict[str, Any]], said: str
 ) -> None:
-    line.service.address = "1.1.1.1"
-    _, text = failing(line, **arrange(line))
+    machine.service.address = "1.1.1.1"
+    _, text = failing(machine, **arrange(machine))
     assert said in text
-    assert line.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
-    assert journal(line)[HOME]["state"] == "pending"
-    line.statements_hold("1.1.1.1")
+    assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
+    assert journal(machine)[HOME]["state"] == "pending"
+    machine.statements_hold("1.1.1.1")
 
 
 @pytest.mark.usefixtures("reached")
 @pytest.mark.parametrize("operation", ["ListHostedZones", "ListResourceRecordSets", CHANGE, "GetChange"])
-def test_it_ends_in_time_when_aws_never_answers(line: Machine, operation: str) -> None:
-    line.service.address = "1.1.1.1"
-    line.aws.fault(operation, line.aws.hang)
+def test_it_ends_in_time_when_aws_never_answers(machine: Machine, operation: str) -> None:
+    machine.service.address = "1.1.1.1"
+    machine.aws.fault(operation, machine.aws.hang)
     plan = Plan("line", (Family.IPV4,), (Record(HOME, "A"),), 55)
     start = time.monotonic()
     with sockets_left_behind():
-        result = run(line, plan, whole_run=partial(time_limit, 1, Stopped("stopped after 1 s")))
+        result = run(machine, plan, whole_run=partial(time_limit, 1, Stopped("stopped after 1 s")))
     assert time.monotonic() - start < 5
     assert (result.outcome, result.error) == (Outcome.FAILED, "stopped after 1 s")
-    assert line.aws.calls[-1] == operation
-    line.statements_hold("1.1.1.1")
+    assert machine.aws.calls[-1] == operation
+    machine.statements_hold("1.1.1.1")
 
 
-def test_the_command_ends_in_time_when_aws_never_answers(line: Machine) -> None:
-    line.service.address = "1.1.1.1"
-    line.aws.fault(CHANGE, line.aws.hang)
+def test_the_command_ends_in_time_when_aws_never_answers(machine: Machine) -> None:
+    machine.service.address = "1.1.1.1"
+    machine.aws.fault(CHANGE, machine.aws.hang)
     start = time.monotonic()
-    done = finish(line.start("run", "--json", DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2"))
-    assert time.monotonic() - start < 10  # with the start of the interpreter, on a busy machine
+    done = finish(machine.start("run", "--json", DDNS_RUN_TIMEOUT="3", DDNS_VERIFY_TIMEOUT="2"))
+    assert time.monotonic() - start < 10  # includes the start of the interpreter, on a busy machine
     assert (done.status, done.json["outcome"], done.err.count("\n")) == (1, "failed", 1)
     assert done.err.endswith("stopped after 3 s (DDNS_RUN_TIMEOUT=3); the next run continues\n")
-    line.statements_hold("1.1.1.1")
+    machine.statements_hold("1.1.1.1")
 
 
 # Rechecks
 
 
-def test_it_rechecks_once_an_interval(line: Machine) -> None:
-    line.run()
-    age(line)
-    line.aws.calls.clear()
-    assert line.run()["outcome"] == "unchanged"
-    assert line.aws.calls == ["ListHostedZones", "ListResourceRecordSets"]
-    assert line.run()["outcome"] == "unchanged"
-    assert len(line.aws.calls) == 2
+def test_it_rechecks_once_an_interval(machine: Machine) -> None:
+    machine.run()
+    age(machine)
+    machine.aws.calls.clear()
+    assert machine.run()["outcome"] == "unchanged"
+    assert machine.aws.calls == ["ListHostedZones", "ListResourceRecordSets"]
+    assert machine.run()["outcome"] == "unchanged"
+    assert len(machine.aws.calls) == 2
 
 
-def test_it_rechecks_what_was_seen_in_the_future(line: Machine) -> None:
-    line.run()
-    age(line, "+2 days")
-    line.aws.put_address(line.zone_id, HOME, "8.8.8.8")
-    assert line.run()["outcome"] == "updated"
-    assert line.aws.address(line.zone_id) == "9.9.9.9"
-    asked = len(line.aws.calls)
-    assert line.run()["outcome"] == "unchanged"
-    assert len(line.aws.calls) == asked
+def test_it_rechecks_a_record_that_was_checked_in_the_future(machine: Machine) -> None:
+    machine.run()
+    age(machine, "+2 days")
+    machine.aws.put_address(machine.zone_id, HOME, "8.8.8.8")
+    assert machine.run()["outcome"] == "updated"
+    assert machine.aws.address(machine.zone_id) == "9.9.9.9"
+    asked = len(machine.aws.calls)
+    assert machine.run()["outcome"] == "unchanged"
+    assert len(machine.aws.calls) == asked
 
 
-def test_it_never_rechecks_when_told_so(line: Machine) -> None:
-    line.run()
+def test_it_never_rechecks_when_rechecks_are_off(machine: Machine) -> None:
+    machine.run()
     for by in ("-10 years", "+20 years"):
-        age(line, by)
-        line.aws.calls.clear()
-        assert line.run(DDNS_RECHECK_EVERY="0")["outcome"] == "unchanged"
-        assert line.aws.calls == []
+        age(machine, by)
+        machine.aws.calls.clear()
+        assert machine.run(DDNS_RECHECK_EVERY="0")["outcome"] == "unchanged"
+        assert machine.aws.calls == []
 
 
-def test_it_writes_nothing_when_a_recheck_cannot_read(line: Machine) -> None:
-    line.run()
-    age(line)
-    line.aws.fault("ListResourceRecordSets", refuse("InternalFailure", "oops", 500))
-    records, text = failing(line)
+def test_it_writes_nothing_when_a_recheck_cannot_read(machine: Machine) -> None:
+    machine.run()
+    age(machine)
+    machine.aws.fault("ListResourceRecordSets", refuse("InternalFailure", "oops", 500))
+    records, text = failing(machine)
     assert text == (
-        f"failed to read hosted zone {line.zone_id}: AWS answered InternalFailure: oops; the next run tries again"
+        f"failed to read hosted zone {machine.zone_id}: AWS answered InternalFailure: oops; the next run tries again"
     )
     assert records[HOME]["state"] == "verified"
-    assert line.aws.count()[CHANGE] == 1
-    line.statements_hold("9.9.9.9")
-    assert line.aws.count()[CHANGE] == 1
+    assert machine.aws.count()[CHANGE] == 1
+    machine.statements_hold("9.9.9.9")
+    assert machine.aws.count()[CHANGE] == 1
 
 
-def test_it_looks_again_after_a_failed_recheck_whatever_the_interval(line: Machine) -> None:
-    line.run()
-    age(line)
-    line.aws.fault("ListHostedZones", refuse("AccessDenied"), times=1)
-    failing(line)
-    assert line.run(DDNS_RECHECK_EVERY="0")["outcome"] == "unchanged"
-    assert journal(line)[HOME]["lastError"] is None
+def test_it_rechecks_after_a_failed_recheck_whatever_the_interval(machine: Machine) -> None:
+    machine.run()
+    age(machine)
+    machine.aws.fault("ListHostedZones", refuse("AccessDenied"), times=1)
+    failing(machine)
+    assert machine.run(DDNS_RECHECK_EVERY="0")["outcome"] == "unchanged"
+    assert journal(machine)[HOME]["lastError"] is None
 
 
-def test_a_version_whose_id_was_used_before_is_published_all_the_same(small_machine: Machine) -> None:
+def test_a_version_whose_id_was_used_before_is_published(small_machine: Machine) -> None:
     small_machine.init("9.9.9.9")
     small_machine.run()
     small_machine.database.sql("DELETE FROM admin_ip_history")
@@ -697,7 +703,7 @@ def test_a_version_whose_id_was_used_before_is_published_all_the_same(small_mach
     assert small_machine.aws.address(small_machine.zone_id) == "1.1.1.1"
 
 
-def test_a_version_that_was_edited_by_hand_is_published_all_the_same(small_machine: Machine) -> None:
+def test_a_version_that_was_edited_manually_is_published(small_machine: Machine) -> None:
     small_machine.init("9.9.9.9")
     small_machine.run()
     small_machine.database.sql("UPDATE admin_ip_history SET ip = '8.8.8.8'")
