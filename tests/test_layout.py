@@ -1,4 +1,4 @@
-"""The arrows of the layout: which folder may import which, held against the imports in the code."""
+"""Which folder may import which, checked against the imports in the code."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 _TOP = Path(__file__).parents[1]
 _PACKAGE = "ddns_updater"
 
-# From top to bottom: a folder imports from the layers below it, and from its own layer where no circle comes of it.
+# From top to bottom: a folder imports from the layers below it, and from its own layer if no cycle results.
 _LAYERS = (
     {"__main__"},
     {"cli"},
@@ -21,7 +21,7 @@ _LAYERS = (
 )
 _ADAPTERS = {"sources", "dns", "alerts", "history"}
 _GRAMMARS = {"sources.spec", "dns.records", "history.url", "alerts.urls"}  # all that settings/ needs of the adapters
-_VALUES = {"alerts.event", "alerts.channel"}  # what is said and to whom, without how: all that run/ needs of them
+_VALUES = {"alerts.event", "alerts.channel"}  # what is sent and to whom, not how: all that run/ needs of them
 _LATE = {"app.factories"}  # imports an adapter when it is needed; cli/main.py does so by name
 
 
@@ -30,8 +30,9 @@ def _name(path: Path) -> str:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules of this package that a tree imports, less the package's name."""
+    """Yield the modules of this package that a tree imports, without the package's name."""
     for node in ast.walk(tree):
+        assert not (isinstance(node, ast.ImportFrom) and node.level), "a relative import is not seen here"
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == _PACKAGE:
             module = node.module.removeprefix(_PACKAGE).lstrip(".")
             for each in node.names:
@@ -42,7 +43,7 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 MODULES = {_name(path): ast.parse(path.read_text()) for path in (_TOP / _PACKAGE).rglob("*.py")}
-ARROWS = {module: set(_imports(tree)) for module, tree in MODULES.items()}
+IMPORTS = {module: set(_imports(tree)) for module, tree in MODULES.items()}
 
 
 def _folder(module: str) -> str:
@@ -53,19 +54,19 @@ def _layer(module: str) -> int:
     return next(number for number, folders in enumerate(_LAYERS) if _folder(module) in folders)
 
 
-@pytest.mark.parametrize("module", sorted(ARROWS))
+@pytest.mark.parametrize("module", sorted(IMPORTS))
 def test_a_module_imports_nothing_from_above(module: str) -> None:
-    assert [other for other in ARROWS[module] if _layer(other) < _layer(module)] == []
+    assert [other for other in IMPORTS[module] if _layer(other) < _layer(module)] == []
 
 
 def test_adapters_do_not_know_each_other() -> None:
-    for module, others in ARROWS.items():
+    for module, others in IMPORTS.items():
         if _folder(module) in _ADAPTERS:
             assert [each for each in others if _folder(each) in _ADAPTERS - {_folder(module)}] == [], module
 
 
 def test_the_run_knows_no_adapter_and_the_settings_only_their_grammars() -> None:
-    for module, others in ARROWS.items():
+    for module, others in IMPORTS.items():
         adapters = {each for each in others if _folder(each) in _ADAPTERS}
         if _folder(module) in ("run", "state"):
             assert adapters <= _VALUES, module
@@ -73,11 +74,11 @@ def test_the_run_knows_no_adapter_and_the_settings_only_their_grammars() -> None
             assert adapters <= _GRAMMARS, module
 
 
-def test_there_is_no_circle_between_modules_or_folders() -> None:
+def test_there_is_no_cycle_between_modules_or_folders() -> None:
     folders: dict[str, set[str]] = {}
-    for module, others in ARROWS.items():
+    for module, others in IMPORTS.items():
         folders.setdefault(_folder(module), set()).update({_folder(each) for each in others} - {_folder(module)})
-    for graph in (ARROWS, folders):
+    for graph in (IMPORTS, folders):
         TopologicalSorter(graph).prepare()  # raises CycleError
 
 

@@ -78,11 +78,11 @@ class Runner:
             self._history.close()
             message = f"ddns has a bug: {type(error).__name__}; report it with the traceback on stderr"
             if not self._plan.dry_run:
-                self._reported(self._failure(message), end)
+                self._with_report(self._failure(message), end)
             raise
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        return result if self._plan.dry_run else self._reported(result, end)
+        return result if self._plan.dry_run else self._with_report(result, end)
 
     def close(self) -> None:
         """Close the connection kept between runs."""
@@ -100,7 +100,7 @@ class Runner:
             limit=time_limit,
         )
 
-    def _reported(self, result: RunResult, end: float) -> RunResult:
+    def _with_report(self, result: RunResult, end: float) -> RunResult:
         """Report `result` and return it with the warnings of the report."""
         seconds = max(end - monotonic(), 0.1)
         own_limit = seconds - min(1.5, seconds / 3)  # so that the report ends before it is stopped

@@ -45,7 +45,8 @@ class Detection:
 
     def first(self) -> Detected:
         """Return the first answer; raises SourceError with the reason of every source when there is none."""
-        for found in self._answers():
+        found = next(self._answers(), None)
+        if found:
             return found
         raise SourceError(f"no trustworthy {self._family} address, so nothing was changed: {'; '.join(self._reasons)}")
 

@@ -1,8 +1,8 @@
 """Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
-An incident starts with the first run that failed or was held, and ends with the first good one. `skipped`, and
-`pending` for half an hour, neither start nor end one. An alert is sent after DDNS_ALERT_AFTER runs, reminders after
-1 h, 6 h and then daily, and a last one when it is over.
+An incident starts with the first run that failed or was held, and ends with the first good one. Runs that are
+`skipped`, or `pending` for up to half an hour, neither start nor end one. An alert is sent after DDNS_ALERT_AFTER runs,
+reminders after 1 h, 6 h and then daily, and a last one when it is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ def _reported(before: Reported | None, one: FamilyResult) -> Reported:
 
 
 def _previously(result: RunResult) -> dict[Family, Reported]:
-    """Return what to take as reported where nothing was: the versions before those that this run recorded."""
+    """Return the baseline for families never reported: the version before the one that this run recorded."""
     return {
         one.family: Reported(one.version - 1, one.previous_address)
         for one in result.results

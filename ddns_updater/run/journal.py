@@ -14,7 +14,7 @@ class JournalWriter:
 
     def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:
         self.version = journal.version
-        self.touched = False  # a change was sent, or first seen to hold
+        self.touched = False  # a change was sent, or a record was read back
         self.warnings: list[str] = []
         self._publications = {each.record: each for each in journal.publications}
         self._history = history
@@ -36,6 +36,6 @@ class JournalWriter:
         if written and not self.dry_run:
             self._history.save(self.version, written)
 
-    def note(self, records: Iterable[Record], error: object) -> None:
-        """Write the error that `records` met; their state stays as it was."""
+    def save_error(self, records: Iterable[Record], error: object) -> None:
+        """Save `error` for each of `records`; their states do not change."""
         self.write(replace(self.get(each), error=str(error)) for each in records)

@@ -42,7 +42,7 @@ class Dns(Protocol):
     """Where records are published; its methods raise DnsError."""
 
     def zones_for(self, records: Mapping[Record, str | None]) -> Mapping[Record, str | DnsError]:
-        """Return the hosted zone of each record, or the error why it has none; a record may be pinned to a zone."""
+        """Return the hosted zone of each record, or the error that says why it has none; a zone may be pinned."""
 
     def read(self, zone_id: str, records: Sequence[Record]) -> Mapping[Record, RecordSet | None]:
         """Return the existing record set of each of `records`."""

@@ -51,19 +51,19 @@ class Publisher:
 
     def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
         """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
-        stale = [record for record in records if self._is_stale(journal, record)]
-        unsent = [record for record in records if self._is_unsent(journal, record)]
+        stale = [record for record in records if self._needs_recheck(journal, record)]
+        unsent = [record for record in records if self._needs_upsert(journal, record)]
         for zone_id, inside in self._by_zone(journal, stale + unsent):
             try:
                 existing = self._open_dns().read(zone_id, inside)
             except DnsError as error:
-                journal.note(inside, error)
+                journal.save_error(inside, error)
                 continue
             unmoved = {record for record in stale if journal.get(record).hosted_zone_id == zone_id}
             changes = self._changes(journal, existing, unmoved)
             self._send(journal, zone_id, changes)
 
-    def _is_unsent(self, journal: JournalWriter, record: Record) -> bool:
+    def _needs_upsert(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
@@ -74,9 +74,9 @@ class Publisher:
         moved = bool(zones) and publication.hosted_zone_id not in zones
         return moved or (self._policy.ttl is not None and publication.ttl != self._policy.ttl)
 
-    def _is_stale(self, journal: JournalWriter, record: Record) -> bool:
+    def _needs_recheck(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
-        if publication.state is not PublicationState.VERIFIED or self._is_unsent(journal, record):
+        if publication.state is not PublicationState.VERIFIED or self._needs_upsert(journal, record):
             return False
         if publication.error or not self._policy.recheck_every:
             return publication.error is not None  # the last check failed: only another check clears that
@@ -90,13 +90,13 @@ class Publisher:
         try:
             zones = self._open_dns().zones_for({record: self._policy.pins.get(record) for record in records})
         except DnsError as error:
-            journal.note(records, error)
+            journal.save_error(records, error)
             return
         inside: dict[str, list[Record]] = {}
         for record in records:
             zone = zones[record]
             if isinstance(zone, DnsError):
-                journal.note([record], zone)
+                journal.save_error([record], zone)
             else:
                 inside.setdefault(zone, []).append(record)
         yield from inside.items()
@@ -104,7 +104,7 @@ class Publisher:
     def _changes(
         self, journal: JournalWriter, existing: Mapping[Record, RecordSet | None], stale: set[Record]
     ) -> list[Change]:
-        """Return the changes to send; write down which records still hold, and which must not be overwritten."""
+        """Return the changes to send; save which records are still correct, and which must not be overwritten."""
         changes: list[Change] = []
         known: list[Publication] = []
         for record, found in existing.items():

@@ -71,8 +71,8 @@ class Reporter:
     ) -> None:
         """Report `result` of a run that ended at `ended`, within `seconds`; failures are added to `warnings`.
 
-        `given` is the name of the origin as configured, None if it was not; `line` is the result as one line, for the
-        heartbeat.
+        `given` is the name from --name or DDNS_NAME, None without one; `line` is the result as one line, for the
+        heartbeat. `warnings` is filled step by step, so that what is known survives when the time limit ends this.
         """
         end = self._monotonic() + seconds
         has_alerts = self._update_state(result, given, ended, warnings)
@@ -94,7 +94,8 @@ class Reporter:
         has_alerts = False
 
         def write_metrics() -> None:
-            self._write_metrics(result._replace(name=name), run_state, now, warnings)
+            at = run_state.recent[-1] if run_state.recent else now
+            self._write_metrics(result._replace(name=name), run_state, at, warnings)
 
         try:
             with ExitStack() as stack:
@@ -129,6 +130,7 @@ class Reporter:
         name = content.name_of(given, result.name)
         run_state, back = content.origins.get(name, RunState()).moved_to(now)
         if back:
+            ended = now  # by the clock to which the earlier times were moved
             content.outbox.bring_forward(now)
             content.warnings.append(
                 f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
@@ -138,8 +140,10 @@ class Reporter:
         run_state, events = advance(run_state, result._replace(name=name or None), ended, alert_after)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
-        if dropped := content.outbox.drop_expired(now):
-            content.warnings.append(f"dropped {counted(dropped, 'alert')} undelivered after 24 h")
+        if expired := content.outbox.drop_expired(now):
+            content.warnings.append(f"dropped {counted(expired, 'alert')} undelivered after 24 h")
+        if surplus := content.outbox.drop_surplus():
+            content.warnings.append(f"dropped {counted(surplus, 'alert')}: too many are undelivered")
         return name, run_state
 
     def _send_alerts(self, end: float, warnings: list[str]) -> None:
@@ -152,12 +156,12 @@ class Reporter:
                 due = self._state_file.read().outbox.due(self._destinations.keys, self._now())
                 stuck: set[str] = set()  # channels that failed; later alerts wait, to keep their order
                 for number, (alert, key) in enumerate(due):
+                    if key in stuck or key not in channels:
+                        continue
                     left = end - self._monotonic()
                     if left < _SHORTEST_TRY:
                         warnings.append("no time was left to send an alert; the next run sends it")
                         return
-                    if key in stuck or key not in channels:
-                        continue
                     send = partial(channels[key].send, alert.event)
                     share = max(left / (len(due) - number), min(left, _USUAL_TRY))
                     failure = self._try("an alert", channels[key].name, send, share, warnings)

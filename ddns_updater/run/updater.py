@@ -1,4 +1,4 @@
-"""The run: lock, detect, compare, confirm, record, publish, verify, report.
+"""The run: lock, detect, compare, confirm, record, publish, verify. The phase report follows it, in report.py.
 
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
@@ -55,7 +55,6 @@ class _FamilyRun:
     """The run of one address family so far; it goes on until it has an outcome."""
 
     family: Family
-    detection: Detection | None = None
     found: Detected | None = None
     previous_ip: str | None = None
     recorded: bool = False
@@ -63,13 +62,6 @@ class _FamilyRun:
     outcome: Outcome | None = None
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
-
-    @property
-    def has_changed(self) -> bool:
-        """Return whether the address found is not that of the latest version."""
-        if self.found is None or self.journal is None:
-            return False
-        return not same_address(self.journal.version.ip, str(self.found.address))
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
@@ -120,7 +112,7 @@ class Updater:
             for run in runs:
                 if run.outcome is None:
                     run.fail(error)
-        return RunResult(name, tuple(self._report(run) for run in runs), self._plan.dry_run)
+        return RunResult(name, tuple(self._result(run) for run in runs), self._plan.dry_run)
 
     def _run_family(
         self, run: _FamilyRun, history: History, name: str, origin: Origin | None, locks: ExitStack
@@ -132,11 +124,12 @@ class Updater:
             if not locks.enter_context(history.lock(str(origin.id))):
                 run.outcome = Outcome.SKIPPED
                 return
-            self._detect(run)
-            self._compare(run, history, origin)
-            self._confirm(run)
-            self._record(run, history, origin)
-            self._publish(run)
+            detection, found = self._detect(run)
+            journal = self._compare(run, history, origin)
+            if not same_address(journal.version.ip, str(found.address)):
+                found = self._confirm(run, detection, found)
+                journal = self._record(run, history, origin, journal, found)
+            self._publisher.publish(journal, self._records(run))
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED
@@ -145,44 +138,45 @@ class Updater:
         except DdnsError as error:
             run.fail(error)
 
-    def _detect(self, run: _FamilyRun) -> None:
+    def _detect(self, run: _FamilyRun) -> tuple[Detection, Detected]:
         """Ask the sources in turn; together they get half of the run, which leaves time to publish."""
         seconds = self._plan.run_timeout / 2 / len(self._plan.families)
-        run.detection = Detection(self._sources, run.family, seconds, self._limit, self._monotonic)
-        run.found = run.detection.first()
+        detection = Detection(self._sources, run.family, seconds, self._limit, self._monotonic)
+        run.found = detection.first()
+        return detection, run.found
 
-    def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> None:
+    def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> JournalWriter:
         latest = history.latest(origin)
-        run.journal = self._journal(history, latest)
-        run.previous_ip = latest.version.ip
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
+        run.previous_ip = latest.version.ip
+        run.journal = self._journal(history, latest)
+        return run.journal
 
-    def _confirm(self, run: _FamilyRun) -> None:
-        """Ask a second source before a change is recorded; a run without a change does not ask."""
-        if run.detection and run.found and run.has_changed:
-            run.found, warning = run.detection.confirm(run.found, self._plan.agreement)
-            run.warnings += [warning] if warning else []
+    def _confirm(self, run: _FamilyRun, detection: Detection, first: Detected) -> Detected:
+        """Ask a second source before a changed address is recorded; a run without a change does not ask."""
+        run.found, warning = detection.confirm(first, self._plan.agreement)
+        run.warnings += [warning] if warning else []
+        return run.found
 
-    def _record(self, run: _FamilyRun, history: History, origin: Origin) -> None:
-        """Append a version if the address differs from the latest one."""
-        if run.journal is None or run.found is None or not run.has_changed:
-            return
-        previous, ip = run.journal.version, str(run.found.address)
+    def _record(
+        self, run: _FamilyRun, history: History, origin: Origin, journal: JournalWriter, found: Detected
+    ) -> JournalWriter:
+        """Append a version with the address found; a confirmation can lead back to the latest one."""
+        previous, ip = journal.version, str(found.address)
+        if same_address(previous.ip, ip):
+            return journal
         if self._plan.dry_run:
-            latest = Journal(previous._replace(version=previous.version + 1, ip=ip), (), run.journal.now())
+            latest = Journal(previous._replace(version=previous.version + 1, ip=ip), (), journal.now())
         else:
             latest = history.append(origin, previous, ip)
-        run.journal = self._journal(history, latest)
         run.recorded = True
-
-    def _publish(self, run: _FamilyRun) -> None:
-        if run.journal:
-            self._publisher.publish(run.journal, self._records(run))
+        run.journal = self._journal(history, latest)
+        return run.journal
 
     def _verify(self, runs: Sequence[_FamilyRun], end: float) -> None:
         self._verifier.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
 
-    def _report(self, run: _FamilyRun) -> FamilyResult:
+    def _result(self, run: _FamilyRun) -> FamilyResult:
         """Return the result; where the run reached publish, its outcome follows from the states of the publications."""
         journal = run.journal
         publications = tuple(journal.get(record) for record in self._records(run)) if journal else ()

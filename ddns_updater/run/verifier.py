@@ -22,11 +22,11 @@ _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two Get
 class _Sync(Enum):
     PENDING = auto()
     IN_SYNC = auto()
-    UNKNOWN = auto()  # to Route 53, or to us: it did not answer
+    UNKNOWN = auto()  # Route 53 does not know the change, or did not answer
 
 
 class _Sent(NamedTuple):
-    """A change that Route 53 accepted, and the records of it that a journal follows."""
+    """A change that Route 53 accepted, with its records in one journal."""
 
     journal: JournalWriter
     change_id: str
@@ -74,7 +74,7 @@ class Verifier:
             self._read_back(journal, zone_id, publications, until)
 
     def _poll(self, sent: _Sent) -> _Sync:
-        """Ask once whether a change is in sync, and write down what that says of its records."""
+        """Ask once whether a change is in sync, and save what the answer means for its records."""
         journal, publications = sent.journal, sent.publications
         try:
             in_sync = self._open_dns().in_sync(sent.change_id)
@@ -86,7 +86,7 @@ class Verifier:
             return _Sync.UNKNOWN
         if in_sync:
             return _Sync.IN_SYNC
-        journal.write(replace(each, error=None) for each in publications if each.error)  # of an earlier check
+        journal.write(replace(each, error=None) for each in publications if each.error)  # an earlier one
         return _Sync.PENDING
 
     def _read_back(
@@ -105,7 +105,7 @@ class Verifier:
             for each in publications:
                 left = until - self._monotonic()
                 if not seen:
-                    left = max(left, 1)  # at least one a run, so that every run makes progress
+                    left = max(left, 1)  # at least one for each zone, so that every run makes progress
                 seen.append(self._seen(journal, each, existing[each.record], servers, left))
         finally:
             journal.write(seen)  # also when the run is stopped

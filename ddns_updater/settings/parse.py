@@ -81,6 +81,7 @@ class Parser:
         shown = key
         if text and file:
             self.problems.append(f"{key} and {key}_FILE are both set; keep one of them")
+            self.bad.add(key)
         elif file:
             shown = f"{key}_FILE={file!r}"
             try:
@@ -88,15 +89,18 @@ class Parser:
             except (OSError, ValueError) as error:
                 cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
                 self.problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
+                self.bad.add(key)
                 return default
             if not text:
                 self.problems.append(f"{shown} is an empty file; put the value in it")
+                self.bad.add(key)
         if not text:
             return default
         try:
             return parse(text)
         except ValueError as error:
             self.problems.append(f"{shown} {error}")
+            self.bad.add(key)
             return default
 
 

@@ -14,7 +14,7 @@ from ddns_updater.state.run_state import Reported, RunState
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
 _YEARS = range(1800, 2200)  # of times that can be calculated with, also those of a clock that was never set
-_UNNAMED = ""  # the origin of a run without a configured name that could not look one up
+_UNNAMED = ""  # the key for runs without a configured name while the database is unavailable
 
 
 @dataclass
@@ -59,6 +59,7 @@ def content_text(content: StateContent) -> str:
             "format": FORMAT,
             "default": content.default,
             "origins": {name: _state_json(run_state) for name, run_state in content.origins.items()},
+            # the names of format 1
             "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in content.outbox.undelivered],
             "waits": {
                 key: {**each._asdict(), "until": _epoch(each.until)} for key, each in content.outbox.pauses.items()

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ddns_updater.errors import StateError
@@ -40,18 +40,23 @@ class StateFile:
 
         `then` is called after the write, even a failed one, while the lock is still held.
         """
-        with self._errors("write"), self._locked("lock", wait=True):
-            content = self._load()
+        with ExitStack() as stack:
+            with self._errors("write"):
+                stack.enter_context(self._locked("lock", wait=True))
+                content = self._load()
             yield content
             try:
-                replace_file(self.path, content_text(content).encode(), 0o600)
+                with self._errors("write"):
+                    replace_file(self.path, content_text(content).encode(), 0o600)
             finally:
                 then()
 
     @contextmanager
     def sending(self) -> Iterator[bool]:
         """Take the lock for sending alerts; False when another run holds it."""
-        with self._errors("write"), self._locked("telling", wait=False) as taken:  # the name that earlier versions use
+        with ExitStack() as stack:
+            with self._errors("write"):
+                taken = stack.enter_context(self._locked("telling", wait=False))  # the name that earlier versions use
             yield taken
 
     @contextmanager

@@ -12,7 +12,7 @@ from ddns_updater.alerts.event import Event, Kind
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _OLDEST = timedelta(days=1)  # older alerts are dropped
-_MOST = 100  # alerts; the oldest of more are dropped
+_MOST = 100  # alerts; beyond that, the oldest are dropped
 
 
 class Undelivered(NamedTuple):
@@ -25,7 +25,7 @@ class Undelivered(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A channel that is not tried `until` a time, after so many `tries`; `asked` if it asked for the pause."""
+    """How long a channel is left alone: `until` when, after how many `tries`, and whether it `asked` for that."""
 
     tries: int
     until: datetime
@@ -51,18 +51,24 @@ class Outbox:
             self.pauses = {key: pause for key, pause in self.pauses.items() if pause.asked}
 
     def drop_expired(self, now: datetime) -> int:
-        """Drop alerts that are too old or too many, and return how many.
+        """Drop the alerts that are too old, and return how many.
 
         Alerts for channels that this run does not know are kept: they can belong to another origin.
         """
-        left = [each for each in self.undelivered if each.to and now - each.since <= _OLDEST][-_MOST:]
-        dropped = sum(bool(each.to) for each in self.undelivered) - len(left)
-        self.undelivered = left
-        self.pauses = {key: pause for key, pause in self.pauses.items() if any(key in each.to for each in left)}
+        return self._keep([each for each in self.undelivered if each.to and now - each.since <= _OLDEST])
+
+    def drop_surplus(self) -> int:
+        """Drop the oldest of too many alerts, and return how many."""
+        return self._keep(self.undelivered[-_MOST:])
+
+    def _keep(self, kept: list[Undelivered]) -> int:
+        dropped = sum(bool(each.to) for each in self.undelivered) - sum(bool(each.to) for each in kept)
+        self.undelivered = kept
+        self.pauses = {key: pause for key, pause in self.pauses.items() if any(key in each.to for each in kept)}
         return dropped
 
     def bring_forward(self, now: datetime) -> None:
-        """End every wait that a clock that went back would prolong."""
+        """Shorten every wait that a clock set back would prolong."""
         self.undelivered = [each._replace(since=min(each.since, now)) for each in self.undelivered]
         self.pauses = {key: pause._replace(until=min(pause.until, now)) for key, pause in self.pauses.items()}
 

@@ -36,9 +36,9 @@ class Status(NamedTuple):
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:
-    """Return the problems of the runs themselves: they fail, or they do not come."""
+    """Return the problems of the runs themselves: they fail, or have stopped."""
     if not run_state.recent:
-        return ["no run is known on this machine; let cron start `ddns run` as this user"]
+        return ["no run is recorded on this machine; schedule `ddns run` in this user's crontab"]
     found = []
     if incident := run_state.incident:
         runs = counted(incident.failed_runs, "run")

@@ -145,7 +145,7 @@ def test_a_record_that_was_never_published_is_wrong_in_time(small_machine: Machi
 
 def test_runs_that_stay_away_are_wrong(small_machine: Machine) -> None:
     small_machine.init()
-    assert problems(small_machine) == ["no run is known on this machine; let cron start `ddns run` as this user"]
+    assert problems(small_machine) == ["no run is recorded on this machine; schedule `ddns run` in this user's crontab"]
     small_machine.run()
     shift(small_machine, 3600)
     (problem,) = problems(small_machine)

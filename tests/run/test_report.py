@@ -1,0 +1,97 @@
+"""The phase report over a state file, channels that answer as they are told, and given clocks."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ddns_updater.alerts.channel import Channel
+from ddns_updater.errors import AlertError
+from ddns_updater.lib.deadline import time_limit
+from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
+from ddns_updater.run.report import Destinations, Reporter
+from ddns_updater.state.file import StateFile
+from ddns_updater.state.outbox import Undelivered
+
+START = 1_767_355_200.0  # seconds since 1970
+HOUR = 3600
+
+
+class World:
+    """A reporter with one channel; `now` is the time, `accepted` has the events that the channel took."""
+
+    def __init__(self, folder: Path, *, fails: bool = False) -> None:
+        self.now = START
+        self.monotonic = 100.0
+        self.accepted: list[str] = []
+        self.file = StateFile(folder, "test")
+        self._fails = fails
+
+    def report(self, outcome: Outcome, seconds: float = 10) -> list[str]:
+        """Report one run that ended just now, and return the warnings."""
+        channels = Destinations(("key",), lambda: {"key": Channel("key", "the channel", self._send)})
+        reporter = Reporter(
+            self.file,
+            channels,
+            alert_after=1,
+            limit=time_limit,
+            monotonic=lambda: self.monotonic,
+            clock=lambda: self.now,
+        )
+        warnings: list[str] = []
+        error = "no address" if outcome is Outcome.FAILED else None
+        result = RunResult("line", (FamilyResult(Family.IPV4, outcome, error=error),))
+        ended = datetime.fromtimestamp(self.now - 0.001, UTC)  # a little before it is reported
+        reporter.report(result, "line", "", seconds, warnings, ended)
+        return warnings
+
+    def _send(self, event: Mapping[str, Any]) -> None:
+        if self._fails:
+            self.monotonic += 10  # all the time that there was
+            raise AlertError("the channel does not answer")
+        self.accepted.append(event["event"])
+
+
+def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.report(Outcome.UNCHANGED)
+    world.now -= HOUR
+    (warning,) = world.report(Outcome.FAILED)
+    assert warning.startswith("the clock of this machine went back by ")
+    assert world.accepted == ["failing"]
+    state = world.file.read().origins["line"]
+    assert (state.outcome, state.was_skipped) == (Outcome.FAILED, False)
+    assert state.incident
+
+
+def waiting(world: World, count: int) -> None:
+    """Put alerts into the outbox that the channel has not accepted."""
+    now = datetime.fromtimestamp(world.now, UTC)
+    event = {"event": "repaired", "time": "", "title": "", "text": ""}
+    with world.file.write() as content:
+        content.outbox.undelivered = [
+            Undelivered("line", event | {"number": each}, now, ("key",)) for each in range(count)
+        ]
+
+
+def test_a_channel_that_fails_is_one_warning_however_many_alerts_wait_for_it(tmp_path: Path) -> None:
+    world = World(tmp_path, fails=True)
+    waiting(world, 3)
+    warnings = world.report(Outcome.UNCHANGED)
+    assert warnings == ["failed to send an alert: the channel does not answer; a later run tries again"]
+    assert len(world.file.read().outbox.undelivered) == 3
+
+
+def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(tmp_path: Path) -> None:
+    world = World(tmp_path, fails=True)
+    waiting(world, 130)
+    assert world.report(Outcome.UNCHANGED)[0] == "dropped 30 alerts: too many are undelivered"
+    assert [each.event["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
+
+
+def test_alerts_that_nobody_accepts_are_dropped_after_a_day(tmp_path: Path) -> None:
+    world = World(tmp_path, fails=True)
+    waiting(world, 2)
+    world.now += 24 * HOUR + 1
+    assert world.report(Outcome.UNCHANGED) == ["dropped 2 alerts undelivered after 24 h"]
+    assert world.file.read().outbox.undelivered == []
