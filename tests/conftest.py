@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.support.alerting import alerting as alerting  # a fixture
 from tests.support.aws import FakeAws
 from tests.support.database import Database, new_database
 from tests.support.machine import AWS, Machine
@@ -17,8 +18,7 @@ from tests.support.mysqld import MySqlServer
 from tests.support.receivers import Receiver, receiving
 from tests.support.sdk import read_service_descriptions_once
 from tests.support.services import AddressService, running
-from tests.support.tellers import telling as telling  # a fixture
-from tests.support.trials import trial as trial  # a fixture
+from tests.support.source_trial import trial as trial  # a fixture
 
 _TEST_MYSQL_URL = os.environ.get("DDNS_TEST_MYSQL_URL")
 
@@ -134,7 +134,7 @@ def service() -> Iterator[AddressService]:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Give somebody to tell, who takes everything."""
+    """Give a receiver that accepts everything."""
     with receiving() as each:
         yield each
 

@@ -68,7 +68,7 @@ def test_slack_gets_text_in_which_nothing_is_taken_for_its_marks(receiver: Recei
     assert receiver.got[-1].json["text"].startswith("line: *.example.com A was changed\n")
 
 
-def test_discord_gets_an_embed_that_calls_nobody(receiver: Receiver) -> None:
+def test_discord_gets_an_embed_that_mentions_no_one(receiver: Receiver) -> None:
     assert said(f"DISCORD+{receiver.url}/a+b?thread_id=7") is None
     (request,) = receiver.got
     assert request.path == f"/hook/{SECRET}/a+b?thread_id=7"
@@ -201,7 +201,7 @@ def test_what_was_sent_and_not_answered_is_not_repeated_at_once(
     assert (error.again, len(receiver.got)) == (True, 1)
 
 
-def test_a_port_that_nobody_listens_on_is_named_by_its_host_alone() -> None:
+def test_a_closed_port_is_named_by_its_host_alone() -> None:
     error = said(f"http://127.0.0.1:{free_port()}/{SECRET}")
     assert error
     assert str(error) == "http://127.0.0.1/… cannot be reached: Connection refused"
@@ -237,9 +237,7 @@ def test_one_that_hangs_in_the_middle_of_its_answer_has_taken_the_alert(receiver
         assert said(receiver.url) is None
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    private_server: MySqlServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_untrusted_certificate_is_refused(private_server: MySqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiving(certificates=private_server.folder) as receiver:
         error = said(receiver.url)
         assert error
@@ -260,7 +258,7 @@ def test_the_answer_is_read_only_as_far_as_it_is_asked_for(receiver: Receiver) -
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise looks for it
 
 
-def test_apprise_tells_a_service_that_it_knows(receiver: Receiver) -> None:
+def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
     notify(receiver.url.replace("http://", "json://"), EVENT)
     (request,) = receiver.got
     assert request.path == f"/hook/{SECRET}"
@@ -269,7 +267,7 @@ def test_apprise_tells_a_service_that_it_knows(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("play", [services.answer("", "500 No"), services.answer("", "404 No"), services.send(b"")])
-def test_what_a_service_of_apprise_does_not_take_is_told_later(receiver: Receiver, play: services.Play) -> None:
+def test_an_alert_that_an_apprise_service_refuses_is_retried_later(receiver: Receiver, play: services.Play) -> None:
     receiver.play = play
     with pytest.raises(AlertError) as caught:
         notify(receiver.url.replace("http://", "json://"), EVENT)

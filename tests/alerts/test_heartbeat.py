@@ -114,7 +114,7 @@ def test_a_run_that_is_skipped_leaves_the_ping_to_the_one_at_work(small_machine:
         (services.hang, "its service did not answer within "),
     ],
 )
-def test_a_heartbeat_that_nobody_takes_is_a_warning(
+def test_a_heartbeat_that_is_not_accepted_is_a_warning(
     small_machine: Machine, receiver: Receiver, play: services.Play, warning: str
 ) -> None:
     receiver.play = play

@@ -228,7 +228,7 @@ def upserted(machine: Machine) -> set[tuple[str, str, str]]:
 
 
 def a_life(machine: Machine, guard: Guard) -> None:
-    """Publish, read back in the next run what was pending, read again, and repair what somebody deleted."""
+    """Publish, read back in the next run what was pending, read again, and repair what was deleted."""
     guard.then = pending
     assert machine.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
     guard.then = forward
@@ -318,7 +318,7 @@ def test_the_guard_of_these_tests_does_refuse(line: Machine) -> None:
 # The command
 
 
-def test_it_prints_nothing_but_the_policy_and_asks_nobody(small_machine: Machine) -> None:
+def test_it_prints_only_the_policy_and_contacts_nothing(small_machine: Machine) -> None:
     done = small_machine.ddns("iam-policy", DDNS_HOSTED_ZONE_ID="ZONE1", DDNS_DATABASE_URL="mysql://u:p@127.0.0.1:9/x")
     assert (done.status, done.err) == (0, "")
     assert complaints(done.json) == []

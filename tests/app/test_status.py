@@ -1,4 +1,4 @@
-"""`ddns status`: one screen from the database and the diary alone, and exit status 1 when something is wrong."""
+"""`ddns status`: one screen from the database and the state file alone, and exit status 1 when something is wrong."""
 
 import fcntl
 import json
@@ -54,7 +54,7 @@ def test_all_is_well_after_a_run(machine: Machine) -> None:
     assert lines[-1] == "no problems"
 
 
-def test_it_asks_nobody_but_the_database_and_writes_nothing(small_machine: Machine) -> None:
+def test_it_reads_only_the_database_and_writes_nothing(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     before, asked, calls = files(small_machine), small_machine.service.requests, len(small_machine.aws.calls)
@@ -143,7 +143,7 @@ def test_a_record_that_was_never_published_is_wrong_in_time(small_machine: Machi
     )
 
 
-def test_runs_that_stay_away_are_wrong(small_machine: Machine) -> None:
+def test_runs_that_stopped_coming_are_a_problem(small_machine: Machine) -> None:
     small_machine.init()
     assert problems(small_machine) == ["no run is recorded on this machine; schedule `ddns run` in this user's crontab"]
     small_machine.run()
@@ -175,7 +175,7 @@ def test_the_database_may_be_down(small_machine: Machine) -> None:
     assert (found["families"], found["last_run"]["outcome"]) == ([], "failed")
 
 
-def test_a_diary_that_cannot_be_read_is_wrong_and_the_rest_is_told(small_machine: Machine) -> None:
+def test_an_unreadable_state_file_is_a_problem_and_the_rest_is_shown(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     state_file(small_machine).write_text('{"program": "another"}')
@@ -195,14 +195,14 @@ def test_an_edited_version_is_not_taken_for_verified(small_machine: Machine) -> 
     ]
 
 
-def test_without_records_it_tells_the_address_alone(small_machine: Machine) -> None:
+def test_without_records_it_shows_the_address_alone(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run(DDNS_RECORDS=None)
     done = small_machine.ddns("status", DDNS_RECORDS=None)
     assert (done.status, done.out.splitlines()[1]) == (0, "  no A record in DDNS_RECORDS")
 
 
-def test_both_families_are_told_and_one_that_was_not_seeded_is_wrong(small_machine: Machine) -> None:
+def test_both_families_are_shown_and_one_that_is_not_seeded_is_a_problem(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     (problem,) = problems(small_machine, DDNS_IP_FAMILIES="ipv4,ipv6")
@@ -241,7 +241,7 @@ def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_m
     assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have no problem; --json lists them"]
 
 
-def test_runs_that_were_only_skipped_are_told_and_wrong_in_time(small_machine: Machine) -> None:
+def test_skipped_runs_are_shown_and_become_a_problem_in_time(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()
     with Path(f"{small_machine.database.url.removeprefix('sqlite:///')}.1.lock").open("w") as lock:

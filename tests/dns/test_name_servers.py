@@ -33,7 +33,7 @@ from tests.run.test_publishing import CHANGE, HOME, failing, journal, names
 from tests.support import nameserver
 from tests.support.aws import Call, Fault, pending, refuse
 from tests.support.command import finish
-from tests.support.fakes import Witness
+from tests.support.fakes import FakeNameServers
 from tests.support.machine import Machine
 from tests.support.nameserver import NameServer, name_server
 
@@ -333,12 +333,12 @@ def test_slow_servers_get_all_the_time_there_is(line: Machine, servers: list[Nam
 
 
 def test_what_was_seen_before_a_run_was_stopped_is_kept(line: Machine) -> None:
-    witness = Witness(None, "name server ns.example.net answers 8.8.8.8", Stopped("stopped by SIGTERM"))
+    witness = FakeNameServers(None, "name server ns.example.net answers 8.8.8.8", Stopped("stopped by SIGTERM"))
     assert run(line, witness, *names(4)).error == "stopped by SIGTERM"
     rows = journal(line)
     assert [rows[name]["state"] for name in names(4)] == ["verified", "submitted", "submitted", "submitted"]
     assert "name server ns.example.net answers 8.8.8.8" in rows[names(4)[1]]["lastError"]
-    again = Witness(None, None, None)
+    again = FakeNameServers(None, None, None)
     assert run(line, again, *names(4)).outcome is Outcome.UPDATED
     assert again.asked == names(4)[1:]
 

@@ -240,7 +240,7 @@ def test_it_knows_the_name_servers_of_a_zone(aws: FakeAws) -> None:
 # Reading
 
 
-def test_it_reads_what_stands_and_what_does_not(aws: FakeAws) -> None:
+def test_it_reads_the_record_sets_that_exist_and_those_that_do_not(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.put_address(zone, "home.example.com", "9.9.9.9", 300)
     aws.put_address(zone, "home.example.com", "2620:fe::fe", 120, "AAAA")
@@ -335,7 +335,7 @@ def test_it_reads_without_the_permission_that_only_given_zones_need(aws: FakeAws
 # Changing
 
 
-def test_it_replaces_what_stands_and_gives_the_change_id(aws: FakeAws) -> None:
+def test_it_replaces_a_record_set_and_returns_the_change_id(aws: FakeAws) -> None:
     zone = aws.zone()
     names = ("home.example.com", "*.example.com", "_x.example.com")
     for stored in ("home.example.com", r"\052.example.com", "_x.example.com"):

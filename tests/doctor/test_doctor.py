@@ -30,13 +30,13 @@ from ddns_updater.settings.load import read_settings
 from tests.dns.test_name_servers import delegated_to, may_mount
 from tests.doctor.test_name_servers import referral
 from tests.support import services
+from tests.support.alerting import later
 from tests.support.aws import refuse
 from tests.support.command import Finished, finish
 from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.nameserver import name_server
 from tests.support.services import AddressService, answer, running
-from tests.support.tellers import later
 
 WITHOUT_DNS = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
 MODULES_WITH_EXTRAS = (

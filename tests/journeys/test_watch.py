@@ -1,4 +1,4 @@
-"""`ddns watch`: the same run in a loop, which ends when it is told to and not before."""
+"""`ddns watch`: the same run in a loop, which ends at a signal and not before."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int
     return finish(process).status
 
 
-def test_it_follows_the_line_until_it_is_told_to_end(machine: Machine) -> None:
+def test_it_follows_the_line_until_a_signal_ends_it(machine: Machine) -> None:
     machine.init()
     process = machine.start("watch", "--every", "1")
     output = Output(process)
@@ -119,7 +119,7 @@ def test_quiet_prints_only_what_changed_and_json_one_object_a_line(small_machine
     assert stopped(process) == 0
 
 
-def test_it_ends_when_nobody_reads_what_it_prints(small_machine: Machine) -> None:
+def test_it_ends_when_its_output_is_closed(small_machine: Machine) -> None:
     small_machine.init()
     process = small_machine.start("watch", "--every", "1")
     assert process.stdout

@@ -283,7 +283,7 @@ with run_limit(1, "DDNS_RUN_TIMEOUT=1"):
     assert 0.9 <= time.monotonic() - begin < 1 + START
 
 
-def test_the_thread_behind_it_ends_a_process_whose_output_nobody_reads() -> None:
+def test_the_guard_thread_ends_a_process_whose_output_is_not_read() -> None:
     process = child(
         """
 import signal, sys

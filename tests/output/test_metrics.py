@@ -101,7 +101,7 @@ def down() -> dict[str, str]:
 # What is written.
 
 
-def test_a_run_tells_what_it_knows(machine: Machine) -> None:
+def test_a_run_exports_what_it_knows(machine: Machine) -> None:
     file = metrics_file(machine)
     machine.init("8.8.8.8")
     begin = time.time()
@@ -181,7 +181,7 @@ def test_each_family_and_each_record_has_its_series(small_machine: Machine) -> N
         "DDNS_RECORDS": "home.example.com,*.example.com/A,other.example.net",
     }
     assert small_machine.ddns("init", "--name", "line").status == 0
-    assert small_machine.run()["outcome"] == "failed"  # nobody has example.net
+    assert small_machine.run()["outcome"] == "failed"  # no hosted zone covers example.net
     metrics = Metrics(file)
     assert [metrics.value("ddns_address_version", family=family) for family in Family] == [1, 1]
     assert [metrics.state(kind=kind) for kind in ("A", "AAAA")] == ["verified", "verified"]
@@ -313,7 +313,7 @@ def watched(file: Path) -> Iterator[list[Series]]:
     over = threading.Event()
 
     def read() -> None:
-        while not over.wait(0.001):  # else nobody here gets to answer the runs
+        while not over.wait(0.001):  # gives the servers here time to answer the runs
             text = file.read_text()
             if text not in texts[-1:]:
                 texts.append(text)
@@ -340,7 +340,7 @@ def test_overlapping_runs_are_all_counted_and_no_count_goes_back(machine: Machin
     assert sum(Metrics(file).counts().values()) == 13
 
 
-def test_nobody_else_is_counted_until_the_metrics_of_a_run_are_written(small_machine: Machine) -> None:
+def test_no_other_run_is_counted_until_the_metrics_of_a_run_are_written(small_machine: Machine) -> None:
     file = metrics_file(small_machine)
     small_machine.init()
     small_machine.run()
@@ -355,7 +355,7 @@ def test_nobody_else_is_counted_until_the_metrics_of_a_run_are_written(small_mac
     assert finish(run).status == 0
 
 
-def test_overlapping_runs_leave_the_file_whole_where_the_diary_cannot_keep_them_apart(small_machine: Machine) -> None:
+def test_overlapping_runs_leave_the_file_whole_without_the_lock_of_the_state_file(small_machine: Machine) -> None:
     file = metrics_file(small_machine)
     (small_machine.folder / "state").write_text("")
     small_machine.environment["DDNS_STATE_FOLDER"] = str(small_machine.folder / "state")
@@ -393,7 +393,7 @@ def test_a_file_that_many_replace_at_once_is_always_one_of_theirs(tmp_path: Path
 
 
 _PLACES = [
-    "call:replace_file",  # the diary's
+    "call:replace_file",  # the state file's
     "return:replace_file",
     "call:write_metrics",
     "call:replace_file:2",
@@ -498,7 +498,7 @@ def test_without_the_extra_the_run_is_as_good_and_says_which_one_is_missing(smal
     assert Metrics(file).counts() == {"updated": 1, "unchanged": 1}
 
 
-def test_a_diary_that_cannot_be_used_takes_the_counts_away_but_not_the_rest(small_machine: Machine) -> None:
+def test_without_a_state_file_only_the_counts_are_missing(small_machine: Machine) -> None:
     file = metrics_file(small_machine)
     (small_machine.folder / "state").write_text("")
     small_machine.init()
@@ -512,7 +512,7 @@ def test_a_diary_that_cannot_be_used_takes_the_counts_away_but_not_the_rest(smal
     assert not counted & metrics.names()
 
 
-def test_a_diary_that_cannot_be_replaced_does_not_hold_back_the_metrics(small_machine: Machine) -> None:
+def test_a_state_file_that_cannot_be_replaced_does_not_hold_back_the_metrics(small_machine: Machine) -> None:
     file = metrics_file(small_machine)
     small_machine.init()
     small_machine.run()

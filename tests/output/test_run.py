@@ -108,7 +108,7 @@ def entry(
         (1000 * 86400, "1000 d 0 h"),
     ],
 )
-def test_a_length_of_time_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
+def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
 
 
@@ -135,7 +135,7 @@ UPDATED = "updated: 192.0.2.7 (was 192.0.2.1) is version 2 of line; "
         ((publication(VERIFIED, -3),), "home.example.com A verified after 0 s"),
     ],
 )
-def test_a_run_tells_how_each_record_stands(publications: tuple[Publication, ...], text: str) -> None:
+def test_a_run_shows_the_state_of_each_record(publications: tuple[Publication, ...], text: str) -> None:
     assert line(Outcome.UPDATED, *publications) == UPDATED + text
 
 
@@ -183,7 +183,7 @@ def lines_of_two(ipv4: FamilyResult, ipv6: FamilyResult) -> list[str]:
     return [text for _, text in run_lines(RunResult("line", (ipv4, ipv6._replace(family=Family.IPV6))))]
 
 
-def test_a_line_that_tells_neither_its_address_nor_its_family_begins_with_the_family() -> None:
+def test_a_result_without_its_address_or_family_starts_with_the_family() -> None:
     same = result(Outcome.UNCHANGED, publication(VERIFIED), recorded=False)
     six = result(
         Outcome.UPDATED, publication(VERIFIED, kind="AAAA"), address="2001:db8::7", previous_address="2001:db8::1"

@@ -1,4 +1,4 @@
-"""The phase report over a state file, channels that answer as they are told, and given clocks."""
+"""The phase report over a state file, a channel that accepts or fails, and given clocks."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -89,7 +89,7 @@ def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(tm
     assert [each.event["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
 
 
-def test_alerts_that_nobody_accepts_are_dropped_after_a_day(tmp_path: Path) -> None:
+def test_undelivered_alerts_are_dropped_after_a_day(tmp_path: Path) -> None:
     world = World(tmp_path, fails=True)
     waiting(world, 2)
     world.now += 24 * HOUR + 1

@@ -200,7 +200,7 @@ VALUE = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from(VARIABLES), VALUE, max_size=5))
-def test_settings_of_any_environment_load_or_say_what_to_mend(environment: dict[str, str]) -> None:
+def test_settings_of_any_environment_load_or_say_what_to_fix(environment: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for key, value in environment.items():
             patch.setenv(key, value)
@@ -209,7 +209,7 @@ def test_settings_of_any_environment_load_or_say_what_to_mend(environment: dict[
 
 
 @given(st.dictionaries(st.sampled_from(VARIABLES), VALUE | st.text(), max_size=4), st.text())
-def test_settings_of_any_file_load_or_say_what_to_mend(values: dict[str, str], rest: str) -> None:
+def test_settings_of_any_file_load_or_say_what_to_fix(values: dict[str, str], rest: str) -> None:
     text = "".join(f"{key}='{value}'\n" for key, value in values.items()) + rest
     file = Path("any.env")
     file.write_bytes(text.encode("utf-8", "surrogatepass"))

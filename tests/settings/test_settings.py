@@ -462,7 +462,7 @@ def test_the_environment_wins_over_the_working_directory_and_that_over_the_user_
     assert settings.aws == {"AWS_PROFILE": "directory", "AWS_REGION": "user"}
 
 
-def test_an_env_file_stands_in_place_of_the_others(tmp_path: Path) -> None:
+def test_an_env_file_replaces_the_others(tmp_path: Path) -> None:
     write(user_env(), "DDNS_NAME=user\n")
     write(Path(".env"), "DDNS_TTL=2\n")
     other = write(tmp_path / "other", "DDNS_IP_RETRIES=1\n")
@@ -556,7 +556,7 @@ def test_the_file_of_a_secret_has_to_hold_one(tmp_path: Path) -> None:
     assert said(write(tmp_path / "bad", f"{SECRET}\n")) == f"is not a URL; {FORMS}"
 
 
-def test_a_secret_stands_in_one_place_only(tmp_path: Path) -> None:
+def test_a_secret_is_set_in_one_place_only(tmp_path: Path) -> None:
     file = write(tmp_path / "secret", f"mysql://u:{SECRET}@db/d")
     both = {"DDNS_DATABASE_URL": f"mysql://u:{SECRET}@db/d", "DDNS_DATABASE_URL_FILE": str(file)}
     assert problems(both) == ["DDNS_DATABASE_URL and DDNS_DATABASE_URL_FILE are both set; keep one of them"]

@@ -15,7 +15,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.command import CommandSource
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
 BUSY = 3  # seconds; what a busy machine may need to start Python and end it again

@@ -24,7 +24,7 @@ from tests.support.nameserver import (
     wrong_id,
     wrong_question,
 )
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
 NAME = "myip.example.com"
@@ -107,7 +107,7 @@ def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, 
         (hang, "timed out after 1 s"),
     ],
 )
-def test_it_refuses_an_answer_that_is_none_or_of_somebody_else(
+def test_it_refuses_an_answer_that_is_none_or_from_another_server(
     trial: Trial, server: NameServer, fault: Fault, reason: str
 ) -> None:
     server.fault = fault
@@ -173,7 +173,7 @@ def test_a_server_that_does_not_exist_is_a_reason(trial: Trial, server: NameServ
         ("myip.example.com@[2001:db8::1]:53", "2001:db8::1"),
     ],
 )
-def test_the_server_is_the_witness(spec: str, host: str) -> None:
+def test_the_server_is_the_host_of_the_source(spec: str, host: str) -> None:
     source = DnsSource(spec, timeout=1)
     assert (source.host, source.name) == (host, f"dns:{spec}")
 

@@ -15,7 +15,7 @@ from ddns_updater.sources.ec2 import Ec2Source
 from tests.run.test_publishing import sockets_left_behind
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, Play, answer, hang, send
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 IMAGE = "ami-12c6146b"  # one that moto knows
 ANSWERED = "cannot be described: AWS answered"
@@ -212,7 +212,7 @@ def test_an_answer_that_never_comes_costs_a_share_of_the_run(fake: AddressServic
         Detection([Ec2Source(UNKNOWN)], Family.IPV4, 1, time_limit, time.monotonic).first()
 
 
-def test_an_endpoint_that_nobody_listens_on_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_endpoint_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert trial.refusal(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT="12").startswith(

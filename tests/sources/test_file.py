@@ -12,7 +12,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.file import FileSource
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
 
@@ -81,7 +81,7 @@ def test_it_refuses_a_folder_and_a_path_that_leads_nowhere(trial: Trial, tmp_pat
     assert trial.refusal(f"file:/{'x' * 300}") == "cannot be read: File name too long"
 
 
-def test_a_pipe_that_nobody_writes_to_costs_no_more_than_its_share_of_the_run(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_costs_no_more_than_its_share_of_the_run(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     begin = time.monotonic()
@@ -90,7 +90,7 @@ def test_a_pipe_that_nobody_writes_to_costs_no_more_than_its_share_of_the_run(tm
     assert time.monotonic() - begin < 2
 
 
-def test_a_pipe_that_somebody_writes_to_is_as_good_as_a_file(trial: Trial, tmp_path: Path) -> None:
+def test_a_pipe_with_a_writer_works_like_a_file(trial: Trial, tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     Thread(target=path.write_text, args=(NEW,), daemon=True).start()

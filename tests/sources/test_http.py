@@ -43,7 +43,7 @@ def head(*lines: str) -> bytes:
 
 @pytest.fixture(scope="session")
 def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a certificate for 127.0.0.1 whose authority nobody knows."""
+    """Give a folder with a certificate for 127.0.0.1 from an unknown authority."""
     folder = tmp_path_factory.mktemp("certificates")
     certificates(folder)
     return folder
@@ -196,7 +196,7 @@ def test_silence_times_out_before_and_after_the_headers(service: AddressService,
     assert time.monotonic() - begin < 2
 
 
-def test_a_server_that_accepts_nobody_times_out() -> None:
+def test_a_server_that_accepts_no_connection_times_out() -> None:
     with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full:
         port = full.getsockname()[1]
         with closing(socket.create_connection(("127.0.0.1", port))):
@@ -248,9 +248,7 @@ def test_it_follows_a_redirect_on_its_own_host(service: AddressService, other: A
     assert other.heads[0].startswith("GET /where?else=1 ")
 
 
-def test_it_is_not_led_to_another_host_for_that_is_another_witness(
-    service: AddressService, other: AddressService
-) -> None:
+def test_it_follows_no_redirect_to_another_host(service: AddressService, other: AddressService) -> None:
     service.play = redirect(f"http://localhost:{other.port}/")
     assert refusal(service.url) == "redirected to another host, localhost; name that host in DDNS_IP_SOURCES"
     assert other.heads == []
@@ -331,7 +329,7 @@ def test_it_tries_again_after_a_passing_failure(service: AddressService, failure
     assert fetched(service.url, retries=2) == "9.9.9.9"
 
 
-def test_it_tries_no_more_often_than_it_is_told(service: AddressService) -> None:
+def test_it_tries_no_more_often_than_configured(service: AddressService) -> None:
     service.play = answer(NEVER, "503 Service Unavailable")
     assert refusal(service.url, retries=2) == "answered with status 503"
     assert service.requests == 3

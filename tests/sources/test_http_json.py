@@ -7,7 +7,7 @@ import pytest
 
 from ddns_updater.model import Family
 from tests.support.services import Flood, answer, hang, send
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
 NOT_JSON = "answered something that is not JSON"

@@ -10,7 +10,7 @@ from ddns_updater.model import Family
 from ddns_updater.sources.imds import ImdsSource
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, Flood, Play, answer, drip, hang, redirect, running, send
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 TOKEN = "AQAEAHsecretTokenOfTheInstance0123456789abcdefghijklmnop=="
 KNOWN = {"public-ipv4": "9.9.9.9", "ipv6": "2606:4700:4700::1111"}
@@ -27,7 +27,7 @@ def imds() -> Iterator[AddressService]:
 
 
 def metadata(service: AddressService, *, token: Play | None = None, address: Play | None = None) -> Play:
-    """Answer as IMDSv2 does, but to the question for the token or the address as is told."""
+    """Answer as IMDSv2 does, except to the question for the token or the address, which the test answers."""
 
     def play(connection: socket.socket) -> None:
         head = service.heads[-1]
@@ -182,6 +182,6 @@ def test_an_endpoint_that_cannot_be_asked_is_a_reason(endpoint: str) -> None:
     assert str(raised.value) == UNREACHABLE
 
 
-def test_every_way_to_name_the_service_is_one_witness() -> None:
+def test_every_spelling_of_the_service_is_one_host() -> None:
     hosts: Callable[[str], str] = lambda spec: ImdsSource(spec).host  # noqa: E731 - one line
     assert hosts("") == hosts("http://169.254.169.254") == hosts("http://[fd00:ec2::254]")

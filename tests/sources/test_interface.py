@@ -13,7 +13,7 @@ from ddns_updater.errors import SourceError
 from ddns_updater.model import Family
 from ddns_updater.sources.interface import pick, usable
 from tests.support.command import Finished
-from tests.support.trials import Trial
+from tests.support.source_trial import Trial
 
 TEMPORARY, DAD_FAILED, DEPRECATED, TENTATIVE, PERMANENT = 0x01, 0x08, 0x20, 0x40, 0x80
 STABLE_PRIVACY = 0x800

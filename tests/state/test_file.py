@@ -1,4 +1,4 @@
-"""The diary: what is written is read back, and no file, however broken or strange, changes what a run does."""
+"""The state file: what is written is read back, and no file, however broken or strange, changes what a run does."""
 
 import json
 import os
@@ -21,10 +21,10 @@ from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
+from tests.support.alerting import state_file as state_file_of
 from tests.support.command import finish
 from tests.support.machine import Machine
 from tests.support.receivers import Receiver
-from tests.support.tellers import state_file as diary_of
 
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 COUNT = st.integers(0, 10**12)
@@ -118,7 +118,7 @@ def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -
 
 
 def full(book: StateFile) -> bytes:
-    """Fill a diary and return its bytes."""
+    """Fill a state file and return its bytes."""
     now = datetime.now(UTC)
     event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
     run_state = RunState(
@@ -244,21 +244,19 @@ def hold(path: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_diary_is_a_warning_and_the_run_ends_as_it_would(
-    telling: Machine, receiver: Receiver, kind: str
-) -> None:
-    assert telling.ddns("run").err == ""
-    path = diary_of(telling)
+def test_a_broken_state_file_is_only_a_warning(alerting: Machine, receiver: Receiver, kind: str) -> None:
+    assert alerting.ddns("run").err == ""
+    path = state_file_of(alerting)
     spoil, advice = BROKEN[kind]
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
-    good = telling.ddns("run")
+    good = alerting.ddns("run")
     assert (good.status, good.out.partition(":")[0]) == (0, "unchanged")
     assert good.err.startswith(f"warning: {path}" if "damaged" in advice or "move" in advice else "warning: failed to ")
     assert advice in good.err
     assert good.err.count("\n") == 1
-    telling.service.address = "10.0.0.1"
-    bad = telling.ddns("run")
+    alerting.service.address = "10.0.0.1"
+    bad = alerting.ddns("run")
     assert bad.status == 1
     assert "failed: no trustworthy ipv4 address" in bad.err
     if kind != "truncated":
@@ -268,7 +266,7 @@ def test_a_broken_diary_is_a_warning_and_the_run_ends_as_it_would(
         held = _held.pop()
         held.kill()
         held.communicate()
-    shown = telling.ddns("status")
+    shown = alerting.ddns("status")
     assert "Traceback" not in shown.err
     assert receiver.got == []
 
@@ -284,20 +282,20 @@ def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, recei
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_diary_that_cannot_grow_is_a_warning_and_stays_what_it_was(
-    telling: Machine, receiver: Receiver, fails: bool
+def test_a_state_file_that_cannot_grow_is_a_warning_and_stays_as_it_was(
+    alerting: Machine, receiver: Receiver, fails: bool
 ) -> None:
     """A limit on the size of files stands for the full disk, which only root may make."""
-    telling.run()
-    path = diary_of(telling)
+    alerting.run()
+    path = state_file_of(alerting)
     before = path.read_bytes()
-    telling.service.address = "10.0.0.1" if fails else "9.9.9.9"
+    alerting.service.address = "10.0.0.1" if fails else "9.9.9.9"
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
         "from ddns_updater.cli.main import main; main(sys.argv[1:])"
     )
-    done = finish(telling.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
+    done = finish(alerting.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
     assert done.err.startswith(
         f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until then\n"

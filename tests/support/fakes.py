@@ -20,8 +20,8 @@ class Clock:
         self.now += seconds
 
 
-class Witness:
-    """An authority that says what it is told for each record in turn, or raises it; None is no complaint."""
+class FakeNameServers:
+    """An authority that returns, or raises, the given answers in turn; None says that a record is right."""
 
     def __init__(self, *answers: str | BaseException | None) -> None:
         self.asked: list[str] = []

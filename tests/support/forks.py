@@ -124,7 +124,7 @@ def _watch(place: str, listing: str | None) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(profile)
-    threading.setprofile(profile)  # of the threads in which something is told
+    threading.setprofile(profile)  # of the threads that send alerts
 
 
 if __name__ == "__main__":

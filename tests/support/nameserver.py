@@ -1,4 +1,4 @@
-"""A loopback name server over UDP and TCP, which answers what it is told and misbehaves when it is told to."""
+"""A loopback name server over UDP and TCP that answers, and misbehaves, as the test says."""
 
 import socket
 import struct

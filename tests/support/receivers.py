@@ -1,4 +1,4 @@
-"""Loopback receivers of what the program tells: they keep each request whole and play back what they are told."""
+"""Loopback receivers of alerts and heartbeats: they keep each request whole and answer as the test says."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Loopback servers for address sources: one that answers, and one that plays back whatever bytes it is told."""
+"""Loopback servers for address sources: one that answers, and one that sends the bytes of the test."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""A machine that tells one receiver how its runs end, and the time that passes for what it remembers."""
+"""A machine with one webhook, and the time that passes for its state file."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _TIMES = ("since", "told_at", "last_success", "until", "recent", "ended")
 
 
 @pytest.fixture
-def telling(small_machine: Machine, receiver: Receiver) -> Machine:
+def alerting(small_machine: Machine, receiver: Receiver) -> Machine:
     """Give a seeded machine with one webhook and no records, whose runs are quick."""
     small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url}
     small_machine.environment.pop("DDNS_RECORDS")
@@ -30,7 +30,7 @@ def state_file(machine: Machine) -> Path:
 
 
 def later(machine: Machine, seconds: float) -> None:
-    """Let so much time pass for the diary: its times are moved back."""
+    """Let so much time pass for the state file: its times are moved back."""
 
     def moved(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
