@@ -12,7 +12,6 @@ from ddns_updater.doctor.examine import Tools, examine
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.sources.spec import without_secrets
-from ddns_updater.state.file import StateFile
 
 
 def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
@@ -25,7 +24,7 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
         open_probe=partial(factories.open_probe, settings),
         open_dns=partial(factories.open_dns, settings),
         open_lookup=factories.open_lookup,
-        read_state=StateFile(settings.state_folder, settings.database.identity).read,
+        read_state=factories.state_file(settings).read,
         limit=time_limit,
         now=partial(datetime.now, UTC),
         monotonic=monotonic,

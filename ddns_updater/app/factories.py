@@ -18,6 +18,7 @@ from ddns_updater.run.ports import AddressSource, Authority, Dns
 from ddns_updater.run.report import Destinations
 from ddns_updater.settings.load import export_aws
 from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
+from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
@@ -154,6 +155,11 @@ def open_moto(port: int) -> "ThreadedMotoServer":
     except ImportError as error:
         raise missing_extra("the demo", "demo") from error
     return ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+
+
+def state_file(settings: Settings) -> StateFile:
+    """Return the state file of the configured database; nothing is read or written yet."""
+    return StateFile(settings.state_folder, settings.database.identity)
 
 
 def destinations(settings: Settings) -> Destinations:

@@ -11,18 +11,13 @@ from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import run_limit, time_limit
-from ddns_updater.model import (
-    FamilyResult,
-    Outcome,
-    RunResult,
-)
+from ddns_updater.model import FamilyResult, Outcome, RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.report import Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.file import StateFile
 
 _REPORT_TIME = 10.0  # seconds of a run reserved for its report, a quarter of the run at most
 
@@ -41,12 +36,8 @@ class Runner:
         self._authority = factories.authority(settings)
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         destinations = factories.destinations(settings)
-        self._reporter = Reporter(
-            StateFile(settings.state_folder, settings.database.identity),
-            destinations,
-            alert_after=settings.alert_after,
-            limit=time_limit,
-        )
+        state_file = factories.state_file(settings)
+        self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
         reports = not dry_run and bool(destinations.keys or destinations.ping)
         self._report_time = min(_REPORT_TIME, settings.run_timeout / 4) if reports else 0
         wanted = record_sets(settings.records, settings.ip_families)

@@ -4,17 +4,10 @@ from datetime import UTC, datetime
 
 from ddns_updater.app import factories
 from ddns_updater.dns.records import record_sets
-from ddns_updater.errors import (
-    HistoryError,
-    StateError,
-)
-from ddns_updater.model import (
-    Family,
-    Journal,
-)
+from ddns_updater.errors import HistoryError, StateError
+from ddns_updater.model import Family, Journal
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status
 
@@ -34,7 +27,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         errors.append(str(error))
     run_state = None
     try:
-        content = StateFile(settings.state_folder, settings.database.identity).read()
+        content = factories.state_file(settings).read()
         errors += content.warnings
         run_state = content.origins.get(content.name_of(given, found), RunState())
     except StateError as error:

@@ -37,8 +37,8 @@ class _Group(click.Group):
         if name not in _COMMANDS:
             return None
         module = name.replace("-", "_")
-        command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
-        return command if isinstance(command, click.Command) else None
+        command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         with formatter.section("Commands"):

@@ -153,9 +153,8 @@ class Publisher:
 
     def _to_be_sent(self, publication: Publication, change: Change, zone_id: str) -> Publication:
         if publication.address and not same_address(publication.address, change.address):
-            publication = Publication(
-                publication.record, publication.created_at
-            )  # what the journal says is about another address
+            # what the journal says is about another address
+            publication = Publication(publication.record, publication.created_at)
         return replace(
             publication,
             state=PublicationState.PENDING,

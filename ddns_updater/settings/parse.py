@@ -22,8 +22,7 @@ class Parser:
         self.bad: set[str] = set()
         for key, value in self.values.items():
             if not value:
-                problems.append(f"{key} is empty; set a value or remove it")
-                self.bad.add(key)
+                self._reject(key, f"{key} is empty; set a value or remove it")
 
     def get(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
         """Return the parsed value of `key` or `default`; a ValueError of `parse` says what is wrong and what to do."""
@@ -33,8 +32,7 @@ class Parser:
         try:
             return parse(text)
         except ValueError as error:
-            self.problems.append(f"{key}={text!r} {error}")
-            self.bad.add(key)
+            self._reject(key, f"{key}={text!r} {error}")
             return default
 
     def choice(self, key: str, default: _E) -> _E:
@@ -69,8 +67,7 @@ class Parser:
                 try:
                     parsed[parse(item)] = None
                 except ValueError as error:
-                    self.problems.append(f"{key}: {show(item)} {error}")
-                    self.bad.add(key)
+                    self._reject(key, f"{key}: {show(item)} {error}")
             return tuple(parsed) or default
 
         return self.get(key, parse_list, default)
@@ -80,28 +77,28 @@ class Parser:
         text, file = self.values.get(key), self.values.get(f"{key}_FILE")
         shown = key
         if text and file:
-            self.problems.append(f"{key} and {key}_FILE are both set; keep one of them")
-            self.bad.add(key)
+            self._reject(key, f"{key} and {key}_FILE are both set; keep one of them")
         elif file:
             shown = f"{key}_FILE={file!r}"
             try:
                 text = Path(file).read_text(encoding="utf-8").strip()
             except (OSError, ValueError) as error:
                 cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                self.problems.append(f"{shown} cannot be read: {cause}; name a file that holds the value")
-                self.bad.add(key)
+                self._reject(key, f"{shown} cannot be read: {cause}; name a file that holds the value")
                 return default
             if not text:
-                self.problems.append(f"{shown} is an empty file; put the value in it")
-                self.bad.add(key)
+                self._reject(key, f"{shown} is an empty file; put the value in it")
         if not text:
             return default
         try:
             return parse(text)
         except ValueError as error:
-            self.problems.append(f"{shown} {error}")
-            self.bad.add(key)
+            self._reject(key, f"{shown} {error}")
             return default
+
+    def _reject(self, key: str, problem: str) -> None:
+        self.problems.append(problem)
+        self.bad.add(key)
 
 
 def whole(key: str, unit: str, low: int, high: int, example: int) -> Callable[[str], int]:
