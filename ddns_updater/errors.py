@@ -17,22 +17,44 @@
 An exception outside this tree is a bug and keeps its traceback.
 """
 
+from collections.abc import Sequence
+
 
 class DdnsError(Exception):
-    """Report to the operator, in one line, what failed, why, and what to do."""
+    """Report to the operator what failed and why, and what to do.
+
+    `problem` is what failed and why, `advice` what the operator should do about it, and `then` what the program itself
+    does next, such as "the next run tries again". The text of the error is all of them, in one line.
+    """
 
     exit_code = 1
 
+    def __init__(self, problem: str, advice: str | None = None, *, then: str | None = None) -> None:
+        super().__init__(problem, advice, then)
+        self.problem = problem
+        self.advice = advice
+        self.then = then
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.problem, self.advice, self.then)))
+
 
 class SettingsError(DdnsError):
-    """Report wrong settings or options, before anything was done."""
+    """Report wrong settings or options, before anything was done.
+
+    `settings` are the variables at fault; it is empty for an option, and for a fault that can affect any variable.
+    """
 
     exit_code = 2
+
+    def __init__(self, problem: str, advice: str | None = None, *, settings: Sequence[str] = ()) -> None:
+        super().__init__(problem, advice)
+        self.settings = tuple(settings)
 
 
 def missing_extra(what: str, extra: str) -> SettingsError:
     """Return the error for `what`, which needs an optional package that is not installed."""
-    return SettingsError(f"{what} needs the extra {extra}; in the checkout, run pipx install --force '.[{extra}]'")
+    return SettingsError(f"{what} needs the extra {extra}", f"in the checkout, run pipx install --force '.[{extra}]'")
 
 
 class OriginError(SettingsError):
@@ -73,8 +95,8 @@ class AlertError(DdnsError):
     `again` is whether a later try may succeed, `seconds` the pause that the channel asks for.
     """
 
-    def __init__(self, message: str, *, again: bool = True, seconds: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, advice: str | None = None, *, again: bool = True, seconds: int = 0) -> None:
+        super().__init__(problem, advice)
         self.again = again
         self.seconds = seconds
 

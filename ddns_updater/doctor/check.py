@@ -69,7 +69,9 @@ class Checker:
         return Check(self._group, name, State.SKIPPED, why, advice)
 
     def error(self, name: str, error: DdnsError | str, state: State = State.FAILED) -> Check:
-        """Return the check that `error` ended; the text after its last unquoted semicolon is the advice."""
+        """Return the check that `error` ended."""
+        if isinstance(error, DdnsError) and (error.advice or error.then):
+            return Check(self._group, name, state, error.problem, error.advice or "try again later")
         found, advice = _split(str(error))
         return Check(self._group, name, state, found, "try again later" if advice.startswith(LATER) else advice or None)
 
