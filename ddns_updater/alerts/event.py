@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, local_time
-from ddns_updater.model import FamilyResult, Incident, Publication, RunResult, propagation
+from ddns_updater.model import Address, FamilyResult, Incident, Publication, RunResult, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _LISTED = 3  # records listed by name; the others are only counted
@@ -45,7 +45,7 @@ class Event(NamedTuple):
         }
 
 
-def changed(result: RunResult, one: FamilyResult, previous: str | None, now: datetime) -> Event:
+def changed(result: RunResult, one: FamilyResult, previous: Address | None, now: datetime) -> Event:
     """Return the event of a changed address that DNS was seen to hold."""
     took = propagation(one.publications)
     records = [str(each.record) for each in one.publications]
@@ -63,8 +63,8 @@ def changed(result: RunResult, one: FamilyResult, previous: str | None, now: dat
         f" {followed} Nothing to do.",
         {
             "family": str(one.family),
-            "address": one.address,
-            "previous_address": previous,
+            "address": str(one.address),
+            "previous_address": previous and str(previous),
             "version": one.version,
             "since": _iso(one.since),
             "dns_seconds": None if took is None else int(took.total_seconds()),
@@ -86,7 +86,7 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
         " updaters of one name overwrite each other.",
         {
             "family": str(one.family),
-            "address": one.address,
+            "address": str(one.address),
             "repaired": [
                 {"record": str(each.record), "found": each.drift, "found_at": _iso(each.drift_at)} for each in records
             ],
@@ -94,7 +94,9 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
     )
 
 
-def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str, datetime]], now: datetime) -> Event:
+def failing(
+    result: RunResult, incident: Incident, seen: Mapping[str, tuple[Address, datetime]], now: datetime
+) -> Event:
     """Return the event of failing runs; `seen` is what each record held when it was last verified, and when."""
     still = "still failing" if incident.alerts else "failing"
     held = [f"{record} held {address} ({_at(at)})" for record, (address, at) in seen.items()]
@@ -111,7 +113,8 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[str, tuple[str,
             "outcome": str(result.outcome),
             "reminder": incident.alerts,
             "seen": [
-                {"record": record, "address": address, "checked_at": _iso(at)} for record, (address, at) in seen.items()
+                {"record": record, "address": str(address), "checked_at": _iso(at)}
+                for record, (address, at) in seen.items()
             ],
         },
     )

@@ -13,7 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from ddns_updater.model import Record
+from ddns_updater.model import Address, Record
 
 _LOOK_UP = 1.5  # seconds for one address of a name server
 _TIMEOUT = 2.0  # seconds for one answer
@@ -39,7 +39,7 @@ class NameServers:
         self._addresses: dict[str, Sequence[str]] = {}
         self._silent: set[str] = set()
 
-    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:
+    def answers(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> str | None:
         """Return None when all `servers` answer with exactly this address, else what the others answer.
 
         Raises TimeoutError when `seconds` are over before all were asked and none of those asked was wrong.
@@ -57,7 +57,7 @@ class NameServers:
                 problems.append(f"name server {server} {problem}")
         return ", ".join(problems) or None
 
-    def _ask(self, server: str, record: Record, address: str, end: float) -> str | None:
+    def _ask(self, server: str, record: Record, address: Address, end: float) -> str | None:
         if server not in self._addresses:
             self._addresses[server] = self._look_up(server)
         if not self._addresses[server]:
@@ -83,13 +83,13 @@ class NameServers:
         return problem
 
 
-def _problem(answer: dns.message.Message, record: Record, address: str) -> str:
+def _problem(answer: dns.message.Message, record: Record, address: Address) -> str:
     if answer.rcode() != dns.rcode.NOERROR:
         return f"answers {dns.rcode.to_text(answer.rcode())}"
     if not answer.flags & dns.flags.AA:
         return "gives a non-authoritative answer"
     kind = dns.rdatatype.from_text(record.type)
     values = sorted(str(each) for rrset in answer.answer if rrset.rdtype == kind for each in rrset)
-    if [ip_address(value) for value in values] != [ip_address(address)]:
+    if [ip_address(value) for value in values] != [address]:
         return f"answers {', '.join(values) or 'nothing'}"
     return ""

@@ -227,7 +227,9 @@ def _record_set(found: Iterable["ResourceRecordSetOutputTypeDef"], record: Recor
 
 
 def _batches(changes: Sequence[Change]) -> list[Sequence[Change]]:
-    size = min(_BATCH, _BATCH_CHARACTERS // max(len(change.address) for change in changes))
+    values = max(len(change.values) for change in changes)
+    characters = max(sum(map(len, change.values)) for change in changes)
+    size = max(min(_BATCH // values, _BATCH_CHARACTERS // characters), 1)
     return [changes[start : start + size] for start in range(0, len(changes), size)]
 
 
@@ -236,7 +238,7 @@ def _upsert(change: Change) -> "ChangeTypeDef":
         "Name": change.record.name,
         "Type": change.record.type,  # type: ignore[typeddict-item] # the stubs want a literal
         "TTL": change.ttl,
-        "ResourceRecords": [{"Value": change.address}],
+        "ResourceRecords": [{"Value": value} for value in change.values],
     }
     return {"Action": "UPSERT", "ResourceRecordSet": record_set}
 

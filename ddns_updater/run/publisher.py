@@ -19,7 +19,6 @@ from ddns_updater.model import (
     Record,
     RecordSet,
     described,
-    same_address,
 )
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Dns
@@ -67,7 +66,7 @@ class Publisher:
         publication = journal.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        if not same_address(publication.address, journal.version.ip):  # the row was edited, or its id was reused
+        if publication.address != journal.address:  # the row was edited, or its id was reused
             return True
         pin = self._policy.pins.get(record)
         zones = (pin,) if pin else self._policy.hosted_zone_ids
@@ -110,7 +109,7 @@ class Publisher:
         for record, found in existing.items():
             publication = journal.get(record)
             if record in stale:
-                if found and found.holds(journal.version.ip, publication.ttl):
+                if found and found.holds(journal.address, publication.ttl):
                     known.append(replace(publication, checked_at=journal.now(), error=None))
                     continue
                 publication = replace(publication, drift=described(found), drift_at=journal.now())
@@ -130,7 +129,7 @@ class Publisher:
                 journal.warnings.append(f"{record} held {publication.drift}; it {verb} repaired")
             asked = publication.ttl if publication.drift else None  # a repair may take several runs
             ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
-            changes.append(Change(record, journal.version.ip, next(ttl for ttl in ttls if ttl is not None)))
+            changes.append(Change(record, (str(journal.address),), next(ttl for ttl in ttls if ttl is not None)))
         journal.write(known)
         return sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
 
@@ -138,7 +137,7 @@ class Publisher:
         if not changes:
             return
         journal.touched = True
-        journal.write(self._to_be_sent(journal.get(change.record), change, zone_id) for change in changes)
+        journal.write(_to_be_sent(journal, change, zone_id) for change in changes)
         if journal.dry_run:
             return
         for answer in self._open_dns().upsert(zone_id, changes):
@@ -151,24 +150,25 @@ class Publisher:
                 for change in answer.changes
             )  # fmt: skip
 
-    def _to_be_sent(self, publication: Publication, change: Change, zone_id: str) -> Publication:
-        if publication.address and not same_address(publication.address, change.address):
-            # what the journal says is about another address
-            publication = Publication(publication.record, publication.created_at)
-        return replace(
-            publication,
-            state=PublicationState.PENDING,
-            hosted_zone_id=zone_id,
-            address=change.address,
-            ttl=change.ttl,
-            change_id=None,
-            error=None,
-        )
+
+def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publication:
+    publication = journal.get(change.record)
+    if publication.address not in (None, journal.address):  # what the journal says is about another address
+        publication = Publication(publication.record, publication.created_at)
+    return replace(
+        publication,
+        state=PublicationState.PENDING,
+        hosted_zone_id=zone_id,
+        address=journal.address,
+        ttl=change.ttl,
+        change_id=None,
+        error=None,
+    )
 
 
 def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet | None) -> str:
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     return (
-        f"{publication.record} should hold {journal.version.ip} with TTL {publication.ttl}, not {publication.drift};"
+        f"{publication.record} should hold {journal.address} with TTL {publication.ttl}, not {publication.drift};"
         f" correct it{repair}"
     )

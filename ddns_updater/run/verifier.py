@@ -114,11 +114,11 @@ class Verifier:
         self, journal: JournalWriter, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
     ) -> Publication:
         """Return `each` after reading it back and asking its name servers, for at most `seconds`."""
-        if not (found and found.holds(journal.version.ip, each.ttl)):
+        if not (found and found.holds(journal.address, each.ttl)):
             cause = f"DNS holds {described(found)}; the next run sends it again"
             return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
         try:
-            complaint = self._authority and self._authority.answers(each.record, journal.version.ip, servers, seconds)
+            complaint = self._authority and self._authority.answers(each.record, journal.address, servers, seconds)
         except TimeoutError:
             return replace(each, error=None)  # the next run asks the name servers
         if complaint:
@@ -147,4 +147,4 @@ def _by_journal_and_zone(synced: Sequence[_Sent]) -> Iterator[tuple[JournalWrite
 
 def _unconfirmed(journal: JournalWriter, publication: Publication, cause: object) -> str:
     advice = "" if str(cause).endswith("again") else "; the next run checks again"
-    return f"could not confirm that {publication.record} now points to {journal.version.ip}: {cause}{advice}"
+    return f"could not confirm that {publication.record} now points to {journal.address}: {cause}{advice}"

@@ -73,7 +73,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def said(servers: list[NameServer], record: Record = RECORD, address: str = "9.9.9.9") -> str | None:
-    return authority(servers).answers(record, address, LISTED[: len(servers)], 0.5)
+    return authority(servers).answers(record, ip_address(address), LISTED[: len(servers)], 0.5)
 
 
 # The adapter
@@ -140,7 +140,7 @@ def test_it_asks_over_tcp_what_does_not_fit(servers: list[NameServer]) -> None:
 
 
 def test_it_names_a_server_that_cannot_be_looked_up(servers: list[NameServer]) -> None:
-    found = authority(servers[:1]).answers(RECORD, "9.9.9.9", LISTED[:2], 1)
+    found = authority(servers[:1]).answers(RECORD, ip_address("9.9.9.9"), LISTED[:2], 1)
     assert found == f"name server {LISTED[1]} cannot be looked up"
 
 
@@ -148,7 +148,7 @@ def test_it_names_a_server_that_cannot_be_looked_up(servers: list[NameServer]) -
 def test_it_tries_the_other_address_of_a_server(servers: list[NameServer]) -> None:
     servers[0].fault = nameserver.hang
     asked = NameServers(look_up=lambda _name: ["127.0.0.1", "127.0.0.2"], port=servers[0].port)
-    assert asked.answers(RECORD, "9.9.9.9", LISTED[:1], 1) is None
+    assert asked.answers(RECORD, ip_address("9.9.9.9"), LISTED[:1], 1) is None
 
 
 def test_it_asks_for_a_wildcard_by_its_name(servers: list[NameServer]) -> None:
@@ -167,7 +167,7 @@ def test_it_compares_ipv6_addresses_by_value(servers: list[NameServer], address:
 
 
 def test_it_says_that_a_zone_without_delegation_cannot_be_asked() -> None:
-    assert NameServers().answers(RECORD, "9.9.9.9", (), 1) == (
+    assert NameServers().answers(RECORD, ip_address("9.9.9.9"), (), 1) == (
         "its hosted zone has no delegation set; set DDNS_VERIFY_NAME_SERVERS=0"
     )
 
@@ -178,7 +178,7 @@ def test_a_silent_server_is_waited_for_once_however_many_records_there_are(
     servers[3].fault = nameserver.hang
     asked = authority(servers)
     for _ in range(50):
-        assert asked.answers(RECORD, "9.9.9.9", LISTED, 0.5) == f"name server {LISTED[3]} does not answer"
+        assert asked.answers(RECORD, ip_address("9.9.9.9"), LISTED, 0.5) == f"name server {LISTED[3]} does not answer"
     assert len(waits) == 50 * 3 + 2
     assert len(servers[3].asked) == 2
 
@@ -186,13 +186,16 @@ def test_a_silent_server_is_waited_for_once_however_many_records_there_are(
 def test_it_stops_when_its_time_is_over_and_names_who_was_silent(servers: list[NameServer], waits: list[float]) -> None:
     for each in servers:
         each.fault = nameserver.hang
-    assert authority(servers).answers(RECORD, "9.9.9.9", LISTED, 0.3) == f"name server {LISTED[0]} does not answer"
+    assert (
+        authority(servers).answers(RECORD, ip_address("9.9.9.9"), LISTED, 0.3)
+        == f"name server {LISTED[0]} does not answer"
+    )
     assert waits == [1, 1]
 
 
 def test_it_leaves_the_question_open_when_there_was_no_time_to_ask(servers: list[NameServer]) -> None:
     with pytest.raises(TimeoutError):
-        authority(servers).answers(RECORD, "9.9.9.9", LISTED, -1)
+        authority(servers).answers(RECORD, ip_address("9.9.9.9"), LISTED, -1)
     assert [each.asked for each in servers] == [[]] * 4
 
 
@@ -455,7 +458,8 @@ def test_a_server_that_truncates_and_closes_tcp_is_named() -> None:
     try:
         servers = NameServers(look_up=lambda _: ["127.0.0.1"], port=port)
         assert (
-            servers.answers(Record("home.example.com", "A"), "9.9.9.9", ["ns"], 5) == "name server ns does not answer"
+            servers.answers(Record("home.example.com", "A"), ip_address("9.9.9.9"), ["ns"], 5)
+            == "name server ns does not answer"
         )
     finally:
         for listener in (udp, closing_tcp):

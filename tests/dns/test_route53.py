@@ -49,7 +49,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def changes(count: int, address: str = "9.9.9.9", kind: str = "A") -> list[Change]:
-    return [Change(Record(f"h{number:04}.example.com", kind), address, 60) for number in range(count)]
+    return [Change(Record(f"h{number:04}.example.com", kind), (address,), 60) for number in range(count)]
 
 
 def sent(answers: list[Submission]) -> list[Change]:
@@ -315,7 +315,7 @@ def test_it_reads_by_record_or_by_page_whichever_takes_fewer_calls(
     aws.put(
         zone,
         *(
-            {"Name": each.record.name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": each.address}]}
+            {"Name": each.record.name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": each.values[0]}]}
             for each in changes(stored)
         ),
     )
@@ -341,7 +341,7 @@ def test_it_replaces_a_record_set_and_returns_the_change_id(aws: FakeAws) -> Non
     for stored in ("home.example.com", r"\052.example.com", "_x.example.com"):
         aws.put_address(zone, stored, "8.8.8.8", 300)
     before = len(aws.record_sets(zone))
-    wanted = [Change(Record(name, "A"), "9.9.9.9", 120) for name in names]
+    wanted = [Change(Record(name, "A"), ("9.9.9.9",), 120) for name in names]
     (answer,) = Route53().upsert(zone, wanted)
     assert answer == Submission(tuple(wanted), answer.change_id)
     assert answer.change_id
@@ -451,7 +451,7 @@ def test_it_gets_over_a_few_refusals_that_pass(aws: FakeAws) -> None:
     route53 = Route53()
     assert route53.zones_for({HOME: None}) == {HOME: zone}
     assert route53.read(zone, [HOME]) == {HOME: None}
-    (answer,) = route53.upsert(zone, [Change(HOME, "9.9.9.9", 60)])
+    (answer,) = route53.upsert(zone, [Change(HOME, ("9.9.9.9",), 60)])
     assert answer.change_id
     assert aws.address(zone) == "9.9.9.9"
 

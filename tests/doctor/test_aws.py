@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
@@ -47,7 +48,9 @@ def checks(
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
-    journals = {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, NOW), (), NOW)} if latest else {}
+    journals = (
+        {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
+    )
     found: dict[str, Check] = {}
     steps = check_aws(check, kind, lambda: Route53(ids), dict.fromkeys(records), journals)
     while True:
@@ -140,7 +143,7 @@ def test_a_record_that_holds_the_latest_version_is_ok(aws: FakeAws, zone_id: str
     assert {each.state for each in found.values()} == {State.OK}
     assert found[str(HOME)].found == "holds 9.9.9.9, TTL 120 s, the latest version"
     assert f"write permission in {zone_id}" in found
-    assert [(each.record, each.zone.id, each.address) for each in published] == [(HOME, zone_id, "9.9.9.9")]
+    assert [(each.record, each.zone.id, each.address) for each in published] == [(HOME, zone_id, ip_address("9.9.9.9"))]
 
 
 @pytest.mark.parametrize(

@@ -353,7 +353,12 @@ def test_sources_that_take_almost_five_seconds_each_agree_within_the_default_lim
         monotonic=clock.monotonic,
     ).run().results  # fmt: skip
     assert 14.6 < clock.now - start < 20
-    assert (result.outcome, result.error, result.address, result.source) == (Outcome.UPDATED, None, NEW, "c")
+    assert (result.outcome, result.error, result.address, result.source) == (
+        Outcome.UPDATED,
+        None,
+        ip_address(NEW),
+        "c",
+    )
     assert network.machine.database.versions() == [(1, OLD), (2, NEW)]
     assert network.machine.database.states() == {"home.example.com": "verified"}
     assert network.machine.aws.address(network.machine.zone_id) == NEW

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ddns_updater.model import Record
+from ddns_updater.model import Address, Record
 
 
 class Clock:
@@ -27,7 +27,7 @@ class FakeNameServers:
         self.asked: list[str] = []
         self._answers = iter(answers)
 
-    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:  # noqa: ARG002 - the port's
+    def answers(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> str | None:  # noqa: ARG002 - the port's
         self.asked.append(record.name)
         answer = next(self._answers)
         if isinstance(answer, BaseException):
