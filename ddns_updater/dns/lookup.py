@@ -19,6 +19,7 @@ from ddns_updater.model import Record
 _TIMEOUT = 2.0  # seconds for one answer
 _TRIES = 2
 _TIMED_OUT = "no answer in time"
+_RESOLVER, _PORT = "does this machine's own resolver work?", "is port 53 open to the internet?"
 _PARENTS = 3  # name servers of the parent to ask before it counts as silent
 
 
@@ -58,7 +59,7 @@ class Lookup:
         """Ask one authoritative name server, by its name; raises DnsError when it does not answer."""
         addresses = self._addresses_of(server)
         if not addresses:
-            raise DnsError("cannot be looked up; does this machine's own resolver work?")
+            raise DnsError("cannot be looked up", _RESOLVER)
         return self._answer(addresses, record.name, record.type, flags=0)
 
     def at_resolver(self, address: str, record: Record) -> Answer:
@@ -75,7 +76,7 @@ class Lookup:
             servers = self._resolved(parent, "NS")
             if servers:
                 return parent, self._referral(zone, parent, [server.rstrip(".").lower() for server in servers])
-        raise DnsError(f"no name server of a parent of {zone} can be found; does this machine's own resolver work?")
+        raise DnsError(f"no name server of a parent of {zone} can be found", _RESOLVER)
 
     def caa(self, name: str, zone: str) -> tuple[str, tuple[str, ...]] | None:
         """Return the CAA records that apply to `name`, after the name that holds them; empty when any CA may issue.
@@ -124,13 +125,13 @@ class Lookup:
                     for each in rrset
                 ]
                 return frozenset(each.target.to_text(omit_final_dot=True).lower() for each in found)
-        raise DnsError(f"none of the name servers of {parent} answers; is port 53 open to the internet?")
+        raise DnsError(f"none of the name servers of {parent} answers", _PORT)
 
     def _answer(self, addresses: Sequence[str], name: str, kind: str, flags: int) -> Answer:
         start = time.monotonic()
         answer = self._ask(dns.message.make_query(name, kind, flags=flags), [*addresses] * _TRIES)
         if answer is None:
-            raise DnsError("does not answer; is port 53 open to the internet?")
+            raise DnsError("does not answer", _PORT)
         rdtype = dns.rdatatype.from_text(kind)
         rrsets = [rrset for rrset in answer.answer if rrset.rdtype == rdtype]
         return Answer(
@@ -160,7 +161,7 @@ class Lookup:
 
 
 def _unreadable(name: str, kind: str, reason: str) -> DnsError:
-    return DnsError(f"{kind} of {name} cannot be read: {reason}; does this machine's own resolver work?")
+    return DnsError(f"{kind} of {name} cannot be read: {reason}", _RESOLVER)
 
 
 def _reason(error: BaseException) -> str:

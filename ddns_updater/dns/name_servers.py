@@ -13,6 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from ddns_updater.errors import DnsError
 from ddns_updater.model import Address, Record
 
 _LOOK_UP = 1.5  # seconds for one address of a name server
@@ -39,13 +40,13 @@ class NameServers:
         self._addresses: dict[str, Sequence[str]] = {}
         self._silent: set[str] = set()
 
-    def answers(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> str | None:
+    def mismatch(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> DnsError | None:
         """Return None when all `servers` answer with exactly this address, else what the others answer.
 
         Raises TimeoutError when `seconds` are over before all were asked and none of those asked was wrong.
         """
         if not servers:
-            return "its hosted zone has no delegation set; set DDNS_VERIFY_NAME_SERVERS=0"
+            return DnsError("its hosted zone has no delegation set", "set DDNS_VERIFY_NAME_SERVERS=0")
         end = time.monotonic() + seconds
         problems: list[str] = []
         for server in servers:
@@ -55,7 +56,7 @@ class NameServers:
                 break
             if problem := self._ask(server, record, address, end):
                 problems.append(f"name server {server} {problem}")
-        return ", ".join(problems) or None
+        return DnsError(", ".join(problems)) if problems else None
 
     def _ask(self, server: str, record: Record, address: Address, end: float) -> str | None:
         if server not in self._addresses:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ddns_updater.dns.names import covers
 from ddns_updater.errors import DnsError
 from ddns_updater.lib import aws
+from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Change, Record, RecordSet, Submission
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Route53:
                 return
             batch = waiting.pop(0)
             try:
-                with aws.errors("failed to change " + _named(batch), DnsError):
+                with aws.errors(f"failed to change {listed([str(each.record) for each in batch], 1)}", DnsError):
                     answer = self._client.change_resource_record_sets(
                         HostedZoneId=zone_id,
                         ChangeBatch={"Comment": "ddns-updater", "Changes": [_upsert(each) for each in batch]},
@@ -129,7 +130,7 @@ class Route53:
         if isinstance(zone, _NoZone):
             raise zone
         if not covers(zone.name, name):
-            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name}); correct DDNS_RECORDS")
+            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name})", "correct DDNS_RECORDS")
         return zone.id
 
     def _longest(self, name: str) -> str:
@@ -140,15 +141,15 @@ class Route53:
             return found[0]
         if found:
             raise _NoZone(
-                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)}); write {name}=ID in"
-                " DDNS_RECORDS, with the ID of the delegated zone"
+                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)})",
+                f"write {name}=ID in DDNS_RECORDS, with the ID of the delegated zone",
             )
         if self._unreadable:
             raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
             given = ", ".join(self._zone_ids)
-            raise _NoZone(f"{name} is not in hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
-        raise _NoZone(f"no public hosted zone covers {name}; create one, or set DDNS_HOSTED_ZONE_ID")
+            raise _NoZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
+        raise _NoZone(f"no public hosted zone covers {name}", "create one, or set DDNS_HOSTED_ZONE_ID")
 
     def _pages(self, zone_id: str) -> int:
         known = [*(self._candidates or ()), *self._looked_up.values()]
@@ -241,7 +242,3 @@ def _upsert(change: Change) -> "ChangeTypeDef":
         "ResourceRecords": [{"Value": value} for value in change.values],
     }
     return {"Action": "UPSERT", "ResourceRecordSet": record_set}
-
-
-def _named(batch: Sequence[Change]) -> str:
-    return str(batch[0].record) if len(batch) == 1 else f"{batch[0].record} and {len(batch) - 1} more"

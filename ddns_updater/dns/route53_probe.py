@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from ddns_updater.dns.route53 import plain
 from ddns_updater.errors import DnsError
 from ddns_updater.lib import aws
+from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Record
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Route53Probe:
         Raises DnsError when the permission to write is missing or unknown, and when the batch is accepted after all.
         """
         changes = [_impossible(record) for record in records]
-        doing = f"failed to change {records[0]}" + (f" and {len(records) - 1} more" if records[1:] else "")
+        doing = f"failed to change {listed([str(record) for record in records], 1)}"
         try:
             with aws.errors(doing, DnsError):
                 self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
@@ -72,7 +73,7 @@ class Route53Probe:
                 return IMPOSSIBLE in str(error)
             raise
         raise DnsError(
-            f"hosted zone {zone_id} accepted {IMPOSSIBLE!r} as an address, so this is not Route 53; check its records"
+            f"hosted zone {zone_id} accepted {IMPOSSIBLE!r} as an address, so this is not Route 53", "check its records"
         )
 
 

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
 
-from ddns_updater.errors import DdnsError
+from ddns_updater.errors import NEXT_RUN, DdnsError
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s\"]*@"), ""),  # user and password of a URL
@@ -69,20 +69,24 @@ def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
     except ClientError as error:
         code = error_code(error)
         text = _one_line(error.response["Error"].get("Message") or "no reason given")
-        raise kind(f"{doing}: AWS answered {code}: {text}; {_ADVICE.get(code, 'the next run tries again')}") from error
+        problem = f"{doing}: AWS answered {code}: {text}"
+        if code in _ADVICE:
+            raise kind(problem, _ADVICE[code]) from error
+        raise kind(problem, then=NEXT_RUN) from error
     except NoCredentialsError as error:
         raise kind(
-            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"{doing}: there are no AWS credentials",
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ) from error
     except (AwsConnectionError, HTTPClientError) as error:
-        raise kind(f"{doing}: AWS did not answer: {_one_line(error)}; the next run tries again") from error
+        raise kind(f"{doing}: AWS did not answer: {_one_line(error)}", then=NEXT_RUN) from error
     except (ResponseParserError, KeyError) as error:  # not XML, or XML without the fields of an AWS answer
-        raise kind(f"{doing}: the answer is not from AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
+        raise kind(f"{doing}: the answer is not from AWS", "check AWS_ENDPOINT_URL and the proxy settings") from error
     except CredentialRetrievalError as error:  # its text is the output of another program, which may be a secret
         provider = error.kwargs.get("provider", "the configured provider")
-        raise kind(f"{doing}: {provider} returned no AWS credentials; run it yourself to see why") from error
+        raise kind(f"{doing}: {provider} returned no AWS credentials", "run it yourself to see why") from error
     except (BotoCoreError, ValueError, OSError) as error:  # a bad AWS_ENDPOINT_URL, a file that is missing
-        raise kind(f"{doing}: {_one_line(error)}; check the AWS settings of this machine") from error
+        raise kind(f"{doing}: {_one_line(error)}", "check the AWS settings of this machine") from error
 
 
 def _one_line(cause: object) -> str:
