@@ -82,8 +82,8 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
         now,
         result.name,
         f"{result.name}: repaired {listed(names, _LISTED)} after an outside change",
-        f"{listed(held, _LISTED, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes it: two"
-        " updaters of one name overwrite each other.",
+        f"{listed(held, _LISTED, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes"
+        " it: two updaters of one name overwrite each other.",
         {
             "family": str(one.family),
             "address": str(one.address),

@@ -20,7 +20,6 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.dns.name_servers import NameServers
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import Stopped
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, Record
@@ -36,6 +35,7 @@ from tests.support.command import finish
 from tests.support.fakes import FakeNameServers
 from tests.support.machine import Machine
 from tests.support.nameserver import NameServer, name_server
+from tests.support.sdk import open_route53
 
 RECORD = Record(HOME, "A")
 LISTED = ("ns-2048.awsdns-64.com", "ns-2049.awsdns-65.net", "ns-2050.awsdns-66.org", "ns-2051.awsdns-67.co.uk")
@@ -218,7 +218,7 @@ def run(
     machine: Machine, asked: Authority, *records: str, verify_timeout: float = 20, run_timeout: float = 55
 ) -> FamilyResult:
     """Do one run in this process, with an authority of the test's own."""
-    open_dns = cache(Route53)
+    open_dns = cache(open_route53)
     plan = Plan("line", (Family.IPV4,), tuple(Record(name, "A") for name in records or (HOME,)), run_timeout)
     (result,) = Updater(
         plan,
