@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Address, Family
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.ports import AddressSource
@@ -43,7 +43,7 @@ class Slow:
 
 
 def found(sources: Sequence[AddressSource], seconds: float = 5) -> Detected:
-    return Detection(sources, Family.IPV4, seconds, time_limit, time.monotonic).first()
+    return Detection(sources, Family.IPV4, Deadline(seconds), time_limit).first()
 
 
 def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
