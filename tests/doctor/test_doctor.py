@@ -699,7 +699,7 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
     )
     start = time.monotonic()
     checks: dict[str, Check] = {}
-    for check in examine(loaded, tools, {}, None):
+    for check in examine(loaded, tools, None):
         checks[check.name] = check
         if check.name == "schema":
             break

@@ -1,7 +1,6 @@
 """The settings: where they come from, what they may hold, and what is said when they may not."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 from ddns_updater.settings.load import load_settings
-from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.settings.variables import VARIABLES
+from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import VARIABLES, default_settings
+from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.machine import Machine
 
 FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
@@ -63,11 +63,11 @@ def user_env() -> Path:
 
 def test_everything_has_a_default() -> None:
     settings = load_settings()
-    assert settings == Settings()
+    assert settings == default_settings()
     assert settings.database == SqliteUrl(Path.home() / ".config" / "ddns-updater" / "ddns.sqlite3")
     assert (settings.name, settings.records, settings.hosted_zone_ids, settings.ttl) == (None, (), (), None)
     assert (settings.ip_sources, settings.ip_families) == (DEFAULT_SOURCES, (Family.IPV4,))
-    assert settings.ip_sources[0] == "https://ifconfig.me/ip"
+    assert settings.ip_sources[0].text == "https://ifconfig.me/ip"
     assert settings.ip_agreement is Agreement.PREFERRED
     assert (settings.on_drift, settings.verify_name_servers) == (OnDrift.REPAIR, False)
     assert (settings.ip_timeout, settings.ip_retries) == (5, 3)
@@ -117,8 +117,8 @@ def test_everything_has_a_default() -> None:
 def test_it_takes_a_good_value(key: str, text: str, attribute: str, value: object) -> None:
     settings = load_with({key: text})
     assert getattr(settings, attribute) == value
-    others = [each.name for each in fields(Settings) if each.name != attribute]
-    assert all(getattr(settings, other) == getattr(Settings(), other) for other in others)
+    changed: dict[str, Any] = {attribute: value}
+    assert settings == default_settings()._replace(**changed)
 
 
 @pytest.mark.parametrize(
@@ -290,15 +290,17 @@ def test_it_asks_whether_a_misspelt_name_was_meant(key: str, meant: str) -> None
     ],
 )
 def test_it_takes_every_kind_of_address_source_alone_and_among_others(source: str) -> None:
-    assert load_with({"DDNS_IP_SOURCES": source}).ip_sources == (source,)
+    assert load_with({"DDNS_IP_SOURCES": source}).ip_sources == (parse_source(source),)
     among = f" imds: ,{source} , ,{source},dns:google,"
-    assert load_with({"DDNS_IP_SOURCES": among}).ip_sources == tuple(dict.fromkeys(("imds:", source, "dns:google")))
+    assert load_with({"DDNS_IP_SOURCES": among}).ip_sources == tuple(
+        dict.fromkeys(map(parse_source, ("imds:", source, "dns:google")))
+    )
 
 
 def test_the_kind_of_an_address_source_may_be_written_in_capitals() -> None:
     text = "HTTPS://ip.example.com/IP,Dns:opendns,COMMAND:Tell A,Imds:"
     expected = ("https://ip.example.com/IP", "dns:opendns", "command:Tell A", "imds:")
-    assert load_with({"DDNS_IP_SOURCES": text}).ip_sources == expected
+    assert tuple(source.text for source in load_with({"DDNS_IP_SOURCES": text}).ip_sources) == expected
 
 
 @pytest.mark.parametrize(
@@ -433,7 +435,7 @@ KINDS = ("", "https://", "http://a", "dns:", "dns:a@b", "interface:", "ec2:i-", 
 def test_whatever_is_written_for_address_sources_is_taken_as_it_reads_back_or_refused_in_lines(text: str) -> None:
     taken = taken_or_refused({"DDNS_IP_SOURCES": text}, "DDNS_IP_SOURCES")
     if taken:
-        assert load_with({"DDNS_IP_SOURCES": ",".join(taken.ip_sources)}) == taken
+        assert load_with({"DDNS_IP_SOURCES": ",".join(source.text for source in taken.ip_sources)}) == taken
 
 
 @hypothesis.settings(max_examples=300, deadline=None)
@@ -451,7 +453,7 @@ def test_whatever_is_written_for_records_is_taken_as_it_reads_back_or_refused_in
 
 
 def test_it_leaves_other_programs_variables_alone() -> None:
-    assert load_with({"DDNS_PROVIDER": "x", "DDNS_TEST_MYSQL_URL": "x", "TTL": "x"}) == Settings()
+    assert load_with({"DDNS_PROVIDER": "x", "DDNS_TEST_MYSQL_URL": "x", "TTL": "x"}) == default_settings()
 
 
 def test_the_environment_wins_over_the_working_directory_and_that_over_the_user_folder() -> None:
@@ -479,7 +481,7 @@ def test_an_env_file_that_is_named_has_to_be_there(name: str) -> None:
 
 def test_a_folder_called_env_is_no_settings_file() -> None:
     Path(".env").mkdir()
-    assert load_settings() == Settings()
+    assert load_settings() == default_settings()
 
 
 def test_it_reads_what_people_write_into_env_files() -> None:
