@@ -21,6 +21,8 @@ which setting or option holds the value makes a SettingsError of it.
 
 from collections.abc import Sequence
 
+NEXT_RUN = "the next run tries again"
+
 
 class DdnsError(Exception):
     """Report to the operator what failed and why, and what to do.

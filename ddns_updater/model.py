@@ -13,12 +13,12 @@ from typing import NamedTuple
 Address = IPv4Address | IPv6Address
 
 
-def same_address(one: str | None, other: str) -> bool:
-    """Return whether two texts are the same address in any notation; text with white space is not an address."""
+def parse_address(text: str | None) -> Address | None:
+    """Return `text` as an address, in any notation; None when it is none, or has white space around it."""
     try:
-        return one is not None and ip_address(one) == ip_address(other)
+        return ip_address(text) if text else None
     except ValueError:
-        return False
+        return None
 
 
 class Family(StrEnum):
@@ -92,13 +92,17 @@ class Origin(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A row of `admin_ip_history`; `created_at` is an aware UTC time by the database's clock."""
+    """A row of `admin_ip_history`; `created_at` is an aware UTC time by the database's clock.
+
+    `ip` is the text in the row, for output; `address` is None when that is not an address.
+    """
 
     id: int
     origin_id: int
     name: str
     version: int
     ip: str
+    address: Address | None
     created_at: datetime
     note: str | None = None
 
@@ -131,11 +135,11 @@ class RecordSet(NamedTuple):
     ttl: int | None
     obstacle: str | None = None
 
-    def holds(self, address: str, ttl: int | None) -> bool:
+    def holds(self, address: Address, ttl: int | None) -> bool:
         """Return whether it is this address alone, with `ttl` unless that is None."""
         if self.obstacle or len(self.values) != 1:
             return False
-        return same_address(self.values[0], address) and ttl in (None, self.ttl)
+        return parse_address(self.values[0]) == address and ttl in (None, self.ttl)
 
 
 def described(found: RecordSet | None) -> str:
@@ -146,10 +150,10 @@ def described(found: RecordSet | None) -> str:
 
 
 class Change(NamedTuple):
-    """The desired content of one record set; `ttl` in seconds."""
+    """The desired content of one record set of any type: its values as in a zone file; `ttl` in seconds."""
 
     record: Record
-    address: str
+    values: tuple[str, ...]
     ttl: int
 
 
@@ -174,7 +178,7 @@ class Publication:
     created_at: datetime
     state: PublicationState = PublicationState.PENDING
     hosted_zone_id: str | None = None
-    address: str | None = None
+    address: Address | None = None
     ttl: int | None = None
     change_id: str | None = None
     attempts: int = 0
@@ -240,13 +244,14 @@ class HistorySummary(NamedTuple):
 class FamilyResult(NamedTuple):
     """The result of a run for one address family.
 
-    `publications` are those of the configured records; `since` is when the version was recorded.
+    `publications` are those of the configured records; `since` is when the version was recorded. `previous_address` is
+    None also when the version before held no address.
     """
 
     family: Family
     outcome: Outcome
-    address: str | None = None
-    previous_address: str | None = None
+    address: Address | None = None
+    previous_address: Address | None = None
     version: int | None = None
     since: datetime | None = None
     source: str | None = None

@@ -68,7 +68,7 @@ def initialise(
         seeded = []
         for family in families:
             created = family not in existing
-            origin = history.seed(wanted, family, str(found[family]), note) if created else existing[family]
+            origin = history.seed(wanted, family, found[family], note) if created else existing[family]
             seeded.append(Seeded(history.latest(origin).version, created))
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
-from ddns_updater.model import Family, Journal, Record, RecordSet, same_address
+from ddns_updater.lib.humanize import listed
+from ddns_updater.model import Address, Family, Journal, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
 _SECONDS = 30
@@ -47,7 +48,7 @@ class Published(NamedTuple):
 
     record: Record
     zone: HostedZone
-    address: str | None
+    address: Address | None
 
 
 def check_aws(
@@ -74,7 +75,7 @@ def check_aws(
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
-    latest = {family.record_type: journal.version.ip for family, journal in journals.items()}
+    latest = {family.record_type: journal.version.address for family, journal in journals.items()}
     published: list[Published] = []
     by_zone: dict[str, list[Record]] = {}
     for record, found in zones.items():
@@ -89,7 +90,7 @@ def check_aws(
             yield check.error(f"hosted zone {zone_id}", error)
         else:
             kind = "" if zone.name_servers else " (private)"
-            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_listed(records)}")
+            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(check, probe, dns, zone_id, records, latest)
     return tuple(published)
@@ -101,7 +102,7 @@ def _contents(
     dns: Dns,
     zone_id: str,
     records: Sequence[Record],
-    latest: Mapping[str, str],
+    latest: Mapping[str, Address | None],
 ) -> Iterator[Check]:
     name = f"write permission in {zone_id}"
     try:
@@ -130,12 +131,11 @@ def _grouped(held: Mapping[Record, Check]) -> Iterator[Check]:
         else:
             alike.setdefault((one.state, one.found, one.advice or ""), []).append(record)
     for records in alike.values():
-        yield held[records[0]]._replace(name=_listed(records))
+        yield held[records[0]]._replace(name=_named(records))
 
 
-def _listed(records: Sequence[Record]) -> str:
-    more = len(records) - _MAX_NAMED
-    return ", ".join(map(str, records[:_MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
+def _named(records: Sequence[Record]) -> str:
+    return listed([str(record) for record in records], _MAX_NAMED)
 
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
@@ -148,7 +148,7 @@ def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, re
     return check.note(name, "AWS refused a test change for a reason other than its value; the next run will show")
 
 
-def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: str | None) -> Check:
+def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: Address | None) -> Check:
     name = str(record)
     if record_set is None:
         return check.note(name, "does not exist yet", "the next run writes it; to do it now: ddns run")
@@ -161,7 +161,7 @@ def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest:
     held = f"{', '.join(record_set.values)}, TTL {record_set.ttl} s"
     if latest is None:
         return check.note(name, f"holds {held}; there is no version to compare it with")
-    if len(record_set.values) == 1 and same_address(record_set.values[0], latest):
+    if record_set.holds(latest, None):
         return check.ok(name, f"holds {held}, the latest version")
     found = f"holds {held}, but the latest version is {latest}"
     return check.warning(name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; to do it now: ddns run")

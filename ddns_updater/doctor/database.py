@@ -9,7 +9,7 @@ from functools import partial
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.model import Address, Family, Journal, PublicationState, same_address
+from ddns_updater.model import Address, Family, Journal, PublicationState
 from ddns_updater.run.origins import choose_origins
 
 _SECONDS = 20
@@ -72,7 +72,7 @@ def compare_addresses(
 ) -> Iterator[Check]:
     """Report each family in which the line's address is not the latest version."""
     for family, address in addresses.items():
-        if family in journals and not same_address(journals[family].version.ip, str(address)):
+        if family in journals and journals[family].version.address != address:
             version = journals[family].version
             found = f"the line has {address} now, but version {version.version} is {version.ip}"
             yield check.note(f"{family} origin", found, "the next run records it; to do it now: ddns run")

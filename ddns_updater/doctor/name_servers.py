@@ -8,7 +8,7 @@ from ddns_updater.doctor.aws import HostedZone, Published
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.humanize import counted
-from ddns_updater.model import Record, same_address
+from ddns_updater.model import Address, Record, parse_address
 
 PUBLIC_RESOLVERS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 _SECONDS = 10
@@ -180,5 +180,5 @@ def _values(answer: Answer) -> str:
     return f"says {answer.code}" if answer.code != "NOERROR" else "has no record of that type"
 
 
-def _is(answer: Answer, address: str) -> bool:
-    return len(answer.values) == 1 and same_address(answer.values[0], address)
+def _is(answer: Answer, address: Address) -> bool:
+    return [parse_address(value) for value in answer.values] == [address]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ddns_updater.model import Journal, Publication, PublicationState, Record, Version
+from ddns_updater.model import Journal, Publication, PublicationState, Record, Version, parse_address
 
 Row = Sequence[Any]
 
@@ -16,7 +16,7 @@ def journal_of(rows: Sequence[Row]) -> Journal:
 
 
 def _version(row: Row) -> Version:
-    return Version(row[0], row[1], row[2], row[3], row[4], time_of(row[5]), row[6])
+    return Version(row[0], row[1], row[2], row[3], row[4], parse_address(row[4]), time_of(row[5]), row[6])
 
 
 def _publication(row: Row) -> Publication:
@@ -42,7 +42,7 @@ def _publication(row: Row) -> Publication:
         created_at=time_of(created),
         state=PublicationState(state),
         hosted_zone_id=zone,
-        address=address,
+        address=parse_address(address),
         ttl=ttl,
         change_id=change,
         attempts=attempts,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history.rows import journal_of, time_of, time_or_none, utc_text
 from ddns_updater.model import (
+    Address,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -204,11 +205,11 @@ class SqlHistory(ABC):
             shortest=shortest,
         )
 
-    def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
+    def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken when another run has appended it."""
         try:
             with self.errors(), self.transaction():
-                self._insert(origin, previous.version + 1, ip)
+                self._insert(origin, previous.version + 1, address)
         except HistoryError as error:
             if self.is_duplicate(error.__cause__) and self.latest(origin).version.version > previous.version:
                 raise VersionTaken(
@@ -217,21 +218,21 @@ class SqlHistory(ABC):
             raise
         return self.latest(origin)
 
-    def seed(self, name: str, family: Family, ip: str, note: str | None) -> Origin:
+    def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
         """Insert the first row of a new origin: version 1, with its own `id` as `originId`.
 
         One statement gives both numbers. A number that another writer took first is chosen anew.
         """
         for _ in range(_SEED_TRIES):
             try:
-                return self._seed(name, family, ip, note)
+                return self._seed(name, family, address, note)
             except HistoryError as error:
                 if not self.is_conflict(error.__cause__):
                     raise
                 conflict = error
         raise conflict
 
-    def _seed(self, name: str, family: Family, ip: str, note: str | None) -> Origin:
+    def _seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
         with self.errors(), self.transaction():
             like = "%:%" if family is Family.IPV6 else "%.%"
             rows = self.execute(
@@ -247,7 +248,7 @@ class SqlHistory(ABC):
             number = max(each or 0 for each in highest) + 1
             self.execute(
                 "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)",
-                (number, ip, name, number, note),
+                (number, str(address), name, number, note),
             )
         return Origin(number, name, family)
 
@@ -256,7 +257,8 @@ class SqlHistory(ABC):
         rows = [
             (
                 version.id, each.record.name, each.record.type, utc_text(each.created_at),
-                each.state.value, each.hosted_zone_id, each.address, each.ttl, each.change_id, each.attempts,
+                each.state.value, each.hosted_zone_id, each.address and str(each.address), each.ttl, each.change_id,
+                each.attempts,
                 each.error and each.error[:1000],
                 utc_text(each.submitted_at), utc_text(each.verified_at), utc_text(each.checked_at),
                 each.drift and each.drift[:1000], utc_text(each.drift_at),
@@ -289,10 +291,10 @@ class SqlHistory(ABC):
         """Return the SQL for a column in the database's time zone as signed seconds, which can be subtracted."""
         return f"CAST(COALESCE({self.local_epoch.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned
 
-    def _insert(self, origin: Origin, version: int, ip: str) -> None:
+    def _insert(self, origin: Origin, version: int, address: Address) -> None:
         self.execute(
             "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)",
-            (ip, origin.name, version, origin.id),
+            (str(address), origin.name, version, origin.id),
         )
 
 

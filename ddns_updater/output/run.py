@@ -46,8 +46,8 @@ def run_json(result: RunResult) -> str:
                 {
                     "family": each.family,
                     "outcome": each.outcome,
-                    "address": each.address,
-                    "previous_address": each.previous_address,
+                    "address": each.address and str(each.address),
+                    "previous_address": each.previous_address and str(each.previous_address),
                     "version": each.version,
                     "source": each.source,
                     "records": [record_json(publication) for publication in each.publications],
@@ -66,7 +66,7 @@ def _run_line(result: RunResult, each: FamilyResult) -> str:
         return f"{outcome}: another run of {result.name} is in progress"
     if each.error and not each.recorded:
         return f"{outcome}: {each.error}".replace("failed: failed to", "failed to", 1)
-    before = f" (was {each.previous_address})" if each.recorded else ""
+    before = f" (was {each.previous_address or 'no address'})" if each.recorded else ""
     verb = "would be" if result.dry_run and each.recorded else "is"
     line = f"{outcome}: {each.address}{before} {verb} version {each.version} of {result.name}"
     return f"{line}, but {each.error}" if each.error else f"{line}; {_dns_line(result, each)}"

@@ -104,7 +104,7 @@ def _record_json(record: Record, known: Publication | None) -> dict[str, object]
         "name": record.name,
         "type": record.type,
         "state": known.state if known else None,
-        "address": known.address if known else None,
+        "address": str(known.address) if known and known.address else None,
         "verified_at": _iso(known.verified_at) if known else None,
         "checked_at": _iso(known.checked_at) if known else None,
         "error": known.error if known else None,

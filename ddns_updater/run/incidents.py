@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
+from ddns_updater.model import Address, Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
 from ddns_updater.state.run_state import Reported, RunState
 
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: at 1 h, 6 h and 24 h
@@ -97,7 +97,7 @@ def _is_settled(one: FamilyResult) -> bool:
 
 def _reported(before: Reported | None, one: FamilyResult) -> Reported:
     drifts = [before.drift_at] if before and before.drift_at else []  # also of records no longer configured
-    return Reported(one.version or 0, one.address or "", max([*drifts, *_drifts(one)], default=None))
+    return Reported(one.version or 0, one.address, max([*drifts, *_drifts(one)], default=None))
 
 
 def _previously(result: RunResult) -> dict[Family, Reported]:
@@ -119,7 +119,7 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
         return []
     if before is None:  # the state file knows nothing
         is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
-        before = Reported(0, (one.recorded and one.previous_address) or "", now - _LATELY)
+        before = Reported(0, one.previous_address if one.recorded else None, now - _LATELY)
     else:
         is_new = (one.version or 0) > before.version and one.address != before.address
     previous = one.previous_address if one.recorded else before.address
@@ -129,14 +129,14 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
         if each.drift_at and (before.drift_at is None or each.drift_at > before.drift_at)
     ]
     return [
-        *([event.changed(result, one, previous or None, now)] if is_new else []),
+        *([event.changed(result, one, previous, now)] if is_new else []),
         *([event.repaired(result, one, repaired, now)] if repaired else []),
     ]
 
 
 def _seen(
-    before: Mapping[str, tuple[str, datetime]], result: RunResult, now: datetime
-) -> Mapping[str, tuple[str, datetime]]:
+    before: Mapping[str, tuple[Address, datetime]], result: RunResult, now: datetime
+) -> Mapping[str, tuple[Address, datetime]]:
     publications = [each for one in result.results for each in one.publications]
     seen = {
         str(each.record): (each.address, each.checked_at or now)

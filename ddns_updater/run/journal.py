@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Journal, Publication, Record
+from ddns_updater.model import Address, Journal, Publication, Record
 from ddns_updater.run.ports import History
 
 
@@ -20,6 +20,12 @@ class JournalWriter:
         self._history = history
         self.dry_run = dry_run
         self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
+
+    @property
+    def address(self) -> Address:
+        """Return the address to publish; only a version with the address that was just detected is published."""
+        assert self.version.address is not None
+        return self.version.address
 
     def now(self) -> datetime:
         """Return the time by the database's clock."""

@@ -31,7 +31,7 @@ class History(Protocol):
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
 
-    def append(self, origin: Origin, previous: Version, ip: str) -> Journal:
+    def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
@@ -60,7 +60,7 @@ class Dns(Protocol):
 class Authority(Protocol):
     """Asks authoritative name servers."""
 
-    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:
+    def mismatch(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> DnsError | None:
         """Return None if each of `servers` answers with this address alone, else which server answers what.
 
         Raises TimeoutError when the time ends before all were asked and every answer so far was right.

@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ddns_updater.errors import DdnsError, Disagreement, NotInitialised, SettingsError, Stopped, VersionTaken
+from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
 from ddns_updater.lib.deadline import Limit, Monotonic
 from ddns_updater.model import (
+    Address,
     Agreement,
     Family,
     FamilyResult,
@@ -25,7 +26,6 @@ from ddns_updater.model import (
     PublicationState,
     Record,
     RunResult,
-    same_address,
 )
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.journal import JournalWriter
@@ -56,7 +56,7 @@ class _FamilyRun:
 
     family: Family
     found: Detected | None = None
-    previous_ip: str | None = None
+    previous_address: Address | None = None
     recorded: bool = False
     journal: JournalWriter | None = None
     outcome: Outcome | None = None
@@ -120,13 +120,13 @@ class Updater:
         """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
             if origin is None:
-                raise NotInitialised(unseeded(name, run.family))
+                raise unseeded(name, run.family)
             if not locks.enter_context(history.lock(str(origin.id))):
                 run.outcome = Outcome.SKIPPED
                 return
             detection, found = self._detect(run)
             journal = self._compare(run, history, origin)
-            if not same_address(journal.version.ip, str(found.address)):
+            if journal.version.address != found.address:
                 found = self._confirm(run, detection, found)
                 journal = self._record(run, history, origin, journal, found)
             self._publisher.publish(journal, self._records(run))
@@ -148,7 +148,7 @@ class Updater:
     def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> JournalWriter:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
-        run.previous_ip = latest.version.ip
+        run.previous_address = latest.version.address
         run.journal = self._journal(history, latest)
         return run.journal
 
@@ -162,13 +162,14 @@ class Updater:
         self, run: _FamilyRun, history: History, origin: Origin, journal: JournalWriter, found: Detected
     ) -> JournalWriter:
         """Append a version with the address found; a confirmation can lead back to the latest one."""
-        previous, ip = journal.version, str(found.address)
-        if same_address(previous.ip, ip):
+        previous, address = journal.version, found.address
+        if previous.address == address:
             return journal
         if self._plan.dry_run:
-            latest = Journal(previous._replace(version=previous.version + 1, ip=ip), (), journal.now())
+            version = previous._replace(version=previous.version + 1, ip=str(address), address=address)
+            latest = Journal(version, (), journal.now())
         else:
-            latest = history.append(origin, previous, ip)
+            latest = history.append(origin, previous, address)
         run.recorded = True
         run.journal = self._journal(history, latest)
         return run.journal
@@ -186,8 +187,8 @@ class Updater:
         return FamilyResult(
             family=run.family,
             outcome=outcome,
-            address=str(found.address) if found else None,
-            previous_address=run.previous_ip,
+            address=found.address if found else None,
+            previous_address=run.previous_address,
             version=journal.version.version if journal else None,
             since=journal.version.created_at if journal else None,
             source=found.source if found else None,

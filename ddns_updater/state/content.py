@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from ddns_updater.alerts.event import Kind
-from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.model import Family, Incident, Outcome, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -106,9 +107,10 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             "told_at": _epoch(incident.alerted_at),
         },
         "told": {
-            family: {**each._asdict(), "drift_at": _epoch(each.drift_at)} for family, each in run_state.reported.items()
+            family: {"version": each.version, "address": str(each.address or ""), "drift_at": _epoch(each.drift_at)}
+            for family, each in run_state.reported.items()
         },
-        "seen": {record: [address, _epoch(at)] for record, (address, at) in run_state.seen.items()},
+        "seen": {record: [str(address), _epoch(at)] for record, (address, at) in run_state.seen.items()},
     }
 
 
@@ -131,10 +133,12 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             _optional_time(incident["told_at"]),
         ),
         reported={
-            Family(family): Reported(_count(each["version"]), _text(each["address"]), _optional_time(each["drift_at"]))
+            Family(family): Reported(
+                _count(each["version"]), parse_address(_text(each["address"])), _optional_time(each["drift_at"])
+            )
             for family, each in content["told"].items()
         },
-        seen={record: (_text(address), _time(at)) for record, (address, at) in content["seen"].items()},
+        seen={record: (ip_address(_text(address)), _time(at)) for record, (address, at) in content["seen"].items()},
     )
 
 

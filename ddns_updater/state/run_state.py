@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.model import Address, Family, Incident, Outcome
 
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
 _BACKWARD = timedelta(minutes=1)  # a clock may go back by less without a warning
@@ -15,7 +15,7 @@ class Reported(NamedTuple):
     """What was last reported of one address family: the version, its address, and the last drift (UTC)."""
 
     version: int
-    address: str
+    address: Address | None
     drift_at: datetime | None = None
 
 
@@ -35,7 +35,7 @@ class RunState(NamedTuple):
     last_success: datetime | None = None
     incident: Incident | None = None
     reported: Mapping[Family, Reported] = MappingProxyType({})
-    seen: Mapping[str, tuple[str, datetime]] = MappingProxyType({})
+    seen: Mapping[str, tuple[Address, datetime]] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:

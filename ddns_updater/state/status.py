@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, local_time
-from ddns_updater.model import Family, Journal, Publication, PublicationState, Record, same_address
+from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
 from ddns_updater.state.run_state import RunState
 
 _GRACE = timedelta(minutes=10)  # for DNS to follow before that is a problem
@@ -60,7 +60,7 @@ def record_problem(journal: Journal, record: Record, known: Publication | None) 
     version = journal.version
     if known and known.error:
         return known.error
-    if known and state is PublicationState.VERIFIED and same_address(known.address, version.ip):
+    if known and state is PublicationState.VERIFIED and known.address is not None and known.address == version.address:
         return None
     due = (
         max(version.created_at, *(at for at in (known.created_at, known.submitted_at) if at))

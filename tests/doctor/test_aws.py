@@ -5,22 +5,25 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.dns.route53_probe import IMPOSSIBLE, Route53Probe
 from ddns_updater.doctor.aws import Published, check_aws
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
+from ddns_updater.lib.aws import Client
 from ddns_updater.model import Family, Journal, Record, Version
 from tests.app.test_iam_policy import Guard, printed
 from tests.support.aws import Call, FakeAws, answering, refuse
 from tests.support.command import Finished, finish
 from tests.support.machine import Machine
 from tests.support.mysqld import certificates
+from tests.support.sdk import open_route53
 
 HOME = Record("home.example.com", "A")
 CHANGE = "ChangeResourceRecordSets"
@@ -42,14 +45,20 @@ class RealAwsProbe(Route53Probe):
         return None
 
 
+def open_probe(kind: type[Route53Probe] = Route53Probe) -> Route53Probe:
+    return kind(Client("route53", DnsError))
+
+
 def checks(
     *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = RealAwsProbe, ids: Sequence[str] = ()
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
-    journals = {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, NOW), (), NOW)} if latest else {}
+    journals = (
+        {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
+    )
     found: dict[str, Check] = {}
-    steps = check_aws(check, kind, lambda: Route53(ids), dict.fromkeys(records), journals)
+    steps = check_aws(check, partial(open_probe, kind), lambda: open_route53(ids), dict.fromkeys(records), journals)
     while True:
         try:
             each = next(steps)
@@ -64,13 +73,13 @@ def checks(
 
 def test_it_knows_who_the_credentials_belong_to(zone_id: str) -> None:
     assert zone_id
-    assert Route53Probe().identity().startswith("arn:aws:sts::")
+    assert open_probe().identity().startswith("arn:aws:sts::")
 
 
 def test_it_reads_a_zone_with_its_delegation_set(aws: FakeAws, zone_id: str) -> None:
-    zone = Route53Probe().zone(zone_id)
+    zone = open_probe().zone(zone_id)
     assert (zone.id, zone.name, len(zone.name_servers)) == (zone_id, "example.com", 4)
-    private = Route53Probe().zone(aws.zone("private.example.com", private=True))
+    private = open_probe().zone(aws.zone("private.example.com", private=True))
     assert (private.name, private.name_servers) == ("private.example.com", ())
 
 
@@ -80,7 +89,7 @@ def test_a_refused_value_proves_the_write_permission_and_nothing_is_written(
 ) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
     before = aws.record_sets(zone_id)
-    assert Route53Probe().refused_for_its_value(
+    assert open_probe().refused_for_its_value(
         zone_id, [Record("home.example.com", kind), Record("*.example.com", kind)]
     )
     assert aws.record_sets(zone_id) == before
@@ -92,12 +101,12 @@ def test_a_refused_value_proves_the_write_permission_and_nothing_is_written(
 def test_a_missing_permission_is_reported_as_denied(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; attach the"):
-        Route53Probe().refused_for_its_value(zone_id, [HOME])
+        open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_a_refusal_for_another_reason_proves_nothing(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("InvalidChangeBatch", "not permitted in zone"))
-    assert not Route53Probe().refused_for_its_value(zone_id, [HOME])
+    assert not open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws, zone_id: str) -> None:
@@ -107,7 +116,7 @@ def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws
     )
     aws.fault(CHANGE, answering(accepted))
     with pytest.raises(DnsError, match="this is not Route 53"):
-        Route53Probe().refused_for_its_value(zone_id, [HOME])
+        open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws
 def test_only_aws_itself_counts_as_aws(url: str | None, stand_in: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    assert Route53Probe().stand_in == stand_in
+    assert open_probe().stand_in == stand_in
 
 
 # The checks
@@ -140,7 +149,7 @@ def test_a_record_that_holds_the_latest_version_is_ok(aws: FakeAws, zone_id: str
     assert {each.state for each in found.values()} == {State.OK}
     assert found[str(HOME)].found == "holds 9.9.9.9, TTL 120 s, the latest version"
     assert f"write permission in {zone_id}" in found
-    assert [(each.record, each.zone.id, each.address) for each in published] == [(HOME, zone_id, "9.9.9.9")]
+    assert [(each.record, each.zone.id, each.address) for each in published] == [(HOME, zone_id, ip_address("9.9.9.9"))]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +279,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over()), Route53Probe, Route53, {HOME: None}, {}))
+    found = list(check_aws(Checker("AWS", lambda *_: Over()), open_probe, open_route53, {HOME: None}, {}))
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_database_opened_read_only_refuses_writes(machine: Machine) -> None:
         (origin,) = history.origins()
         journal = history.latest(origin)
         with pytest.raises(HistoryError, match=r"read-?only"):
-            history.append(origin, journal.version, "1.1.1.1")
+            history.append(origin, journal.version, ip_address("1.1.1.1"))
     assert machine.database.versions() == [(1, "9.9.9.9")]
 
 

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
+from ipaddress import ip_address
 from typing import NamedTuple
 
 import dns.flags
@@ -51,7 +52,7 @@ class World(NamedTuple):
         self, address: str | None = "9.9.9.9", record: Record = HOME, zone: Zone | None = None
     ) -> dict[str, Check]:
         """Return each check by its name; the resolver acts as a public one."""
-        published = [Published(record, zone or Zone(), address)]
+        published = [Published(record, zone or Zone(), ip_address(address) if address else None)]
         check = Checker("DNS", lambda _seconds, _error: nullcontext())
         found = list(check_name_servers(check, self.lookup(), published, time.monotonic, [self.resolver.host]))
         assert len({each.name for each in found}) == len(found)
@@ -302,7 +303,7 @@ def test_the_caa_check_is_skipped_when_the_resolver_does_not_know_the_zone(world
 def test_a_silent_server_is_asked_once_for_all_records(world: World) -> None:
     for each in world:
         each.fault = nameserver.hang
-    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
+    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), ip_address("9.9.9.9")) for n in range(5)]
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     start = time.monotonic()
     found = list(check_name_servers(check, world.lookup(0.2), published, time.monotonic, ["127.0.0.2"]))
@@ -323,7 +324,7 @@ def test_a_parent_that_is_silent_is_asked_once_for_all_zones(world: World) -> No
 
 
 def test_lookups_that_would_take_too_long_are_one_skipped_check(world: World) -> None:
-    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), "9.9.9.9") for n in range(5)]
+    published = [Published(Record(f"h{n}.example.com", "A"), Zone(), ip_address("9.9.9.9")) for n in range(5)]
     check = Checker("DNS", lambda _seconds, _error: nullcontext())
     times = itertools.count(0, 10)
     found = list(check_name_servers(check, world.lookup(), published, lambda: next(times), []))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def history(database: Database) -> Iterator[SqlHistory]:
 
 
 def test_an_origin_starts_with_version_1_and_has_its_id(history: SqlHistory, database: Database) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", "a note")
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), "a note")
     assert database.sql("SELECT id, ip, name, version, originId, note FROM admin_ip_history") == [
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
     ]
@@ -37,9 +38,9 @@ def test_an_origin_starts_with_version_1_and_has_its_id(history: SqlHistory, dat
 def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: SqlHistory, database: Database) -> None:
     values = ("192.0.2.9", "by hand", 1, 41)
     database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", values)
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     assert origin.id == 42
-    assert history.append(origin, history.latest(origin).version, "192.0.2.2").version.id == 43
+    assert history.append(origin, history.latest(origin).version, ip_address("192.0.2.2")).version.id == 43
 
 
 def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> None:
@@ -49,7 +50,7 @@ def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> No
 
     def seed(number: int) -> int:
         with factories.open_history(settings) as each:
-            return each.seed(f"host{number}", Family.IPV4, "192.0.2.1", None).id
+            return each.seed(f"host{number}", Family.IPV4, ip_address("192.0.2.1"), None).id
 
     with ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(seed, range(60)))
@@ -58,33 +59,33 @@ def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> No
 
 
 def test_versions_are_appended_one_by_one(history: SqlHistory, database: Database) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
-    second = history.append(origin, history.latest(origin).version, "192.0.2.2")
-    third = history.append(origin, second.version, "192.0.2.1")
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    second = history.append(origin, history.latest(origin).version, ip_address("192.0.2.2"))
+    third = history.append(origin, second.version, ip_address("192.0.2.1"))
     assert history.latest(origin) == third._replace(read_at=history.latest(origin).read_at)
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2"), (3, "192.0.2.1")]
     assert database.sql("SELECT DISTINCT originId, name FROM admin_ip_history") == [(origin.id, "line")]
 
 
 def test_a_version_that_another_run_appended_is_not_appended_again(history: SqlHistory, database: Database) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin).version
-    history.append(origin, first, "192.0.2.2")
+    history.append(origin, first, ip_address("192.0.2.2"))
     with pytest.raises(VersionTaken, match="version 2 of line was appended by another run"):
-        history.append(origin, first, "192.0.2.3")
+        history.append(origin, first, ip_address("192.0.2.3"))
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2")]
 
 
 def test_ipv4_and_ipv6_are_separate_origins(history: SqlHistory) -> None:
-    four = history.seed("line", Family.IPV4, "192.0.2.1", None)
-    six = history.seed("line", Family.IPV6, "2001:db8::1", None)
-    history.append(four, history.latest(four).version, "192.0.2.2")
+    four = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    six = history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
+    history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
     assert history.origins() == (four, six)
     assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
 
 
 def test_names_that_differ_in_case_or_accent_are_different_origins(history: SqlHistory) -> None:
-    origins = [history.seed(name, Family.IPV4, "192.0.2.1", None) for name in ("café", "Café", "cafe")]
+    origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
     assert len({origin.id for origin in origins}) == 3
 
@@ -94,12 +95,12 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_versio
 ) -> None:
     database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES ('192.0.2.1', 'line', 4, 17)")
     with pytest.raises(HistoryError, match="rows of originId 17 have that name and none is version 1"):
-        history.seed("line", Family.IPV4, "192.0.2.1", None)
+        history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     assert database.versions() == [(4, "192.0.2.1")]
 
 
 def test_publications_are_read_as_they_were_written(history: SqlHistory) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     version = history.latest(origin).version
     when = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
     full = Publication(
@@ -124,10 +125,10 @@ def test_publications_are_read_as_they_were_written(history: SqlHistory) -> None
 
 
 def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: SqlHistory) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin)
     history.save(first.version, [Publication(Record("home.example.com", "A"), first.read_at)])
-    second = history.append(origin, first.version, "192.0.2.2")
+    second = history.append(origin, first.version, ip_address("192.0.2.2"))
     assert second.publications == ()
     newest, oldest = history.entries(origin, 10)
     assert (newest.version.version, newest.publications, newest.until) == (2, (), None)
@@ -138,7 +139,7 @@ def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history:
 def test_times_are_utc_whatever_the_time_zone_of_the_session(history: SqlHistory) -> None:
     if history.engine == "mysql":
         history.execute("SET time_zone = '+09:00'")
-    journal = history.latest(history.seed("line", Family.IPV4, "192.0.2.1", None))
+    journal = history.latest(history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None))
     assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(journal.read_at - journal.version.created_at) < timedelta(seconds=30)
 
@@ -177,14 +178,14 @@ def test_locks_of_two_databases_do_not_collide(mysql: Database) -> None:
 
 
 def test_other_services_find_the_newest_address_by_the_highest_version(history: SqlHistory, database: Database) -> None:
-    origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
-    history.append(origin, history.latest(origin).version, "192.0.2.2")
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.append(origin, history.latest(origin).version, ip_address("192.0.2.2"))
     query = "SELECT ip FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
     assert database.sql(query, (origin.id,)) == [("192.0.2.2",)]
 
 
 def test_updated_at_changes_when_a_row_is_edited(history: SqlHistory, database: Database) -> None:
-    history.seed("line", Family.IPV4, "192.0.2.1", None)
+    history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     past = "UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00', updatedAt = '2020-01-01 00:00:00'"
     database.sql(past)
     database.sql("UPDATE admin_ip_history SET note = 'edited'")
@@ -200,7 +201,7 @@ def test_a_database_without_tables_says_to_run_init(database: Database) -> None:
         with pytest.raises(NotInitialised, match='run "ddns init --name NAME"'):
             empty.origins()
         with pytest.raises(HistoryError):
-            empty.seed("line", Family.IPV4, "192.0.2.1", None)
+            empty.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
 
 
 def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) -> None:
@@ -227,7 +228,7 @@ def test_sqlite_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
 def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) -> None:
     with factories.open_history(sqlite.settings(), for_init=True) as history:
         upgrade(history)
-        origin = history.seed("line", Family.IPV4, "192.0.2.1", None)
+        origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
         with closing(sqlite.connect()) as other:
             other.execute("BEGIN EXCLUSIVE")
             history.execute("PRAGMA busy_timeout = 100")

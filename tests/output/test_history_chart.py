@@ -34,7 +34,9 @@ def line(*hours: int, family: Family = Family.IPV4) -> list[HistoryEntry]:
     """Return versions that were held for so many hours each, the last of them until now, newest first."""
     begins = [NOW - timedelta(hours=sum(hours[number:])) for number in range(len(hours))]
     return [
-        HistoryEntry(Version(number, 1, "line", number, ADDRESS[family].format(number), begin), family, until, NOW, ())
+        HistoryEntry(
+            Version(number, 1, "line", number, ADDRESS[family].format(number), None, begin), family, until, NOW, ()
+        )
         for number, (begin, until) in enumerate(zip(begins, [*begins[1:], None], strict=True), 1)
     ][::-1]
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -64,8 +65,8 @@ def result(outcome: Outcome, *publications: Publication, **changes: Any) -> Fami
     known = FamilyResult(
         Family.IPV4,
         outcome,
-        address="192.0.2.7",
-        previous_address="192.0.2.1",
+        address=ip_address("192.0.2.7"),
+        previous_address=ip_address("192.0.2.1"),
         version=2,
         source="https://ip.example.com/",
         recorded=True,
@@ -86,7 +87,8 @@ def entry(
 ) -> HistoryEntry:
     """Return a version that held an address for some days."""
     end = RECORDED + timedelta(days=days)
-    row = Version(version, 1, "line", version, f"192.0.2.{version}", RECORDED)._replace(**changes)
+    ip = f"192.0.2.{version}"
+    row = Version(version, 1, "line", version, ip, ip_address(ip), RECORDED)._replace(**changes)
     return HistoryEntry(row, Family.IPV4, None if latest else end, end, publications)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -30,13 +31,19 @@ def holds(
     """Return a run that found `address` published; with `was`, the run that recorded the change."""
     drift = "8.8.4.4 with TTL 60" if drift_at else None
     record = Publication(
-        HOME, since, PublicationState.VERIFIED, address=address, checked_at=NOW, drift=drift, drift_at=drift_at
+        HOME,
+        since,
+        PublicationState.VERIFIED,
+        address=ip_address(address),
+        checked_at=NOW,
+        drift=drift,
+        drift_at=drift_at,
     )
     one = FamilyResult(
         Family.IPV4,
         Outcome.UPDATED if was else Outcome.UNCHANGED,
-        address,
-        was or address,
+        ip_address(address),
+        ip_address(was or address),
         version,
         since,
         recorded=bool(was),
@@ -202,7 +209,7 @@ def test_a_repair_is_reported_once_and_a_second_repair_again() -> None:
 def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     both = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")))
-    run_state = RunState(reported={Family.IPV4: Reported(1, "9.9.9.9")})
+    run_state = RunState(reported={Family.IPV4: Reported(1, ip_address("9.9.9.9"))})
     assert [each.kind for each in advance(run_state, both, NOW, 1)[1]] == ["changed", "failing"]
 
 

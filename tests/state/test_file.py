@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,10 @@ STANDING = st.builds(
     error=st.none() | st.text(),
     last_success=st.none() | TIME,
     incident=st.none() | INCIDENT,
-    reported=st.dictionaries(st.sampled_from(Family), st.builds(Reported, COUNT, st.text(), st.none() | TIME)),
-    seen=st.dictionaries(st.text(), st.tuples(st.text(), TIME)),
+    reported=st.dictionaries(
+        st.sampled_from(Family), st.builds(Reported, COUNT, st.none() | st.ip_addresses(), st.none() | TIME)
+    ),
+    seen=st.dictionaries(st.text(), st.tuples(st.ip_addresses(), TIME)),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(
@@ -123,7 +126,7 @@ def full(book: StateFile) -> bytes:
     event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
     run_state = RunState(
         {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
-        {Family.IPV4: Reported(1, "9.9.9.9", now)}, {"home.example.com A": ("9.9.9.9", now)},
+        {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)}, {"home.example.com A": (ip_address("9.9.9.9"), now)},
     )  # fmt: skip
     with book.write() as page:
         page.default, page.origins["line"] = "line", run_state

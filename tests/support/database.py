@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,7 +80,7 @@ class Database:
         settings = default_settings()._replace(database=parse_database_url(self.url))
         with open_history(settings, for_init=True) as history, history.lock("init") as mine:
             assert mine
-            history.seed(name, family, ip, None)
+            history.seed(name, family, ip_address(ip), None)
 
     def create_tables(self) -> None:
         """Make the tables as `ddns init` does, from those that it made once for this server or for SQLite."""

@@ -1,7 +1,6 @@
 """Fakes of ports, 20 lines or fewer each."""
 
-from collections.abc import Sequence
-
+from ddns_updater.errors import DnsError
 from ddns_updater.model import Record
 
 
@@ -27,9 +26,9 @@ class FakeNameServers:
         self.asked: list[str] = []
         self._answers = iter(answers)
 
-    def answers(self, record: Record, address: str, servers: Sequence[str], seconds: float) -> str | None:  # noqa: ARG002 - the port's
+    def mismatch(self, record: Record, *_: object) -> DnsError | None:
         self.asked.append(record.name)
         answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return None if answer is None else DnsError(answer)
