@@ -28,7 +28,7 @@ class Parser:
                 if self._texts.get(variable) == "":
                     self._reject(setting, f"{variable} is empty", "set a value or remove it")
         for setting in settings:
-            text, subject = self._written(setting) if setting.is_secret else self._shown(setting)
+            text, subject = self._secret_text(setting) if setting.is_secret else self._text(setting)
             if text:
                 self._parse(setting, text, subject)
 
@@ -47,12 +47,12 @@ class Parser:
         self.values[setting.field] = value
         self.given.add(setting.variable)
 
-    def _shown(self, setting: Setting) -> tuple[str, str]:
+    def _text(self, setting: Setting) -> tuple[str, str]:
         """Return the text of a setting, and how a problem calls it."""
         text = self._texts.get(setting.variable, "")
         return text, f"{setting.variable}={text!r}"
 
-    def _written(self, setting: Setting) -> tuple[str, str]:
+    def _secret_text(self, setting: Setting) -> tuple[str, str]:
         """Return the text of a secret setting, from its variable or the file, and how a problem calls it."""
         variable, file_variable = setting.variables
         text, file = self._texts.get(variable, ""), self._texts.get(file_variable, "")

@@ -352,6 +352,12 @@ def test_a_url_that_is_none_is_refused_and_never_shown(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
+def test_a_url_of_bytes_that_are_not_utf_8_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} .*; write "):
+        load_settings_with({name: f"https://x.example.com/{SECRET}\udcff"})
+
+
+@pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
 def test_a_url_is_given_in_one_way(tmp_path: Path, name: str) -> None:
     file = tmp_path / "empty"
     file.write_text("\n")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
-from ddns_updater.settings.load import load_settings
+from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
+from ddns_updater.settings.load import load_settings, read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import VARIABLES, default_settings
 from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
@@ -227,6 +227,58 @@ def test_all_bad_values_are_reported_at_once_in_one_line_each(tmp_path: Path) ->
         "DDNS_IP_TIMEOUT='x' is not a whole number of seconds; write DDNS_IP_TIMEOUT=5",
         "DDNS_ON_DRIFT='x' is not repair or report; write DDNS_ON_DRIFT=repair",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"DDNS_TTL": "5m"}, ("DDNS_TTL='5m' is not a whole number of seconds", "write DDNS_TTL=300", ["DDNS_TTL"])),
+        (
+            {"DDNS_RECORDS": "a; b.example.com"},
+            (
+                "DDNS_RECORDS: 'a; b.example.com' has the label 'a; b', which is not a valid DNS label",
+                None,
+                ["DDNS_RECORDS"],
+            ),
+        ),
+        (
+            {"DDNS_HEARTBEAT_URL_FILE": ""},
+            ("DDNS_HEARTBEAT_URL_FILE is empty", "set a value or remove it", ["DDNS_HEARTBEAT_URL"]),
+        ),
+        (
+            {"DDNS_VERIFY_TIMEOUT": "56"},
+            (
+                "DDNS_VERIFY_TIMEOUT=56 is longer than DDNS_RUN_TIMEOUT=55",
+                "make it shorter",
+                ["DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"],
+            ),
+        ),
+        ({"DDNS_RECORD": "x"}, ("DDNS_RECORD is not a setting", "did you mean DDNS_RECORDS?", ["DDNS_RECORDS"])),
+    ],
+)
+def test_a_problem_has_its_parts_and_the_settings_at_fault(
+    values: dict[str, str], parts: tuple[str, str | None, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    (problem,) = read_settings().problems
+    assert (problem.problem, problem.advice, list(problem.settings)) == parts
+
+
+def test_the_good_items_of_a_list_are_still_compared() -> None:
+    records = "home,a.example.com=Z1,a.example.com=Z2,b.example.com/AAAA,b.example.com/AAAA=Z1"
+    assert [re.split("; ", line)[0] for line in problems({"DDNS_RECORDS": records})] == [
+        "DDNS_RECORDS: 'home' is not a full domain name such as home.example.com",
+        "DDNS_RECORDS pins a.example.com to two hosted zones",
+        "DDNS_RECORDS names b.example.com/AAAA, but ipv6 is not in DDNS_IP_FAMILIES",
+    ]
+
+
+@pytest.mark.parametrize("digits", ["9" * 6000, "0" * 6000 + "3601"])
+def test_a_number_of_any_length_is_out_of_range(digits: str) -> None:
+    (problem,) = problems({"DDNS_RUN_TIMEOUT": digits})
+    assert problem.endswith("' is not between 2 and 3600 seconds; write DDNS_RUN_TIMEOUT=55")
+    assert load_with({"DDNS_RUN_TIMEOUT": "0" * 6000 + "3600"}).run_timeout == 3600
 
 
 @pytest.mark.parametrize(
@@ -681,6 +733,26 @@ def test_the_secrets_of_a_bad_address_source_are_not_shown(text: str, shown: str
     (found,) = problems({"DDNS_IP_SOURCES": text})
     assert found.startswith(f"DDNS_IP_SOURCES: {shown!r} {NO_SOURCE} ")
     assert SECRET not in found
+
+
+def test_the_records_become_record_sets_of_the_families_that_are_kept() -> None:
+    records = "a.example.com,b.example.com/A=Z1"
+    settings = load_with({"DDNS_RECORDS": records, "DDNS_IP_FAMILIES": "ipv6,ipv4"})
+    assert list(settings.record_sets.items()) == [
+        (Record("a.example.com", "AAAA"), None),
+        (Record("a.example.com", "A"), None),
+        (Record("b.example.com", "A"), "Z1"),
+    ]
+    assert list(load_with({"DDNS_RECORDS": "a.example.com"}).record_sets) == [Record("a.example.com", "A")]
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_null_character_in_a_path_is_a_problem_and_no_crash(file: bool) -> None:
+    lines = "DDNS_STATE_FOLDER='~a\0b'\nDDNS_DATABASE_URL='sqlite:///~a\0b'\n"
+    tls = f"DDNS_DATABASE_URL='mysql://u:{SECRET}@db/d?ssl_ca=%00'\n"
+    write(Path(".env"), tls if file else lines)
+    assert len(found := problems({})) == (1 if file else 2)
+    assert all(line.startswith(("DDNS_STATE_FOLDER=", "DDNS_DATABASE_URL ")) for line in found)
 
 
 def test_settings_can_be_shown_without_their_secrets() -> None:
