@@ -1,7 +1,6 @@
 """Settings that are valid alone but not together."""
 
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Agreement, Family
@@ -10,20 +9,12 @@ from ddns_updater.settings.settings import Settings
 Found = Iterator[tuple[str, str]]  # problems, each with its advice
 
 
-class Contradiction(NamedTuple):
-    """A rule: the setting that may break it, those that it is compared with, and how it is found broken."""
-
-    variable: str
-    compared_with: tuple[str, ...]
-    find: Callable[[Settings], Found]
-
-
 def contradictions(settings: Settings, given: Collection[str], bad: Collection[str]) -> Iterator[SettingsError]:
     """Yield the problems between the settings that are `given`; a value is not compared with a `bad` one."""
-    for rule in RULES:
-        if rule.variable in given and not any(other in bad for other in rule.compared_with):
-            for problem, advice in dict.fromkeys(rule.find(settings)):
-                yield SettingsError(problem, advice, settings=(rule.variable, *rule.compared_with))
+    for variable, compared_with, find in _RULES:
+        if variable in given and not any(other in bad for other in compared_with):
+            for problem, advice in dict.fromkeys(find(settings)):
+                yield SettingsError(problem, advice, settings=(variable, *compared_with))
 
 
 def _two_zones(settings: Settings) -> Found:
@@ -54,9 +45,10 @@ def _verify_longer_than_run(settings: Settings) -> Found:
         yield f"DDNS_VERIFY_TIMEOUT={verify} is longer than DDNS_RUN_TIMEOUT={run}", "make it shorter"
 
 
-RULES = (
-    Contradiction("DDNS_RECORDS", (), _two_zones),
-    Contradiction("DDNS_RECORDS", ("DDNS_IP_FAMILIES",), _family_not_kept),
-    Contradiction("DDNS_IP_AGREEMENT", ("DDNS_IP_SOURCES",), _one_host),
-    Contradiction("DDNS_VERIFY_TIMEOUT", ("DDNS_RUN_TIMEOUT",), _verify_longer_than_run),
+_RULES: tuple[tuple[str, tuple[str, ...], Callable[[Settings], Found]], ...] = (
+    # what may break the rule, what it is compared with, and how the rule is found broken
+    ("DDNS_RECORDS", (), _two_zones),
+    ("DDNS_RECORDS", ("DDNS_IP_FAMILIES",), _family_not_kept),
+    ("DDNS_IP_AGREEMENT", ("DDNS_IP_SOURCES",), _one_host),
+    ("DDNS_VERIFY_TIMEOUT", ("DDNS_RUN_TIMEOUT",), _verify_longer_than_run),
 )

@@ -1,6 +1,6 @@
 """Parse the texts of variables into values, and collect every problem instead of stopping at the first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ class Parser:
     `bad` those with a problem.
     """
 
-    def __init__(self, texts: Mapping[str, str], settings: Iterable[Setting]) -> None:
+    def __init__(self, texts: Mapping[str, str], settings: Sequence[Setting]) -> None:
         """Parse those of `settings` that have a text; an empty one is a problem."""
         self._texts = {variable: text.strip() for variable, text in texts.items()}
         self.problems: list[SettingsError] = []
