@@ -9,7 +9,6 @@ from pathlib import Path
 from ddns_updater.alerts.urls import host_of
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import missing_extra
-from ddns_updater.history.url import SqliteUrl
 from ddns_updater.settings.settings import Settings
 
 _SECRETS = (
@@ -51,8 +50,9 @@ def check_settings(
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     """Check that a run can write its files, without writing any."""
-    if isinstance(settings.database, SqliteUrl) and _exists(settings.database.path):
-        yield _database_file(check, Path(os.path.realpath(settings.database.path)))
+    file = settings.database.file
+    if file and _exists(file):
+        yield _database_file(check, file)
     yield _folder(check, "state folder", settings.state_folder, may_create=True)
     if settings.metrics_file:
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_create=False)
@@ -63,7 +63,7 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
 def _secret_variables(settings: Settings) -> tuple[str, ...]:
     """Return the variables that hold a secret: a URL may contain one, the path of an SQLite file does not."""
     found = list(_SECRETS)
-    if not isinstance(settings.database, SqliteUrl):
+    if settings.database.holds_secret:
         found.append("DDNS_DATABASE_URL")
     if any("@" in source or "?" in source for source in settings.ip_sources if source.startswith("http")):
         found.append("DDNS_IP_SOURCES")

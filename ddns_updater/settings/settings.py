@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.history.url import DatabaseUrl, SqliteUrl
 from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
 
 APP_NAME = "ddns-updater"
@@ -18,7 +18,7 @@ class Settings:
     """All settings of the program; times in seconds. `.env.example` explains each."""
 
     name: str | None = None
-    database: MySqlUrl | SqliteUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
+    database: DatabaseUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
     records: tuple[WantedRecord, ...] = ()
     hosted_zone_ids: tuple[str, ...] = ()
     ttl: int | None = None
