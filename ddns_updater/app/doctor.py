@@ -20,7 +20,6 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
     tools = Tools(
         sources=[(without_secrets(each), partial(factories.source, settings, each)) for each in settings.ip_sources],
         open_history=partial(factories.open_history, settings, read_only=True),
-        outdated=factories.outdated,
         open_probe=partial(factories.open_probe, settings),
         open_dns=partial(factories.open_dns, settings),
         open_lookup=factories.open_lookup,

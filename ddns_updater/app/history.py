@@ -42,4 +42,5 @@ def read_history_at(settings: Settings, *, name: str | None, second: Window) -> 
 
 
 def _newest_first(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
-    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.version.id), reverse=True)
+    """Return entries of several families by time; those of one family stay in their order within a second."""
+    return sorted(entries, key=lambda entry: (entry.version.created_at, entry.family), reverse=True)

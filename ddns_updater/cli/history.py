@@ -112,10 +112,10 @@ def _print_at(ctx: click.Context, name: str | None, at: str, output_format: str 
     second = _not_future("--at", at, times.second(at))
     view = read_history_at(settings(ctx), name=name, second=second)
     unknown = [
-        f"{each.family}: no address is recorded for {local_second(second.begin)}; the history starts at"
-        f" {local_second(each.began)}"
+        f"{each.family}: no address is recorded for {local_second(second.start)}; the history starts at"
+        f" {local_second(each.first_recorded_at)}"
         for each in view.summaries
-        if second.begin
+        if second.start
     ]
     if view.entries or output_format:
         _print(view.entries, output_format)
@@ -136,7 +136,7 @@ def _print(entries: Sequence[HistoryEntry], output_format: str | None) -> None:
 
 def _not_future(option: str, text: str | None, window: Window) -> Window:
     """Return `window`; raises SettingsError when its start, given by `option` as `text`, is in the future."""
-    if window.begin and window.begin > datetime.now(UTC):
+    if window.start and window.start > datetime.now(UTC):
         raise SettingsError(f"{option} {text!r} is in the future; write a past time")
     return window
 
