@@ -19,6 +19,8 @@ An exception outside this tree is a bug and keeps its traceback.
 
 from collections.abc import Sequence
 
+NEXT_RUN = "the next run tries again"
+
 
 class DdnsError(Exception):
     """Report to the operator what failed and why, and what to do.

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from ddns_updater.lib.humanize import counted, duration, local_time
+from ddns_updater.lib.humanize import counted, duration, listed, local_time
 from ddns_updater.model import Address, FamilyResult, Incident, Publication, RunResult, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
@@ -50,7 +50,7 @@ def changed(result: RunResult, one: FamilyResult, previous: Address | None, now:
     took = propagation(one.publications)
     records = [str(each.record) for each in one.publications]
     followed = (
-        f"DNS followed after {duration(took)}: {_listed(records)}."
+        f"DNS followed after {duration(took)}: {listed(records, _LISTED)}."
         if took is not None
         else "No DNS record is configured."
     )
@@ -81,9 +81,9 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
         Kind.REPAIRED,
         now,
         result.name,
-        f"{result.name}: repaired {_listed(names)} after an outside change",
-        f"{_listed(held, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes it: two"
-        " updaters of one name overwrite each other.",
+        f"{result.name}: repaired {listed(names, _LISTED)} after an outside change",
+        f"{listed(held, _LISTED, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes"
+        " it: two updaters of one name overwrite each other.",
         {
             "family": str(one.family),
             "address": str(one.address),
@@ -100,7 +100,7 @@ def failing(
     """Return the event of failing runs; `seen` is what each record held when it was last verified, and when."""
     still = "still failing" if incident.alerts else "failing"
     held = [f"{record} held {address} ({_at(at)})" for record, (address, at) in seen.items()]
-    dns = f"DNS when last verified: {_listed(held, '; ')}." if held else "DNS: no verified record is known."
+    dns = f"DNS when last verified: {listed(held, _LISTED, '; ')}." if held else "DNS: no verified record is known."
     return Event(
         Kind.FAILING,
         now,
@@ -130,7 +130,7 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         for one in result.results
         for each in one.publications
     ]
-    dns = f" DNS when last verified: {_listed(verified, '; ')}." if verified else ""
+    dns = f" DNS when last verified: {listed(verified, _LISTED, '; ')}." if verified else ""
     return Event(
         Kind.RECOVERED,
         now,
@@ -149,11 +149,6 @@ def _cause(incident: Incident) -> str:
     """Return the cause as text that every channel can encode, cut to a safe length."""
     cause = incident.cause.encode(errors="replace").decode()
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
-
-
-def _listed(texts: Sequence[str], separator: str = ", ") -> str:
-    more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
-    return separator.join(texts[:_LISTED]) + more
 
 
 def _at(time: datetime | None) -> str:

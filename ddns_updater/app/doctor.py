@@ -21,7 +21,7 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
         sources=[(without_secrets(each), partial(factories.source, settings, each)) for each in settings.ip_sources],
         open_history=partial(factories.open_history, settings, read_only=True),
         open_probe=partial(factories.open_probe, settings),
-        open_dns=partial(factories.open_dns, settings),
+        open_dns=lambda: factories.open_dns(settings, factories.route53_client(settings)),
         open_lookup=factories.open_lookup,
         read_state=factories.state_file(settings).read,
         limit=time_limit,

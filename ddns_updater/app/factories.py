@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddns_updater.alerts.channel import Channel, key_of
 from ddns_updater.alerts.urls import service_of
-from ddns_updater.errors import AlertError, StateError, missing_extra
+from ddns_updater.errors import AlertError, DnsError, StateError, missing_extra
 from ddns_updater.history.sql import Schema
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
@@ -23,9 +23,11 @@ from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer
+    from mypy_boto3_route53.client import Route53Client
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
+    from ddns_updater.lib.aws import Client
 
 
 @contextmanager
@@ -117,11 +119,10 @@ def authority(settings: Settings) -> Authority | None:
 
 
 def open_probe(settings: Settings) -> "Route53Probe":
-    """Return the AWS checks, with the credentials of this machine; raises DnsError when they cannot be used."""
-    export_aws(settings)
+    """Return the AWS checks, with the credentials of this machine."""
     from ddns_updater.dns.route53_probe import Route53Probe
 
-    return Route53Probe()
+    return Route53Probe(route53_client(settings))
 
 
 def open_lookup() -> "Lookup | None":
@@ -133,12 +134,19 @@ def open_lookup() -> "Lookup | None":
     return Lookup()
 
 
-def open_dns(settings: Settings) -> Dns:
-    """Return Route 53, with the credentials of this machine; raises DnsError when they cannot be used."""
+def route53_client(settings: Settings) -> "Client[Route53Client]":
+    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs."""
     export_aws(settings)
-    from ddns_updater.dns.route53 import Route53  # importing boto3 costs more than the rest of a quiet run
+    from ddns_updater.lib.aws import Client  # importing boto3 costs more than the rest of a quiet run
 
-    return Route53(settings.hosted_zone_ids)
+    return Client("route53", DnsError)
+
+
+def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
+    """Return Route 53 for one run."""
+    from ddns_updater.dns.route53 import Route53
+
+    return Route53(client, settings.hosted_zone_ids)
 
 
 def open_moto(port: int) -> "ThreadedMotoServer":

@@ -35,6 +35,7 @@ class Runner:
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
+        self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
         state_file = factories.state_file(settings)
         self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
@@ -80,7 +81,7 @@ class Runner:
         self._history.close()
 
     def _updater(self) -> Updater:
-        open_dns = cache(partial(factories.open_dns, self._settings))  # when it is first needed, once a run
+        open_dns = cache(lambda: factories.open_dns(self._settings, self._route53()))  # when first needed, once a run
         return Updater(
             self._plan,
             sources=self._sources,

@@ -44,6 +44,6 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         run_state=run_state,
         errors=(
             *errors,
-            *(unseeded(found, family) for family in settings.ip_families if found and family not in journals),
+            *(str(unseeded(found, family)) for family in settings.ip_families if found and family not in journals),
         ),
     )

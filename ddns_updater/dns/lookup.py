@@ -7,18 +7,16 @@ from typing import NamedTuple
 import dns.exception
 import dns.flags
 import dns.message
-import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from ddns_updater.dns.name_servers import resolve
+from ddns_updater.dns.query import TIMEOUT, TRIES, Servers, resolve
 from ddns_updater.errors import DnsError
 from ddns_updater.model import Record
 
-_TIMEOUT = 2.0  # seconds for one answer
-_TRIES = 2
 _TIMED_OUT = "no answer in time"
+_RESOLVER, _PORT = "does this machine's own resolver work?", "is port 53 open to the internet?"
 _PARENTS = 3  # name servers of the parent to ask before it counts as silent
 
 
@@ -44,26 +42,23 @@ class Lookup:
         look_up: Callable[[str], Sequence[str]] = resolve,
         resolver: dns.resolver.Resolver | None = None,
         port: int = 53,
-        timeout: float = _TIMEOUT,
+        timeout: float = TIMEOUT,
     ) -> None:
-        self._look_up = look_up
+        self._servers = Servers(look_up, port)
         self._resolver = resolver
-        self._port = port
         self._timeout = timeout
-        self._addresses: dict[str, Sequence[str]] = {}
-        self._silent: set[frozenset[str]] = set()  # each the addresses of one server
         self._resolver_is_silent = False
 
     def at_name_server(self, server: str, record: Record) -> Answer:
         """Ask one authoritative name server, by its name; raises DnsError when it does not answer."""
-        addresses = self._addresses_of(server)
+        addresses = self._servers.addresses_of(server)
         if not addresses:
-            raise DnsError("cannot be looked up; does this machine's own resolver work?")
-        return self._answer(addresses, record.name, record.type, flags=0)
+            raise DnsError("cannot be looked up", _RESOLVER)
+        return self._answer([*addresses] * TRIES, record.name, record.type, flags=0)
 
     def at_resolver(self, address: str, record: Record) -> Answer:
         """Ask a recursive resolver; raises DnsError when it does not answer."""
-        return self._answer([address], record.name, record.type, flags=dns.flags.RD)
+        return self._answer([address] * TRIES, record.name, record.type, flags=dns.flags.RD)
 
     def delegation(self, zone: str) -> tuple[str, frozenset[str]]:
         """Return the parent of `zone` and the name servers it delegates to, empty when it does not delegate.
@@ -75,7 +70,7 @@ class Lookup:
             servers = self._resolved(parent, "NS")
             if servers:
                 return parent, self._referral(zone, parent, [server.rstrip(".").lower() for server in servers])
-        raise DnsError(f"no name server of a parent of {zone} can be found; does this machine's own resolver work?")
+        raise DnsError(f"no name server of a parent of {zone} can be found", _RESOLVER)
 
     def caa(self, name: str, zone: str) -> tuple[str, tuple[str, ...]] | None:
         """Return the CAA records that apply to `name`, after the name that holds them; empty when any CA may issue.
@@ -92,11 +87,6 @@ class Lookup:
             if found:
                 return at, tuple(found)
         return name, ()
-
-    def _addresses_of(self, server: str) -> Sequence[str]:
-        if server not in self._addresses:
-            self._addresses[server] = self._look_up(server)
-        return self._addresses[server]
 
     def _resolved(self, name: str, kind: str) -> list[str] | None:
         """Return the values as text, None when the name does not exist."""
@@ -115,7 +105,7 @@ class Lookup:
     def _referral(self, zone: str, parent: str, servers: Sequence[str]) -> frozenset[str]:
         query = dns.message.make_query(zone, "NS", flags=0)
         for server in servers[:_PARENTS]:
-            answer = self._ask(query, self._addresses_of(server)[:_TRIES])
+            answer = self._ask(query, self._servers.addresses_of(server)[:TRIES])
             if answer is not None and answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
                 found = [
                     each
@@ -124,13 +114,13 @@ class Lookup:
                     for each in rrset
                 ]
                 return frozenset(each.target.to_text(omit_final_dot=True).lower() for each in found)
-        raise DnsError(f"none of the name servers of {parent} answers; is port 53 open to the internet?")
+        raise DnsError(f"none of the name servers of {parent} answers", _PORT)
 
     def _answer(self, addresses: Sequence[str], name: str, kind: str, flags: int) -> Answer:
         start = time.monotonic()
-        answer = self._ask(dns.message.make_query(name, kind, flags=flags), [*addresses] * _TRIES)
+        answer = self._ask(dns.message.make_query(name, kind, flags=flags), addresses)
         if answer is None:
-            raise DnsError("does not answer; is port 53 open to the internet?")
+            raise DnsError("does not answer", _PORT)
         rdtype = dns.rdatatype.from_text(kind)
         rrsets = [rrset for rrset in answer.answer if rrset.rdtype == rdtype]
         return Answer(
@@ -142,25 +132,12 @@ class Lookup:
         )
 
     def _ask(self, query: dns.message.Message, addresses: Sequence[str]) -> dns.message.Message | None:
-        if frozenset(addresses) in self._silent:
-            return None
-        waits = 0
-        for where in addresses:
-            try:
-                return dns.query.udp_with_fallback(query, where, self._timeout, self._port)[0]
-            except dns.exception.Timeout:
-                waits += 1
-                if waits == _TRIES:
-                    break
-            except (dns.exception.DNSException, OSError, EOFError):  # EOFError: the server closed TCP at once
-                continue
-        if waits:
-            self._silent.add(frozenset(addresses))
-        return None
+        """Return the first answer of one server, None when there is none."""
+        return next(self._servers.answers(query, addresses, lambda: self._timeout), None)
 
 
 def _unreadable(name: str, kind: str, reason: str) -> DnsError:
-    return DnsError(f"{kind} of {name} cannot be read: {reason}; does this machine's own resolver work?")
+    return DnsError(f"{kind} of {name} cannot be read: {reason}", _RESOLVER)
 
 
 def _reason(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ddns_updater.dns.names import covers
 from ddns_updater.errors import DnsError
 from ddns_updater.lib import aws
+from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Change, Record, RecordSet, Submission
 
 if TYPE_CHECKING:
@@ -41,15 +42,18 @@ class _NoZone(DnsError):
 
 
 class Route53:
-    """The hosted zones that one set of credentials may change; every method raises DnsError when AWS refuses."""
+    """The hosted zones that one set of credentials may change, as they are during one run.
 
-    def __init__(self, hosted_zone_ids: Sequence[str] = ()) -> None:
+    Every method raises DnsError when AWS refuses.
+    """
+
+    def __init__(self, client: "aws.Client[Route53Client]", hosted_zone_ids: Sequence[str] = ()) -> None:
         """Take the zones to use; without them, the longest public zone that covers a name is used."""
+        self._aws = client
         self._zone_ids = hosted_zone_ids
         self._candidates: list[_Zone] | None = None
         self._looked_up: dict[str, _Zone | _NoZone] = {}
         self._unreadable: list[_NoZone] = []
-        self._client: Route53Client = aws.client("route53", DnsError)
 
     def zones_for(self, records: Mapping[Record, str | None]) -> dict[Record, str | DnsError]:
         """Return the ID of each record's hosted zone, or the error when a record has none.
@@ -69,11 +73,11 @@ class Route53:
 
         It makes one call per record or one per page of the zone, whichever is fewer.
         """
-        with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
+        with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
             if len(records) == 1 or len(records) <= self._pages(zone_id):
-                found = [record_set for record in records for record_set in self._list_at(zone_id, record)]
+                found = [each for record in records for each in _list_at(client, zone_id, record)]
             else:
-                paginator = self._client.get_paginator("list_resource_record_sets")
+                paginator = client.get_paginator("list_resource_record_sets")
                 found = [
                     each for page in paginator.paginate(HostedZoneId=zone_id) for each in page["ResourceRecordSets"]
                 ]
@@ -94,8 +98,8 @@ class Route53:
                 return
             batch = waiting.pop(0)
             try:
-                with aws.errors("failed to change " + _named(batch), DnsError):
-                    answer = self._client.change_resource_record_sets(
+                with self._aws.calling(f"failed to change {listed([str(each.record) for each in batch], 1)}") as client:
+                    answer = client.change_resource_record_sets(
                         HostedZoneId=zone_id,
                         ChangeBatch={"Comment": "ddns-updater", "Changes": [_upsert(each) for each in batch]},
                     )["ChangeInfo"]
@@ -111,8 +115,8 @@ class Route53:
     def in_sync(self, change_id: str) -> bool | None:
         """Return whether all name servers of AWS have the change; None when AWS no longer knows the change."""
         try:
-            with aws.errors(f"failed to check change {change_id}", DnsError):
-                return self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC"
+            with self._aws.calling(f"failed to check change {change_id}") as client:
+                return client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC"
         except DnsError as error:
             if aws.error_code(error.__cause__) == "NoSuchChange":
                 return None
@@ -120,8 +124,8 @@ class Route53:
 
     def name_servers(self, zone_id: str) -> tuple[str, ...]:
         """Return the authoritative name servers of a zone (its delegation set); a private zone has none."""
-        with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
-            answer = self._client.get_hosted_zone(Id=zone_id)
+        with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
+            answer = client.get_hosted_zone(Id=zone_id)
             return tuple(plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
 
     def _pinned(self, name: str, zone_id: str) -> str:
@@ -129,7 +133,7 @@ class Route53:
         if isinstance(zone, _NoZone):
             raise zone
         if not covers(zone.name, name):
-            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name}); correct DDNS_RECORDS")
+            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name})", "correct DDNS_RECORDS")
         return zone.id
 
     def _longest(self, name: str) -> str:
@@ -140,15 +144,15 @@ class Route53:
             return found[0]
         if found:
             raise _NoZone(
-                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)}); write {name}=ID in"
-                " DDNS_RECORDS, with the ID of the delegated zone"
+                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)})",
+                f"write {name}=ID in DDNS_RECORDS, with the ID of the delegated zone",
             )
         if self._unreadable:
             raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
             given = ", ".join(self._zone_ids)
-            raise _NoZone(f"{name} is not in hosted zone {given}; correct DDNS_HOSTED_ZONE_ID")
-        raise _NoZone(f"no public hosted zone covers {name}; create one, or set DDNS_HOSTED_ZONE_ID")
+            raise _NoZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
+        raise _NoZone(f"no public hosted zone covers {name}", "create one, or set DDNS_HOSTED_ZONE_ID")
 
     def _pages(self, zone_id: str) -> int:
         known = [*(self._candidates or ()), *self._looked_up.values()]
@@ -162,10 +166,10 @@ class Route53:
         """Return the zone with that ID, or the error for the names that depend on it; AWS is asked once."""
         if zone_id not in self._looked_up:
             try:
-                with aws.errors(f"failed to read hosted zone {zone_id}", _NoZone):
-                    self._looked_up[zone_id] = _zone_of(self._client.get_hosted_zone(Id=zone_id)["HostedZone"])
-            except _NoZone as error:
-                self._looked_up[zone_id] = error
+                with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
+                    self._looked_up[zone_id] = _zone_of(client.get_hosted_zone(Id=zone_id)["HostedZone"])
+            except DnsError as error:
+                self._looked_up[zone_id] = _NoZone(error.problem, error.advice, then=error.then)
         return self._looked_up[zone_id]
 
     def _zones(self) -> list[_Zone]:
@@ -180,20 +184,21 @@ class Route53:
         return self._candidates
 
     def _public_zones(self) -> list[_Zone]:
-        with aws.errors("failed to list the hosted zones", DnsError):
-            pages = self._client.get_paginator("list_hosted_zones").paginate()
+        with self._aws.calling("failed to list the hosted zones") as client:
+            pages = client.get_paginator("list_hosted_zones").paginate()
             zones = [zone for page in pages for zone in page["HostedZones"]]
         return [_zone_of(zone) for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
 
-    def _list_at(self, zone_id: str, record: Record) -> Sequence["ResourceRecordSetOutputTypeDef"]:
-        # Types are listed in alphabetical order, and a CNAME is the only set at its name: the first set is enough.
-        answer = self._client.list_resource_record_sets(
-            HostedZoneId=zone_id,
-            StartRecordName=record.name,
-            StartRecordType=record.type,  # type: ignore[arg-type] # the stubs want a literal
-            MaxItems="1",
-        )
-        return answer["ResourceRecordSets"]
+
+def _list_at(client: "Route53Client", zone_id: str, record: Record) -> Sequence["ResourceRecordSetOutputTypeDef"]:
+    # Types are listed in alphabetical order, and a CNAME is the only set at its name: the first set is enough.
+    answer = client.list_resource_record_sets(
+        HostedZoneId=zone_id,
+        StartRecordName=record.name,
+        StartRecordType=record.type,  # type: ignore[arg-type] # the stubs want a literal
+        MaxItems="1",
+    )
+    return answer["ResourceRecordSets"]
 
 
 def _zone_of(answer: "HostedZoneTypeDef") -> _Zone:
@@ -241,7 +246,3 @@ def _upsert(change: Change) -> "ChangeTypeDef":
         "ResourceRecords": [{"Value": value} for value in change.values],
     }
     return {"Action": "UPSERT", "ResourceRecordSet": record_set}
-
-
-def _named(batch: Sequence[Change]) -> str:
-    return str(batch[0].record) if len(batch) == 1 else f"{batch[0].record} and {len(batch) - 1} more"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from ddns_updater.dns.route53 import plain
 from ddns_updater.errors import DnsError
 from ddns_updater.lib import aws
+from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Record
 
 if TYPE_CHECKING:
@@ -34,26 +35,27 @@ class HostedZone(NamedTuple):
 class Route53Probe:
     """Questions to AWS with one set of credentials; every method raises DnsError when AWS refuses."""
 
-    def __init__(self) -> None:
-        self._client: Route53Client = aws.client("route53", DnsError)
+    def __init__(self, client: "aws.Client[Route53Client]") -> None:
+        self._aws = client
 
     @property
     def stand_in(self) -> str | None:
         """Return the host that is asked in place of AWS, None when it is AWS itself, over TLS."""
-        url = urlsplit(self._client.meta.endpoint_url)
+        with self._aws.calling("failed to find the endpoint of AWS") as client:
+            url = urlsplit(client.meta.endpoint_url)
         host = url.hostname or ""
         return None if url.scheme == "https" and host.endswith(_AWS_DOMAINS) else host
 
     def identity(self) -> str:
         """Return the ARN that the credentials belong to."""
-        with aws.errors("failed to identify the AWS credentials", DnsError):
-            sts: Any = aws.client("sts", DnsError)
-            return str(sts.get_caller_identity()["Arn"])
+        sts: aws.Client[Any] = aws.Client("sts", DnsError)
+        with sts.calling("failed to identify the AWS credentials") as client:
+            return str(client.get_caller_identity()["Arn"])
 
     def zone(self, zone_id: str) -> HostedZone:
         """Return a hosted zone."""
-        with aws.errors(f"failed to read hosted zone {zone_id}", DnsError):
-            answer = self._client.get_hosted_zone(Id=zone_id)
+        with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
+            answer = client.get_hosted_zone(Id=zone_id)
             servers = answer.get("DelegationSet", {}).get("NameServers", [])
             return HostedZone(zone_id, plain(answer["HostedZone"]["Name"]), tuple(map(plain, servers)))
 
@@ -63,16 +65,16 @@ class Route53Probe:
         Raises DnsError when the permission to write is missing or unknown, and when the batch is accepted after all.
         """
         changes = [_impossible(record) for record in records]
-        doing = f"failed to change {records[0]}" + (f" and {len(records) - 1} more" if records[1:] else "")
+        doing = f"failed to change {listed([str(record) for record in records], 1)}"
         try:
-            with aws.errors(doing, DnsError):
-                self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+            with self._aws.calling(doing) as client:
+                client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
         except DnsError as error:
             if aws.error_code(error.__cause__) in ("InvalidChangeBatch", "InvalidInput"):
                 return IMPOSSIBLE in str(error)
             raise
         raise DnsError(
-            f"hosted zone {zone_id} accepted {IMPOSSIBLE!r} as an address, so this is not Route 53; check its records"
+            f"hosted zone {zone_id} accepted {IMPOSSIBLE!r} as an address, so this is not Route 53", "check its records"
         )
 
 

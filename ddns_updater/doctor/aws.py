@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
+from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Address, Family, Journal, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
@@ -89,7 +90,7 @@ def check_aws(
             yield check.error(f"hosted zone {zone_id}", error)
         else:
             kind = "" if zone.name_servers else " (private)"
-            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_listed(records)}")
+            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(check, probe, dns, zone_id, records, latest)
     return tuple(published)
@@ -130,12 +131,11 @@ def _grouped(held: Mapping[Record, Check]) -> Iterator[Check]:
         else:
             alike.setdefault((one.state, one.found, one.advice or ""), []).append(record)
     for records in alike.values():
-        yield held[records[0]]._replace(name=_listed(records))
+        yield held[records[0]]._replace(name=_named(records))
 
 
-def _listed(records: Sequence[Record]) -> str:
-    more = len(records) - _MAX_NAMED
-    return ", ".join(map(str, records[:_MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
+def _named(records: Sequence[Record]) -> str:
+    return listed([str(record) for record in records], _MAX_NAMED)
 
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:

@@ -19,6 +19,7 @@ from yoyo.connections import DatabaseURI
 
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.lib.humanize import listed
 
 log = logging.getLogger(__name__)
 
@@ -108,13 +109,12 @@ def _check_versions(history: SqlHistory) -> None:
         " GROUP BY originId, version HAVING COUNT(*) > 1 ORDER BY originId, version"
     ).fetchall()
     if twice:
-        listed = ", ".join(
+        versions = [
             f"originId {origin} version {version} ({count} rows, id {first} to {last})"
-            for origin, version, count, first, last in twice[:_MAX_SHOWN]
-        )
-        more = f" and {len(twice) - _MAX_SHOWN} more" if len(twice) > _MAX_SHOWN else ""
+            for origin, version, count, first, last in twice
+        ]
         raise HistoryError(
-            f"failed to adopt table admin_ip_history: some versions exist twice: {listed}{more}",
+            "failed to adopt table admin_ip_history: some versions exist twice: " + listed(versions, _MAX_SHOWN),
             "give each row its own version, or each origin its own originId, and run init again",
             then="nothing was changed",
         )

@@ -1,9 +1,10 @@
 """What all AWS adapters share: clients with timeouts, and the SDK's exceptions as our errors."""
 
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -17,13 +18,25 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
 
-from ddns_updater.errors import DdnsError
+from ddns_updater.errors import NEXT_RUN, DdnsError
+
+T = TypeVar("T")
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s\"]*@"), ""),  # user and password of a URL
     (re.compile(r"\?[^\s\"]*"), ""),  # its query
     (re.compile(r"AWS4-HMAC-SHA256.*"), "AWS4-HMAC-SHA256 …"),  # a header with the key ID and the signature
 )
+_CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer right
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+_IDLE = 10.0  # seconds without a call after which connections are not used again
 _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
 
 _ADVICE: Mapping[str, str] = {
@@ -39,21 +52,64 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def client(service: str, kind: type[DdnsError], region: str | None = None) -> Any:
-    """Return a client for `service` in `region` (default: the configured one); raises `kind` on bad AWS settings."""
-    with errors("failed to prepare the AWS client", kind):
-        session: Any = boto3.Session()  # the stubs type a client only by its service's literal name
-        return session.client(
-            service,
-            # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK needs one.
-            region_name=region or session.region_name or "us-east-1",
-            config=Config(
-                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-                connect_timeout=_CONNECT_TIMEOUT,
-                read_timeout=_READ_TIMEOUT,
-                user_agent_extra="ddns-updater",
-            ),
-        )
+class Client(Generic[T]):
+    """A client of one service, made when it is first needed and kept, because making one costs far more than a call.
+
+    It is made anew after its credentials failed, since the SDK reads static ones only once. Connections that were idle
+    are closed: when the line's address changes, the peer never learns that they ended.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        kind: type[DdnsError],
+        region: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the service, the kind of error to raise, and the region (default: the configured one)."""
+        self._service = service
+        self._kind = kind
+        self._region = region
+        self._monotonic = monotonic
+        self._kept: Any = None
+        self._used_at = 0.0
+
+    @contextmanager
+    def calling(self, doing: str) -> Iterator[T]:
+        """Yield the client; the SDK's exceptions in the block, and those of making it, become errors of the kind."""
+        try:
+            if self._kept is None:
+                with errors("failed to prepare the AWS client", self._kind):
+                    self._kept = _make(self._service, self._region)
+            elif self._monotonic() - self._used_at > _IDLE:
+                self._kept.close()
+            with errors(doing, self._kind):
+                yield self._kept
+        except self._kind as error:
+            if _is_about_credentials(error.__cause__):
+                self._kept = None
+            raise
+        finally:
+            self._used_at = self._monotonic()
+
+
+def _make(service: str, region: str | None) -> Any:
+    session: Any = boto3.Session()  # the stubs type a client only by its service's literal name
+    return session.client(
+        service,
+        # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK needs one.
+        region_name=region or session.region_name or "us-east-1",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
+            user_agent_extra="ddns-updater",
+        ),
+    )
+
+
+def _is_about_credentials(cause: BaseException | None) -> bool:
+    return error_code(cause) in _CREDENTIALS or isinstance(cause, NoCredentialsError | CredentialRetrievalError)
 
 
 def error_code(error: BaseException | None) -> str:
@@ -69,20 +125,24 @@ def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
     except ClientError as error:
         code = error_code(error)
         text = _one_line(error.response["Error"].get("Message") or "no reason given")
-        raise kind(f"{doing}: AWS answered {code}: {text}; {_ADVICE.get(code, 'the next run tries again')}") from error
+        problem = f"{doing}: AWS answered {code}: {text}"
+        if code in _ADVICE:
+            raise kind(problem, _ADVICE[code]) from error
+        raise kind(problem, then=NEXT_RUN) from error
     except NoCredentialsError as error:
         raise kind(
-            f"{doing}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"{doing}: there are no AWS credentials",
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ) from error
     except (AwsConnectionError, HTTPClientError) as error:
-        raise kind(f"{doing}: AWS did not answer: {_one_line(error)}; the next run tries again") from error
+        raise kind(f"{doing}: AWS did not answer: {_one_line(error)}", then=NEXT_RUN) from error
     except (ResponseParserError, KeyError) as error:  # not XML, or XML without the fields of an AWS answer
-        raise kind(f"{doing}: the answer is not from AWS; check AWS_ENDPOINT_URL and the proxy settings") from error
+        raise kind(f"{doing}: the answer is not from AWS", "check AWS_ENDPOINT_URL and the proxy settings") from error
     except CredentialRetrievalError as error:  # its text is the output of another program, which may be a secret
         provider = error.kwargs.get("provider", "the configured provider")
-        raise kind(f"{doing}: {provider} returned no AWS credentials; run it yourself to see why") from error
+        raise kind(f"{doing}: {provider} returned no AWS credentials", "run it yourself to see why") from error
     except (BotoCoreError, ValueError, OSError) as error:  # a bad AWS_ENDPOINT_URL, a file that is missing
-        raise kind(f"{doing}: {_one_line(error)}; check the AWS settings of this machine") from error
+        raise kind(f"{doing}: {_one_line(error)}", "check the AWS settings of this machine") from error
 
 
 def _one_line(cause: object) -> str:

@@ -1,5 +1,6 @@
 """Times and counts as text for people."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 
@@ -24,6 +25,12 @@ def local_time(time: datetime) -> str:
 def local_second(time: datetime) -> str:
     """Return a time in this machine's time zone, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def listed(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """Return the first `most` of `texts`, and how many more there are: `a, b, c and 5 more`."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
 def counted(number: int, noun: str) -> str:

@@ -109,7 +109,7 @@ class Dns(Protocol):
 class Authority(Protocol):
     """Asks authoritative name servers."""
 
-    def answers(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> str | None:
+    def mismatch(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> DnsError | None:
         """Return None if each of `servers` answers with this address alone, else which server answers what.
 
         Raises TimeoutError when the time ends before all were asked and every answer so far was right.

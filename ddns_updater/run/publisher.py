@@ -40,6 +40,14 @@ class Policy(NamedTuple):
     pins: Mapping[Record, str] = MappingProxyType({})
 
 
+class _Step(NamedTuple):
+    """What to do about one record: what to write into the journal, what to send, and what to warn of."""
+
+    publication: Publication | None = None
+    change: Change | None = None
+    warning: str | None = None
+
+
 class Publisher:
     """Sends what is due to the DNS provider."""
 
@@ -59,8 +67,10 @@ class Publisher:
                 journal.save_error(inside, error)
                 continue
             unmoved = {record for record in stale if journal.get(record).hosted_zone_id == zone_id}
-            changes = self._changes(journal, existing, unmoved)
-            self._send(journal, zone_id, changes)
+            steps = [self._next_step(journal, record, found, record in unmoved) for record, found in existing.items()]
+            journal.write(step.publication for step in steps if step.publication)
+            journal.warnings += [step.warning for step in steps if step.warning]
+            self._send(journal, zone_id, [step.change for step in steps if step.change])
 
     def _needs_upsert(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
@@ -100,42 +110,35 @@ class Publisher:
                 inside.setdefault(zone, []).append(record)
         yield from inside.items()
 
-    def _changes(
-        self, journal: JournalWriter, existing: Mapping[Record, RecordSet | None], stale: set[Record]
-    ) -> list[Change]:
-        """Return the changes to send; save which records are still correct, and which must not be overwritten."""
-        changes: list[Change] = []
-        known: list[Publication] = []
-        for record, found in existing.items():
-            publication = journal.get(record)
-            if record in stale:
-                if found and found.holds(journal.address, publication.ttl):
-                    known.append(replace(publication, checked_at=journal.now(), error=None))
-                    continue
-                publication = replace(publication, drift=described(found), drift_at=journal.now())
-                if self._policy.on_drift is OnDrift.REPORT:
-                    known.append(replace(publication, error=_drifted(journal, publication, found)))
-                    continue
-            if found and found.obstacle:
-                error = (
-                    f"failed to change {record}: {found.obstacle} exists there and is never overwritten;"
-                    " remove it, or take the name out of DDNS_RECORDS"
-                )
-                known.append(replace(publication, state=PublicationState.FAILED, error=error))
-                continue
-            if record in stale:
-                known.append(publication)
-                verb = "would be" if journal.dry_run else "is being"
-                journal.warnings.append(f"{record} held {publication.drift}; it {verb} repaired")
-            asked = publication.ttl if publication.drift else None  # a repair may take several runs
-            ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
-            changes.append(Change(record, (str(journal.address),), next(ttl for ttl in ttls if ttl is not None)))
-        journal.write(known)
-        return sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
+    def _next_step(self, journal: JournalWriter, record: Record, found: RecordSet | None, is_stale: bool) -> _Step:
+        """Decide what to do about a record that DNS was `found` to hold; a stale one was verified before."""
+        publication = journal.get(record)
+        if is_stale and found and found.holds(journal.address, publication.ttl):
+            return _Step(replace(publication, checked_at=journal.now(), error=None))
+        if is_stale:
+            publication = replace(publication, drift=described(found), drift_at=journal.now())
+            if self._policy.on_drift is OnDrift.REPORT:
+                return _Step(replace(publication, error=str(_drifted(journal, publication, found))))
+        if found and found.obstacle:
+            return _Step(
+                replace(publication, state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
+            )
+        change = Change(record, (str(journal.address),), self._ttl(publication, found))
+        if not is_stale:
+            return _Step(change=change)
+        verb = "would be" if journal.dry_run else "is being"
+        return _Step(publication, change, f"{record} held {publication.drift}; it {verb} repaired")
+
+    def _ttl(self, publication: Publication, found: RecordSet | None) -> int:
+        asked = publication.ttl if publication.drift else None  # a repair may take several runs
+        ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
+        return next(ttl for ttl in ttls if ttl is not None)
 
     def _send(self, journal: JournalWriter, zone_id: str, changes: Sequence[Change]) -> None:
+        """Send `changes`, those with the fewest attempts first, and write each answer as it comes."""
         if not changes:
             return
+        changes = sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
         journal.touched = True
         journal.write(_to_be_sent(journal, change, zone_id) for change in changes)
         if journal.dry_run:
@@ -166,9 +169,14 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
     )
 
 
-def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet | None) -> str:
+def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet | None) -> DnsError:
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
-    return (
-        f"{publication.record} should hold {journal.address} with TTL {publication.ttl}, not {publication.drift};"
-        f" correct it{repair}"
+    wanted = f"{journal.address} with TTL {publication.ttl}"
+    return DnsError(f"{publication.record} should hold {wanted}, not {publication.drift}", f"correct it{repair}")
+
+
+def _blocked(record: Record, obstacle: str) -> DnsError:
+    return DnsError(
+        f"failed to change {record}: {obstacle} exists there and is never overwritten",
+        "remove it, or take the name out of DDNS_RECORDS",
     )

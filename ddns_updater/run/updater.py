@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ddns_updater.errors import DdnsError, Disagreement, NotInitialised, SettingsError, Stopped, VersionTaken
+from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
 from ddns_updater.lib.deadline import Limit, Monotonic
 from ddns_updater.model import (
     Address,
@@ -120,7 +120,7 @@ class Updater:
         """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
             if origin is None:
-                raise NotInitialised(unseeded(name, run.family))
+                raise unseeded(name, run.family)
             if not locks.enter_context(history.lock(origin)):
                 run.outcome = Outcome.SKIPPED
                 return

@@ -115,14 +115,14 @@ class Verifier:
     ) -> Publication:
         """Return `each` after reading it back and asking its name servers, for at most `seconds`."""
         if not (found and found.holds(journal.address, each.ttl)):
-            cause = f"DNS holds {described(found)}; the next run sends it again"
+            cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
             return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
         try:
-            complaint = self._authority and self._authority.answers(each.record, journal.address, servers, seconds)
+            mismatch = self._authority and self._authority.mismatch(each.record, journal.address, servers, seconds)
         except TimeoutError:
             return replace(each, error=None)  # the next run asks the name servers
-        if complaint:
-            return replace(each, error=_unconfirmed(journal, each, complaint))
+        if mismatch:
+            return replace(each, error=_unconfirmed(journal, each, mismatch))
         now = journal.now()
         verified_at = each.verified_at or now
         return replace(each, state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
@@ -145,6 +145,6 @@ def _by_journal_and_zone(synced: Sequence[_Sent]) -> Iterator[tuple[JournalWrite
         yield journal, zone_id, publications
 
 
-def _unconfirmed(journal: JournalWriter, publication: Publication, cause: object) -> str:
-    advice = "" if str(cause).endswith("again") else "; the next run checks again"
-    return f"could not confirm that {publication.record} now points to {journal.address}: {cause}{advice}"
+def _unconfirmed(journal: JournalWriter, publication: Publication, cause: DnsError) -> str:
+    problem = f"could not confirm that {publication.record} now points to {journal.address}: {cause.problem}"
+    return str(DnsError(problem, cause.advice, then=cause.then or "the next run checks again"))

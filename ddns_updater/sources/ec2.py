@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
 
+from typing import Any
+
 from ddns_updater.errors import SourceError
 from ddns_updater.lib import aws
 from ddns_updater.model import Address, Family
@@ -16,14 +18,13 @@ class Ec2Source:
     def __init__(self, spec: str) -> None:
         """Take the text after `ec2:`."""
         self._instance, _, option = spec.partition("?")
-        self._region = option.removeprefix("region=") or None
+        self._aws: aws.Client[Any] = aws.Client("ec2", SourceError, option.removeprefix("region=") or None)
         self.name = f"ec2:{spec}"
         self.host = host_of(self.name)
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's public address; raises SourceError when it has none, is not running, or AWS refuses."""
-        client = aws.client("ec2", SourceError, self._region)
-        with aws.errors("cannot be described", SourceError):
+        with self._aws.calling("cannot be described") as client:
             answer = client.describe_instances(InstanceIds=[self._instance])
             instances = [each for group in answer["Reservations"] for each in group["Instances"]]
             if not instances:

@@ -10,6 +10,7 @@ from ddns_updater.errors import DnsError
 from ddns_updater.model import Change, Record, RecordSet, Submission
 from tests.support.aws import FakeAws, answering, cut, pending, refuse, replacing
 from tests.support.fakes import Clock
+from tests.support.sdk import open_route53
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 HOME = Record("home.example.com", "A")
@@ -81,14 +82,14 @@ def test_it_chooses_the_longest_public_zone_on_whole_labels(aws: FakeAws) -> Non
         "_acme-challenge.b.example.com": inner,
         "b.notexample.com": other,
     }
-    assert zones_of(Route53(), *expected) == expected
+    assert zones_of(open_route53(), *expected) == expected
 
 
 def test_it_skips_private_zones(aws: FakeAws) -> None:
     public = aws.zone("example.com")
     aws.zone("b.example.com", private=True)
     aws.zone("example.org", private=True)
-    zones = zones_of(Route53(), "a.b.example.com", "a.example.org")
+    zones = zones_of(open_route53(), "a.b.example.com", "a.example.org")
     assert zones["a.b.example.com"] == public
     assert (
         str(zones["a.example.org"])
@@ -98,13 +99,13 @@ def test_it_skips_private_zones(aws: FakeAws) -> None:
 
 def test_it_finds_a_zone_on_a_later_page(aws: FakeAws) -> None:
     zones = {f"a.z{number:03}.example.com": aws.zone(f"z{number:03}.example.com") for number in range(120)}
-    assert zones_of(Route53(), *zones) == zones
+    assert zones_of(open_route53(), *zones) == zones
     assert aws.count() == {"ListHostedZones": 2}
 
 
 def test_it_asks_for_the_zones_once(aws: FakeAws) -> None:
     aws.zone()
-    route53 = Route53()
+    route53 = open_route53()
     zones_of(route53, "a.example.com")
     zones_of(route53, "b.example.com")
     assert aws.calls == ["ListHostedZones"]
@@ -112,7 +113,7 @@ def test_it_asks_for_the_zones_once(aws: FakeAws) -> None:
 
 def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> None:
     zone = aws.zone("b.example.com")
-    zones = zones_of(Route53(), "example.com", "b.example.com", "ab.example.com")
+    zones = zones_of(open_route53(), "example.com", "b.example.com", "ab.example.com")
     assert zones["b.example.com"] == zone
     assert str(zones["example.com"]).startswith("no public hosted zone covers example.com; ")
     assert str(zones["ab.example.com"]).startswith("no public hosted zone covers ab.example.com; ")
@@ -120,28 +121,28 @@ def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> No
 
 def test_it_does_not_guess_between_two_zones_of_one_name(aws: FakeAws) -> None:
     first, second, other = aws.zone(), aws.zone(), aws.zone("b.example.com")
-    zones = zones_of(Route53(), "a.example.com", "b.example.com")
+    zones = zones_of(open_route53(), "a.example.com", "b.example.com")
     assert zones["b.example.com"] == other
     message = str(zones["a.example.com"])
     assert message.startswith("a.example.com is in 2 hosted zones called example.com (")
     assert first in message
     assert second in message
-    assert zones_of(Route53([second]), "a.example.com") == {"a.example.com": second}
+    assert zones_of(open_route53([second]), "a.example.com") == {"a.example.com": second}
 
 
 def test_it_uses_only_the_given_zones(aws: FakeAws) -> None:
     top, inner = aws.zone("example.com"), aws.zone("b.example.com")
     private = aws.zone("c.example.com", private=True)
     names = ["a.b.example.com", "c.example.com"]
-    assert zones_of(Route53([top]), *names) == dict.fromkeys(names, top)
-    assert zones_of(Route53([top, inner, private]), *names) == {"a.b.example.com": inner, "c.example.com": private}
+    assert zones_of(open_route53([top]), *names) == dict.fromkeys(names, top)
+    assert zones_of(open_route53([top, inner, private]), *names) == {"a.b.example.com": inner, "c.example.com": private}
     assert aws.count() == {"GetHostedZone": 4}
 
 
 def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) -> None:
     aws.zone("example.com")
     inner, other = aws.zone("b.example.com"), aws.zone("c.example.com")
-    zones = zones_of(Route53([inner, other]), "a.example.com", "b.example.com")
+    zones = zones_of(open_route53([inner, other]), "a.example.com", "b.example.com")
     assert zones["b.example.com"] == inner
     assert (
         str(zones["a.example.com"])
@@ -151,7 +152,7 @@ def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) 
 
 def test_a_given_zone_that_does_not_exist_holds_back_only_the_names_that_no_other_covers(aws: FakeAws) -> None:
     zone = aws.zone()
-    found = zones_of(Route53([zone, "ZNOPE"]), "a.example.com", "a.example.org")
+    found = zones_of(open_route53([zone, "ZNOPE"]), "a.example.com", "a.example.org")
     assert found["a.example.com"] == zone
     assert str(found["a.example.org"]).startswith(
         "failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone: "
@@ -163,11 +164,11 @@ def test_a_given_zone_that_does_not_exist_holds_back_only_the_names_that_no_othe
 def test_it_needs_no_permission_to_list_when_zones_are_given(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.fault("ListHostedZones", refuse("AccessDenied"))
-    assert zones_of(Route53([zone]), "a.example.com") == {"a.example.com": zone}
+    assert zones_of(open_route53([zone]), "a.example.com") == {"a.example.com": zone}
     with pytest.raises(
         DnsError, match=r"^failed to list the hosted zones: AWS answered AccessDenied: no; attach the policy that"
     ):
-        zones_of(Route53(), "a.example.com")
+        zones_of(open_route53(), "a.example.com")
 
 
 # Pins
@@ -182,26 +183,26 @@ def test_it_uses_the_zone_that_a_record_is_pinned_to(aws: FakeAws) -> None:
         Record("a.b.example.com", "A"): second,
         Record("c.b.example.com", "A"): None,
     }
-    assert Route53().zones_for(records) == records | {Record("c.b.example.com", "A"): inner}
+    assert open_route53().zones_for(records) == records | {Record("c.b.example.com", "A"): inner}
     assert aws.count() == {"GetHostedZone": 2, "ListHostedZones": 1}
 
 
 def test_a_pin_wins_over_the_given_zones(aws: FakeAws) -> None:
     first, second = aws.zone(), aws.zone()
     other = Record("b.example.com", "A")
-    assert Route53([first]).zones_for({HOME: second, other: None}) == {HOME: second, other: first}
+    assert open_route53([first]).zones_for({HOME: second, other: None}) == {HOME: second, other: first}
 
 
 def test_it_needs_no_permission_to_list_when_every_record_is_pinned(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.fault("ListHostedZones", refuse("AccessDenied"))
-    assert Route53().zones_for({HOME: zone}) == {HOME: zone}
+    assert open_route53().zones_for({HOME: zone}) == {HOME: zone}
 
 
 def test_it_reports_a_pin_that_cannot_be_and_goes_on(aws: FakeAws) -> None:
     zone, other = aws.zone(), aws.zone("b.example.com")
     aside, nowhere, again = (Record(f"{name}.example.com", "A") for name in ("aside", "nowhere", "again"))
-    zones = Route53().zones_for({aside: other, nowhere: "ZNOPE", again: "ZNOPE", HOME: zone})
+    zones = open_route53().zones_for({aside: other, nowhere: "ZNOPE", again: "ZNOPE", HOME: zone})
     assert zones[HOME] == zone
     assert str(zones[aside]) == (
         f"aside.example.com is not in hosted zone {other} (b.example.com); correct DDNS_RECORDS"
@@ -215,11 +216,11 @@ def test_it_reads_a_pinned_zone_by_its_pages_without_listing_the_zones(aws: Fake
     zone = aws.zone()
     wanted = changes(310)
     records: dict[Record, str | None] = {each.record: zone for each in wanted}
-    route53 = Route53()
+    route53 = open_route53()
     route53.zones_for(records)
     list(route53.upsert(zone, wanted))
     aws.calls.clear()
-    assert set(Route53([zone]).read(zone, list(records)).values()) == {RecordSet(("9.9.9.9",), 60)}
+    assert set(open_route53([zone]).read(zone, list(records)).values()) == {RecordSet(("9.9.9.9",), 60)}
     assert aws.count() == {"GetHostedZone": 1, "ListResourceRecordSets": 2}
 
 
@@ -229,12 +230,12 @@ def test_it_reads_a_pinned_zone_by_its_pages_without_listing_the_zones(aws: Fake
 def test_it_knows_the_name_servers_of_a_zone(aws: FakeAws) -> None:
     zone, private = aws.zone(), aws.zone("b.example.com", private=True)
     aws.fault("GetHostedZone", replacing("ns-2048.awsdns-64.com", "NS-2048.awsdns-64.COM."), times=1)
-    servers = Route53().name_servers(zone)
+    servers = open_route53().name_servers(zone)
     assert "ns-2048.awsdns-64.com" in servers
     assert len(servers) == 4
-    assert Route53().name_servers(private) == ()
+    assert open_route53().name_servers(private) == ()
     with pytest.raises(DnsError, match=r"^failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone"):
-        Route53().name_servers("ZNOPE")
+        open_route53().name_servers("ZNOPE")
 
 
 # Reading
@@ -262,7 +263,7 @@ def test_it_reads_the_record_sets_that_exist_and_those_that_do_not(aws: FakeAws)
         Record("zz.example.com", "A"): None,
         Record("two.example.com", "A"): RecordSet(("9.9.9.9", "8.8.8.8"), 60),
     }
-    route53 = Route53()
+    route53 = open_route53()
     assert route53.read(zone, list(expected)) == expected
     for record, found in expected.items():
         assert route53.read(zone, [record]) == {record: found}
@@ -277,15 +278,15 @@ def test_it_knows_a_name_however_aws_writes_it(aws: FakeAws, written: str, name:
     aws.put_address(zone, written, "9.9.9.9")
     record, neighbour = Record(name, "A"), Record("zz.example.com", "A")
     found = RecordSet(("9.9.9.9",), 60)
-    assert Route53().read(zone, [record]) == {record: found}
-    assert Route53().read(zone, [record, neighbour]) == {record: found, neighbour: None}
+    assert open_route53().read(zone, [record]) == {record: found}
+    assert open_route53().read(zone, [record, neighbour]) == {record: found, neighbour: None}
 
 
 def test_it_knows_a_name_in_upper_case(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.put_address(zone, HOME.name, "9.9.9.9")
     aws.fault("ListResourceRecordSets", replacing("home.example.com", "HOME.Example.COM"))
-    assert Route53().read(zone, [HOME]) == {HOME: RecordSet(("9.9.9.9",), 60)}
+    assert open_route53().read(zone, [HOME]) == {HOME: RecordSet(("9.9.9.9",), 60)}
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -295,14 +296,14 @@ def test_it_says_what_must_not_be_overwritten(aws: FakeAws, kind: str, several: 
     record_set, obstacle = OBSTACLES[kind]
     aws.put(zone, {"Name": HOME.name} | record_set)
     records = [HOME, Record("zz.example.com", "A")] if several else [HOME]
-    assert Route53().read(zone, records)[HOME] == RecordSet((), None, obstacle)
+    assert open_route53().read(zone, records)[HOME] == RecordSet((), None, obstacle)
 
 
 def test_it_sees_a_cname_in_the_way_of_an_ipv6_address(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.put(zone, {"Name": HOME.name} | OBSTACLES["cname"][0])
     record = Record(HOME.name, "AAAA")
-    assert Route53().read(zone, [record]) == {record: RecordSet((), None, OBSTACLES["cname"][1])}
+    assert open_route53().read(zone, [record]) == {record: RecordSet((), None, OBSTACLES["cname"][1])}
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_it_reads_by_record_or_by_page_whichever_takes_fewer_calls(
         ),
     )
     records = [each.record for each in changes(asked)]
-    found = Route53().read(zone, records)
+    found = open_route53().read(zone, records)
     assert set(found.values()) == {RecordSet(("9.9.9.9",), 60) if stored else None}
     assert aws.count()["ListResourceRecordSets"] == calls
 
@@ -329,7 +330,7 @@ def test_it_reads_without_the_permission_that_only_given_zones_need(aws: FakeAws
     zone = aws.zone()
     aws.fault("GetHostedZone", refuse("AccessDenied"))
     records = [each.record for each in changes(3)]
-    assert Route53().read(zone, records) == dict.fromkeys(records)
+    assert open_route53().read(zone, records) == dict.fromkeys(records)
 
 
 # Changing
@@ -342,11 +343,11 @@ def test_it_replaces_a_record_set_and_returns_the_change_id(aws: FakeAws) -> Non
         aws.put_address(zone, stored, "8.8.8.8", 300)
     before = len(aws.record_sets(zone))
     wanted = [Change(Record(name, "A"), ("9.9.9.9",), 120) for name in names]
-    (answer,) = Route53().upsert(zone, wanted)
+    (answer,) = open_route53().upsert(zone, wanted)
     assert answer == Submission(tuple(wanted), answer.change_id)
     assert answer.change_id
     assert "/" not in answer.change_id
-    found = Route53().read(zone, [each.record for each in wanted])
+    found = open_route53().read(zone, [each.record for each in wanted])
     assert set(found.values()) == {RecordSet(("9.9.9.9",), 120)}
     assert len(aws.record_sets(zone)) == before
 
@@ -364,7 +365,7 @@ def test_it_replaces_a_record_set_and_returns_the_change_id(aws: FakeAws) -> Non
 def test_it_fills_the_batches_that_aws_allows(aws: FakeAws, count: int, address: str, kind: str, calls: int) -> None:
     zone = aws.zone()
     wanted = changes(count, address, kind)
-    answers = list(Route53().upsert(zone, wanted))
+    answers = list(open_route53().upsert(zone, wanted))
     assert sent(answers) == wanted
     assert aws.calls == ["ChangeResourceRecordSets"] * calls
     assert len({answer.change_id for answer in answers}) == calls
@@ -382,7 +383,7 @@ def test_it_narrows_a_refusal_down_to_the_record_that_causes_it(
     wanted = changes(count)
     bad = wanted[count // 3]
     aws.fault("ChangeResourceRecordSets", refuse(code, "not that one"), containing=bad.record.name)
-    answers = list(Route53().upsert(zone, wanted))
+    answers = list(open_route53().upsert(zone, wanted))
     (error,) = refused(answers).values()
     assert error.startswith(f"failed to change {bad.record}: AWS answered {code}: not that one; ")
     assert sorted(each.record for each in sent(answers)) == [each.record for each in wanted if each != bad]
@@ -394,7 +395,7 @@ def test_it_stops_at_40_calls_a_zone_when_everything_is_refused(aws: FakeAws) ->
     zone = aws.zone()
     aws.fault("ChangeResourceRecordSets", refuse("AccessDenied"))
     wanted = changes(1000)
-    answers = list(Route53().upsert(zone, wanted))
+    answers = list(open_route53().upsert(zone, wanted))
     assert len(aws.calls) == 40
     assert sent(answers) == []
     answered = [change for answer in answers for change in answer.changes]
@@ -406,7 +407,7 @@ def test_it_stops_at_40_calls_a_zone_when_everything_is_refused(aws: FakeAws) ->
 def test_it_does_not_narrow_what_is_not_the_fault_of_one_record(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.fault("ChangeResourceRecordSets", refuse("NoSuchHostedZone"))
-    (answer,) = Route53().upsert(zone, changes(8))
+    (answer,) = open_route53().upsert(zone, changes(8))
     assert len(aws.calls) == 1
     assert answer.changes == tuple(changes(8))
     assert str(answer.error).startswith("failed to change h0000.example.com A and 7 more: AWS answered NoSuch")
@@ -415,7 +416,7 @@ def test_it_does_not_narrow_what_is_not_the_fault_of_one_record(aws: FakeAws) ->
 def test_it_sends_the_second_batch_when_the_first_fails(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.fault("ChangeResourceRecordSets", refuse("NotAuthorizedException"), times=1)
-    first, second = Route53().upsert(zone, changes(600))
+    first, second = open_route53().upsert(zone, changes(600))
     assert first.error
     assert second.change_id
     assert len(second.changes) == 100
@@ -425,7 +426,7 @@ def test_it_sends_the_second_batch_when_the_first_fails(aws: FakeAws) -> None:
 
 
 def test_it_follows_a_change(aws: FakeAws) -> None:
-    route53 = Route53()
+    route53 = open_route53()
     assert route53.in_sync("C1") is True
     aws.fault("GetChange", pending, times=1)
     assert route53.in_sync("C1") is False
@@ -448,7 +449,7 @@ def test_it_gets_over_a_few_refusals_that_pass(aws: FakeAws) -> None:
     aws.fault("ChangeResourceRecordSets", refuse("Throttling"), times=1)
     aws.fault("ListHostedZones", cut, times=1)
     aws.fault("ListResourceRecordSets", refuse("ServiceUnavailable", status=503), times=1)
-    route53 = Route53()
+    route53 = open_route53()
     assert route53.zones_for({HOME: None}) == {HOME: zone}
     assert route53.read(zone, [HOME]) == {HOME: None}
     (answer,) = route53.upsert(zone, [Change(HOME, ("9.9.9.9",), 60)])
@@ -533,7 +534,7 @@ def test_it_says_in_one_line_what_is_wrong_and_what_to_do(
 ) -> None:
     fault(aws, monkeypatch)
     with pytest.raises(DnsError) as caught:
-        Route53().zones_for({HOME: None})
+        open_route53().zones_for({HOME: None})
     what, _, rest = str(caught.value).partition(": ")
     cause, _, advice = rest.rpartition("; ")
     assert what in ("failed to list the hosted zones", "failed to prepare the AWS client")

@@ -5,23 +5,25 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.dns.route53_probe import IMPOSSIBLE, Route53Probe
 from ddns_updater.doctor.aws import Published, check_aws
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError, DnsError
+from ddns_updater.lib.aws import Client
 from ddns_updater.model import Family, Journal, Record, Version
 from tests.app.test_iam_policy import Guard, printed
 from tests.support.aws import Call, FakeAws, answering, refuse
 from tests.support.command import Finished, finish
 from tests.support.machine import Machine
 from tests.support.mysqld import certificates
+from tests.support.sdk import open_route53
 
 HOME = Record("home.example.com", "A")
 CHANGE = "ChangeResourceRecordSets"
@@ -43,6 +45,10 @@ class RealAwsProbe(Route53Probe):
         return None
 
 
+def open_probe(kind: type[Route53Probe] = Route53Probe) -> Route53Probe:
+    return kind(Client("route53", DnsError))
+
+
 def checks(
     *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = RealAwsProbe, ids: Sequence[str] = ()
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
@@ -50,7 +56,7 @@ def checks(
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
     journals = {Family.IPV4: Journal(Version(1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
     found: dict[str, Check] = {}
-    steps = check_aws(check, kind, lambda: Route53(ids), dict.fromkeys(records), journals)
+    steps = check_aws(check, partial(open_probe, kind), lambda: open_route53(ids), dict.fromkeys(records), journals)
     while True:
         try:
             each = next(steps)
@@ -65,13 +71,13 @@ def checks(
 
 def test_it_knows_who_the_credentials_belong_to(zone_id: str) -> None:
     assert zone_id
-    assert Route53Probe().identity().startswith("arn:aws:sts::")
+    assert open_probe().identity().startswith("arn:aws:sts::")
 
 
 def test_it_reads_a_zone_with_its_delegation_set(aws: FakeAws, zone_id: str) -> None:
-    zone = Route53Probe().zone(zone_id)
+    zone = open_probe().zone(zone_id)
     assert (zone.id, zone.name, len(zone.name_servers)) == (zone_id, "example.com", 4)
-    private = Route53Probe().zone(aws.zone("private.example.com", private=True))
+    private = open_probe().zone(aws.zone("private.example.com", private=True))
     assert (private.name, private.name_servers) == ("private.example.com", ())
 
 
@@ -81,7 +87,7 @@ def test_a_refused_value_proves_the_write_permission_and_nothing_is_written(
 ) -> None:
     aws.put_address(zone_id, "home.example.com", "9.9.9.9")
     before = aws.record_sets(zone_id)
-    assert Route53Probe().refused_for_its_value(
+    assert open_probe().refused_for_its_value(
         zone_id, [Record("home.example.com", kind), Record("*.example.com", kind)]
     )
     assert aws.record_sets(zone_id) == before
@@ -93,12 +99,12 @@ def test_a_refused_value_proves_the_write_permission_and_nothing_is_written(
 def test_a_missing_permission_is_reported_as_denied(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("AccessDenied", "you may not", 403))
     with pytest.raises(DnsError, match=r"home\.example\.com A: AWS answered AccessDenied: you may not; attach the"):
-        Route53Probe().refused_for_its_value(zone_id, [HOME])
+        open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_a_refusal_for_another_reason_proves_nothing(aws: FakeAws, zone_id: str) -> None:
     aws.fault(CHANGE, refuse("InvalidChangeBatch", "not permitted in zone"))
-    assert not Route53Probe().refused_for_its_value(zone_id, [HOME])
+    assert not open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws, zone_id: str) -> None:
@@ -108,7 +114,7 @@ def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws
     )
     aws.fault(CHANGE, answering(accepted))
     with pytest.raises(DnsError, match="this is not Route 53"):
-        Route53Probe().refused_for_its_value(zone_id, [HOME])
+        open_probe().refused_for_its_value(zone_id, [HOME])
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_a_server_that_accepts_the_impossible_value_is_not_route_53(aws: FakeAws
 def test_only_aws_itself_counts_as_aws(url: str | None, stand_in: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    assert Route53Probe().stand_in == stand_in
+    assert open_probe().stand_in == stand_in
 
 
 # The checks
@@ -271,7 +277,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over()), Route53Probe, Route53, {HOME: None}, {}))
+    found = list(check_aws(Checker("AWS", lambda *_: Over()), open_probe, open_route53, {HOME: None}, {}))
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

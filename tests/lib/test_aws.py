@@ -1,8 +1,115 @@
-"""AWS's exceptions in our words: one line, no secret, no traceback."""
+"""A kept client of AWS, and AWS's exceptions in our words: one line, no secret, no traceback."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
+from ddns_updater.errors import DnsError
+from ddns_updater.lib.aws import Client
+from tests.support.aws import NAMESPACE
+from tests.support.fakes import Clock
 from tests.support.machine import Machine
+
+ZONES = f'<ListHostedZonesResponse xmlns="{NAMESPACE}"><HostedZones/></ListHostedZonesResponse>'
+
+
+class Endpoint(ThreadingHTTPServer):
+    """An endpoint of Route 53 that keeps connections, and notes the port and the access key of each call.
+
+    It refuses the next call with `code`, if there is one.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.ports: list[int] = []
+        self.keys: list[str] = []
+        self.code = ""
+
+
+class _Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Endpoint
+
+    def do_GET(self) -> None:
+        self.server.ports.append(self.client_address[1])
+        self.server.keys.append(self.headers["Authorization"].partition("Credential=")[2].partition("/")[0])
+        code, self.server.code = self.server.code, ""
+        error = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+        body = (error if code else ZONES).encode()
+        self.send_response(403 if code else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """Give an endpoint that the SDK uses."""
+    with Endpoint() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        yield server
+        server.shutdown()
+
+
+def list_zones(client: "Client[Any]") -> Any:
+    """Ask for the hosted zones and return the SDK's client that asked."""
+    with client.calling("failed to list") as made:
+        made.list_hosted_zones()
+    return made
+
+
+def test_a_client_is_kept_with_its_connection(endpoint: Endpoint) -> None:
+    client: Client[Any] = Client("route53", DnsError)
+    assert list_zones(client) is list_zones(client)
+    assert len(endpoint.ports) == 2
+    assert len(set(endpoint.ports)) == 1
+
+
+def test_a_connection_that_was_idle_is_not_used_again(endpoint: Endpoint) -> None:
+    clock = Clock()
+    client: Client[Any] = Client("route53", DnsError, monotonic=clock.monotonic)
+    made = list_zones(client)
+    clock.sleep(11)
+    assert list_zones(client) is made
+    assert len(set(endpoint.ports)) == 2
+
+
+def test_a_refusal_that_is_not_about_credentials_keeps_the_client(endpoint: Endpoint) -> None:
+    client: Client[Any] = Client("route53", DnsError)
+    before = list_zones(client)
+    endpoint.code = "AccessDenied"
+    with pytest.raises(DnsError, match="AccessDenied"):
+        list_zones(client)
+    assert list_zones(client) is before
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
+def test_credentials_that_fail_are_read_anew(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(key)
+    client: Client[Any] = Client("route53", DnsError)
+    file.write_text("[default]\naws_access_key_id = OLD\naws_secret_access_key = x\n")
+    list_zones(client)
+    file.write_text("[default]\naws_access_key_id = NEW\naws_secret_access_key = x\n")
+    endpoint.code = code
+    with pytest.raises(DnsError, match=code):
+        list_zones(client)
+    list_zones(client)
+    assert endpoint.keys == ["OLD", "OLD", "NEW"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.app.runner import run_once
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import DdnsError, SettingsError
 from ddns_updater.model import Address, Family, Outcome, Record
 from ddns_updater.run.publisher import Policy, Publisher
@@ -27,6 +26,7 @@ from tests.support.command import Finished
 from tests.support.database import load_settings_with
 from tests.support.fakes import Clock
 from tests.support.machine import Machine
+from tests.support.sdk import open_route53
 from tests.support.services import AddressService, Play, answer, hang, in_turn, running
 
 START = 3  # seconds; the longest that Python takes to start on a busy machine
@@ -346,8 +346,8 @@ def test_sources_that_take_almost_five_seconds_each_agree_within_the_default_lim
         Plan("line", (Family.IPV4,), (Record("home.example.com", "A"),), limits.run_timeout),
         sources=[Late(name, name, said, clock, seconds) for name, said in (("a", NEW), ("b", OTHER), ("c", NEW))],
         open_history=partial(factories.open_history, limits),
-        publisher=Publisher(Policy(), Route53),
-        verifier=Verifier(Route53, monotonic=clock.monotonic, sleep=clock.sleep),
+        publisher=Publisher(Policy(), open_route53),
+        verifier=Verifier(open_route53, monotonic=clock.monotonic, sleep=clock.sleep),
         whole_run=nullcontext,
         limit=partial(limit_by, clock),
         monotonic=clock.monotonic,

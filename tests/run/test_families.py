@@ -14,7 +14,6 @@ import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Record
 from ddns_updater.run.publisher import Policy, Publisher
@@ -24,6 +23,7 @@ from ddns_updater.sources.http import HttpSource
 from tests.run.test_publishing import CHANGE, HOME
 from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
+from tests.support.sdk import open_route53
 from tests.support.services import AddressService, answer, hang, running
 
 V4, V6, V6_NEXT = "9.9.9.9", "2620:fe::fe", "2606:4700:4700::1111"
@@ -197,8 +197,8 @@ def run_for(machine: Machine, seconds: float) -> dict[str, FamilyResult]:
         Plan("line", (Family.IPV4, Family.IPV6), (Record(HOME, "A"), Record(HOME, "AAAA")), seconds),
         sources=[HttpSource(url, timeout=60, retries=0) for url in urls],
         open_history=partial(factories.open_history, machine.database.settings()),
-        publisher=Publisher(Policy(), Route53),
-        verifier=Verifier(Route53),
+        publisher=Publisher(Policy(), open_route53),
+        verifier=Verifier(open_route53),
         whole_run=nullcontext,
         limit=time_limit,
     ).run()  # fmt: skip

@@ -15,7 +15,6 @@ import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
-from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import Stopped
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.deadline import time_limit
@@ -33,6 +32,7 @@ from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
 from tests.support.command import finish
 from tests.support.fakes import Clock
 from tests.support.machine import AWS, Machine
+from tests.support.sdk import open_route53
 
 HOME = "home.example.com"
 CHANGE = "ChangeResourceRecordSets"
@@ -432,7 +432,7 @@ def run(
 ) -> FamilyResult:
     """Do one run in this process, on `clock` if given; the slow AWS client is made before the run starts."""
     clocked: Any = {"monotonic": clock.monotonic, "sleep": clock.sleep} if clock else {}
-    dns = Route53()
+    dns = open_route53()
     (result,) = Updater(
         plan,
         sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
@@ -466,7 +466,7 @@ def publish(
     """Publish and verify on `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
     writer = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
-    open_dns = cache(Route53)
+    open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
     Publisher(Policy(), open_dns).publish(writer, wanted)
     verifier = Verifier(open_dns, timeout=verify_timeout, monotonic=clock.monotonic, sleep=clock.sleep)

@@ -77,7 +77,7 @@ def test_a_comma_parts_a_command_only_from_the_next_source(trial: Trial, tmp_pat
     path = tmp_path / "ip"
     path.write_text("8.8.8.8")
     failing = python("import sys; sys.exit(len(sys.argv))", "a,b", "c, d", "e,f:g")
-    assert trial.run(f"{failing}, file:{path}").address == "8.8.8.8"
+    assert str(trial.run(f"{failing}, file:{path}").address) == "8.8.8.8"
     reason = trial.run(failing).error or ""
     assert reason.endswith(" failed with exit status 4")
 

@@ -16,7 +16,7 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-_NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
+NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
 _PATTERNS = (
     ("GET", r"/hostedzone/?", "ListHostedZones"),
     ("GET", r"/hostedzone/[^/]+", "GetHostedZone"),
@@ -205,7 +205,7 @@ def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
     def fault(call: Call) -> bytes:
         call.status = f"{status} Error"
         return (
-            f'<?xml version="1.0"?><ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
+            f'<?xml version="1.0"?><ErrorResponse xmlns="{NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
             f"<Message>{message}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
         ).encode()
 

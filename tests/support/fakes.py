@@ -1,8 +1,7 @@
 """Fakes of ports, 20 lines or fewer each."""
 
-from collections.abc import Sequence
-
-from ddns_updater.model import Address, Record
+from ddns_updater.errors import DnsError
+from ddns_updater.model import Record
 
 
 class Clock:
@@ -27,9 +26,9 @@ class FakeNameServers:
         self.asked: list[str] = []
         self._answers = iter(answers)
 
-    def answers(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> str | None:  # noqa: ARG002 - the port's
+    def mismatch(self, record: Record, *_: object) -> DnsError | None:
         self.asked.append(record.name)
         answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return None if answer is None else DnsError(answer)

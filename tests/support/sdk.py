@@ -1,8 +1,18 @@
-"""The SDK of AWS, as quick as tests need it."""
+"""The SDK of AWS, as quick as tests need it, and the adapters that use it with a client of their own."""
 
+from collections.abc import Sequence
 from functools import cache, partial
 
 from botocore.loaders import JSONFileLoader, Loader
+
+from ddns_updater.dns.route53 import Route53
+from ddns_updater.errors import DnsError
+from ddns_updater.lib.aws import Client
+
+
+def open_route53(hosted_zone_ids: Sequence[str] = ()) -> Route53:
+    """Return Route 53 for one run."""
+    return Route53(Client("route53", DnsError), hosted_zone_ids)
 
 
 def read_service_descriptions_once() -> None:
