@@ -232,6 +232,11 @@ def _is_encrypted(history: HistoryStore) -> bool:
     return bool(history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1])
 
 
+def test_tls_is_used_without_a_setting_where_the_server_offers_it(private_mysql: Database) -> None:
+    with factories.open_history(private_mysql.settings()) as history:
+        assert _is_encrypted(history)
+
+
 def test_tls_verifies_the_server_by_the_ca_file_of_the_url(
     private_mysql: Database, private_server: MySqlServer
 ) -> None:
