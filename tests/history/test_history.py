@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def test_an_origin_starts_with_version_1_and_has_its_id(history: HistoryStore, d
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
     ]
     assert history.origins() == (origin,)
+    assert history.latest(origin).version.note == "a note"
 
 
 def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: HistoryStore, database: Database) -> None:
@@ -100,29 +101,48 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_versio
     assert database.versions() == [(4, "192.0.2.1")]
 
 
+WHEN = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
+FULL = Publication(
+    record=Record("*.example.com", "A"),
+    created_at=WHEN,
+    state=PublicationState.VERIFIED,
+    hosted_zone_id="Z1",
+    address=ip_address("192.0.2.1"),
+    ttl=0,
+    change_id="C1",
+    attempts=3,
+    error='it\'s 100% "odd" — \\',
+    submitted_at=(WHEN + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=9))),
+    verified_at=WHEN + timedelta(seconds=35),
+    checked_at=WHEN + timedelta(hours=1),
+    drift="192.0.2.9 with TTL 60",
+    drift_at=WHEN + timedelta(hours=2),
+)
+BARE = Publication(Record("home.example.com", "A"), WHEN)
+
+
 def test_publications_are_read_as_they_were_written(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.save(history.latest(origin).version, [BARE, FULL])
+    found = history.latest(origin).publications
+    assert found == (FULL, BARE)  # by name
+    assert [type(each.state) for each in found] == [PublicationState, PublicationState]
+
+
+def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: HistoryStore) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     version = history.latest(origin).version
-    when = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
-    full = Publication(
-        record=Record("*.example.com", "A"),
-        created_at=when,
-        state=PublicationState.VERIFIED,
-        hosted_zone_id="Z1",
-        ttl=60,
-        change_id="C1",
-        attempts=3,
-        error='it\'s 100% "odd" — \\',
-        submitted_at=when + timedelta(seconds=1),
-        verified_at=when + timedelta(seconds=35),
-        checked_at=when + timedelta(hours=1),
-    )
-    bare = Publication(Record("home.example.com", "A"), when)
-    history.save(version, [full, bare])
-    assert history.latest(origin).publications == (full, bare)
-    changed = replace(bare, state=PublicationState.FAILED, error="x" * 5000)
-    history.save(version, [changed])
-    assert history.latest(origin).publications == (full, replace(changed, error="x" * 1000))
+    history.save(version, [BARE, FULL])
+    later = WHEN + timedelta(days=1)
+    for written in (replace(FULL, record=BARE.record, created_at=later), replace(BARE, created_at=later)):
+        history.save(version, [written])
+        assert history.latest(origin).publications == (FULL, replace(written, created_at=WHEN))
+
+
+def test_a_long_error_is_shortened(history: HistoryStore) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.save(history.latest(origin).version, [replace(BARE, error="x" * 5000, drift="y" * 5000)])
+    assert history.latest(origin).publications == (replace(BARE, error="x" * 1000, drift="y" * 1000),)
 
 
 def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: HistoryStore) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.mysql import MySqlHistory
+from ddns_updater.model import Window
 from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer, certificates
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ["id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"]
 _BY_HAND = {
     "mysql": "CREATE TABLE admin_ip_history (id bigint AUTO_INCREMENT PRIMARY KEY,"
@@ -182,6 +185,20 @@ def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> 
         3,
         "9.9.9.9",
     )
+
+
+def test_a_row_without_a_date_is_the_oldest(database: Database) -> None:
+    database.sql(_BY_HAND[database.engine])
+    _insert(database, ("192.0.2.1", "line", 1, 1), ("192.0.2.2", "line", 2, 1))
+    database.sql("UPDATE admin_ip_history SET createdAt = NULL")
+    _upgrade(database)
+    with factories.open_history(database.settings()) as history:
+        (origin,) = history.origins()
+        newest, oldest = history.entries(origin, 10, Window())
+        assert history.latest(origin).version == newest.version
+        assert history.summary(origin, Window()).first_recorded_at == _EPOCH
+    assert (newest.version.created_at, newest.until) == (_EPOCH, None)
+    assert (oldest.version.created_at, oldest.until) == (_EPOCH, _EPOCH)
 
 
 def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() -> None:

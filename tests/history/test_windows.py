@@ -127,6 +127,14 @@ def test_every_second_since_the_first_version_has_a_current_one_even_when_the_cl
     assert summaries.shortest is None or summaries.shortest >= timedelta(0)
 
 
+def test_a_window_in_the_future_ends_now(history: SqlHistory) -> None:
+    fill(history, [1, 2], [1, 2])
+    now = history.now()
+    summaries = history.summary(ORIGIN, Window(now + timedelta(days=1), now + timedelta(days=2)))
+    assert now <= summaries.start == summaries.end < now + timedelta(seconds=30)
+    assert summaries.changes == 0
+
+
 def test_the_latest_version_is_the_newest_entry(history: SqlHistory) -> None:
     fill(history, [1, 2, 3], [1, 2, 7])
     (entry,) = history.entries(ORIGIN, 1, Window())
