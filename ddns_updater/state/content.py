@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
-from ddns_updater.alerts.event import Kind
-from ddns_updater.model import Family, Incident, Outcome, parse_address
+from ddns_updater.alerts.event import parse_event
+from ddns_updater.model import Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -61,7 +61,10 @@ def content_text(content: StateContent) -> str:
             "default": content.default,
             "origins": {name: _state_json(run_state) for name, run_state in content.origins.items()},
             # the names of format 1
-            "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in content.outbox.undelivered],
+            "owed": [
+                {**each._asdict(), "event": each.event.json(), "since": _epoch(each.since)}
+                for each in content.outbox.undelivered
+            ],
             "waits": {
                 key: {**each._asdict(), "until": _epoch(each.until)} for key, each in content.outbox.pauses.items()
             },
@@ -82,11 +85,8 @@ def parse_content(content: Mapping[str, Any]) -> StateContent:
 
 
 def _undelivered(content: Mapping[str, Any]) -> Undelivered:
-    event = dict(content["event"])
-    Kind(event["event"])
-    for name in ("time", "title", "text"):
-        _text(event[name])
-    return Undelivered(_text(content["origin"]), event, _time(content["since"]), tuple(map(_text, content["to"])))
+    to = tuple(map(_text, content["to"]))
+    return Undelivered(_text(content["origin"]), parse_event(content["event"]), _time(content["since"]), to)
 
 
 def _state_json(run_state: RunState) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             family: {"version": each.version, "address": str(each.address or ""), "drift_at": _epoch(each.drift_at)}
             for family, each in run_state.reported.items()
         },
-        "seen": {record: [str(address), _epoch(at)] for record, (address, at) in run_state.seen.items()},
+        "seen": {str(record): [str(each.address), _epoch(each.at)] for record, each in run_state.seen.items()},
     }
 
 
@@ -138,8 +138,18 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             )
             for family, each in content["told"].items()
         },
-        seen={record: (ip_address(_text(address)), _time(at)) for record, (address, at) in content["seen"].items()},
+        seen={
+            _record(record): Seen(ip_address(_text(address)), _time(at))
+            for record, (address, at) in content["seen"].items()
+        },
     )
+
+
+def _record(text: str) -> Record:
+    name, space, kind = text.rpartition(" ")
+    if not space:
+        raise ValueError
+    return Record(name, kind)
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,7 @@ one is added, unless the channel itself asked for the pause.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ddns_updater.alerts.event import Event, Kind
 
@@ -16,10 +16,10 @@ _MOST = 100  # alerts; beyond that, the oldest are dropped
 
 
 class Undelivered(NamedTuple):
-    """An alert: the event in its JSON form, since when it waits, and the keys of the channels that lack it."""
+    """An alert: the event, since when it waits, and the keys of the channels that lack it."""
 
     origin: str
-    event: Mapping[str, Any]
+    event: Event
     since: datetime
     to: tuple[str, ...]
 
@@ -44,9 +44,9 @@ class Outbox:
         for event in events:
             if event.kind in (Kind.FAILING, Kind.RECOVERED):
                 self.undelivered = [
-                    each for each in self.undelivered if each.origin != origin or each.event["event"] != Kind.FAILING
+                    each for each in self.undelivered if each.origin != origin or each.event.kind is not Kind.FAILING
                 ]
-            self.undelivered.append(Undelivered(origin, event.json(), now, tuple(keys)))
+            self.undelivered.append(Undelivered(origin, event, now, tuple(keys)))
         if events:
             self.pauses = {key: pause for key, pause in self.pauses.items() if pause.asked}
 

@@ -1,11 +1,10 @@
 """The phase report over a state file, a channel that accepts or fails, and given clocks."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ddns_updater.alerts.channel import Channel
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.errors import AlertError
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
@@ -45,11 +44,11 @@ class World:
         reporter.report(result, "line", "", seconds, warnings, ended)
         return warnings
 
-    def _send(self, event: Mapping[str, Any]) -> None:
+    def _send(self, event: Event) -> None:
         if self._fails:
             self.monotonic += 10  # all the time that there was
             raise AlertError("the channel does not answer")
-        self.accepted.append(event["event"])
+        self.accepted.append(event.kind)
 
 
 def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(tmp_path: Path) -> None:
@@ -67,10 +66,10 @@ def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(tmp_path: P
 def waiting(world: World, count: int) -> None:
     """Put alerts into the outbox that the channel has not accepted."""
     now = datetime.fromtimestamp(world.now, UTC)
-    event = {"event": "repaired", "time": "", "title": "", "text": ""}
+    event = Event(Kind.REPAIRED, now.replace(microsecond=0), "line", "", "", {})
     with world.file.write() as content:
         content.outbox.undelivered = [
-            Undelivered("line", event | {"number": each}, now, ("key",)) for each in range(count)
+            Undelivered("line", event._replace(facts={"number": each}), now, ("key",)) for each in range(count)
         ]
 
 
@@ -86,7 +85,7 @@ def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(tm
     world = World(tmp_path, fails=True)
     waiting(world, 130)
     assert world.report(Outcome.UNCHANGED)[0] == "dropped 30 alerts: too many are undelivered"
-    assert [each.event["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
+    assert [each.event.facts["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
 
 
 def test_undelivered_alerts_are_dropped_after_a_day(tmp_path: Path) -> None:

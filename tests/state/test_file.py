@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.errors import StateError
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.model import Family, Incident, Outcome, Record, Seen
+from ddns_updater.state.content import content_text, parse_content
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
@@ -29,15 +31,10 @@ from tests.support.receivers import Receiver
 
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 COUNT = st.integers(0, 10**12)
-EVENT = st.fixed_dictionaries(
-    {
-        "event": st.sampled_from(["changed", "repaired", "failing", "recovered"]),
-        "time": st.text(),
-        "title": st.text(),
-        "text": st.text(),
-        "facts": st.none() | st.integers() | st.lists(st.text()),
-    }
-)
+FACTS = st.dictionaries(st.sampled_from(["cause", "since", "records"]), st.none() | st.integers() | st.lists(st.text()))
+SECOND = TIME.map(lambda time: time.replace(microsecond=0))
+EVENT = st.builds(Event, st.sampled_from(Kind), SECOND, st.none() | st.text(), st.text(), st.text(), FACTS)
+RECORD = st.builds(Record, st.text(), st.sampled_from(["A", "AAAA"]))
 INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
 STANDING = st.builds(
     RunState,
@@ -51,7 +48,7 @@ STANDING = st.builds(
     reported=st.dictionaries(
         st.sampled_from(Family), st.builds(Reported, COUNT, st.none() | st.ip_addresses(), st.none() | TIME)
     ),
-    seen=st.dictionaries(st.text(), st.tuples(st.ip_addresses(), TIME)),
+    seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(
@@ -75,6 +72,16 @@ def test_what_is_written_is_read_back(
     again = book.read()
     assert (again.default, again.origins, again.warnings) == (default, origins, [])
     assert (again.outbox.undelivered, again.outbox.pauses) == (outbox.undelivered, outbox.pauses)
+
+
+def test_a_file_of_format_1_is_read_and_written_as_it_is() -> None:
+    text = (Path(__file__).parent / "format_1.json").read_text()
+    content = parse_content(json.loads(text))
+    assert content_text(content) == text.rstrip()
+    assert [each.event.kind for each in content.outbox.undelivered] == [Kind.CHANGED, Kind.FAILING]
+    assert content.origins["line"].seen == {
+        Record("home.example.com", "A"): Seen(ip_address("9.9.9.9"), datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC))
+    }
 
 
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -123,10 +130,11 @@ def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -
 def full(book: StateFile) -> bytes:
     """Fill a state file and return its bytes."""
     now = datetime.now(UTC)
-    event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
+    event = Event(Kind.FAILING, now.replace(microsecond=0), "line", "a", "b", {"cause": "broken"})
     run_state = RunState(
         {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
-        {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)}, {"home.example.com A": (ip_address("9.9.9.9"), now)},
+        {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)},
+        {Record("home.example.com", "A"): Seen(ip_address("9.9.9.9"), now)},
     )  # fmt: skip
     with book.write() as page:
         page.default, page.origins["line"] = "line", run_state
