@@ -16,12 +16,14 @@ from ddns_updater.history.url import SqliteUrl
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.ports import AddressSource, Authority, Dns
 from ddns_updater.run.report import Destinations
-from ddns_updater.settings.load import export_aws
+from ddns_updater.settings.load import ca_bundle, export_aws
 from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -107,11 +109,17 @@ def source(settings: Settings, text: str) -> AddressSource:
             case _:
                 from ddns_updater.sources.http import HttpSource
 
-                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
+                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries, open_tls=_open_tls)
     except ImportError as error:
         if kind not in ("dns", "interface"):  # the others need no extra
             raise
         raise missing_extra(f"the address source {kind}:", kind) from error
+
+
+def _open_tls() -> "SSLContext":
+    from ddns_updater.sources.tls import verifying_tls  # imports certifi, which only HTTPS needs
+
+    return verifying_tls(ca_bundle())
 
 
 def authority(settings: Settings) -> Authority | None:
