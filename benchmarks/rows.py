@@ -9,7 +9,7 @@ from ddns_updater.app.factories import open_history
 from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import default_settings
 
 _CALLS = 20  # in a row, for one measurement
 
@@ -21,7 +21,7 @@ def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, di
     measures = {}
     with ExitStack() as stack:
         for url, (name, size) in zip(databases, sizes.items(), strict=True):
-            history = stack.enter_context(open_history(Settings(database=url), for_init=True))
+            history = stack.enter_context(open_history(default_settings()._replace(database=url), for_init=True))
             upgrade(history)
             _fill(history, *size)
             origin = history.origins()[-1]

@@ -17,7 +17,7 @@ from ddns_updater.errors import SourceError
 from ddns_updater.lib.http_errors import http_reason
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import HttpSpec
 
 _MAX_TEXT = 128  # bytes; the longest address has 45, the rest allows for white space
 _MAX_JSON = 16_384  # bytes
@@ -34,13 +34,13 @@ class HttpSource:
     A fragment that starts with `/` is a pointer (RFC 6901) to the address in a JSON answer.
     """
 
-    def __init__(self, url: str, *, timeout: float, retries: int, open_tls: Callable[[], SSLContext]) -> None:
+    def __init__(self, spec: HttpSpec, *, timeout: float, retries: int, open_tls: Callable[[], SSLContext]) -> None:
         """Take the URL, the timeout in seconds (of the connection and of each read) and the number of retries.
 
         `open_tls` gives what verifies an HTTPS server, or raises SourceError; it is called at every HTTPS request.
         """
-        self._url, _, fragment = url.partition("#")
-        self._pointer = fragment
+        self.name, self.host = spec.name, spec.host
+        self._url, self._pointer = spec.url, spec.pointer
         self._timeout = timeout
         self._retry = Retry(
             total=retries,
@@ -51,9 +51,6 @@ class HttpSource:
             raise_on_status=False,
         )
         self._open_tls = open_tls
-        parts = urlsplit(url)
-        self.host = host_of(url)
-        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
         """Return the public address that the service sees; raises SourceError when it answers anything else."""

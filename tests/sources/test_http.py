@@ -20,6 +20,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.settings.load import ca_bundle
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec, parse_source
 from ddns_updater.sources.tls import verifying_tls
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
@@ -35,7 +36,7 @@ UNUSABLE = "leads to an invalid URL"
 
 
 def http_source(url: str, *, timeout: float, retries: int) -> HttpSource:
-    return HttpSource(url, timeout=timeout, retries=retries, open_tls=lambda: verifying_tls(ca_bundle()))
+    return HttpSource(HttpSpec(url), timeout=timeout, retries=retries, open_tls=lambda: verifying_tls(ca_bundle()))
 
 
 def fetched(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
@@ -346,7 +347,7 @@ def test_the_authorities_are_read_once_for_all_sources_of_a_process(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with running(certificates=untrusted) as secure:
         for each in range(2):
-            assert str(factories.source(settings, f"{secure.url}?{each}").fetch(Family.IPV4)) == "9.9.9.9"
+            assert str(factories.source(settings, parse_source(f"{secure.url}?{each}")).fetch(Family.IPV4)) == "9.9.9.9"
             bundle.unlink(missing_ok=True)
 
 
@@ -518,13 +519,15 @@ def test_it_connects_over_the_family_it_is_asked_for(host: str) -> None:
     ("url", "name"),
     [
         ("https://a.example.com", "https://a.example.com"),
-        ("https://someone:hunter2@a.example.com:8443/ip?key=hunter2#hunter2", "https://a.example.com:8443/ip"),
+        ("https://someone:hunter2@a.example.com:8443/ip?key=hunter2#/hunter2", "https://a.example.com:8443/ip"),
         ("http://hunter2@[2001:db8::1]:8080/ip", "http://[2001:db8::1]:8080/ip"),
         ("http://someone:hunter@2@a.example.com/", "http://a.example.com/"),
     ],
 )
 def test_its_name_holds_no_secret(url: str, name: str) -> None:
-    assert http_source(url, timeout=1, retries=0).name == name
+    spec = HttpSpec(url)
+    assert spec.name == http_source(url, timeout=1, retries=0).name == name
+    assert "hunter2" not in repr(spec)
 
 
 def nothing_changed(machine: Machine, reason: str, source: str | None = None, **changes: str) -> None:
