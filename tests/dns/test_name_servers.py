@@ -12,6 +12,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
+from ssl import create_default_context
 
 import dns.message
 import dns.query
@@ -223,7 +224,7 @@ def run(
     plan = Plan("line", (Family.IPV4,), tuple(Record(name, "A") for name in records or (HOME,)), run_timeout)
     (result,) = Updater(
         plan,
-        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0, open_tls=create_default_context)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_dns),
         verifier=Verifier(open_dns, timeout=verify_timeout, authority=asked),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from ssl import create_default_context
 
 import pytest
 
@@ -54,7 +55,7 @@ def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
 
 
 def http(service: AddressService) -> HttpSource:
-    return HttpSource(HttpSpec(service.url), timeout=5, retries=0)
+    return HttpSource(HttpSpec(service.url), timeout=5, retries=0, open_tls=create_default_context)
 
 
 def test_it_takes_the_first_source_that_answers_and_asks_no_other(service: AddressService) -> None:

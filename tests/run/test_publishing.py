@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
+from ssl import create_default_context
 from typing import Any
 
 import pytest
@@ -439,7 +440,7 @@ def run(
     dns = open_route53()
     (result,) = Updater(
         plan,
-        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0, open_tls=create_default_context)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), lambda: dns),
         verifier=Verifier(lambda: dns, sleep=clock.sleep if clock else time.sleep),
