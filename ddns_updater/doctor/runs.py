@@ -21,8 +21,8 @@ def check_runs(
     except DdnsError as error:
         yield check.error("last run", error)
         return
-    for warning in content.warnings:
-        yield check.warning("state file", warning, "nothing to do; the next run starts a new one")
+    if content.damage:
+        yield check.warning("state file", content.damage, "nothing to do; the next run starts a new one")
     run_state = content.origins.get(given or resolved or content.default or "")
     if run_state is None or not run_state.recent:
         yield check.note(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -18,17 +17,23 @@ _YEARS = range(1800, 2200)  # of times that can be calculated with, also those o
 _UNNAMED = ""  # the key for runs without a configured name while the database is unavailable
 
 
-@dataclass
 class StateContent:
-    """The content of an open state file; it is written at the end of the block that opened it.
+    """The content of a state file, which can be changed; `default` is the name of the only origin.
 
-    `default` is the name of the only origin, `warnings` says what is wrong with the file.
+    `damage` says what was lost because the file was damaged, None when it was not.
     """
 
-    default: str | None = None
-    origins: dict[str, RunState] = field(default_factory=dict)
-    outbox: Outbox = field(default_factory=Outbox)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        default: str | None = None,
+        origins: Mapping[str, RunState] | None = None,
+        outbox: Outbox | None = None,
+        damage: str | None = None,
+    ) -> None:
+        self.default = default
+        self.origins = dict(origins or {})
+        self.outbox = outbox or Outbox()
+        self.damage = damage
 
     def name_of(self, given: str | None, resolved: str | None) -> str:
         """Return the name under which to keep a run: `given` is the configured one, `resolved` the one in the database.

@@ -24,6 +24,9 @@ class Undelivered(NamedTuple):
     to: tuple[str, ...]
 
 
+Due = tuple[Undelivered, str]  # an alert, and the key of a channel that it may be sent to now
+
+
 class Pause(NamedTuple):
     """How long a channel is left alone: `until` when, after how many `tries`, and whether it `asked` for that."""
 
@@ -76,8 +79,8 @@ class Outbox:
         """Move the alerts of one origin to another."""
         self.undelivered = [each._replace(origin=after) if each.origin == before else each for each in self.undelivered]
 
-    def due(self, keys: Collection[str], now: datetime) -> list[tuple[Undelivered, str]]:
-        """Return each alert that may be sent now, with the key of the channel to send it to."""
+    def due(self, keys: Collection[str], now: datetime) -> list[Due]:
+        """Return what may be sent now, in order."""
         waiting = {key for key, pause in self.pauses.items() if pause.until > now}
         return [(each, key) for each in self.undelivered for key in each.to if key in keys and key not in waiting]
 

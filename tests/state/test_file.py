@@ -24,6 +24,7 @@ from ddns_updater.state.content import content_text, parse_content
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
+from tests.support.alerting import rewritten
 from tests.support.alerting import state_file as state_file_of
 from tests.support.command import finish
 from tests.support.machine import Machine
@@ -67,10 +68,10 @@ def test_what_is_written_is_read_back(
     tmp_path: Path, default: str | None, origins: dict[str, RunState], outbox: Outbox
 ) -> None:
     book = state_file(tmp_path)
-    with book.write() as page:
+    with rewritten(book) as page:
         page.default, page.origins, page.outbox = default, origins, outbox
     again = book.read()
-    assert (again.default, again.origins, again.warnings) == (default, origins, [])
+    assert (again.default, again.origins, again.damage) == (default, origins, None)
     assert (again.outbox.undelivered, again.outbox.pauses) == (outbox.undelivered, outbox.pauses)
 
 
@@ -87,7 +88,7 @@ def test_a_file_of_format_1_is_read_and_written_as_it_is() -> None:
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with state_file(tmp_path).write():
+        with rewritten(state_file(tmp_path)):
             pass
     finally:
         os.umask(before)
@@ -136,7 +137,7 @@ def full(book: StateFile) -> bytes:
         {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)},
         {Record("home.example.com", "A"): Seen(ip_address("9.9.9.9"), now)},
     )  # fmt: skip
-    with book.write() as page:
+    with rewritten(book) as page:
         page.default, page.origins["line"] = "line", run_state
         page.outbox = Outbox([Undelivered("line", event, now, ("key",))], {"key": Pause(1, now, asked=True)})
     return book.path.read_bytes()
@@ -147,15 +148,14 @@ def test_one_that_was_cut_off_at_any_byte_is_begun_anew_with_a_warning(tmp_path:
     whole = full(book)
     for length in range(len(whole)):
         book.path.write_bytes(whole[:length])
-        (warning,) = book.read().warnings
         assert (
-            warning
+            book.read().damage
             == f"{book.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"
         )
     book.path.write_bytes(b"\0" * 4096)  # what a loss of power may leave
-    with book.write() as page:
-        assert page.warnings
-    assert book.read().warnings == []
+    with rewritten(book) as page:
+        assert page.damage
+    assert book.read().damage is None
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -181,7 +181,7 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
         before = json.dumps(changed[""]).encode()
         book.path.write_bytes(before)
         try:
-            with book.write() as page:
+            with rewritten(book) as page:
                 now = datetime.now(UTC)
                 assert all(each.moved_to(now) for each in page.origins.values())
                 assert page.outbox.due(["key"], now) is not None
@@ -189,7 +189,7 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
             assert len(path) < 2
             assert book.path.read_bytes() == before
         else:
-            assert book.read().warnings == []
+            assert book.read().damage is None
 
 
 FOREIGN = {
@@ -210,7 +210,7 @@ def test_a_file_that_is_newer_or_not_ours_is_left_as_it_is(tmp_path: Path, kind:
     book.path.parent.mkdir()
     book.path.write_bytes(FOREIGN[kind])
     advice = "another version.*upgrade" if kind == "newer" else "not a file of .*move it away"
-    with pytest.raises(StateError, match=advice), book.write():
+    with pytest.raises(StateError, match=advice), rewritten(book):
         pass
     assert book.path.read_bytes() == FOREIGN[kind]
 
