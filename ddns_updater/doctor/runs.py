@@ -9,15 +9,13 @@ from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.run_state import RunState
 
-_SECONDS = 5
-
 
 def check_runs(
     check: Checker, read_state: Callable[[], StateContent], given: str | None, resolved: str | None, now: datetime
 ) -> Iterator[Check]:
     """Check the state of the origin that was `given` by name, else of the one that the database `resolved`."""
     try:
-        content = check.attempt(_SECONDS, read_state)
+        content = check.attempt(read_state)
     except DdnsError as error:
         yield check.error("last run", error)
         return
