@@ -53,7 +53,10 @@ def advance(state: RunState, result: RunResult, now: datetime, alert_after: int 
 
 
 def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
-    """Return the times before `now`, without the last one if that run came too soon after it, as one by hand does."""
+    """Return the times before `now`, without the last one if this run came too soon after it, as one by hand does.
+
+    Else a few runs by hand between hourly ones would make the usual interval seconds, and the next run overdue.
+    """
     by_hand = bool(recent) and now - recent[-1] < _QUICK
     return recent[:-1] if by_hand else recent
 
