@@ -8,7 +8,7 @@ from benchmarks.interleaved import Row, ratio, take_turns, wall
 from ddns_updater.app.factories import open_history
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.url import DatabaseUrl
-from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import default_settings
 
 _CALLS = 20  # in a row, for one measurement
 
@@ -20,7 +20,7 @@ def rows(engine: str, databases: Sequence[DatabaseUrl], rounds: int, digits: int
     measures = {}
     with ExitStack() as stack:
         for url, (name, size) in zip(databases, sizes.items(), strict=True):
-            history = stack.enter_context(open_history(Settings(database=url), for_init=True))
+            history = stack.enter_context(open_history(default_settings()._replace(database=url), for_init=True))
             assert isinstance(history, SqlHistory)
             history.upgrade()
             _fill(history, *size)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from functools import partial
 
-from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Address, Family, Journal, PublicationState
 from ddns_updater.run.origins import choose_origins
@@ -92,7 +92,7 @@ def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequ
         yield check.ok(f"{family} origin", f"{version.name}, version {version.version}: {version.ip} since {since}")
         for each in journal.publications:
             if each.state is PublicationState.FAILED and each.error and family in families:
-                yield check.error(f"last publication of {each.record}", each.error, State.WARNING)
+                yield check.warning(f"last publication of {each.record}", each.error, '"ddns run" tries it now')
     name = next(journal.version.name for journal in journals.values())
     for family in families:
         if family not in journals:

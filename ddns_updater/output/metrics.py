@@ -33,7 +33,7 @@ def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datet
         replace_file(path, generate_latest(registry), _MODE)
     except OSError as error:
         raise StateError(
-            f"failed to write the metrics {path}: {error.strerror or error}; fix its folder, or set DDNS_METRICS_FILE"
+            f"failed to write the metrics {path}: {error.strerror or error}", "fix its folder, or set DDNS_METRICS_FILE"
         ) from error
 
 

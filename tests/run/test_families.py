@@ -20,6 +20,7 @@ from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.run.test_publishing import CHANGE, HOME
 from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
@@ -195,7 +196,7 @@ def run_for(machine: Machine, seconds: float) -> dict[str, FamilyResult]:
     urls = machine.environment["DDNS_IP_SOURCES"].split(",")
     ended = Updater(
         Plan("line", (Family.IPV4, Family.IPV6), (Record(HOME, "A"), Record(HOME, "AAAA")), seconds),
-        sources=[HttpSource(url, timeout=60, retries=0) for url in urls],
+        sources=[HttpSource(HttpSpec(url), timeout=60, retries=0) for url in urls],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_route53),
         verifier=Verifier(open_route53),

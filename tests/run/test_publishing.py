@@ -24,8 +24,9 @@ from ddns_updater.run.ports import HistoryStore
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
-from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import default_settings
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.dns.test_route53 import OBSTACLES
 from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
 from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
@@ -42,7 +43,11 @@ CHANGE = "ChangeResourceRecordSets"
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an SQLite file with the schema and origin `line`, at 9.9.9.9."""
     path = tmp_path_factory.mktemp("seeded") / "ddns.sqlite3"
-    initialise(Settings(database=SqliteUrl(path)), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(
+        default_settings()._replace(database=SqliteUrl(path)),
+        name="line",
+        addresses={Family.IPV4: ip_address("9.9.9.9")},
+    )
     return path
 
 
@@ -435,7 +440,7 @@ def run(
     dns = open_route53()
     (result,) = Updater(
         plan,
-        sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), lambda: dns),
         verifier=Verifier(lambda: dns, **clocked),
