@@ -98,12 +98,21 @@ def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
     history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
     assert history.origins() == (four, six)
     assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
+    assert [entry.family for entry in history.entries(six, 10, Window())] == [Family.IPV6]
+    assert history.summary(six, Window()).family is Family.IPV6
 
 
 def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
     origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
     assert len({origin.id for origin in origins}) == 3
+
+
+def test_a_connection_is_closed_after_its_use(history: HistoryStore, database: Database) -> None:
+    with factories.open_history(database.settings()) as other:
+        assert other.origins() == history.origins() == ()
+    with pytest.raises(HistoryError):
+        other.origins()
 
 
 def test_an_origin_whose_rows_were_deleted_has_no_versions(history: HistoryStore, database: Database) -> None:
