@@ -1,28 +1,31 @@
 """The grammar of the database URL."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from ddns_updater.errors import InvalidValue
 
 _EXAMPLES = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
 _TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
-@dataclass(frozen=True)
-class MySqlUrl:
+class MySqlUrl(NamedTuple):
     """The location of a MySQL or MariaDB database; the file `ssl_ca` enforces TLS with a verified server."""
 
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: str
     database: str
     ssl_ca: str | None = None
     ssl_cert: str | None = None
     ssl_key: str | None = None
     ssl_verify_identity: bool = True
+
+    def __repr__(self) -> str:
+        return f"<{self.identity}>"  # without the password
 
     @property
     def identity(self) -> str:
@@ -42,22 +45,22 @@ class SqliteUrl(NamedTuple):
 
 
 def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
-    """Parse a database URL; raises ValueError, which never shows the URL, because it holds a password."""
+    """Parse a database URL; raises InvalidValue, which never shows the URL, because it holds a password."""
     try:
         url = urlsplit(text)
         port = 3306 if url.port is None else url.port
         text.encode()
     except ValueError:
-        raise ValueError(f"is not a URL; {_EXAMPLES}") from None
+        raise InvalidValue("is not a URL", _EXAMPLES) from None
     if url.fragment:
-        raise ValueError("contains a '#', which ends the URL; write %23 instead")
+        raise InvalidValue("contains a '#', which ends the URL", "write %23 instead")
     if url.scheme == "sqlite":
         return SqliteUrl(_sqlite_file(url))
     if url.scheme != "mysql":
-        raise ValueError(f"begins with {url.scheme!r}; {_EXAMPLES}" if url.scheme else f"is not a URL; {_EXAMPLES}")
+        raise InvalidValue(f"begins with {url.scheme!r}" if url.scheme else "is not a URL", _EXAMPLES)
     database = unquote(url.path.removeprefix("/"))
     if not url.hostname or not url.username or not database:
-        raise ValueError(f"lacks the host, the user or the database; {_EXAMPLES}")
+        raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
     return MySqlUrl(
         url.hostname,
         port,
@@ -69,12 +72,12 @@ def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
 
 
 def _sqlite_file(url: SplitResult) -> Path:
-    if url.netloc or not url.path.removeprefix("/") or url.query or "%00" in url.path:
-        raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
+    if url.netloc or not url.path.removeprefix("/") or url.query or "\0" in unquote(url.path):
+        raise InvalidValue("names no file", "write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
     try:
         return Path(unquote(url.path.removeprefix("/"))).expanduser()
     except RuntimeError:
-        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
+        raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None
 
 
 def _tls(query: str) -> dict[str, Any]:
@@ -82,22 +85,23 @@ def _tls(query: str) -> dict[str, Any]:
     for parameter, value in parse_qsl(query, keep_blank_values=True):
         if parameter == "ssl_verify_identity":
             if value not in ("0", "1"):
-                raise ValueError(
-                    f"has ssl_verify_identity={value!r}; write 0 (for a certificate without the host's name) or 1"
+                raise InvalidValue(
+                    f"has ssl_verify_identity={value!r}", "write 0 (for a certificate without the host's name) or 1"
                 )
             options[parameter] = value == "1"
         elif parameter not in _TLS_FILES:
-            raise ValueError(  # not shown, because a password that is not percent-encoded may end up here
-                f"has an unknown parameter; use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            raise InvalidValue(  # not shown, because a password that is not percent-encoded may end up here
+                "has an unknown parameter", f"use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
         else:
             try:
                 Path(value).open("rb").close()
-            except OSError as error:
-                raise ValueError(
-                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a readable file"
+            except (OSError, ValueError) as error:  # ValueError: it holds a null character
+                cause = error.strerror if isinstance(error, OSError) else error
+                raise InvalidValue(
+                    f"has {parameter}={value!r}, which cannot be read: {cause}", "name a readable file"
                 ) from None
             options[parameter] = value
     if options and "ssl_ca" not in options:
-        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE to verify the server")
+        raise InvalidValue(f"has {next(iter(options))} without ssl_ca", "add ssl_ca=FILE to verify the server")
     return options
