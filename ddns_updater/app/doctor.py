@@ -18,7 +18,6 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
     tools = Tools(
         sources=[(spec, partial(factories.source, settings, spec)) for spec in settings.ip_sources],
         open_history=partial(factories.open_history, settings, read_only=True),
-        outdated=factories.outdated,
         open_probe=partial(factories.open_probe, settings),
         open_dns=lambda: factories.open_dns(settings, factories.route53_client(settings)),
         open_lookup=factories.open_lookup,

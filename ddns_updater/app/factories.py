@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, StateError, missing_extra
-from ddns_updater.history.sql import SqlHistory
-from ddns_updater.history.url import SqliteUrl
+from ddns_updater.history.sql import Schema
+from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.run.ports import AddressSource, Authority, Dns
+from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
 from ddns_updater.settings.load import ca_bundle, export_aws
 from ddns_updater.settings.settings import Settings
@@ -44,38 +44,31 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
+def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[HistoryStore]:
     """Open the database of `settings`.
 
     `for_init` creates the SQLite file and waits for long statements; with `read_only` every write fails.
     """
-    opened: SqlHistory
-    if isinstance(settings.database, SqliteUrl):
-        from ddns_updater.history.sqlite import SqliteHistory
+    opened: HistoryStore
+    match settings.database:
+        case SqliteUrl() as url:
+            from ddns_updater.history.sqlite import SqliteHistory
 
-        opened = SqliteHistory(settings.database, create=for_init, read_only=read_only)
-    else:
-        from ddns_updater.history.mysql import MySqlHistory
+            opened = SqliteHistory(url, _schema, create=for_init, read_only=read_only)
+        case MySqlUrl() as url:
+            from ddns_updater.history.mysql import MySqlHistory
 
-        opened = MySqlHistory(settings.database, patient=for_init, read_only=read_only)
+            opened = MySqlHistory(url, _schema, patient=for_init, read_only=read_only)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def upgrade(history: SqlHistory) -> int:
-    """Bring the schema of `history` up to date and return how many migrations were applied."""
-    from ddns_updater.history.schema import upgrade  # imports yoyo, which nothing else needs
+def _schema() -> Schema:
+    from ddns_updater.history import schema  # imports yoyo, which only `init` and `doctor` need
 
-    return upgrade(history)
-
-
-def outdated(history: SqlHistory) -> list[str]:
-    """Return what the schema of `history` lacks; writes nothing."""
-    from ddns_updater.history.schema import outdated
-
-    return outdated(history)
+    return schema
 
 
 def sources(settings: Settings) -> list[AddressSource]:

@@ -1,7 +1,6 @@
 """What `ddns init` does."""
 
 from collections.abc import Mapping
-from time import monotonic
 from typing import NamedTuple
 
 from ddns_updater.app import factories
@@ -11,15 +10,16 @@ from ddns_updater.errors import (
     OriginError,
     SourceError,
 )
-from ddns_updater.history.sql import SqlHistory
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import (
     Address,
     Family,
     Origin,
     Version,
 )
+from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detection
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
 
 
@@ -47,7 +47,7 @@ def initialise(
     """
     wanted = name or settings.name
     if wanted is None:
-        raise OriginError("the origin has no name; give one with --name or DDNS_NAME")
+        raise OriginError("the origin has no name", "give one with --name or DDNS_NAME")
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
     try:
         with factories.open_history(settings) as history:
@@ -60,10 +60,10 @@ def initialise(
         if family not in existing and family not in found:
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    with factories.open_history(settings, for_init=True) as history, history.lock("init") as locked:
+    with factories.open_history(settings, for_init=True) as history, history.lock_init() as locked:
         if not locked:
-            raise HistoryError("another ddns init is running on this database; wait until it ends")
-        migrations = factories.upgrade(history)
+            raise HistoryError("another ddns init is running on this database", "wait until it ends")
+        migrations = history.upgrade()
         existing = _origins(history, wanted)
         seeded = []
         for family in families:
@@ -73,16 +73,17 @@ def initialise(
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
-def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
+def _origins(history: HistoryStore, name: str) -> dict[Family, Origin]:
     return {origin.family: origin for origin in history.origins(name)}
 
 
 def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:
     advice = "give the address with --ip"
-    detection = Detection(factories.sources(settings), family, settings.run_timeout / 2, time_limit, monotonic, advice)
+    deadline = Deadline(timetable.detection_seconds(settings.run_timeout, families=1))
+    detection = Detection(factories.sources(settings), family, deadline, time_limit, advice)
     try:
         first = detection.first()
     except SourceError as error:
-        raise SourceError(f"{error}; {advice}") from error
+        raise SourceError(error.problem, advice) from error
     found, warning = detection.confirm(first, settings.ip_agreement)
     return found.address, warning

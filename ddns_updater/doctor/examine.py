@@ -13,10 +13,9 @@ from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
-from ddns_updater.history.sql import SqlHistory
 from ddns_updater.lib.deadline import Limit
 from ddns_updater.model import Family, Journal
-from ddns_updater.run.ports import AddressSource, Dns
+from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.sources.spec import SourceSpec
 from ddns_updater.state.content import StateContent
@@ -30,8 +29,7 @@ class Tools(NamedTuple):
     """The access to all that is checked; each function is called when it is needed."""
 
     sources: Sequence[tuple[SourceSpec, Callable[[], AddressSource]]]
-    open_history: Callable[[], AbstractContextManager[SqlHistory]]
-    outdated: Callable[[SqlHistory], Sequence[str]]
+    open_history: Callable[[], AbstractContextManager[HistoryStore]]
     open_probe: Callable[[], Route53Probe]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
@@ -71,7 +69,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     journals: dict[Family, Journal] = {}
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
         journals = yield from check_database(
-            check, tools.open_history, tools.outdated, settings.ip_families, name, tools.now, tools.monotonic
+            check, tools.open_history, settings.ip_families, name, tools.now, tools.monotonic
         )
         yield from compare_addresses(check, journals, addresses)
     else:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import missing_extra
-from ddns_updater.history.url import SqliteUrl
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS
@@ -40,8 +39,9 @@ def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     """Check that a run can write its files, without writing any."""
-    if isinstance(settings.database, SqliteUrl) and _exists(settings.database.path):
-        yield _database_file(check, Path(os.path.realpath(settings.database.path)))
+    file = settings.database.file
+    if file and _exists(file):
+        yield _database_file(check, file)
     yield _folder(check, "state folder", settings.state_folder, may_create=True)
     if settings.metrics_file:
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_create=False)
@@ -52,7 +52,7 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
 def _secret_variables(settings: Settings) -> set[str]:
     """Return the variables that hold a secret: a URL may contain one, the path of an SQLite file does not."""
     found = {setting.variable for setting in SETTINGS if setting.is_secret}
-    if isinstance(settings.database, SqliteUrl):
+    if not settings.database.holds_secret:
         found.remove("DDNS_DATABASE_URL")
     if any(spec.holds_secret for spec in settings.ip_sources):
         found.add("DDNS_IP_SOURCES")

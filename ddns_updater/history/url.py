@@ -1,4 +1,4 @@
-"""The grammar of the database URL."""
+"""The grammar of the database URL: one kind of value for each engine."""
 
 import os
 from pathlib import Path
@@ -25,12 +25,21 @@ class MySqlUrl(NamedTuple):
     ssl_verify_identity: bool = True
 
     def __repr__(self) -> str:
-        return f"<{self.identity}>"  # without the password
+        return f"MySqlUrl({self.identity})"  # without the password
 
     @property
     def identity(self) -> str:
         """Return what tells this database from others, without the login."""
         return f"mysql:{self.host}:{self.port}/{self.database}"
+
+    @property
+    def file(self) -> None:
+        """Return None: the data is on a server."""
+
+    @property
+    def holds_secret(self) -> bool:
+        """Return that the text of the URL must be kept private."""
+        return True
 
 
 class SqliteUrl(NamedTuple):
@@ -39,45 +48,61 @@ class SqliteUrl(NamedTuple):
     path: Path
 
     @property
+    def file(self) -> Path:
+        """Return the full path of the file, with symbolic links resolved."""
+        return Path(os.path.realpath(self.path))
+
+    @property
     def identity(self) -> str:
         """Return what tells this database from others, however its path is written."""
-        return f"sqlite:{os.path.realpath(self.path)}"
+        return f"sqlite:{self.file}"
+
+    @property
+    def holds_secret(self) -> bool:
+        """Return that the text of the URL may be shown."""
+        return False
 
 
-def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
-    """Parse a database URL; raises InvalidValue, which never shows the URL, because it holds a password."""
+# app/factories.py chooses the engine by the kind.
+DatabaseUrl = MySqlUrl | SqliteUrl
+
+
+def parse_database_url(text: str) -> DatabaseUrl:
+    """Parse a database URL; raises InvalidValue, which never shows the URL, because it may hold a password."""
     try:
         url = urlsplit(text)
-        port = 3306 if url.port is None else url.port
+        port = url.port
         text.encode()
     except ValueError:
         raise InvalidValue("is not a URL", _EXAMPLES) from None
     if url.fragment:
         raise InvalidValue("contains a '#', which ends the URL", "write %23 instead")
-    if url.scheme == "sqlite":
-        return SqliteUrl(_sqlite_file(url))
-    if url.scheme != "mysql":
-        raise InvalidValue(f"begins with {url.scheme!r}" if url.scheme else "is not a URL", _EXAMPLES)
-    database = unquote(url.path.removeprefix("/"))
-    if not url.hostname or not url.username or not database:
-        raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
-    return MySqlUrl(
-        url.hostname,
-        port,
-        unquote(url.username),
-        unquote(url.password or ""),
-        database,
-        **_tls(url.query),
-    )
+    match url.scheme:
+        case "sqlite":
+            return _sqlite(url)
+        case "mysql":
+            return _mysql(url, 3306 if port is None else port)
+        case "":
+            raise InvalidValue("is not a URL", _EXAMPLES)
+        case _:
+            raise InvalidValue(f"begins with {url.scheme!r}", _EXAMPLES)
 
 
-def _sqlite_file(url: SplitResult) -> Path:
+def _sqlite(url: SplitResult) -> SqliteUrl:
     if url.netloc or not url.path.removeprefix("/") or url.query or "\0" in unquote(url.path):
         raise InvalidValue("names no file", "write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
     try:
-        return Path(unquote(url.path.removeprefix("/"))).expanduser()
+        return SqliteUrl(Path(unquote(url.path.removeprefix("/"))).expanduser())
     except RuntimeError:
         raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None
+
+
+def _mysql(url: SplitResult, port: int) -> MySqlUrl:
+    database = unquote(url.path.removeprefix("/"))
+    if not url.hostname or not url.username or not database:
+        raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
+    login = unquote(url.username), unquote(url.password or "")
+    return MySqlUrl(url.hostname, port, *login, database, **_tls(url.query))
 
 
 def _tls(query: str) -> dict[str, Any]:

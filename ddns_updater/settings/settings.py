@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.dns.records import record_sets
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.history.url import DatabaseUrl
 from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
 from ddns_updater.sources.spec import SourceSpec
 
@@ -18,7 +18,7 @@ class Settings(NamedTuple):
     """
 
     name: str | None
-    database: MySqlUrl | SqliteUrl
+    database: DatabaseUrl
     records: tuple[WantedRecord, ...]
     hosted_zone_ids: tuple[str, ...]
     ttl: int | None

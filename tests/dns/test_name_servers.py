@@ -22,7 +22,7 @@ from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.dns.name_servers import NameServers
 from ddns_updater.errors import Stopped
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, Record
 from ddns_updater.run.ports import Authority
 from ddns_updater.run.publisher import Policy, Publisher
@@ -78,7 +78,7 @@ def mismatch(
     authority: NameServers, servers: Sequence[str], seconds: float, record: Record = RECORD, address: str = "9.9.9.9"
 ) -> str | None:
     """Return what is wrong with the answers of `servers`, None when nothing is."""
-    error = authority.mismatch(record, ip_address(address), servers, seconds)
+    error = authority.mismatch(record, ip_address(address), servers, Deadline(seconds))
     return None if error is None else str(error)
 
 

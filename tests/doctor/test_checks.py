@@ -14,12 +14,12 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import check_database
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import HistoryError, StateError
-from ddns_updater.history.schema import outdated
-from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.output.doctor import check_lines, checks_json, summary
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
@@ -48,13 +48,14 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
     ((theirs,),) = mysql.sql("SELECT UNIX_TIMESTAMP()")
 
     @contextmanager
-    def opened() -> Iterator[SqlHistory]:
+    def opened() -> Iterator[HistoryStore]:
         with factories.open_history(mysql.settings(), read_only=True) as history:
+            assert isinstance(history, MySqlHistory)
             history.execute(f"SET timestamp = {theirs}")  # a stopped clock
             yield history
 
     now = datetime.fromtimestamp(theirs + ahead, UTC)
-    found = list(check_database(checker(), opened, outdated, [Family.IPV4], None, lambda: now, lambda: 0.0))
+    found = list(check_database(checker(), opened, [Family.IPV4], None, lambda: now, lambda: 0.0))
     (check,) = [each for each in found if each.name == "server time"]
     assert (check.state, check.found) == (state, said)
 

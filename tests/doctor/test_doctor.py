@@ -696,9 +696,7 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
 
     open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
-    tools = Tools(
-        sources, open_read_only, factories.outdated, unused, unused, unused, unused, tenth, now, time.monotonic
-    )
+    tools = Tools(sources, open_read_only, unused, unused, unused, unused, tenth, now, time.monotonic)
     start = time.monotonic()
     checks: dict[str, Check] = {}
     for check in examine(loaded, tools, None):

@@ -10,7 +10,7 @@ from ssl import create_default_context
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Address, Family
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.ports import AddressSource
@@ -45,7 +45,7 @@ class Slow:
 
 
 def found(sources: Sequence[AddressSource], seconds: float = 5) -> Detected:
-    return Detection(sources, Family.IPV4, seconds, time_limit, time.monotonic).first()
+    return Detection(sources, Family.IPV4, Deadline(seconds), time_limit).first()
 
 
 def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:

@@ -5,7 +5,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,11 +17,11 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.errors import Stopped
-from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
@@ -417,9 +417,9 @@ def test_it_verifies_in_the_next_run_what_it_could_not_read_back(machine: Machin
 
 
 @pytest.fixture
-def history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHistory]:
+def history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[HistoryStore]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", machine.aws.url)
-    with closing(SqliteHistory(SqliteUrl(file_of(machine)))) as opened:
+    with factories.open_history(machine.database.settings()) as opened:
         yield opened
 
 
@@ -437,14 +437,13 @@ def run(
     whole_run: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FamilyResult:
     """Do one run in this process, on `clock` if given; the slow AWS client is made before the run starts."""
-    clocked: Any = {"monotonic": clock.monotonic, "sleep": clock.sleep} if clock else {}
     dns = open_route53()
     (result,) = Updater(
         plan,
         sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0, open_tls=create_default_context)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), lambda: dns),
-        verifier=Verifier(lambda: dns, **clocked),
+        verifier=Verifier(lambda: dns, sleep=clock.sleep if clock else time.sleep),
         whole_run=whole_run,
         limit=time_limit,
         monotonic=clock.monotonic if clock else time.monotonic,
@@ -462,11 +461,11 @@ def sockets_left_behind() -> Iterator[None]:
 
 
 def publish(
-    history: SqliteHistory,
+    history: HistoryStore,
     clock: Clock,
     records: Sequence[str],
     *,
-    until: float = 10**6,
+    seconds: float = 10**6,
     verify_timeout: float = 45,
 ) -> list[Publication]:
     """Publish and verify on `clock`; return the publications as they were stored."""
@@ -475,12 +474,12 @@ def publish(
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
     Publisher(Policy(), open_dns).publish(writer, wanted)
-    verifier = Verifier(open_dns, timeout=verify_timeout, monotonic=clock.monotonic, sleep=clock.sleep)
-    verifier.verify([(writer, wanted)], until)
+    verifier = Verifier(open_dns, timeout=verify_timeout, sleep=clock.sleep)
+    verifier.verify([(writer, wanted)], Deadline(seconds, clock.monotonic))
     return list(history.latest(origin).publications)
 
 
-def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machine, history: SqliteHistory) -> None:
+def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machine, history: HistoryStore) -> None:
     machine.aws.fault("GetChange", pending, times=6)
     clock = Clock()
     (publication,) = publish(history, clock, [HOME])
@@ -494,17 +493,17 @@ def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machi
 
 @pytest.mark.parametrize(("verify_timeout", "left", "polls"), [(45, 10**6, 12), (10, 10**6, 5), (45, 3, 3), (0, 99, 1)])
 def test_it_waits_no_longer_than_both_limits_allow(
-    machine: Machine, history: SqliteHistory, verify_timeout: float, left: float, polls: int
+    machine: Machine, history: HistoryStore, verify_timeout: float, left: float, polls: int
 ) -> None:
     machine.aws.fault("GetChange", pending)
     clock = Clock()
-    (publication,) = publish(history, clock, [HOME], until=clock.now + left, verify_timeout=verify_timeout)
+    (publication,) = publish(history, clock, [HOME], seconds=left, verify_timeout=verify_timeout)
     assert publication.state is PublicationState.SUBMITTED
     assert machine.aws.count()["GetChange"] == polls
     assert sum(clock.slept) <= min(verify_timeout, left)
 
 
-def test_it_verifies_what_is_in_sync_while_another_zone_is_not(machine: Machine, history: SqliteHistory) -> None:
+def test_it_verifies_what_is_in_sync_while_another_zone_is_not(machine: Machine, history: HistoryStore) -> None:
     machine.aws.zone("b.example.com")
     machine.aws.fault("GetChange", pending, containing=f"/change/{machine.aws.next_change_id}")
     found = publish(history, Clock(), [HOME, "home.b.example.com"])

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pymysql
 import pytest
 
-from ddns_updater.app.factories import open_history, upgrade
+from ddns_updater.app.factories import open_history
 from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Family
 from ddns_updater.settings.load import load_settings
@@ -78,7 +78,7 @@ class Database:
         if self.is_empty():
             self.create_tables()
         settings = default_settings()._replace(database=parse_database_url(self.url))
-        with open_history(settings, for_init=True) as history, history.lock("init") as mine:
+        with open_history(settings, for_init=True) as history, history.lock_init() as mine:
             assert mine
             history.seed(name, family, ip_address(ip), None)
 
@@ -133,7 +133,7 @@ def _execute(database: Database, statements: list[tuple[str, list[Any]]]) -> Non
 
 def _upgrade(database: Database) -> None:
     with open_history(default_settings()._replace(database=parse_database_url(database.url)), for_init=True) as history:
-        upgrade(history)
+        history.upgrade()
 
 
 @contextmanager
