@@ -1,10 +1,10 @@
 """The content of the state file and its JSON form; every value is checked on reading, because files get damaged."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any
 
 from ddns_updater.alerts.event import Kind
@@ -18,17 +18,23 @@ _YEARS = range(1800, 2200)  # of times that can be calculated with, also those o
 _UNNAMED = ""  # the key for runs without a configured name while the database is unavailable
 
 
-@dataclass
 class StateContent:
     """The content of an open state file; it is written at the end of the block that opened it.
 
     `default` is the name of the only origin, `warnings` says what is wrong with the file.
     """
 
-    default: str | None = None
-    origins: dict[str, RunState] = field(default_factory=dict)
-    outbox: Outbox = field(default_factory=Outbox)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        default: str | None = None,
+        origins: Mapping[str, RunState] = MappingProxyType({}),
+        outbox: Outbox | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        self.default = default
+        self.origins = dict(origins)
+        self.outbox = outbox or Outbox()
+        self.warnings = list(warnings)
 
     def name_of(self, given: str | None, resolved: str | None) -> str:
         """Return the name under which to keep a run: `given` is the configured one, `resolved` the one in the database.

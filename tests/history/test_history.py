@@ -4,7 +4,6 @@ import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -168,9 +167,9 @@ def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: H
     version = history.latest(origin).version
     history.save(version, [BARE, FULL])
     later = WHEN + timedelta(days=1)
-    for written in (replace(FULL, record=BARE.record, created_at=later), replace(BARE, created_at=later)):
+    for written in (FULL._replace(record=BARE.record, created_at=later), BARE._replace(created_at=later)):
         history.save(version, [written])
-        assert history.latest(origin).publications == (FULL, replace(written, created_at=WHEN))
+        assert history.latest(origin).publications == (FULL, written._replace(created_at=WHEN))
 
 
 def test_publications_are_written_together_or_not_at_all(history: HistoryStore) -> None:
@@ -183,8 +182,8 @@ def test_publications_are_written_together_or_not_at_all(history: HistoryStore) 
 
 def test_a_long_error_is_shortened(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    history.save(history.latest(origin).version, [replace(BARE, error="x" * 5000, drift="y" * 5000)])
-    assert history.latest(origin).publications == (replace(BARE, error="x" * 1000, drift="y" * 1000),)
+    history.save(history.latest(origin).version, [BARE._replace(error="x" * 5000, drift="y" * 5000)])
+    assert history.latest(origin).publications == (BARE._replace(error="x" * 1000, drift="y" * 1000),)
 
 
 def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: HistoryStore) -> None:
