@@ -294,6 +294,13 @@ class Incident(NamedTuple):
     alerted_at: datetime | None = None
 
 
+class Seen(NamedTuple):
+    """The address that a record was last seen to hold correctly, and when."""
+
+    address: Address
+    at: datetime
+
+
 def propagation(publications: Iterable[Publication]) -> timedelta | None:
     """Return how long DNS took to follow, by the slowest record; None when no record has followed.
 

@@ -27,7 +27,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     run_state = None
     try:
         content = factories.state_file(settings).read()
-        errors += content.warnings
+        errors += [content.damage] if content.damage else []
         run_state = content.origins.get(content.name_of(given, found), RunState())
     except StateError as error:
         errors.append(str(error))

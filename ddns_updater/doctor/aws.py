@@ -10,7 +10,6 @@ from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Address, Family, Journal, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
-_SECONDS = 30
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
 _MAX_NAMED = 3  # records that a list names before it says "and 5 more"
 
@@ -63,15 +62,15 @@ def check_aws(
         yield check.note("records", "DDNS_RECORDS is empty: only the history is kept, and AWS is not used")
         return ()
     try:
-        probe = check.attempt(_SECONDS, open_probe)
-        yield check.ok("identity", check.attempt(_SECONDS, probe.identity))
+        probe = check.attempt(open_probe)
+        yield check.ok("identity", check.attempt(probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
         yield check.skipped("hosted zones", "the identity check failed")
         return ()
     try:
-        dns = check.attempt(_SECONDS, open_dns)
-        zones = check.attempt(_SECONDS, partial(dns.zones_for, wanted))
+        dns = check.attempt(open_dns)
+        zones = check.attempt(partial(dns.zones_for, wanted))
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
@@ -85,7 +84,7 @@ def check_aws(
             by_zone.setdefault(found, []).append(record)
     for zone_id, records in by_zone.items():
         try:
-            zone = check.attempt(_SECONDS, partial(probe.zone, zone_id))
+            zone = check.attempt(partial(probe.zone, zone_id))
         except DdnsError as error:
             yield check.error(f"hosted zone {zone_id}", error)
         else:
@@ -106,7 +105,7 @@ def _contents(
 ) -> Iterator[Check]:
     name = f"write permission in {zone_id}"
     try:
-        sets = check.attempt(_SECONDS, partial(dns.read, zone_id, records))
+        sets = check.attempt(partial(dns.read, zone_id, records))
     except DdnsError as error:
         yield check.error(f"records of {zone_id}", error)
         yield check.skipped(name, "its records cannot be read")
@@ -140,7 +139,7 @@ def _named(records: Sequence[Record]) -> str:
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        by_value = check.attempt(_SECONDS, partial(probe.refused_for_its_value, zone_id, records))
+        by_value = check.attempt(partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
     if by_value:

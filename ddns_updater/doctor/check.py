@@ -31,14 +31,16 @@ class Check(NamedTuple):
 
 
 class Checker:
-    """The maker of one group of checks; it limits the time that each may take."""
+    """The maker of one group of checks; `seconds` is the time that each attempt of the group may take."""
 
-    def __init__(self, group: str, limit: Limit) -> None:
+    def __init__(self, group: str, limit: Limit, seconds: float) -> None:
         self._group = group
         self._limit = limit
+        self._seconds = seconds
 
-    def attempt(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return the result of `work`; raises DdnsError, also when it takes longer than `seconds`."""
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Return the result of `work`; raises DdnsError, also when it takes too long."""
+        seconds = self._seconds
         with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s", "is a firewall in the way?")):
             return work()
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tests.support.command import finish
 from tests.support.machine import Machine
+from tests.support.receivers import Receiver
 
 # The modules of this program that a quiet run may import, by folder; beside them the one for its database.
 _OURS = {
@@ -116,6 +117,33 @@ def test_a_quiet_run_asks_one_source_and_nothing_of_aws(machine: Machine) -> Non
     assert machine.run()["outcome"] == "unchanged"
     assert machine.service.requests == asked + 1
     assert len(machine.aws.calls) == calls
+
+
+def _uses_of_the_state_file(machine: Machine) -> tuple[int, int]:
+    """Do one run; return how often it read and wrote its state file."""
+    listing = machine.folder / "places"
+    assert machine.killed("list", "run", KILL_LIST=str(listing)).status == 0
+    places = listing.read_text().splitlines()
+    listing.unlink()
+    return places.count("call:StateFile._load"), places.count("call:replace_file")
+
+
+def test_a_quiet_run_reads_and_writes_its_state_file_once(small_machine: Machine, receiver: Receiver) -> None:
+    small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_HEARTBEAT_URL": f"{receiver.base}/beat"}
+    small_machine.init()
+    small_machine.run()
+    assert _uses_of_the_state_file(small_machine) == (1, 1)
+
+
+def test_a_run_with_an_alert_reads_and_writes_it_once_more_for_each_delivery(
+    small_machine: Machine, receiver: Receiver
+) -> None:
+    small_machine.environment["DDNS_WEBHOOK_URLS"] = f"{receiver.url},{receiver.url}/2"
+    small_machine.init()
+    small_machine.run()
+    small_machine.service.address = "1.1.1.1"
+    assert _uses_of_the_state_file(small_machine) == (3, 3)
+    assert receiver.events == ["changed", "changed"]
 
 
 def test_help_loads_neither_the_network_nor_a_database(small_machine: Machine) -> None:
