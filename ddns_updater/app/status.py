@@ -18,9 +18,9 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     errors: list[str] = []
     found = None
     try:
-        with factories.open_history(settings) as versions:
-            origins = choose_origins(versions.origins, given)
-            journals = {family: versions.latest(origin) for family, origin in origins.items()}
+        with factories.open_history(settings) as history:
+            origins = choose_origins(history.origins, given)
+            journals = {family: history.latest(origin) for family, origin in origins.items()}
             found = next(iter(origins.values())).name
     except HistoryError as error:
         errors.append(str(error))

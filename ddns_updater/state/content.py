@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any
 
 from ddns_updater.alerts.event import parse_event
@@ -26,12 +27,12 @@ class StateContent:
     def __init__(
         self,
         default: str | None = None,
-        origins: Mapping[str, RunState] | None = None,
+        origins: Mapping[str, RunState] = MappingProxyType({}),
         outbox: Outbox | None = None,
         damage: str | None = None,
     ) -> None:
         self.default = default
-        self.origins = dict(origins or {})
+        self.origins = dict(origins)
         self.outbox = outbox or Outbox()
         self.damage = damage
 

@@ -1,7 +1,6 @@
 """When an event is reported and when not: pure, over given clocks and over sequences that hypothesis generates."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -303,7 +302,7 @@ def test_a_repair_is_not_reported_again_when_its_record_comes_back() -> None:
 
 def test_many_repairs_in_one_run_are_one_event() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
-    many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
+    many = [one.publications[0]._replace(record=Record(f"host{number}.example.com", "A")) for number in range(30)]
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
     _, (event,) = advance(run_state, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
     assert " and 27 more after an outside change" in event.title
@@ -313,7 +312,7 @@ def test_many_repairs_in_one_run_are_one_event() -> None:
 
 def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
     (one,) = holds("1.1.1.1", 2).results
-    sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
+    sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW)
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
     run_state = RunState()
     for minutes in range(0, 31, 10):
