@@ -226,7 +226,8 @@ def test_several_values_are_a_fault_unless_the_next_run_repairs_them(
     assert (found[str(HOME)].state, found[str(HOME)].advice) == (state, advice)
 
 
-def test_a_record_that_was_deleted_is_told_from_a_new_one(zone_id: str) -> None:
+@pytest.mark.usefixtures("zone_id")
+def test_a_record_that_was_deleted_is_told_from_a_new_one() -> None:
     found, _ = checks(HOME, sent=[HOME])
     assert (found[str(HOME)].found, found[str(HOME)].advice) == ("does not exist any more", "ddns run --recheck")
 
