@@ -187,6 +187,11 @@ class Publication(NamedTuple):
     drift: str | None = None
     drift_at: datetime | None = None
 
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Return whether DNS may hold `address` because of this program: it was not refused, or was seen there."""
+        return self.state is not PublicationState.FAILED or self.verified_at is not None
+
 
 class Journal(NamedTuple):
     """The latest version of an origin with its publications; `read_at` is the database's time when they were read."""

@@ -5,9 +5,10 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.humanize import listed
-from ddns_updater.model import Address, Family, Journal, Record, RecordSet
+from ddns_updater.model import Address, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
@@ -55,7 +56,7 @@ def check_aws(
     open_probe: Callable[[], Route53Probe],
     open_dns: Callable[[], Dns],
     wanted: Mapping[Record, str | None],
-    journals: Mapping[Family, Journal],
+    known: Known,
 ) -> Generator[Check, None, tuple[Published, ...]]:
     """Check `wanted`, each record with the zone it is pinned to; return those whose hosted zone was found."""
     if not wanted:
@@ -74,7 +75,7 @@ def check_aws(
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
-    latest = {family.record_type: journal.version.address for family, journal in journals.items()}
+    latest = {family.record_type: journal.version.address for family, journal in known.journals.items()}
     published: list[Published] = []
     by_zone: dict[str, list[Record]] = {}
     for record, found in zones.items():
@@ -91,7 +92,7 @@ def check_aws(
             kind = "" if zone.name_servers else " (private)"
             yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
-        yield from _contents(check, probe, dns, zone_id, records, latest)
+        yield from _contents(check, probe, dns, zone_id, {each: each in known.sent for each in records}, latest)
     return tuple(published)
 
 
@@ -100,17 +101,20 @@ def _contents(
     probe: Route53Probe,
     dns: Dns,
     zone_id: str,
-    records: Sequence[Record],
+    records: Mapping[Record, bool],
     latest: Mapping[str, Address | None],
 ) -> Iterator[Check]:
     name = f"write permission in {zone_id}"
     try:
-        sets = check.attempt(partial(dns.read, zone_id, records))
+        sets = check.attempt(partial(dns.read, zone_id, list(records)))
     except DdnsError as error:
         yield check.error(f"records of {zone_id}", error)
         yield check.skipped(name, "its records cannot be read")
         return
-    held = {record: _holds(check, record, record_set, latest.get(record.type)) for record, record_set in sets.items()}
+    held = {
+        record: _holds(check, record, record_set, latest.get(record.type), is_ours=records[record])
+        for record, record_set in sets.items()
+    }
     yield from _grouped(held)
     free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
     if not free:
@@ -147,10 +151,13 @@ def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, re
     return check.note(name, "AWS refused a test change for a reason other than its value; the next run will show")
 
 
-def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: Address | None) -> Check:
+def _holds(
+    check: Checker, record: Record, record_set: RecordSet | None, latest: Address | None, *, is_ours: bool
+) -> Check:
+    """Return the check of what a record holds, which `is_ours` when this program may have written it before."""
     name = str(record)
     if record_set is None:
-        return check.note(name, "does not exist yet", "the next run writes it; to do it now: ddns run")
+        return check.note(name, f"does not exist {'any more' if is_ours else 'yet'}", "ddns run --recheck")
     if record_set.obstacle:
         return check.failed(
             name,
@@ -158,9 +165,12 @@ def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest:
             "delete that record set, or remove the name from DDNS_RECORDS",
         )
     held = f"{', '.join(record_set.values)}, TTL {record_set.ttl} s"
+    if len(record_set.values) > 1 and not is_ours:
+        found = f"holds {held}, and none was written by this program"
+        return check.failed(name, found, "leave one of them, or remove the name from DDNS_RECORDS")
     if latest is None:
         return check.note(name, f"holds {held}; there is no version to compare it with")
     if record_set.holds(latest, None):
         return check.ok(name, f"holds {held}, the latest version")
     found = f"holds {held}, but the latest version is {latest}"
-    return check.warning(name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; to do it now: ddns run")
+    return check.warning(name, found, "ddns run --recheck")

@@ -141,7 +141,9 @@ def _at_name_server(check: Checker, lookup: Lookup, server: str, wanted: Publish
         return check.note(name, f"{said}; there is no version to compare it with")
     if _is(answer, wanted.address):
         return check.ok(name, said)
-    return check.warning(name, f"{said}, but the latest version is {wanted.address}", "ddns run, then check again")
+    return check.warning(
+        name, f"{said}, but the latest version is {wanted.address}", "ddns run --recheck, then check again"
+    )
 
 
 def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Published) -> Check:

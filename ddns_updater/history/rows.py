@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ddns_updater.model import (
+    Address,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -95,6 +96,15 @@ def journal_of(rows: Sequence[Row]) -> Journal:
 def _publication(name: str, kind: str, *values: Any) -> Publication:
     fields = {column.field: column.read(value) for column, value in zip(COLUMNS, values, strict=True)}
     return Publication(Record(name, kind), **fields)
+
+
+def sent_of(rows: Sequence[Row]) -> dict[Record, frozenset[Address]]:
+    """Return the addresses in `rows` by record."""
+    found: dict[Record, set[Address]] = {}
+    for name, kind, text in rows:
+        if address := parse_address(text):
+            found.setdefault(Record(name, kind), set()).add(address)
+    return {record: frozenset(addresses) for record, addresses in found.items()}
 
 
 def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:

