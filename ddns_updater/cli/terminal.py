@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import click
 
+from ddns_updater.settings.load import wants_colours
+
 
 class Terminal(NamedTuple):
     """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts."""
@@ -46,6 +48,11 @@ def _object(level: str, text: str, facts: dict[str, object]) -> str:
 def terminal_width() -> int | None:
     """Return the width of stdout in columns, None when it is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed
+
+
+def paint(text: str, colour: str) -> str:
+    """Return `text` in a colour if the environment allows it; click removes colours from what is not a terminal."""
+    return click.style(text, fg=colour) if wants_colours() else text
 
 
 def flush_output() -> None:

@@ -42,7 +42,7 @@ def check_addresses(
         for source in sources:
             start = monotonic()
             try:
-                address = check.attempt(min(seconds, _MAX_SECONDS), partial(source.fetch, family))
+                address = check.attempt(source.name, min(seconds, _MAX_SECONDS), partial(source.fetch, family))
             except CarrierGradeNat as error:
                 shared = error
                 yield check.error(source.name, error)

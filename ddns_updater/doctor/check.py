@@ -9,6 +9,7 @@ from ddns_updater.errors import DdnsError
 from ddns_updater.lib.deadline import Limit
 
 T = TypeVar("T")
+Starts = Callable[[str], None]  # takes the name of a check that may take a while
 
 LATER = "the next run"  # advice that starts so only asks to wait
 # Text from outside is quoted; an apostrophe inside a word is not a quote.
@@ -37,14 +38,16 @@ class Check(NamedTuple):
 
 
 class Checker:
-    """The maker of one group of checks; it limits the time that each may take."""
+    """The maker of one group of checks; it limits the time that each may take, and tells `starts` its name."""
 
-    def __init__(self, group: str, limit: Limit) -> None:
+    def __init__(self, group: str, limit: Limit, starts: Starts = lambda _name: None) -> None:
         self._group = group
         self._limit = limit
+        self._starts = starts
 
-    def attempt(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return the result of `work`; raises DdnsError, also when it takes longer than `seconds`."""
+    def attempt(self, name: str, seconds: float, work: Callable[[], T]) -> T:
+        """Return the result of `work`, for the check of that name; raises DdnsError, also after `seconds`."""
+        self._starts(name)
         with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s; is a firewall in the way?")):
             return work()
 

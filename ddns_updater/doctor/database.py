@@ -28,9 +28,9 @@ def check_database(
     """Check the database; return the latest version of each family that has one."""
     with ExitStack() as stack:
         try:
-            history = check.attempt(_SECONDS, lambda: stack.enter_context(open_history()))
+            history = check.attempt("database", _SECONDS, lambda: stack.enter_context(open_history()))
             start = monotonic()
-            theirs = check.attempt(_SECONDS, history.now)
+            theirs = check.attempt("database", _SECONDS, history.now)
         except DdnsError as error:
             yield check.error("database", error)
             for each in ("schema", "origin"):
@@ -40,16 +40,18 @@ def check_database(
         if history.engine != "sqlite":  # whose clock is this machine's
             yield _clock(check, theirs, now())
         try:
-            missing = check.attempt(_SECONDS, partial(outdated, history))
-            grants = [] if missing else check.attempt(_SECONDS, history.missing_grants)
+            missing = check.attempt("schema", _SECONDS, partial(outdated, history))
+            grants = [] if missing else check.attempt("grants", _SECONDS, history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
             yield check.skipped("origin", "the schema cannot be read")
             return {}
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt(_SECONDS, partial(choose_origins, history.origins, name))
-            journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
+            origins = check.attempt("origin", _SECONDS, partial(choose_origins, history.origins, name))
+            journals = check.attempt(
+                "origin", _SECONDS, lambda: {each: history.latest(origins[each]) for each in origins}
+            )
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
             return {}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Route53Probe, check_aws
-from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.doctor.check import Check, Checker, Starts
 from ddns_updater.doctor.database import check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
@@ -36,6 +36,7 @@ class Tools(NamedTuple):
     open_lookup: Callable[[], Lookup | None]
     read_state: Callable[[], StateContent]
     limit: Limit
+    starts: Starts
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -45,7 +46,7 @@ def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None
     settings = loaded.settings
 
     def group(title: str) -> Checker:
-        return Checker(title, tools.limit)
+        return Checker(title, tools.limit, tools.starts)
 
     def usable(*prefixes: str) -> bool:
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
