@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -29,6 +30,15 @@ class Terminal(NamedTuple):
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
         """Print an error to stderr; `prefix` is for text only."""
         click.echo(_object("error", text, facts) if self.as_json else f"{prefix}{text}", err=True)
+
+    def notice(self, text: str) -> None:
+        """Print a remark to stderr; it can be called from a signal handler, also while something is being printed."""
+        if not sys.stderr:  # closed
+            return
+        begin = "\n" if sys.stderr.isatty() and not self.as_json else ""  # the terminal has just shown ^C
+        line = _object("info", text, {}) if self.as_json else text
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""

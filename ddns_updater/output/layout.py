@@ -8,7 +8,8 @@ Paint = Callable[[str, str], str]  # takes a text and a colour, returns the colo
 
 _GLUE = "\xa0"  # a no-break space
 _TOGETHER = re.compile(
-    r"(?<![^\s(])\d+ (?=[a-z])"  # a number and its unit: 34 s, 3 runs
+    r"\bRoute (?=53\b)"
+    r"|(?<![^\s(])(?<!Route )\d+ (?=[a-z])"  # a number and its unit: 34 s, 3 runs
     r"|(?<=\d [dh]) (?=\d+ (?:h|min)\b)"  # both units of a duration: 3 h 20 min
     r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)"  # a date and its time
     r"|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b|[+-]\d\d\b)"  # a time and its zone

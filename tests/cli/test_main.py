@@ -757,6 +757,22 @@ def test_no_summary_of_a_command_is_cut_off_or_wrapped(small_machine: Machine, c
         assert f"  {command:10}  {summary}" in lines
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_fits_a_narrow_terminal_and_breaks_no_word(small_machine: Machine, command: str) -> None:
+    wide, narrow = (small_machine.ddns(*command.split(), "--help", COLUMNS=columns).out for columns in ("80", "40"))
+    assert all(len(line) <= 40 for line in narrow.splitlines())
+    assert narrow.replace("\\\n", "").split() == wide.split()
+    assert not re.search(r"(?<!\S)(?<!Route )\d+$", re.sub(r"  \d$", "", narrow, flags=re.MULTILINE), re.MULTILINE)
+
+
+def test_a_command_that_the_help_breaks_is_one_that_a_shell_takes(small_machine: Machine) -> None:
+    help_text = small_machine.ddns("init", "--help", COLUMNS="40").out
+    example = help_text.partition("Example:\n")[2].partition("\n\n")[0]
+    assert len(example.splitlines()) == 2
+    done = subprocess.run(["sh", "-c", f"ddns() {{ printf '%s|' \"$@\"; }}\n{example}"], capture_output=True, text=True)
+    assert done.stdout == "init|--name|ddokso-scrap|--note|office line|"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_summary_of_a_command_is_a_short_imperative_that_opens_its_help(
     small_machine: Machine, command: str
