@@ -6,23 +6,23 @@ from functools import partial
 
 from benchmarks.interleaved import Row, ratio, take_turns, wall
 from ddns_updater.app.factories import open_history
-from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.settings.settings import Settings
+from ddns_updater.history.url import DatabaseUrl
+from ddns_updater.settings.variables import default_settings
 
 _CALLS = 20  # in a row, for one measurement
 
 
-def rows(engine: str, databases: Sequence[MySqlUrl | SqliteUrl], rounds: int, digits: int) -> Iterator[Row]:
+def rows(engine: str, databases: Sequence[DatabaseUrl], rounds: int, digits: int) -> Iterator[Row]:
     """Compare 10 with 10**`digits` versions of one origin, and 1,000 origins of one version with 1,000 of many."""
     sizes = {"1 x 10": (0, 1), f"1 x {10**digits:,}": (0, digits), "1,000 x 1": (3, 0)}
     sizes[f"1,000 x {10 ** (digits - 3):,}"] = (3, digits - 3)
     measures = {}
     with ExitStack() as stack:
         for url, (name, size) in zip(databases, sizes.items(), strict=True):
-            history = stack.enter_context(open_history(Settings(database=url), for_init=True))
-            upgrade(history)
+            history = stack.enter_context(open_history(default_settings()._replace(database=url), for_init=True))
+            assert isinstance(history, SqlHistory)
+            history.upgrade()
             _fill(history, *size)
             origin = history.origins()[-1]
             measures[f"latest, {engine}, {name}"] = partial(wall, partial(history.latest, origin), _CALLS)

@@ -4,7 +4,8 @@
     ├── SettingsError         2   a setting or an option is wrong
     │   └── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
     ├── SourceError           1   an address source gave no trustworthy address
-    │   ├── CarrierGradeNat   1   the line shares a public IPv4 address with other customers
+    │   ├── UnusableAnswer    1   what it answered is not one public address
+    │   │   └── CarrierGradeNat   1   the line shares a public IPv4 address with other customers
     │   └── Disagreement      1   sources contradict one another, or no second source confirms the address
     ├── HistoryError          1   the database could not be used
     │   ├── NotInitialised    1   the table or the origin is missing: run `ddns init` first
@@ -14,7 +15,8 @@
     ├── StateError            1   the state file, or another file written after a run, could not be used
     └── Stopped               1   a signal or the time limit of the run stopped it
 
-An exception outside this tree is a bug and keeps its traceback.
+An exception outside this tree is a bug and keeps its traceback. `InvalidValue` never leaves the program: whoever knows
+which setting or option holds the value makes a SettingsError of it.
 """
 
 from collections.abc import Sequence
@@ -54,6 +56,18 @@ class SettingsError(DdnsError):
         self.settings = tuple(settings)
 
 
+class InvalidValue(ValueError):
+    """Say why a text is not a valid value; `problem` continues a sentence that starts with what holds the text."""
+
+    def __init__(self, problem: str, advice: str | None = None) -> None:
+        super().__init__(problem, advice)
+        self.problem = problem
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.problem, self.advice)))
+
+
 def missing_extra(what: str, extra: str) -> SettingsError:
     """Return the error for `what`, which needs an optional package that is not installed."""
     return SettingsError(f"{what} needs the extra {extra}", f"in the checkout, run pipx install --force '.[{extra}]'")
@@ -67,7 +81,18 @@ class SourceError(DdnsError):
     """Report that an address source gave no trustworthy address."""
 
 
-class CarrierGradeNat(SourceError):
+class UnusableAnswer(SourceError):
+    """Report that a source answered something other than one public address.
+
+    `answer` is what it answered and why that is unusable, such as "10.0.0.1, which is not a public address".
+    """
+
+    def __init__(self, answer: str, advice: str | None = None) -> None:
+        super().__init__(f"answered {answer}", advice)
+        self.answer = answer
+
+
+class CarrierGradeNat(UnusableAnswer):
     """Report that the provider shares one public address among customers (carrier-grade NAT)."""
 
 

@@ -3,7 +3,7 @@
 Most are NamedTuples, not frozen dataclasses: a dataclass takes 0.4 ms to define, a cost to every quiet run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -84,9 +84,9 @@ class PublicationState(StrEnum):
 
 
 class Origin(NamedTuple):
-    """A tracked line, in one address family."""
+    """A tracked line, in one address family; `id` is its key, which only the history that gave it can read."""
 
-    id: int
+    id: Hashable
     name: str
     family: Family
 
@@ -94,11 +94,11 @@ class Origin(NamedTuple):
 class Version(NamedTuple):
     """A row of `admin_ip_history`; `created_at` is an aware UTC time by the database's clock.
 
-    `ip` is the text in the row, for output; `address` is None when that is not an address.
+    `id` is its key, which only the history that gave it can read. `ip` is the text in the row, for output; `address` is
+    None when that is not an address.
     """
 
-    id: int
-    origin_id: int
+    id: Hashable
     name: str
     version: int
     ip: str
@@ -214,25 +214,25 @@ class HistoryEntry(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A period in whole seconds from `begin` up to but not including `end`; None leaves that side open."""
+    """A period in whole seconds from `start` up to but not including `end`; None leaves that side open."""
 
-    begin: datetime | None = None
+    start: datetime | None = None
     end: datetime | None = None
 
 
 class HistorySummary(NamedTuple):
     """How often the address of one family changed within a window, by the database's clock.
 
-    `began` is when the history of the origin starts. `begin` and `end` bound the part of the window between that and
-    now; they are equal when there is none. `versions` is how many versions were current in it, `changes` how many of
-    them started in it, not counting the very first version. `longest` and `shortest` are how long such versions were
-    held, also outside the window. `shortest` counts only versions with a known start and end; it is None without one.
-    `at_least` is whether the start or end of the longest is unknown.
+    `first_recorded_at` is when the history of the origin starts. `start` and `end` bound the part of the window between
+    that and now; they are equal when there is none. `versions` is how many versions were current in it, `changes` how
+    many of them started in it, not counting the very first version. `longest` and `shortest` are how long such versions
+    were held, also outside the window. `shortest` counts only versions with a known start and end; it is None without
+    one. `at_least` is whether the start or end of the longest is unknown.
     """
 
     family: Family
-    began: datetime
-    begin: datetime
+    first_recorded_at: datetime
+    start: datetime
     end: datetime
     versions: int
     changes: int

@@ -5,7 +5,7 @@ from typing import Any
 
 import apprise
 
-from ddns_updater.alerts.urls import service_of
+from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
 
 _KINDS = {
@@ -16,13 +16,12 @@ _KINDS = {
 }
 
 
-def notify(url: str, event: Mapping[str, Any]) -> None:
-    """Send `event` to the service of an Apprise URL; raises AlertError, which shows only the scheme of the URL."""
-    shown = service_of(url)
+def notify(spec: ChannelSpec, event: Mapping[str, Any]) -> None:
+    """Send `event` to the service of an Apprise URL; raises AlertError."""
     service = apprise.Apprise()
     try:
-        if not service.add(url):
-            raise AlertError(f"{shown} is not a valid Apprise URL; correct DDNS_NOTIFY_URLS", again=False)
+        if not service.add(spec.url):
+            raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)
         accepted = service.notify(
             title=event["title"],
             body=event["text"],
@@ -32,6 +31,6 @@ def notify(url: str, event: Mapping[str, Any]) -> None:
     except AlertError:
         raise
     except Exception as error:  # a plugin of Apprise may raise anything, and must not end the run
-        raise AlertError(f"{shown} failed with {type(error).__name__}") from error
+        raise AlertError(f"{spec.name} failed with {type(error).__name__}") from error
     if not accepted:
-        raise AlertError(f"{shown} did not accept it")
+        raise AlertError(f"{spec.name} did not accept it")

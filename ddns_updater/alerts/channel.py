@@ -1,6 +1,5 @@
 """A channel: a destination that alerts are sent to."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,8 +13,3 @@ class Channel(NamedTuple):
     key: str
     name: str
     send: Callable[[Mapping[str, Any]], None]
-
-
-def key_of(url: str) -> str:
-    """Return the key that identifies a URL in the state file; the URL cannot be recovered from it."""
-    return hashlib.sha256(url.encode()).hexdigest()[:12]

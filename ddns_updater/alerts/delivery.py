@@ -10,7 +10,6 @@ from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
-from ddns_updater.alerts.urls import host_of
 from ddns_updater.errors import AlertError
 from ddns_updater.lib.http_errors import http_reason
 
@@ -20,10 +19,10 @@ _RETRYABLE = (408, 425, 429, *range(500, 600))  # statuses that a later try may 
 _LONGEST_PAUSE = 21_600  # seconds; a longer Retry-After is cut to this
 
 
-def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
+def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> bytes:
     """Send one request and return at most the first `read` bytes of the response body.
 
-    Raises AlertError unless the status is a success; its message shows only the host of the URL. A request that was
+    Raises AlertError unless the status is a success; its message shows `name` in place of the URL. A request that was
     sent is not repeated here: it may have been accepted, whatever the response. Redirects are not followed, so that no
     other server gets the alert.
     """
@@ -45,10 +44,10 @@ def send(method: str, url: str, *, read: int = 0, **content: Any) -> bytes:
             with session.request(
                 method, url, timeout=_TIMEOUT, allow_redirects=False, stream=True, headers=headers, **content
             ) as answer:
-                _check(answer, url)
+                _check(answer, name)
                 return next(answer.iter_content(read), b"") if read else b""
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise AlertError(f"{host_of(url)} {http_reason(error, _TIMEOUT)}") from error
+            raise AlertError(f"{name} {http_reason(error, _TIMEOUT)}") from error
 
 
 def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
@@ -57,15 +56,15 @@ def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRe
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
 
-def _check(answer: requests.Response, url: str) -> None:
+def _check(answer: requests.Response, name: str) -> None:
     status = answer.status_code
     if answer.is_redirect or 300 <= status < 400:
-        raise AlertError(f"{host_of(url)} answered with a redirect ({status}); use the URL it leads to", again=False)
+        raise AlertError(f"{name} answered with a redirect ({status})", "use the URL it leads to", again=False)
     if status in _RETRYABLE:
         seconds = _retry_after(answer.headers.get("Retry-After", "0"))
-        raise AlertError(f"{host_of(url)} answered with status {status}", seconds=seconds)
+        raise AlertError(f"{name} answered with status {status}", seconds=seconds)
     if not answer.ok:
-        raise AlertError(f"{host_of(url)} refused with status {status}; check its URL", again=False)
+        raise AlertError(f"{name} refused with status {status}", "check its URL", again=False)
 
 
 def _retry_after(text: str) -> int:

@@ -3,29 +3,29 @@
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ddns_updater.alerts.delivery import send
-from ddns_updater.alerts.urls import host_of
+from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
 
-_KUMA = "/api/push/"
 _LONGEST = 200  # characters of the message in a URL
 _UNKNOWN = b"OK (not found)"  # what healthchecks.io answers with status 200 for an unknown check
 
 
-def ping(url: str, outcome: Outcome, message: str) -> None:
+def ping(spec: ChannelSpec, outcome: Outcome, message: str) -> None:
     """Report how the run ended; raises AlertError.
 
-    Uptime Kuma's push monitors get `status` and `msg` in the query (https://uptime.kuma.pet). Any other URL is pinged
-    as healthchecks.io expects it: a failure goes to `/fail` below it, and the message is the body
+    Uptime Kuma's push monitors get `status` and `msg` in the query (https://uptime.kuma.pet). healthchecks.io gets a
+    POST request: a failure goes to `/fail` below it, and the message is the body
     (https://healthchecks.io/docs/http_api/).
     """
-    parts = urlsplit(url)
-    if _KUMA in parts.path:
+    parts = urlsplit(spec.url)
+    if spec.form == "kuma":
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         query |= {"status": "down" if outcome.is_bad else "up", "msg": message[:_LONGEST]}
-        send("GET", urlunsplit(parts._replace(query=urlencode(query, errors="replace"))))
+        send("GET", urlunsplit(parts._replace(query=urlencode(query, errors="replace"))), name=spec.name)
         return
     path = parts.path.rstrip("/") + "/fail" if outcome.is_bad else parts.path
     pinged = urlunsplit(parts._replace(path=path))
-    if send("POST", pinged, read=len(_UNKNOWN), data=message.encode(errors="replace")) == _UNKNOWN:
-        raise AlertError(f"{host_of(url)} has no such check; correct DDNS_HEARTBEAT_URL", again=False)
+    answer = send("POST", pinged, name=spec.name, read=len(_UNKNOWN), data=message.encode(errors="replace"))
+    if answer == _UNKNOWN:
+        raise AlertError(f"{spec.name} has no such check", "correct DDNS_HEARTBEAT_URL", again=False)

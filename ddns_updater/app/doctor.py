@@ -6,21 +6,18 @@ from functools import partial
 from time import monotonic
 
 from ddns_updater.app import factories
-from ddns_updater.dns.records import record_sets
 from ddns_updater.doctor.check import Check, Starts
 from ddns_updater.doctor.examine import Tools, examine
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.settings.load import LoadResult
-from ddns_updater.sources.spec import without_secrets
 
 
 def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Iterator[Check]:
     """Yield each check as it ends; writes nothing and raises no DdnsError. `starts` is told what is awaited."""
     settings = loaded.settings
     tools = Tools(
-        sources=[(without_secrets(each), partial(factories.source, settings, each)) for each in settings.ip_sources],
+        sources=[(spec, partial(factories.source, settings, spec)) for spec in settings.ip_sources],
         open_history=partial(factories.open_history, settings, read_only=True),
-        outdated=factories.outdated,
         open_probe=partial(factories.open_probe, settings),
         open_dns=lambda: factories.open_dns(settings, factories.route53_client(settings)),
         open_lookup=factories.open_lookup,
@@ -30,5 +27,4 @@ def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Itera
         now=partial(datetime.now, UTC),
         monotonic=monotonic,
     )
-    wanted = record_sets(settings.records, settings.ip_families)
-    return examine(loaded, tools, wanted, name or settings.name)
+    return examine(loaded, tools, name or settings.name)

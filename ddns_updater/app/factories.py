@@ -8,16 +8,27 @@ from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Any
 
-from ddns_updater.alerts.channel import Channel, key_of
-from ddns_updater.alerts.urls import service_of
+from ddns_updater.alerts.channel import Channel
+from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, StateError, missing_extra
-from ddns_updater.history.sql import SqlHistory
-from ddns_updater.history.url import SqliteUrl
+from ddns_updater.history.sql import Schema
+from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.run.ports import AddressSource, Authority, Dns
+from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
 from ddns_updater.settings.load import export_aws
-from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
+from ddns_updater.settings.settings import Settings
+from ddns_updater.sources.spec import (
+    DEFAULT_SOURCES,
+    CommandSpec,
+    DnsSpec,
+    Ec2Spec,
+    FileSpec,
+    HttpSpec,
+    ImdsSpec,
+    InterfaceSpec,
+    SourceSpec,
+)
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 
@@ -31,87 +42,81 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[SqlHistory]:
+def open_history(settings: Settings, *, for_init: bool = False, read_only: bool = False) -> Iterator[HistoryStore]:
     """Open the database of `settings`.
 
     `for_init` creates the SQLite file and waits for long statements; with `read_only` every write fails.
     """
-    opened: SqlHistory
-    if isinstance(settings.database, SqliteUrl):
-        from ddns_updater.history.sqlite import SqliteHistory
+    opened: HistoryStore
+    match settings.database:
+        case SqliteUrl() as url:
+            from ddns_updater.history.sqlite import SqliteHistory
 
-        opened = SqliteHistory(settings.database, create=for_init, read_only=read_only)
-    else:
-        from ddns_updater.history.mysql import MySqlHistory
+            opened = SqliteHistory(url, _schema, create=for_init, read_only=read_only)
+        case MySqlUrl() as url:
+            from ddns_updater.history.mysql import MySqlHistory
 
-        opened = MySqlHistory(settings.database, patient=for_init, read_only=read_only)
+            opened = MySqlHistory(url, _schema, patient=for_init, read_only=read_only)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def upgrade(history: SqlHistory) -> int:
-    """Bring the schema of `history` up to date and return how many migrations were applied."""
-    from ddns_updater.history.schema import upgrade  # imports yoyo, which nothing else needs
+def _schema() -> Schema:
+    from ddns_updater.history import schema  # imports yoyo, which only `init` and `doctor` need
 
-    return upgrade(history)
-
-
-def outdated(history: SqlHistory) -> list[str]:
-    """Return what the schema of `history` lacks; writes nothing."""
-    from ddns_updater.history.schema import outdated
-
-    return outdated(history)
+    return schema
 
 
 def sources(settings: Settings) -> list[AddressSource]:
     """Return the address sources, in the order in which they are queried."""
-    made = [source(settings, text) for text in settings.ip_sources]
+    made = [source(settings, spec) for spec in settings.ip_sources]
     if settings.ip_sources is DEFAULT_SOURCES:
         start = randrange(len(made))  # noqa: S311 - only spreads the load; a configured order is kept
         made = made[start:] + made[:start]
     return made
 
 
-def source(settings: Settings, text: str) -> AddressSource:
-    """Return the source that `text` names; raises SettingsError without the extra that it needs."""
-    kind, _, spec = text.partition(":")
+def source(settings: Settings, spec: SourceSpec) -> AddressSource:
+    """Return the source of `spec`; raises SettingsError without the extra that it needs."""
     try:
-        match kind:
-            case "dns":
+        match spec:
+            case HttpSpec():
+                from ddns_updater.sources.http import HttpSource
+
+                return HttpSource(spec, timeout=settings.ip_timeout, retries=settings.ip_retries)
+            case DnsSpec():
                 from ddns_updater.sources.dns import DnsSource
 
                 return DnsSource(spec, timeout=settings.ip_timeout)
-            case "interface":
+            case InterfaceSpec():
                 from ddns_updater.sources.interface import InterfaceSource
 
                 return InterfaceSource(spec)
-            case "ec2":
+            case Ec2Spec():
                 export_aws(settings)
                 from ddns_updater.sources.ec2 import Ec2Source
 
                 return Ec2Source(spec)
-            case "imds":
+            case ImdsSpec():
                 from ddns_updater.sources.imds import ImdsSource
 
                 return ImdsSource(spec)
-            case "file":
+            case FileSpec():
                 from ddns_updater.sources.file import FileSource
 
                 return FileSource(spec)
-            case "command":
+            case CommandSpec():
                 from ddns_updater.sources.command import CommandSource
 
                 return CommandSource(spec, timeout=settings.ip_timeout)
             case _:
-                from ddns_updater.sources.http import HttpSource
-
-                return HttpSource(text, timeout=settings.ip_timeout, retries=settings.ip_retries)
+                raise AssertionError(f"no source for the kind {spec.kind}")
     except ImportError as error:
-        if kind not in ("dns", "interface"):  # the others need no extra
+        if spec.extra is None:
             raise
-        raise missing_extra(f"the address source {kind}:", kind) from error
+        raise missing_extra(f"the address source {spec.kind}:", spec.extra) from error
 
 
 def authority(settings: Settings) -> Authority | None:
@@ -172,42 +177,43 @@ def state_file(settings: Settings) -> StateFile:
 
 def destinations(settings: Settings) -> Destinations:
     """Return where runs are reported to; a channel is imported only when there is an alert to send."""
-    urls = (*settings.webhook_urls, *settings.notify_urls)
     return Destinations(
-        keys=tuple(map(key_of, urls)),
+        keys=tuple(spec.key for spec in settings.channels),
         open_channels=partial(_channels, settings),
-        ping=partial(_ping, settings.heartbeat_url) if settings.heartbeat_url else None,
+        ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
 
 
 def _channels(settings: Settings) -> dict[str, Channel]:
     found: list[Channel] = []
-    if settings.webhook_urls:
-        from ddns_updater.alerts.webhooks import web_channel
+    if settings.webhooks:
+        from ddns_updater.alerts.webhooks import post
 
-        found += map(web_channel, settings.webhook_urls)
-    found += [Channel(key_of(url), service_of(url), partial(_notify, url)) for url in settings.notify_urls]
+        found += [Channel(spec.key, spec.name, partial(post, spec)) for spec in settings.webhooks]
+    found += [Channel(spec.key, spec.name, partial(_notify, spec)) for spec in settings.apprise]
     return {channel.key: channel for channel in found}
 
 
-def _notify(url: str, event: Mapping[str, Any]) -> None:
+def _notify(spec: ChannelSpec, event: Mapping[str, Any]) -> None:
     try:
         from ddns_updater.alerts.apprise import notify
     except ImportError as error:
-        raise AlertError(str(missing_extra("DDNS_NOTIFY_URLS", "notify"))) from error
-    notify(url, event)
+        missing = missing_extra("DDNS_NOTIFY_URLS", "notify")
+        raise AlertError(missing.problem, missing.advice) from error
+    notify(spec, event)
 
 
-def _ping(url: str, outcome: Outcome, message: str) -> None:
+def _ping(spec: ChannelSpec, outcome: Outcome, message: str) -> None:
     from ddns_updater.alerts.heartbeat import ping
 
-    ping(url, outcome, message)
+    ping(spec, outcome, message)
 
 
 def _write_metrics(path: Path, result: RunResult, run_state: RunState, now: datetime) -> None:
     try:
         from ddns_updater.output.metrics import write_metrics
     except ImportError as error:
-        raise StateError(str(missing_extra("DDNS_METRICS_FILE", "metrics"))) from error
+        missing = missing_extra("DDNS_METRICS_FILE", "metrics")
+        raise StateError(missing.problem, missing.advice) from error
     write_metrics(path, result, run_state, now)

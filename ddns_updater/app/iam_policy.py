@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Record
 from ddns_updater.settings.settings import Settings
+from ddns_updater.sources.spec import Ec2Spec
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 _MAX_MANAGED, _MAX_INLINE = 6_144, 10_240  # characters without white space
@@ -27,14 +27,14 @@ _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
 
 def policy_of(settings: Settings, partition: str = "aws") -> Document:
     """Return the policy document; raises SettingsError when no AWS permission is needed."""
-    records = record_sets(settings.records, settings.ip_families)
-    statements = _route53(settings, records, partition) if records else []
-    if any(source.startswith("ec2:") for source in settings.ip_sources):
+    statements = _route53(settings, partition) if settings.record_sets else []
+    if any(isinstance(spec, Ec2Spec) for spec in settings.ip_sources):
         statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # it cannot be limited to one instance
     if not statements:
         raise SettingsError(
-            "no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:;"
-            " set DDNS_RECORDS to get a policy"
+            "no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:",
+            "set DDNS_RECORDS to get a policy",
+            settings=("DDNS_RECORDS",),
         )
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -47,8 +47,7 @@ def policy_text(wanted: Document) -> str:
 def remarks(settings: Settings, wanted: Document) -> list[str]:
     """Return notes and warnings about `wanted`, one line each."""
     found = []
-    records = record_sets(settings.records, settings.ip_families)
-    if not settings.hosted_zone_ids and not all(records.values()):
+    if _searches_all_zones(settings):
         found.append(
             "note: some records have no zone set, so the policy allows these names in every hosted zone of the account;"
             " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again"
@@ -68,9 +67,13 @@ def condition_name(name: str) -> str:
     return re.sub(r"[^a-z0-9_.-]", lambda match: f"\\{ord(match[0]):03o}", name)
 
 
-def _route53(settings: Settings, records: Mapping[Record, str | None], partition: str) -> list[Document]:
-    listed = not settings.hosted_zone_ids and not all(records.values())
-    names = _names_by_zone(settings, records)
+def _searches_all_zones(settings: Settings) -> bool:
+    return not settings.hosted_zone_ids and not all(settings.record_sets.values())
+
+
+def _route53(settings: Settings, partition: str) -> list[Document]:
+    listed = _searches_all_zones(settings)
+    names = _names_by_zone(settings, settings.record_sets)
     changes = [
         _allow([_KEY], _zones(zones, partition), list(inside), list(types))
         for (inside, types), zones in _grouped(names).items()

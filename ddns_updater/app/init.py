@@ -11,7 +11,6 @@ from ddns_updater.errors import (
     OriginError,
     SourceError,
 )
-from ddns_updater.history.sql import SqlHistory
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import (
     Address,
@@ -20,6 +19,7 @@ from ddns_updater.model import (
     Version,
 )
 from ddns_updater.run.detection import Detection
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
 
 
@@ -47,7 +47,7 @@ def initialise(
     """
     wanted = name or settings.name
     if wanted is None:
-        raise OriginError("the origin has no name; give one with --name or DDNS_NAME")
+        raise OriginError("the origin has no name", "give one with --name or DDNS_NAME")
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
     try:
         with factories.open_history(settings) as history:
@@ -60,10 +60,10 @@ def initialise(
         if family not in existing and family not in found:
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    with factories.open_history(settings, for_init=True) as history, history.lock("init") as locked:
+    with factories.open_history(settings, for_init=True) as history, history.lock_init() as locked:
         if not locked:
-            raise HistoryError("another ddns init is running on this database; wait until it ends")
-        migrations = factories.upgrade(history)
+            raise HistoryError("another ddns init is running on this database", "wait until it ends")
+        migrations = history.upgrade()
         existing = _origins(history, wanted)
         seeded = []
         for family in families:
@@ -73,7 +73,7 @@ def initialise(
     return InitResult(migrations, tuple(seeded), tuple(warnings))
 
 
-def _origins(history: SqlHistory, name: str) -> dict[Family, Origin]:
+def _origins(history: HistoryStore, name: str) -> dict[Family, Origin]:
     return {origin.family: origin for origin in history.origins(name)}
 
 
@@ -83,6 +83,6 @@ def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:
     try:
         first = detection.first()
     except SourceError as error:
-        raise SourceError(f"{error}; {advice}") from error
+        raise SourceError(error.problem, advice) from error
     found, warning = detection.confirm(first, settings.ip_agreement)
     return found.address, warning

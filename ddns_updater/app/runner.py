@@ -7,7 +7,6 @@ from functools import cache, partial
 from time import monotonic
 
 from ddns_updater.app import factories
-from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import run_limit, time_limit
@@ -41,7 +40,7 @@ class Runner:
         self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
         reports = not dry_run and bool(destinations.keys or destinations.ping)
         self._report_time = min(_REPORT_TIME, settings.run_timeout / 4) if reports else 0
-        wanted = record_sets(settings.records, settings.ip_families)
+        wanted = settings.record_sets
         self._plan = Plan(
             name=self._name,
             families=settings.ip_families,

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from ddns_updater.app import factories
-from ddns_updater.dns.records import record_sets
 from ddns_updater.errors import HistoryError, StateError
 from ddns_updater.model import Family, Journal
 from ddns_updater.run.origins import choose_origins, unseeded
@@ -38,7 +37,11 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         now=datetime.now(UTC),
         journals=journals,
         records={
-            family: [(record, known.get(family, {}).get(record)) for record in record_sets(settings.records, [family])]
+            family: [
+                (record, known.get(family, {}).get(record))
+                for record in settings.record_sets
+                if record.type == family.record_type
+            ]
             for family in settings.ip_families
         },
         run_state=run_state,

@@ -5,22 +5,20 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from ddns_updater.app.history import HistoryView, read_history, read_history_at
-from ddns_updater.cli import times
+from ddns_updater.cli.history_request import DEFAULT_LIMIT, MAX_LIMIT, Options, Output, Request, request_of
 from ddns_updater.cli.options import name_option, settings, terminal
-from ddns_updater.cli.terminal import terminal_width
-from ddns_updater.errors import DdnsError, SettingsError
+from ddns_updater.cli.terminal import Terminal, terminal_width
+from ddns_updater.errors import DdnsError
 from ddns_updater.lib.humanize import local_second
-from ddns_updater.model import HistoryEntry, Window
+from ddns_updater.model import HistoryEntry
 from ddns_updater.output.history import history_csv, history_json, history_table
 from ddns_updater.output.history_chart import history_chart
 from ddns_updater.output.history_summary import summary_json, summary_lines
-
-_DEFAULT_LIMIT, _MAX_LIMIT = 20, 1_000_000_000  # versions
 
 
 @click.command()
@@ -30,26 +28,16 @@ _DEFAULT_LIMIT, _MAX_LIMIT = 20, 1_000_000_000  # versions
 @click.option("--at", metavar="TIME", help="Show only the version of each family current at TIME.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, _MAX_LIMIT),
+    type=click.IntRange(1, MAX_LIMIT),
     metavar="COUNT",
-    help=f"Show at most this many versions (default: {_DEFAULT_LIMIT}).",
+    help=f"Show at most this many versions (default: {DEFAULT_LIMIT}).",
 )
-@click.option("--chart", "as_chart", is_flag=True, help="Draw a timeline instead of the table.")
+@click.option("--chart", is_flag=True, help="Draw a timeline instead of the table.")
 @click.option("--summary", is_flag=True, help="Print only how often the address changed.")
-@click.option("--json", "output_format", flag_value="json", help="Print a JSON array.")
-@click.option("--csv", "output_format", flag_value="csv", help="Print CSV with a header.")
+@click.option("--json", "format", flag_value="json", help="Print a JSON array.")
+@click.option("--csv", "format", flag_value="csv", help="Print CSV with a header.")
 @click.pass_context
-def history(
-    ctx: click.Context,
-    name: str | None,
-    since: str | None,
-    until: str | None,
-    at: str | None,
-    limit: int | None,
-    as_chart: bool,
-    summary: bool,
-    output_format: str | None,
-) -> None:
+def history(ctx: click.Context, /, **options: Any) -> None:
     """List the address history.
 
     Each version, newest first, has its address, its start, how long it was held, and the state of DNS. A summary below
@@ -68,77 +56,63 @@ def history(
     Example:
       ddns history --since 2026-01-01 --chart
     """
-    given = {option for option in ctx.params if ctx.get_parameter_source(option) is not ParameterSource.DEFAULT}
-    _refuse_combination(ctx, given, "at", "since", "until", "limit", "as_chart", "summary")
-    _refuse_combination(ctx, given, "summary", "limit", "as_chart")
-    if (as_chart and output_format) or (summary and output_format == "csv"):
-        option = "chart" if as_chart else "summary"
-        raise click.UsageError(f"--{option} and --{output_format} cannot be combined", ctx)
-    if at is not None:
-        _print_at(ctx, name, at, output_format)
-        return
-    window = _not_future("--since", since, times.window(since, until))
-    maximum = limit or (_DEFAULT_LIMIT if since is None and until is None else _MAX_LIMIT)
-    configured = settings(ctx)
-    if output_format and not summary:
-        entries = read_history(configured, name=name, limit=maximum + 1, window=window, counted=False).entries
-        _print(entries[:maximum], output_format)
-        if len(entries) > maximum and limit is None:
-            terminal(ctx).warning(f"these are the newest {maximum} versions; use --limit or --since to see more")
-        return
-    view = read_history(configured, name=name, limit=0 if summary else maximum, window=window, counted=True)
-    if summary and output_format:
-        click.echo(summary_json(view.summaries))
+    given = Options(**options)
+    request = request_of(given, datetime.now(UTC))
+    name, window, limit = given.name, request.window, request.limit
+    if request.is_at:
+        _print_at(terminal(ctx), request, read_history_at(settings(ctx), name=name, second=window))
+    elif request.output in (Output.JSON, Output.CSV):
+        view = read_history(settings(ctx), name=name, limit=limit, window=window, counted=False)
+        _print_versions(request.output, view.entries)
+        if view.has_more and given.limit is None:
+            terminal(ctx).warning(f"these are the newest {limit} versions; use --limit or --since to see more")
     else:
-        _print_text(view, window, maximum, as_chart=as_chart, summary=summary)
+        _print_counted(request, read_history(settings(ctx), name=name, limit=limit, window=window, counted=True))
 
 
-def _print_text(view: HistoryView, window: Window, limit: int, *, as_chart: bool, summary: bool) -> None:
+def _print_counted(request: Request, view: HistoryView) -> None:
+    """Print the table or the chart, and the summary below it; or only that."""
+    if request.output is Output.SUMMARY_JSON:
+        click.echo(summary_json(view.summaries))
+        return
     width = terminal_width()
-    lines = summary_lines(view.summaries)
-    if as_chart and view.entries:
-        encoding = sys.stdout.encoding if sys.stdout else None  # stdout is None when closed
-        click.echo(history_chart(view.entries, window, width, encoding) + "\n")
-    elif not as_chart and not summary:
+    if request.output is Output.TABLE:
         click.echo(history_table(view.entries, width) + "\n")
-    total = sum(each.versions for each in view.summaries)
-    if not summary and total > limit:
-        lines.append(f"the newest {limit} of {total} versions; --limit {total} shows all")
+    elif request.output is Output.CHART and view.entries:
+        encoding = sys.stdout.encoding if sys.stdout else None  # stdout is None when closed
+        click.echo(history_chart(view.entries, request.window, width, encoding) + "\n")
+    lines = summary_lines(view.summaries)
+    if view.has_more and request.output is not Output.SUMMARY:
+        total = sum(each.versions for each in view.summaries)
+        lines.append(f"the newest {request.limit} of {total} versions; --limit {total} shows all")
     for line in lines:
         click.echo(_wrap(line, width))
 
 
-def _print_at(ctx: click.Context, name: str | None, at: str, output_format: str | None) -> None:
-    second = _not_future("--at", at, times.second(at))
-    view = read_history_at(settings(ctx), name=name, second=second)
+def _print_at(out: Terminal, request: Request, view: HistoryView) -> None:
+    """Print the version of each family at a time; raises DdnsError when there is none, else names those without."""
+    at = request.window.start
+    assert at
     unknown = [
-        f"{each.family}: no address is recorded for {local_second(second.begin)}; the history starts at"
-        f" {local_second(each.began)}"
+        f"{each.family}: no address is recorded for {local_second(at)}; the history starts at"
+        f" {local_second(each.first_recorded_at)}"
         for each in view.summaries
-        if second.begin
     ]
-    if view.entries or output_format:
-        _print(view.entries, output_format)
+    if view.entries or request.output is not Output.TABLE:
+        _print_versions(request.output, view.entries)
     if not view.entries:
         raise DdnsError("\n".join(unknown))
     for line in unknown:
-        terminal(ctx).warning(line)
+        out.warning(line)
 
 
-def _print(entries: Sequence[HistoryEntry], output_format: str | None) -> None:
-    if output_format == "json":
+def _print_versions(output: Output, entries: Sequence[HistoryEntry]) -> None:
+    if output is Output.JSON:
         click.echo(history_json(entries))
-    elif output_format == "csv":
+    elif output is Output.CSV:
         click.echo(history_csv(entries), nl=False)
     else:
         click.echo(history_table(entries, terminal_width()))
-
-
-def _not_future(option: str, text: str | None, window: Window) -> Window:
-    """Return `window`; raises SettingsError when its start, given by `option` as `text`, is in the future."""
-    if window.begin and window.begin > datetime.now(UTC):
-        raise SettingsError(f"{option} {text!r} is in the future; write a past time")
-    return window
 
 
 def _wrap(line: str, width: int | None) -> str:
@@ -146,9 +120,3 @@ def _wrap(line: str, width: int | None) -> str:
     if width is None:
         return line
     return textwrap.fill(re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", line), width).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def _refuse_combination(ctx: click.Context, given: set[str], option: str, *others: str) -> None:
-    """Raise UsageError when `option` was given with one of `others`."""
-    if option in given and (clash := [other for other in others if other in given]):
-        raise click.UsageError(f"--{option} and --{clash[0].removeprefix('as_')} cannot be combined", ctx)

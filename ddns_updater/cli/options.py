@@ -6,11 +6,11 @@ from typing import NamedTuple
 import click
 
 from ddns_updater.cli.terminal import Terminal
-from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Address, Family
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import Settings
-from ddns_updater.settings.variables import origin_name
+from ddns_updater.settings.values import origin_name
 from ddns_updater.sources.address import public_address
 
 
@@ -24,8 +24,8 @@ class Invocation(NamedTuple):
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     try:
         return None if value is None else origin_name(value)
-    except ValueError as error:
-        raise SettingsError(f"--name {value!r} {error}") from None
+    except InvalidValue as error:
+        raise SettingsError(f"--name {value!r} {error.problem}", error.advice) from None
 
 
 def note_given(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -33,7 +33,7 @@ def note_given(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     try:
         return value and value.encode().decode()
     except UnicodeEncodeError:
-        raise SettingsError(f"--note {value!r} is not UTF-8 text; write it in UTF-8 or ASCII") from None
+        raise SettingsError(f"--note {value!r} is not UTF-8 text", "write it in UTF-8 or ASCII") from None
 
 
 def addresses_given(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[Family, Address]:
@@ -43,11 +43,11 @@ def addresses_given(_ctx: click.Context, _param: click.Parameter, values: tuple[
         family = Family.IPV6 if ":" in value else Family.IPV4
         try:
             address = public_address(value, family)
-        except SourceError as error:
-            raise SettingsError(f"--ip cannot be {str(error).removeprefix('answered ')}") from None
+        except UnusableAnswer as error:
+            raise SettingsError(f"--ip cannot be {error.answer}", error.advice) from None
         if found.setdefault(family, address) != address:
             raise SettingsError(
-                f"--ip {found[family]} and --ip {address} are both {family} addresses; give one of them"
+                f"--ip {found[family]} and --ip {address} are both {family} addresses", "give one of them"
             )
     return found
 

@@ -13,18 +13,18 @@ _Day = TypeVar("_Day", bound=date)
 
 def window(since: str | None, until: str | None) -> Window:
     """Return the window from --since to --until, both inclusive; a date is the whole day."""
-    begin = None if since is None else _start("--since", since)
+    start = None if since is None else _start("--since", since)
     end = None if until is None else _end(until)
-    if begin and end and begin >= end:
-        raise SettingsError(f"--since {since!r} is later than --until {until!r}; swap them")
-    return Window(begin, end)
+    if start and end and start >= end:
+        raise SettingsError(f"--since {since!r} is later than --until {until!r}", "swap them")
+    return Window(start, end)
 
 
 def second(at: str) -> Window:
     """Return the second that --at names; for a date its first one. Raises SettingsError when it occurred twice."""
     day = _date("--at", at)
-    begin = _local_start(day) if day else _instant("--at", at, twice=None)
-    return Window(begin, begin + _SECOND)
+    start = _local_start(day) if day else _instant("--at", at, twice=None)
+    return Window(start, start + _SECOND)
 
 
 def _start(option: str, text: str) -> datetime:
@@ -60,7 +60,8 @@ def _instant(option: str, text: str, *, twice: int | None) -> datetime:
         moment = _checked(option, text, datetime.fromisoformat(text)).replace(microsecond=0)
     except ValueError:
         raise SettingsError(
-            f"{option} {text!r} is neither a date nor a time; write {option} 2026-05-03 or {option} 2026-05-03T14:00"
+            f"{option} {text!r} is neither a date nor a time",
+            f"write {option} 2026-05-03 or {option} 2026-05-03T14:00",
         ) from None
     if moment.tzinfo:
         return moment.astimezone(UTC)
@@ -72,7 +73,7 @@ def _instant(option: str, text: str, *, twice: int | None) -> datetime:
     else:
         return second if twice else first
     choice = " or ".join(f"{option} {each.astimezone().isoformat()}" for each in sorted((first, second)))
-    raise SettingsError(f"{option} {text!r} {cause}; write {choice}")
+    raise SettingsError(f"{option} {text!r} {cause}", f"write {choice}")
 
 
 def _utc(moment: datetime) -> datetime:
@@ -86,5 +87,5 @@ def _utc(moment: datetime) -> datetime:
 
 def _checked(option: str, text: str, day: _Day) -> _Day:
     if day.year not in _YEARS:
-        raise SettingsError(f"{option} {text!r} is out of range; write a year from {_YEARS[0]} to {_YEARS[-1]}")
+        raise SettingsError(f"{option} {text!r} is out of range", f"write a year from {_YEARS[0]} to {_YEARS[-1]}")
     return day

@@ -4,6 +4,8 @@ import re
 
 import idna
 
+from ddns_updater.errors import InvalidValue
+
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _DOT = re.compile("[.。．｡]")  # noqa: RUF001 - the dots of RFC 3490 §3.1
 
@@ -12,19 +14,19 @@ def normalize_name(text: str) -> str:
     """Return `text` as a record name.
 
     Underscores are allowed and `*` may be the first label; internationalised labels become A-labels (IDNA 2008,
-    RFC 5891, after the mapping of UTS 46). Raises ValueError, saying what is wrong, for anything else that is not a
-    host name of at least two labels and at most 253 characters (RFC 1035 §2.3.4).
+    RFC 5891, after the mapping of UTS 46). Raises InvalidValue for anything else that is not a host name of at least
+    two labels and at most 253 characters (RFC 1035 §2.3.4).
     """
     name = _DOT.sub(".", text.strip()).removesuffix(".")
     labels = [_a_label(label) for label in name.split(".")]
     name = ".".join(labels)
     if len(name) > 253:
-        raise ValueError("is longer than 253 characters")
+        raise InvalidValue("is longer than 253 characters")
     if len(labels) < 2:
-        raise ValueError("is not a full domain name such as home.example.com")
+        raise InvalidValue("is not a full domain name such as home.example.com")
     for place, label in enumerate(labels):
         if not _LABEL.fullmatch(label) and not (place == 0 and label == "*"):
-            raise ValueError(f"has the label {label!r}, which is not a valid DNS label")
+            raise InvalidValue(f"has the label {label!r}, which is not a valid DNS label")
     return name
 
 
@@ -39,4 +41,4 @@ def _a_label(label: str) -> str:
     try:
         return idna.encode(label, uts46=True).decode("ascii")
     except idna.IDNAError:
-        raise ValueError(f"has the label {label!r}, which is not a valid internationalised label") from None
+        raise InvalidValue(f"has the label {label!r}, which is not a valid internationalised label") from None

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from ddns_updater.dns.names import normalize_name
+from ddns_updater.errors import InvalidValue
 from ddns_updater.model import Family, Record, WantedRecord
 
 
 def parse_record(text: str) -> WantedRecord:
-    """Parse `name`, `name/A` or `name/AAAA`, each with or without `=ZONEID`; raises ValueError for anything else."""
+    """Parse `name`, `name/A` or `name/AAAA`, each with or without `=ZONEID`; raises InvalidValue for anything else."""
     name, equals, zone_id = text.partition("=")
     name, slash, kind = name.partition("/")
     families = {family.record_type: family for family in Family}
     if slash and kind.strip().upper() not in families:
-        raise ValueError(f"has the type {kind!r}; write /A or /AAAA, or leave it out")
+        raise InvalidValue(f"has the type {kind!r}", "write /A or /AAAA, or leave it out")
     return WantedRecord(
         normalize_name(name),
         families[kind.strip().upper()] if slash else None,
@@ -21,10 +22,10 @@ def parse_record(text: str) -> WantedRecord:
 
 
 def parse_zone_id(text: str) -> str:
-    """Return `text` as the ID of a hosted zone; raises ValueError when it cannot be one."""
+    """Return `text` as the ID of a hosted zone; raises InvalidValue when it cannot be one."""
     zone_id = text.removeprefix("/hostedzone/")
     if not (zone_id.isascii() and zone_id.isalnum() and len(zone_id) <= 32):
-        raise ValueError("is not a hosted zone ID such as Z0123456789ABCDEFGHIJ")
+        raise InvalidValue("is not a hosted zone ID such as Z0123456789ABCDEFGHIJ")
     return zone_id.upper()
 
 

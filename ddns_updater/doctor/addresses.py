@@ -7,6 +7,7 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import CarrierGradeNat, DdnsError, SourceError
 from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
+from ddns_updater.sources.spec import SourceSpec
 
 _MAX_SECONDS = 30.0  # for one source, with its retries
 _INSIDE = ("interface", "ec2", "imds")  # kinds of source that see the address of the line itself
@@ -15,67 +16,66 @@ _ADVICE = {  # by the kind of a source that needs no internet
     "command": "run that command yourself, as the user who runs ddns",
     "interface": 'check what "ip address" shows for it',
 }
+_Answer = tuple[SourceSpec, Address]
 
 
 def check_addresses(
     check: Checker,
-    makers: Sequence[tuple[str, Callable[[], AddressSource]]],
+    makers: Sequence[tuple[SourceSpec, Callable[[], AddressSource]]],
     families: Sequence[Family],
     agreement: Agreement,
     seconds: float,
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Address]]:
-    """Build each named source and ask it for each family, for at most `seconds` a time.
+    """Make each source and ask it for each family, for at most `seconds` a time.
 
     Returns the address of each family in which all answers are the same.
     """
-    sources: list[AddressSource] = []
-    for name, make in makers:
+    sources: list[tuple[SourceSpec, AddressSource]] = []
+    for spec, make in makers:
         try:
-            sources.append(make())
+            sources.append((spec, make()))
         except DdnsError as error:
-            yield check.error(name, error)
+            yield check.error(spec.name, error)
+    made = [spec for spec, _ in sources]
     agreed: dict[Family, Address] = {}
     for family in families:
-        answers: list[tuple[AddressSource, Address]] = []
+        answers: list[_Answer] = []
         shared: CarrierGradeNat | None = None
-        for source in sources:
+        for spec, source in sources:
             start = monotonic()
             try:
                 address = check.attempt(source.name, min(seconds, _MAX_SECONDS), partial(source.fetch, family))
             except CarrierGradeNat as error:
                 shared = error
-                yield check.error(source.name, error)
-            except SourceError as error:  # its text is not split: an answer from outside must never become our advice
-                yield check.warning(f"{source.name}, {family}", str(error), _advice(source, alone=len(makers) == 1))
+                yield check.error(spec.name, error)
+            except SourceError as error:
+                advice = error.advice or _advice(spec, alone=len(makers) == 1)
+                yield check.warning(f"{spec.name}, {family}", error.problem, advice)
             except DdnsError as error:  # the time limit
-                late = check.error(f"{source.name}, {family}", error, State.WARNING)
-                yield late._replace(advice=_ADVICE.get(_kind(source), late.advice))
+                late = check.error(f"{spec.name}, {family}", error, State.WARNING)
+                yield late._replace(advice=_ADVICE.get(spec.kind, late.advice))
             else:
-                yield check.ok(source.name, f"says {address} ({(monotonic() - start) * 1000:.0f} ms)")
-                answers.append((source, address))
+                yield check.ok(spec.name, f"says {address} ({(monotonic() - start) * 1000:.0f} ms)")
+                answers.append((spec, address))
         if family is Family.IPV4 and answers and not shared:
             yield _carrier_grade_nat(check, answers)
-        yield _agreement(check, family, answers, agreement, sources)
+        yield _agreement(check, family, answers, agreement, made)
         if len({address for _, address in answers}) == 1:
             agreed[family] = answers[0][1]
-    yield from _shared_hosts(check, sources)
+    yield from _shared_hosts(check, made)
     return agreed
 
 
-def _kind(source: AddressSource) -> str:
-    return source.name.partition(":")[0]
-
-
-def _advice(source: AddressSource, *, alone: bool) -> str:
+def _advice(spec: SourceSpec, *, alone: bool) -> str:
     instead = "use another one in DDNS_IP_SOURCES" if alone else "remove it from DDNS_IP_SOURCES"
-    return _ADVICE.get(_kind(source)) or f"try again, or {instead}"
+    return _ADVICE.get(spec.kind) or f"try again, or {instead}"
 
 
-def _carrier_grade_nat(check: Checker, answers: Sequence[tuple[AddressSource, Address]]) -> Check:
+def _carrier_grade_nat(check: Checker, answers: Sequence[_Answer]) -> Check:
     """Return whether the provider shares the IPv4 address among customers, which no service outside can see."""
     name = "carrier-grade NAT"
-    by_kind = {_kind(source): source for source, _ in reversed(answers)}
+    by_kind = {spec.kind: spec for spec, _ in reversed(answers)}
     if inside := next((by_kind[kind] for kind in _INSIDE if kind in by_kind), None):
         return check.ok(name, f"no; {inside.name} sees the address of the line itself, and it is public")
     if router := by_kind.get("file") or by_kind.get("command"):
@@ -86,21 +86,17 @@ def _carrier_grade_nat(check: Checker, answers: Sequence[tuple[AddressSource, Ad
 
 
 def _agreement(
-    check: Checker,
-    family: Family,
-    answers: Sequence[tuple[AddressSource, Address]],
-    agreement: Agreement,
-    sources: Sequence[AddressSource],
+    check: Checker, family: Family, answers: Sequence[_Answer], agreement: Agreement, made: Sequence[SourceSpec]
 ) -> Check:
     name = f"{family} address"
-    hosts = {source.host for source, _ in answers}
+    hosts = {spec.host for spec, _ in answers}
     addresses = {address for _, address in answers}
     if not answers:
-        local = bool(sources) and all(_kind(source) in _ADVICE for source in sources)
+        local = bool(made) and all(spec.kind in _ADVICE for spec in made)
         advice = "see each source above" if local else "is this machine online? see each source above"
         return check.failed(name, "no source gave a trustworthy address", advice)
     if len(addresses) > 1:
-        conflict = " but ".join(f"{source.name} says {address}" for source, address in answers)
+        conflict = " but ".join(f"{spec.name} says {address}" for spec, address in answers)
         advice = "remove the wrong one from DDNS_IP_SOURCES"
         if agreement is Agreement.OFF:
             return check.warning(name, f"{conflict}; DDNS_IP_AGREEMENT=off uses the first answer", advice)
@@ -116,8 +112,8 @@ def _agreement(
     return check.warning(name, found, advice)
 
 
-def _shared_hosts(check: Checker, sources: Sequence[AddressSource]) -> Iterator[Check]:
-    for host in dict.fromkeys(source.host for source in sources):
-        names = [source.name for source in sources if source.host == host]
+def _shared_hosts(check: Checker, made: Sequence[SourceSpec]) -> Iterator[Check]:
+    for host in dict.fromkeys(spec.host for spec in made):
+        names = [spec.name for spec in made if spec.host == host]
         if len(names) > 1:
             yield check.note("address sources", f"{' and '.join(names)} are on one host and count as one source")

@@ -1,6 +1,5 @@
 """One check of `ddns doctor`: what was checked, what was found, and what to do about it."""
 
-import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -10,11 +9,6 @@ from ddns_updater.lib.deadline import Limit
 
 T = TypeVar("T")
 Starts = Callable[[str], None]  # takes the name of a check that may take a while
-
-LATER = "the next run"  # advice that starts so only asks to wait
-# Text from outside is quoted; an apostrophe inside a word is not a quote.
-_QUOTED = re.compile(r"""(?<!\w)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""")
-_PART = "; "
 
 
 class State(StrEnum):
@@ -48,7 +42,7 @@ class Checker:
     def attempt(self, name: str, seconds: float, work: Callable[[], T]) -> T:
         """Return the result of `work`, for the check of that name; raises DdnsError, also after `seconds`."""
         self._starts(name)
-        with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s; is a firewall in the way?")):
+        with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s", "is a firewall in the way?")):
             return work()
 
     def ok(self, name: str, found: str) -> Check:
@@ -71,15 +65,7 @@ class Checker:
         """Return a check that could not be made, and why."""
         return Check(self._group, name, State.SKIPPED, why, advice)
 
-    def error(self, name: str, error: DdnsError | str, state: State = State.FAILED) -> Check:
-        """Return the check that `error` ended."""
-        if isinstance(error, DdnsError) and (error.advice or error.then):
-            return Check(self._group, name, state, error.problem, error.advice or "try again later")
-        found, advice = _split(str(error))
-        return Check(self._group, name, state, found, "try again later" if advice.startswith(LATER) else advice or None)
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Return what was found and the advice, which may be empty."""
-    at = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), text).rfind(_PART)
-    return (text, "") if at < 0 else (text[:at], text[at + len(_PART) :])
+    def error(self, name: str, error: DdnsError, state: State = State.FAILED) -> Check:
+        """Return the check that `error` ended; what a run would do next is no concern of the doctor's."""
+        advice = error.advice or ("try again later" if error.then else None)
+        return Check(self._group, name, state, error.problem, advice)

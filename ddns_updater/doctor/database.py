@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from functools import partial
 
-from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
-from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Address, Family, Journal, PublicationState
 from ddns_updater.run.origins import choose_origins
+from ddns_updater.run.ports import HistoryStore
 
 _SECONDS = 20
 _MAX_DRIFT = 5  # seconds between two clocks
@@ -18,8 +18,7 @@ _MAX_DRIFT = 5  # seconds between two clocks
 
 def check_database(
     check: Checker,
-    open_history: Callable[[], AbstractContextManager[SqlHistory]],
-    outdated: Callable[[SqlHistory], Sequence[str]],
+    open_history: Callable[[], AbstractContextManager[HistoryStore]],
     families: Sequence[Family],
     name: str | None,
     now: Callable[[], datetime],
@@ -37,10 +36,10 @@ def check_database(
                 yield check.skipped(each, "the database is unavailable")
             return {}
         yield check.ok("database", f"{history.place} answers ({(monotonic() - start) * 1000:.0f} ms)")
-        if history.engine != "sqlite":  # whose clock is this machine's
+        if history.has_own_clock:
             yield _clock(check, theirs, now())
         try:
-            missing = check.attempt("schema", _SECONDS, partial(outdated, history))
+            missing = check.attempt("schema", _SECONDS, history.outdated)
             grants = [] if missing else check.attempt("grants", _SECONDS, history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
@@ -95,7 +94,7 @@ def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequ
         yield check.ok(f"{family} origin", f"{version.name}, version {version.version}: {version.ip} since {since}")
         for each in journal.publications:
             if each.state is PublicationState.FAILED and each.error and family in families:
-                yield check.error(f"last publication of {each.record}", each.error, State.WARNING)
+                yield check.warning(f"last publication of {each.record}", each.error, '"ddns run" tries it now')
     name = next(journal.version.name for journal in journals.values())
     for family in families:
         if family not in journals:

@@ -1,6 +1,6 @@
 """All checks in order; one that an earlier failure makes impossible is skipped and says why."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from ddns_updater.doctor.database import check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
-from ddns_updater.history.sql import SqlHistory
+from ddns_updater.errors import SettingsError
 from ddns_updater.lib.deadline import Limit
-from ddns_updater.model import Family, Journal, Record
-from ddns_updater.run.ports import AddressSource, Dns
+from ddns_updater.model import Family, Journal
+from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
-from ddns_updater.settings.variables import VARIABLES
+from ddns_updater.sources.spec import SourceSpec
 from ddns_updater.state.content import StateContent
 
 _PROBLEM = "a setting that this needs is invalid; fix that first"
@@ -28,9 +28,8 @@ _GRACE = 5  # seconds for resolving a source's host name and for the pauses betw
 class Tools(NamedTuple):
     """The access to all that is checked; each function is called when it is needed."""
 
-    sources: Sequence[tuple[str, Callable[[], AddressSource]]]
-    open_history: Callable[[], AbstractContextManager[SqlHistory]]
-    outdated: Callable[[SqlHistory], Sequence[str]]
+    sources: Sequence[tuple[SourceSpec, Callable[[], AddressSource]]]
+    open_history: Callable[[], AbstractContextManager[HistoryStore]]
     open_probe: Callable[[], Route53Probe]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
@@ -41,9 +40,10 @@ class Tools(NamedTuple):
     monotonic: Callable[[], float]
 
 
-def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None], name: str | None) -> Iterator[Check]:
-    """Yield every check as it ends; `wanted` maps each record to the zone it is pinned to."""
+def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Check]:
+    """Yield every check as it ends; `name` is that of the origin, None for the only one."""
     settings = loaded.settings
+    wanted = settings.record_sets
 
     def group(title: str) -> Checker:
         return Checker(title, tools.limit, tools.starts)
@@ -52,7 +52,7 @@ def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
 
     check = group("settings and files")
-    yield from check_settings(check, settings, loaded.problems, loaded.env_files, loaded.secret_files)
+    yield from check_settings(check, loaded)
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
         yield from check_places(check, settings)
 
@@ -70,7 +70,7 @@ def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None
     journals: dict[Family, Journal] = {}
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
         journals = yield from check_database(
-            check, tools.open_history, tools.outdated, settings.ip_families, name, tools.now, tools.monotonic
+            check, tools.open_history, settings.ip_families, name, tools.now, tools.monotonic
         )
         yield from compare_addresses(check, journals, addresses)
     else:
@@ -90,7 +90,6 @@ def examine(loaded: LoadResult, tools: Tools, wanted: Mapping[Record, str | None
         yield group("runs").skipped("last run", _PROBLEM)
 
 
-def _concerns(problem: str, prefixes: Sequence[str]) -> bool:
+def _concerns(problem: SettingsError, prefixes: Sequence[str]) -> bool:
     """Return whether a problem concerns variables with these prefixes; one that names no variable concerns all."""
-    named = [variable for variable in VARIABLES if variable in problem]
-    return not named or any(variable.startswith(tuple(prefixes)) for variable in named)
+    return not problem.settings or any(variable.startswith(tuple(prefixes)) for variable in problem.settings)

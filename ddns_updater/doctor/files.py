@@ -2,57 +2,46 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from ddns_updater.alerts.urls import host_of
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import missing_extra
-from ddns_updater.history.url import SqliteUrl
+from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import SETTINGS
 
-_SECRETS = (
-    "DDNS_WEBHOOK_URLS",
-    "DDNS_NOTIFY_URLS",
-    "DDNS_HEARTBEAT_URL",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-)
+_AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _EXTRAS = {"dns": "dns", "interface": "pyroute2", "metrics": "prometheus_client", "notify": "apprise"}
 
 
-def check_settings(
-    check: Checker,
-    settings: Settings,
-    problems: Sequence[str],
-    env_files: Mapping[Path, Sequence[str]],
-    secret_files: Sequence[Path],
-) -> Iterator[Check]:
+def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
     """Check the values, who can read the files they are in, and the extras they need."""
-    for problem in problems:
+    for problem in loaded.problems:
         yield check.error("settings", problem)
-    if not problems:
+    if not loaded.problems:
         yield check.ok("settings", "all values are valid")
-    if not env_files:
+    if not loaded.env_files:
         yield check.ok(".env files", "none; only the environment is used")
-    secret = _secret_variables(settings)
-    for path, names in env_files.items():
-        secrets = [name for name in names if name in secret]
-        if any(problem.startswith((f"{path}, line ", f"cannot read {path}: ")) for problem in problems):
-            secrets.append("unreadable lines")  # which may hold a secret
-        yield _privacy(check, "settings file", path, secret=", ".join(secrets))
-    for path in secret_files:
+    secret = _secret_variables(loaded.settings)
+    for file in loaded.env_files:
+        secrets = [variable for variable in file.variables if variable in secret]
+        if file.has_unreadable_lines:  # which may hold a secret
+            secrets.append("unreadable lines")
+        yield _privacy(check, "settings file", file.path, secret=", ".join(secrets))
+    for path in loaded.secret_files:
         if _exists(path):
             yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, not a password
-    yield from _extras(check, settings)
-    yield from _channels(check, settings)
+    yield from _extras(check, loaded.settings)
+    yield _channels(check, loaded.settings)
 
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     """Check that a run can write its files, without writing any."""
-    if isinstance(settings.database, SqliteUrl) and _exists(settings.database.path):
-        yield _database_file(check, Path(os.path.realpath(settings.database.path)))
+    file = settings.database.file
+    if file and _exists(file):
+        yield _database_file(check, file)
     yield _folder(check, "state folder", settings.state_folder, may_create=True)
     if settings.metrics_file:
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_create=False)
@@ -60,14 +49,14 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
             yield check.failed("DDNS_METRICS_FILE", f"{settings.metrics_file} is a folder", "name a file in it")
 
 
-def _secret_variables(settings: Settings) -> tuple[str, ...]:
+def _secret_variables(settings: Settings) -> set[str]:
     """Return the variables that hold a secret: a URL may contain one, the path of an SQLite file does not."""
-    found = list(_SECRETS)
-    if not isinstance(settings.database, SqliteUrl):
-        found.append("DDNS_DATABASE_URL")
-    if any("@" in source or "?" in source for source in settings.ip_sources if source.startswith("http")):
-        found.append("DDNS_IP_SOURCES")
-    return tuple(found)
+    found = {setting.variable for setting in SETTINGS if setting.is_secret}
+    if not settings.database.holds_secret:
+        found.remove("DDNS_DATABASE_URL")
+    if any(spec.holds_secret for spec in settings.ip_sources):
+        found.add("DDNS_IP_SOURCES")
+    return found.union(_AWS_SECRETS)
 
 
 def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
@@ -126,19 +115,18 @@ def _is_folder(path: Path) -> bool:
 
 
 def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
-    kinds = {source.partition(":")[0] for source in settings.ip_sources}
-    needed = {
-        "dns": "DDNS_VERIFY_NAME_SERVERS" if settings.verify_name_servers else "dns" in kinds and "the source dns:",
-        "interface": "interface" in kinds and "the source interface:",
-        "metrics": settings.metrics_file and "DDNS_METRICS_FILE",
-        "notify": settings.notify_urls and "DDNS_NOTIFY_URLS",
-    }
-    wanted = {extra: str(reason) for extra, reason in needed.items() if reason}
-    missing = [extra for extra in wanted if not _is_installed(_EXTRAS[extra])]
+    wanted = {spec.extra: f"the source {spec.kind}:" for spec in settings.ip_sources if spec.extra}
+    if settings.verify_name_servers:
+        wanted["dns"] = "DDNS_VERIFY_NAME_SERVERS"
+    if settings.metrics_file:
+        wanted["metrics"] = "DDNS_METRICS_FILE"
+    if settings.apprise:
+        wanted["notify"] = "DDNS_NOTIFY_URLS"
+    missing = [extra for extra in sorted(wanted) if not _is_installed(_EXTRAS[extra])]
     for extra in missing:
         yield check.error(f"extra {extra}", missing_extra(wanted[extra], extra))
     if not missing:
-        yield check.ok("extras", f"{', '.join(wanted)} installed" if wanted else "none needed")
+        yield check.ok("extras", f"{', '.join(sorted(wanted))} installed" if wanted else "none needed")
 
 
 def _is_installed(package: str) -> bool:
@@ -148,12 +136,10 @@ def _is_installed(package: str) -> bool:
         return False
 
 
-def _channels(check: Checker, settings: Settings) -> Iterator[Check]:
-    # Only the service of an Apprise URL is shown: its host may be a token.
-    channels = [host_of(url) for url in settings.webhook_urls]
-    channels += [f"{url.partition(':')[0]}://…" for url in settings.notify_urls]
-    if settings.heartbeat_url:
-        channels.append(f"heartbeat {host_of(settings.heartbeat_url)}")
-    yield check.ok(
-        "alerts", f"to {', '.join(channels)} (nothing was sent)" if channels else "no channel, except cron's mail"
+def _channels(check: Checker, settings: Settings) -> Check:
+    names = [spec.name for spec in settings.channels]
+    if settings.heartbeat:
+        names.append(f"heartbeat {settings.heartbeat.name}")
+    return check.ok(
+        "alerts", f"to {', '.join(names)} (nothing was sent)" if names else "no channel, except cron's mail"
     )

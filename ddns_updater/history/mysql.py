@@ -3,7 +3,7 @@
 import hashlib
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,7 +12,8 @@ import pymysql.connections
 from pymysql.constants import CR, ER
 
 from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.queries import Dialect
+from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl
 
 _CONNECT_TIMEOUT = 5  # seconds
@@ -42,8 +43,9 @@ UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
 class _Connection(pymysql.connections.Connection):
     """A connection that uses TLS where the server offers it, as PyMySQL does, but at less cost.
 
-    PyMySQL reads all system certificates even for a server that it does not verify, which takes 20 ms of CPU. If a
-    later PyMySQL no longer calls this method, only that cost returns.
+    PyMySQL reads all system certificates even for a server that it does not verify: 20 ms of CPU, a seventh of a quiet
+    run. Its argument `ssl` takes a context as well, but then refuses a server without TLS. If a later PyMySQL no longer
+    calls this method, only that cost returns.
     """
 
     def _create_ssl_ctx(self, sslp: dict[str, Any]) -> ssl.SSLContext:
@@ -59,20 +61,24 @@ class MySqlHistory(SqlHistory):
     """History on a PyMySQL connection in autocommit mode."""
 
     engine = "mysql"
-    local_epoch = "UNIX_TIMESTAMP({})"
-    utc_epoch = "TIMESTAMPDIFF(SECOND, '1970-01-01', {})"
-    now_epoch = "UNIX_TIMESTAMP()"
-    on_conflict = "ON DUPLICATE KEY UPDATE"
-    excluded = "VALUES({})"  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
+    dialect = Dialect(
+        now="UNIX_TIMESTAMP()",
+        local_seconds="UNIX_TIMESTAMP({})",
+        utc_seconds="TIMESTAMPDIFF(SECOND, '1970-01-01', {})",
+        on_conflict="ON DUPLICATE KEY UPDATE",
+        inserted="VALUES({})",  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
+    )
+    has_own_clock = True
 
-    def __init__(self, url: MySqlUrl, *, patient: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self, url: MySqlUrl, schema: Callable[[], Schema], *, patient: bool = False, read_only: bool = False
+    ) -> None:
         """Connect; `patient` sets no time limit (for building an index), `read_only` refuses writes."""
         self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else None
         self._url = url
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT
-        self.database = url.database
         with self.errors():
-            super().__init__(self.connect())
+            super().__init__(self.connect(), url.database, schema)
 
     def connect(self) -> Any:
         url = self._url
@@ -103,7 +109,7 @@ class MySqlHistory(SqlHistory):
         return True
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[bool]:
+    def _lock(self, key: str) -> Iterator[bool]:
         # The session holds the lock, so it ends with the connection. All databases of a server share the lock names, of
         # at most 64 characters; the digest is made here because MySQL 9.6 and later have no MD5().
         name = f"ddns:{hashlib.sha256(self.database.encode()).hexdigest()[:32]}:{key}"
@@ -168,40 +174,42 @@ class MySqlHistory(SqlHistory):
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         where = f"{self._url.host}:{self._url.port}"
         if isinstance(error, UnicodeError):
-            return HistoryError(f"failed to reach the database: {where} is not a valid host; correct DDNS_DATABASE_URL")
+            return HistoryError(
+                f"failed to reach the database: {where} is not a valid host", "correct DDNS_DATABASE_URL"
+            )
         if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
             return HistoryError(
-                f"failed to verify the database at {where}: {_cause(text)}; check ssl_ca in DDNS_DATABASE_URL"
+                f"failed to verify the database at {where}: {_cause(text)}", "check ssl_ca in DDNS_DATABASE_URL"
             )
         if code == CR.CR_CONN_HOST_ERROR:
             return HistoryError(
-                f"failed to reach the database at {where}: {_cause(text)}; is it running, and is that its address?"
+                f"failed to reach the database at {where}: {_cause(text)}", "is it running, and is that its address?"
             )
         if code == ER.ACCESS_DENIED_ERROR:
             return HistoryError(
-                f"the database at {where} refused the login of {self._url.user};"
-                " check user and password in DDNS_DATABASE_URL"
+                f"the database at {where} refused the login of {self._url.user}",
+                "check user and password in DDNS_DATABASE_URL",
             )
         if code == ER.BAD_DB_ERROR:
             return HistoryError(
-                f"database {self._url.database} does not exist at {where}; create it, or correct DDNS_DATABASE_URL"
+                f"database {self._url.database} does not exist at {where}", "create it, or correct DDNS_DATABASE_URL"
             )
         if code in _OLD_SCHEMA:
             return NotInitialised(
-                f'the schema of {self._url.database} is missing or old: {text}; run "ddns init --name NAME"'
+                f"the schema of {self._url.database} is missing or old: {text}", 'run "ddns init --name NAME"'
             )
         if code in _DENIED:
             return HistoryError(
-                f"the database at {where} denied access: {text}; give the account the grants in the README"
+                f"the database at {where} denied access: {text}", "give the account the grants in the README"
             )
         if code in _READ_ONLY:
-            return HistoryError(f"the database at {where} is read-only: {text}; use the primary server")
+            return HistoryError(f"the database at {where} is read-only: {text}", "use the primary server")
         if code in _LOST:
             return HistoryError(
-                f"lost the connection to the database at {where}: {_cause(text)}; the next run tries again"
+                f"lost the connection to the database at {where}: {_cause(text)}", then="the next run tries again"
             )
         if code in _LOCKED:
-            return HistoryError(f"the database at {where} is locked: {text}; the next run tries again")
+            return HistoryError(f"the database at {where} is locked: {text}", then="the next run tries again")
         return HistoryError(f"the database at {where} failed: {text} ({code})")
 
 

@@ -1,58 +1,36 @@
-"""Conversion between database rows and the values of the model."""
+"""The columns of `admin_dns_publication`, and the conversion of database rows to the values of the model."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from ddns_updater.model import Journal, Publication, PublicationState, Record, Version, parse_address
+from ddns_updater.model import (
+    Family,
+    HistoryEntry,
+    HistorySummary,
+    Journal,
+    Publication,
+    PublicationState,
+    Record,
+    Version,
+    parse_address,
+)
 
 Row = Sequence[Any]
 
-
-def journal_of(rows: Sequence[Row]) -> Journal:
-    """Return the version in `rows`: one row for each of its publications, or a single row without any."""
-    publications = tuple(_publication(row[8:23]) for row in rows if row[8] is not None)
-    return Journal(_version(rows[0]), publications, time_of(rows[0][7]))
+_MAX_TEXT = 1000  # characters of an error
 
 
-def _version(row: Row) -> Version:
-    return Version(row[0], row[1], row[2], row[3], row[4], parse_address(row[4]), time_of(row[5]), row[6])
+class Column(NamedTuple):
+    """A column of `admin_dns_publication` and the field of a publication in it: how it is written and read."""
 
-
-def _publication(row: Row) -> Publication:
-    (
-        name,
-        kind,
-        created,
-        state,
-        zone,
-        address,
-        ttl,
-        change,
-        attempts,
-        error,
-        submitted,
-        verified,
-        checked,
-        drift,
-        drift_at,
-    ) = row
-    return Publication(
-        record=Record(name, kind),
-        created_at=time_of(created),
-        state=PublicationState(state),
-        hosted_zone_id=zone,
-        address=parse_address(address),
-        ttl=ttl,
-        change_id=change,
-        attempts=attempts,
-        error=error,
-        submitted_at=time_or_none(submitted),
-        verified_at=time_or_none(verified),
-        checked_at=time_or_none(checked),
-        drift=drift,
-        drift_at=time_or_none(drift_at),
-    )
+    name: str
+    field: str
+    write: Callable[[Any], Any] = lambda value: value
+    read: Callable[[Any], Any] = lambda value: value
+    is_time: bool = False  # in UTC; read as seconds since 1970
+    is_kept: bool = False  # as it was inserted; the others are overwritten
 
 
 def time_of(epoch: Any) -> datetime:
@@ -60,11 +38,88 @@ def time_of(epoch: Any) -> datetime:
     return datetime.fromtimestamp(int(epoch), UTC)
 
 
-def time_or_none(epoch: Any) -> datetime | None:
-    """Return `epoch`, in seconds since 1970, as a time in UTC; None for NULL."""
+def _time_or_none(epoch: Any) -> datetime | None:
     return None if epoch is None else time_of(epoch)
 
 
-def utc_text(time: datetime | None) -> str | None:
-    """Return `time` as the text for a column in UTC; None for NULL."""
+def _utc_text(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _shortened(text: str | None) -> str | None:
+    return None if text is None else text[:_MAX_TEXT]
+
+
+def _time(name: str, field: str, *, is_kept: bool = False) -> Column:
+    return Column(name, field, _utc_text, _time_or_none, is_time=True, is_kept=is_kept)
+
+
+KEY = ("historyId", "recordName", "recordType")  # these make a publication unique
+COLUMNS = (
+    _time("createdAt", "created_at", is_kept=True),
+    Column("state", "state", _text, PublicationState),
+    Column("hostedZoneId", "hosted_zone_id"),
+    Column("address", "address", _text, parse_address),
+    Column("ttl", "ttl"),
+    Column("changeId", "change_id"),
+    Column("attempts", "attempts"),
+    Column("lastError", "error", _shortened),
+    _time("submittedAt", "submitted_at"),
+    _time("verifiedAt", "verified_at"),
+    _time("checkedAt", "checked_at"),
+    Column("drift", "drift", _shortened),
+    _time("driftAt", "drift_at"),
+)
+
+
+def publication_row(version: Version, publication: Publication) -> Row:
+    """Return the values of KEY and COLUMNS for a publication of `version`."""
+    record = publication.record
+    return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
+
+
+def journal_of(rows: Sequence[Row]) -> Journal:
+    """Return the version in `rows`: one row for each of its publications, or a single row without any."""
+    key, name, version, ip, created_at, note, read_at, _until, *_ = rows[0]
+    return Journal(
+        Version(key, name, version, ip, parse_address(ip), time_of(created_at), note),
+        tuple(_publication(*row[8:]) for row in rows if row[8] is not None),
+        time_of(read_at),
+    )
+
+
+def _publication(name: str, kind: str, *values: Any) -> Publication:
+    fields = {column.field: column.read(value) for column, value in zip(COLUMNS, values, strict=True)}
+    return Publication(Record(name, kind), **fields)
+
+
+def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:
+    """Return the versions in `rows`; the rows of a version follow one another."""
+    entries = []
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        of_version = list(group)
+        version, publications, read_at = journal_of(of_version)
+        entries.append(HistoryEntry(version, family, _time_or_none(of_version[0][7]), read_at, publications))
+    return entries
+
+
+def summary_of(row: Row, family: Family, start: int, end: int) -> HistorySummary:
+    """Return the summary in `row` of a window from `start` to `end`, in seconds since 1970."""
+    now, first, versions, changes = (int(each) for each in row[:4])
+    longest, seen, shortest = (None if each is None else timedelta(seconds=max(int(each), 0)) for each in row[4:])
+    start = max(first, min(start, now))
+    return HistorySummary(
+        family=family,
+        first_recorded_at=time_of(first),
+        start=time_of(start),
+        end=time_of(max(start, min(end, now))),
+        versions=versions,
+        changes=changes,
+        longest=longest or timedelta(0),
+        at_least=seen is None or longest != seen,
+        shortest=shortest,
+    )

@@ -98,8 +98,8 @@ def _check_columns(history: SqlHistory, table: str) -> None:
     missing = [column for column in _COLUMNS[table] if column.lower() not in present]
     if missing:
         raise HistoryError(
-            f"failed to adopt table {table}: it lacks {', '.join(missing)}; it needs the columns"
-            f" {', '.join(_COLUMNS[table])}"
+            f"failed to adopt table {table}: it lacks {', '.join(missing)}",
+            f"it needs the columns {', '.join(_COLUMNS[table])}",
         )
 
 
@@ -115,7 +115,8 @@ def _check_versions(history: SqlHistory) -> None:
         ]
         raise HistoryError(
             "failed to adopt table admin_ip_history: some versions exist twice: " + listed(versions, _MAX_SHOWN),
-            "give each row its own version, or each origin its own originId, and run init again; nothing was changed",
+            "give each row its own version, or each origin its own originId, and run init again",
+            then="nothing was changed",
         )
 
 

@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.queries import Dialect
+from ddns_updater.history.rows import KEY
+from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.files import flocked
 
@@ -19,22 +20,27 @@ class SqliteHistory(SqlHistory):
     """History in one SQLite file; the file and its lock files are readable by their owner alone."""
 
     engine = "sqlite"
-    local_epoch = utc_epoch = "CAST(strftime('%s', {}) AS INTEGER)"
-    now_epoch = "CAST(strftime('%s', 'now') AS INTEGER)"
-    on_conflict = "ON CONFLICT (historyId, recordName, recordType) DO UPDATE SET"
-    excluded = "excluded.{}"
+    dialect = Dialect(
+        now="CAST(strftime('%s', 'now') AS INTEGER)",
+        local_seconds="CAST(strftime('%s', {}) AS INTEGER)",  # SQLite dates rows in UTC
+        utc_seconds="CAST(strftime('%s', {}) AS INTEGER)",
+        on_conflict=f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET",
+        inserted="excluded.{}",
+    )
+    has_own_clock = False
 
-    def __init__(self, url: SqliteUrl, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self, url: SqliteUrl, schema: Callable[[], Schema], *, create: bool = False, read_only: bool = False
+    ) -> None:
         """Open the file; `create` creates it when it does not exist, `read_only` never writes to it."""
         self._mode = "ro" if read_only else "rw"
-        self._path = Path(os.path.realpath(url.path))
-        self.database = str(self._path)
+        self._path = url.file
         if create:
             self._create()
         elif not self._exists():
-            raise NotInitialised(f'there is no database at {self._path}; run "ddns init --name NAME"')
+            raise NotInitialised(f"there is no database at {self._path}", 'run "ddns init --name NAME"')
         with self.errors():
-            super().__init__(self.connect())
+            super().__init__(self.connect(), str(self._path), schema)
 
     def connect(self) -> Any:
         return sqlite3.connect(
@@ -46,7 +52,7 @@ class SqliteHistory(SqlHistory):
             return self._path.is_file()
         except OSError as error:
             raise HistoryError(
-                f"failed to open the database {self._path}: {error.strerror}; correct DDNS_DATABASE_URL"
+                f"failed to open the database {self._path}: {error.strerror}", "correct DDNS_DATABASE_URL"
             ) from error
 
     def _create(self) -> None:
@@ -55,19 +61,20 @@ class SqliteHistory(SqlHistory):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise HistoryError(
-                f"failed to create {self._path}: {error.strerror}; choose another file with DDNS_DATABASE_URL=sqlite:///FILE"
+                f"failed to create {self._path}: {error.strerror}",
+                "choose another file with DDNS_DATABASE_URL=sqlite:///FILE",
             ) from error
 
     def answers(self) -> bool:
         return False  # opening a file is cheap, and the file may have been replaced
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[bool]:
+    def _lock(self, key: str) -> Iterator[bool]:
         path = f"{self._path}.{key}.lock"
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise HistoryError(f"failed to open the lock file {path}: {error.strerror}; check who owns it") from error
+            raise HistoryError(f"failed to open the lock file {path}: {error.strerror}", "check who owns it") from error
         with flocked(file, wait=False) as taken:
             yield taken
 
@@ -103,15 +110,17 @@ class SqliteHistory(SqlHistory):
     def _translated(self, error: sqlite3.Error) -> HistoryError:
         text = str(error)
         if "no such table" in text or "no such column" in text:
-            return NotInitialised(f'the schema of {self._path} is missing or old: {text}; run "ddns init --name NAME"')
+            return NotInitialised(
+                f"the schema of {self._path} is missing or old: {text}", 'run "ddns init --name NAME"'
+            )
         if "locked" in text:
             return HistoryError(
-                f"the database {self._path} is locked by another program: {text}; the next run tries again"
+                f"the database {self._path} is locked by another program: {text}", then="the next run tries again"
             )
         if "readonly" in text or "unable to open" in text:
             return HistoryError(
-                f"failed to write or open the database {self._path}: {text}; check who owns it and its folder"
+                f"failed to write or open the database {self._path}: {text}", "check who owns it and its folder"
             )
         if "not a database" in text:
-            return HistoryError(f"{self._path} is not an SQLite database; name another file in DDNS_DATABASE_URL")
+            return HistoryError(f"{self._path} is not an SQLite database", "name another file in DDNS_DATABASE_URL")
         return HistoryError(f"the database {self._path} failed: {text}")

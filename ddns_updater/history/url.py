@@ -1,33 +1,45 @@
-"""The grammar of the database URL."""
+"""The grammar of the database URL: one kind of value for each engine."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from ddns_updater.errors import InvalidValue
 
 _EXAMPLES = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
 _TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
-@dataclass(frozen=True)
-class MySqlUrl:
+class MySqlUrl(NamedTuple):
     """The location of a MySQL or MariaDB database; the file `ssl_ca` enforces TLS with a verified server."""
 
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: str
     database: str
     ssl_ca: str | None = None
     ssl_cert: str | None = None
     ssl_key: str | None = None
     ssl_verify_identity: bool = True
 
+    def __repr__(self) -> str:
+        return f"MySqlUrl({self.identity})"  # without the password
+
     @property
     def identity(self) -> str:
         """Return what tells this database from others, without the login."""
         return f"mysql:{self.host}:{self.port}/{self.database}"
+
+    @property
+    def file(self) -> None:
+        """Return None: the data is on a server."""
+
+    @property
+    def holds_secret(self) -> bool:
+        """Return that the text of the URL must be kept private."""
+        return True
 
 
 class SqliteUrl(NamedTuple):
@@ -36,45 +48,61 @@ class SqliteUrl(NamedTuple):
     path: Path
 
     @property
+    def file(self) -> Path:
+        """Return the full path of the file, with symbolic links resolved."""
+        return Path(os.path.realpath(self.path))
+
+    @property
     def identity(self) -> str:
         """Return what tells this database from others, however its path is written."""
-        return f"sqlite:{os.path.realpath(self.path)}"
+        return f"sqlite:{self.file}"
+
+    @property
+    def holds_secret(self) -> bool:
+        """Return that the text of the URL may be shown."""
+        return False
 
 
-def parse_database_url(text: str) -> MySqlUrl | SqliteUrl:
-    """Parse a database URL; raises ValueError, which never shows the URL, because it holds a password."""
+# app/factories.py chooses the engine by the kind.
+DatabaseUrl = MySqlUrl | SqliteUrl
+
+
+def parse_database_url(text: str) -> DatabaseUrl:
+    """Parse a database URL; raises InvalidValue, which never shows the URL, because it may hold a password."""
     try:
         url = urlsplit(text)
-        port = 3306 if url.port is None else url.port
+        port = url.port
         text.encode()
     except ValueError:
-        raise ValueError(f"is not a URL; {_EXAMPLES}") from None
+        raise InvalidValue("is not a URL", _EXAMPLES) from None
     if url.fragment:
-        raise ValueError("contains a '#', which ends the URL; write %23 instead")
-    if url.scheme == "sqlite":
-        return SqliteUrl(_sqlite_file(url))
-    if url.scheme != "mysql":
-        raise ValueError(f"begins with {url.scheme!r}; {_EXAMPLES}" if url.scheme else f"is not a URL; {_EXAMPLES}")
+        raise InvalidValue("contains a '#', which ends the URL", "write %23 instead")
+    match url.scheme:
+        case "sqlite":
+            return _sqlite(url)
+        case "mysql":
+            return _mysql(url, 3306 if port is None else port)
+        case "":
+            raise InvalidValue("is not a URL", _EXAMPLES)
+        case _:
+            raise InvalidValue(f"begins with {url.scheme!r}", _EXAMPLES)
+
+
+def _sqlite(url: SplitResult) -> SqliteUrl:
+    if url.netloc or not url.path.removeprefix("/") or url.query or "\0" in unquote(url.path):
+        raise InvalidValue("names no file", "write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
+    try:
+        return SqliteUrl(Path(unquote(url.path.removeprefix("/"))).expanduser())
+    except RuntimeError:
+        raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None
+
+
+def _mysql(url: SplitResult, port: int) -> MySqlUrl:
     database = unquote(url.path.removeprefix("/"))
     if not url.hostname or not url.username or not database:
-        raise ValueError(f"lacks the host, the user or the database; {_EXAMPLES}")
-    return MySqlUrl(
-        url.hostname,
-        port,
-        unquote(url.username),
-        unquote(url.password or ""),
-        database,
-        **_tls(url.query),
-    )
-
-
-def _sqlite_file(url: SplitResult) -> Path:
-    if url.netloc or not url.path.removeprefix("/") or url.query or "%00" in url.path:
-        raise ValueError("names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
-    try:
-        return Path(unquote(url.path.removeprefix("/"))).expanduser()
-    except RuntimeError:
-        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
+        raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
+    login = unquote(url.username), unquote(url.password or "")
+    return MySqlUrl(url.hostname, port, *login, database, **_tls(url.query))
 
 
 def _tls(query: str) -> dict[str, Any]:
@@ -82,22 +110,23 @@ def _tls(query: str) -> dict[str, Any]:
     for parameter, value in parse_qsl(query, keep_blank_values=True):
         if parameter == "ssl_verify_identity":
             if value not in ("0", "1"):
-                raise ValueError(
-                    f"has ssl_verify_identity={value!r}; write 0 (for a certificate without the host's name) or 1"
+                raise InvalidValue(
+                    f"has ssl_verify_identity={value!r}", "write 0 (for a certificate without the host's name) or 1"
                 )
             options[parameter] = value == "1"
         elif parameter not in _TLS_FILES:
-            raise ValueError(  # not shown, because a password that is not percent-encoded may end up here
-                f"has an unknown parameter; use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
+            raise InvalidValue(  # not shown, because a password that is not percent-encoded may end up here
+                "has an unknown parameter", f"use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
         else:
             try:
                 Path(value).open("rb").close()
-            except OSError as error:
-                raise ValueError(
-                    f"has {parameter}={value!r}, which cannot be read: {error.strerror}; name a readable file"
+            except (OSError, ValueError) as error:  # ValueError: it holds a null character
+                cause = error.strerror if isinstance(error, OSError) else error
+                raise InvalidValue(
+                    f"has {parameter}={value!r}, which cannot be read: {cause}", "name a readable file"
                 ) from None
             options[parameter] = value
     if options and "ssl_ca" not in options:
-        raise ValueError(f"has {next(iter(options))} without ssl_ca; add ssl_ca=FILE to verify the server")
+        raise InvalidValue(f"has {next(iter(options))} without ssl_ca", "add ssl_ca=FILE to verify the server")
     return options

@@ -75,7 +75,7 @@ def _bar(entry: HistoryEntry, begin: datetime, end: datetime, columns: int, *, h
 def _axis(entries: Sequence[HistoryEntry], window: Window) -> tuple[datetime, datetime]:
     begin = min(entry.version.created_at for entry in entries)
     end = max(entry.read_at for entry in entries)
-    begin = max(begin, window.begin) if window.begin else begin
+    begin = max(begin, window.start) if window.start else begin
     end = min(end, window.end) if window.end else end
     return begin, max(begin, end)
 

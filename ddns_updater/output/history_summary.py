@@ -21,7 +21,7 @@ def summary_json(summaries: Sequence[HistorySummary]) -> str:
         [
             {
                 "family": each.family,
-                "since": each.begin.isoformat(),
+                "since": each.start.isoformat(),
                 "until": each.end.isoformat(),
                 "versions": each.versions,
                 "changes": each.changes,
@@ -38,15 +38,15 @@ def summary_json(summaries: Sequence[HistorySummary]) -> str:
 
 def _line(summary: HistorySummary) -> str:
     if not summary.versions:
-        return f"no address is recorded for that time; the history starts at {local_second(summary.began)}"
-    time = duration(summary.end - summary.begin)
+        return f"no address is recorded for that time; the history starts at {local_second(summary.first_recorded_at)}"
+    time = duration(summary.end - summary.start)
     if not summary.changes:
         return f"no change in {time}"
     longest = f"longest held {'at least ' if summary.at_least else ''}{duration(summary.longest)}"
     if summary.changes == 1:
         text = f"1 change in {time}; {longest}"
     else:
-        average = duration((summary.end - summary.begin) / summary.changes)
+        average = duration((summary.end - summary.start) / summary.changes)
         text = f"{summary.changes} changes in {time}, every {average} on average; {longest}"
     if summary.shortest is None or summary.shortest == summary.longest:
         return text
@@ -54,4 +54,4 @@ def _line(summary: HistorySummary) -> str:
 
 
 def _seconds(summary: HistorySummary) -> int:
-    return int((summary.end - summary.begin).total_seconds())
+    return int((summary.end - summary.start).total_seconds())

@@ -1,7 +1,11 @@
-"""The ports of the run: what it needs from outside, as Protocols; adapters implement them, tests fake them."""
+"""The ports: what a run needs from outside, as Protocols; adapters implement them, tests fake them.
+
+A run needs only a part of the history; HistoryStore is the whole, which other commands use and an engine implements.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from ddns_updater.errors import DnsError
@@ -9,6 +13,8 @@ from ddns_updater.model import (
     Address,
     Change,
     Family,
+    HistoryEntry,
+    HistorySummary,
     Journal,
     Origin,
     Publication,
@@ -16,17 +22,18 @@ from ddns_updater.model import (
     RecordSet,
     Submission,
     Version,
+    Window,
 )
 
 
 class History(Protocol):
     """Where versions and publications are kept; its methods raise HistoryError."""
 
-    def lock(self, key: str) -> AbstractContextManager[bool]:
-        """Take a lock without waiting; False when another run holds it."""
-
     def origins(self, name: str | None = None) -> tuple[Origin, ...]:
         """Return the origins with this name, or all origins."""
+
+    def lock(self, origin: Origin) -> AbstractContextManager[bool]:
+        """Take the lock of `origin` without waiting; False when another run holds it."""
 
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
@@ -36,6 +43,48 @@ class History(Protocol):
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Save the publications of `version` over the existing ones."""
+
+
+class HistoryStore(History, Protocol):
+    """The whole history, on an open connection: what the other commands need as well."""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, without secrets."""
+
+    @property
+    def has_own_clock(self) -> bool:
+        """Return whether versions are dated by another clock than this machine's."""
+
+    def now(self) -> datetime:
+        """Return the time by the clock that dates the versions, in whole seconds."""
+
+    def entries(self, origin: Origin, limit: int, window: Window) -> list[HistoryEntry]:
+        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first."""
+
+    def summary(self, origin: Origin, window: Window) -> HistorySummary:
+        """Return how often the address of `origin` changed within `window`."""
+
+    def lock_init(self) -> AbstractContextManager[bool]:
+        """Take the lock of `init` without waiting; False when another one holds it."""
+
+    def upgrade(self) -> int:
+        """Create what is missing, bring old tables up to date, and return how many steps that took."""
+
+    def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
+        """Create an origin with `address` as its version 1."""
+
+    def outdated(self) -> Sequence[str]:
+        """Return what `upgrade` would create or change; writes nothing."""
+
+    def missing_grants(self) -> Sequence[str]:
+        """Return the grants that a run needs and this account is seen to lack."""
+
+    def answers(self) -> bool:
+        """Return whether the connection works and may be kept for another run."""
+
+    def close(self) -> None:
+        """Close the connection, which releases its locks."""
 
 
 class Dns(Protocol):

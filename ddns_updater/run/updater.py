@@ -121,7 +121,7 @@ class Updater:
         try:
             if origin is None:
                 raise unseeded(name, run.family)
-            if not locks.enter_context(history.lock(str(origin.id))):
+            if not locks.enter_context(history.lock(origin)):
                 run.outcome = Outcome.SKIPPED
                 return
             detection, found = self._detect(run)

@@ -1,114 +1,76 @@
-"""Parse environment variables into values, and collect every problem instead of stopping at the first."""
+"""Parse the texts of variables into values, and collect every problem instead of stopping at the first."""
 
-import re
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-_T = TypeVar("_T")
-_E = TypeVar("_E", bound=StrEnum)
-
-_COMMA = re.compile(",")
+from ddns_updater.errors import InvalidValue, SettingsError
+from ddns_updater.settings.values import InvalidItems
+from ddns_updater.settings.variables import Setting
 
 
 class Parser:
-    """A parser of variables by name; each one it cannot use is added to `problems`, and its name to `bad`."""
+    """The values of the variables that are set, and the problems of those that cannot be used.
 
-    def __init__(self, values: Mapping[str, str], problems: list[str]) -> None:
-        """Take the variables that are set; an empty value is a problem."""
-        self.values = {key: value.strip() for key, value in values.items()}
-        self.problems = problems
+    `values` are by field; a list is among them without its invalid items. `given` are the settings with a value there,
+    `bad` those with a problem.
+    """
+
+    def __init__(self, texts: Mapping[str, str], settings: Sequence[Setting]) -> None:
+        """Parse those of `settings` that have a text; an empty one is a problem."""
+        self._texts = {variable: text.strip() for variable, text in texts.items()}
+        self.problems: list[SettingsError] = []
+        self.values: dict[str, Any] = {}
+        self.given: set[str] = set()
         self.bad: set[str] = set()
-        for key, value in self.values.items():
+        for setting in settings:
+            for variable in setting.variables:
+                if self._texts.get(variable) == "":
+                    self._reject(setting, f"{variable} is empty", "set a value or remove it")
+        for setting in settings:
+            text, subject = self._secret_text(setting) if setting.is_secret else self._text(setting)
+            if text:
+                self._parse(setting, text, subject)
+
+    def _parse(self, setting: Setting, text: str, subject: str) -> None:
+        try:
+            value = setting.parse(text)
+        except InvalidItems as error:
+            for item, why in error.invalid:
+                self._reject(setting, f"{setting.variable}: {item} {why.problem}", why.advice)
+            value = error.valid
             if not value:
-                self._reject(key, f"{key} is empty; set a value or remove it")
+                return
+        except InvalidValue as error:
+            self._reject(setting, f"{subject} {error.problem}", error.advice)
+            return
+        self.values[setting.field] = value
+        self.given.add(setting.variable)
 
-    def get(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
-        """Return the parsed value of `key` or `default`; a ValueError of `parse` says what is wrong and what to do."""
-        text = self.values.get(key)
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self._reject(key, f"{key}={text!r} {error}")
-            return default
+    def _text(self, setting: Setting) -> tuple[str, str]:
+        """Return the text of a setting, and how a problem calls it."""
+        text = self._texts.get(setting.variable, "")
+        return text, f"{setting.variable}={text!r}"
 
-    def choice(self, key: str, default: _E) -> _E:
-        """Return a value of the enumeration that `default` belongs to."""
-
-        def parse(text: str) -> _E:
-            try:
-                return type(default)(text.lower())
-            except ValueError:
-                words = " or ".join(", ".join(type(default)).rsplit(", ", 1))
-                raise ValueError(f"is not {words}; write {key}={default}") from None
-
-        return self.get(key, parse, default)
-
-    def items(
-        self,
-        key: str,
-        parse: Callable[[str], _T],
-        default: tuple[_T, ...],
-        *,
-        show: Callable[[str], str] = repr,
-        comma: re.Pattern[str] = _COMMA,
-    ) -> tuple[_T, ...]:
-        """Return the items of a list without duplicates; `show` quotes an item in a problem without its secrets."""
-
-        def parse_list(text: str) -> tuple[_T, ...]:
-            parsed: dict[_T, None] = {}  # keeps the order and drops duplicates
-            items = [item.strip() for item in comma.split(text) if item.strip(" ,")]
-            if not items:
-                raise ValueError("lists nothing; set a value or remove it")
-            for item in items:
-                try:
-                    parsed[parse(item)] = None
-                except ValueError as error:
-                    self._reject(key, f"{key}: {show(item)} {error}")
-            return tuple(parsed) or default
-
-        return self.get(key, parse_list, default)
-
-    def secret(self, key: str, parse: Callable[[str], _T], default: _T) -> _T:
-        """Read `key` or the file that `key`_FILE names; a problem never shows the value."""
-        text, file = self.values.get(key), self.values.get(f"{key}_FILE")
-        shown = key
+    def _secret_text(self, setting: Setting) -> tuple[str, str]:
+        """Return the text of a secret setting, from its variable or the file, and how a problem calls it."""
+        variable, file_variable = setting.variables
+        text, file = self._texts.get(variable, ""), self._texts.get(file_variable, "")
         if text and file:
-            self._reject(key, f"{key} and {key}_FILE are both set; keep one of them")
-        elif file:
-            shown = f"{key}_FILE={file!r}"
-            try:
-                text = Path(file).read_text(encoding="utf-8").strip()
-            except (OSError, ValueError) as error:
-                cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                self._reject(key, f"{shown} cannot be read: {cause}; name a file that holds the value")
-                return default
-            if not text:
-                self._reject(key, f"{shown} is an empty file; put the value in it")
-        if not text:
-            return default
+            self._reject(setting, f"{variable} and {file_variable} are both set", "keep one of them")
+        if text or not file:
+            return text, variable
+        subject = f"{file_variable}={file!r}"
         try:
-            return parse(text)
-        except ValueError as error:
-            self._reject(key, f"{shown} {error}")
-            return default
+            text = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            self._reject(setting, f"{subject} cannot be read: {cause}", "name a file that holds the value")
+        else:
+            if not text:
+                self._reject(setting, f"{subject} is an empty file", "put the value in it")
+        return text, subject
 
-    def _reject(self, key: str, problem: str) -> None:
-        self.problems.append(problem)
-        self.bad.add(key)
-
-
-def whole(key: str, unit: str, low: int, high: int, example: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` to `high`."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"is not a whole number of {unit}; write {key}={example}")
-        if not low <= int(text) <= high:
-            raise ValueError(f"is not between {low} and {high} {unit}; write {key}={example}")
-        return int(text)
-
-    return parse
+    def _reject(self, setting: Setting, problem: str, advice: str | None) -> None:
+        self.problems.append(SettingsError(problem, advice, settings=(setting.variable,)))
+        self.bad.add(setting.variable)

@@ -1,46 +1,55 @@
-"""The settings and their defaults."""
+"""The settings as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import click
-
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
-
-APP_NAME = "ddns-updater"
-DEFAULT_SOURCES = ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All settings of the program; times in seconds. `.env.example` explains each."""
-
-    name: str | None = None
-    database: MySqlUrl | SqliteUrl = field(default_factory=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"))
-    records: tuple[WantedRecord, ...] = ()
-    hosted_zone_ids: tuple[str, ...] = ()
-    ttl: int | None = None
-    ip_sources: tuple[str, ...] = field(default=DEFAULT_SOURCES, repr=False)  # a URL may hold a key
-    ip_families: tuple[Family, ...] = (Family.IPV4,)
-    ip_agreement: Agreement = Agreement.PREFERRED
-    ip_timeout: int = 5
-    ip_retries: int = 3
-    run_timeout: int = 55
-    verify_timeout: int = 45
-    recheck_every: int = 3600
-    on_drift: OnDrift = OnDrift.REPAIR
-    verify_name_servers: bool = False
-    webhook_urls: tuple[str, ...] = field(default=(), repr=False)
-    notify_urls: tuple[str, ...] = field(default=(), repr=False)
-    alert_after: int = 3
-    heartbeat_url: str | None = field(default=None, repr=False)
-    metrics_file: Path | None = None
-    state_folder: Path = field(default_factory=lambda: user_folder())
-    aws: Mapping[str, str] = field(default_factory=dict, repr=False)
+from ddns_updater.alerts.urls import ChannelSpec
+from ddns_updater.dns.records import record_sets
+from ddns_updater.history.url import DatabaseUrl
+from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
+from ddns_updater.sources.spec import SourceSpec
 
 
-def user_folder() -> Path:
-    """Return the per-user folder of this program, which may not exist."""
-    return Path(click.get_app_dir(APP_NAME))
+class Settings(NamedTuple):
+    """All settings of the program; times in seconds. The table in `variables.py` has their defaults and meanings.
+
+    `aws` are the `AWS_…` variables of the `.env` files.
+    """
+
+    name: str | None
+    database: DatabaseUrl
+    records: tuple[WantedRecord, ...]
+    hosted_zone_ids: tuple[str, ...]
+    ttl: int | None
+    ip_sources: tuple[SourceSpec, ...]
+    ip_families: tuple[Family, ...]
+    ip_agreement: Agreement
+    ip_timeout: int
+    ip_retries: int
+    run_timeout: int
+    verify_timeout: int
+    recheck_every: int
+    on_drift: OnDrift
+    verify_name_servers: bool
+    webhooks: tuple[ChannelSpec, ...]
+    apprise: tuple[ChannelSpec, ...]
+    alert_after: int
+    heartbeat: ChannelSpec | None
+    metrics_file: Path | None
+    state_folder: Path
+    aws: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Return all but `aws`, which may hold a secret; the other values show none of theirs."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self._asdict().items() if name != 'aws')})"
+
+    @property
+    def record_sets(self) -> dict[Record, str | None]:
+        """Return the record sets that follow the line, each with the zone it is pinned to, if any."""
+        return record_sets(self.records, self.ip_families)
+
+    @property
+    def channels(self) -> tuple[ChannelSpec, ...]:
+        """Return where alerts are sent to."""
+        return (*self.webhooks, *self.apprise)

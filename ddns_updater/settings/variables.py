@@ -1,25 +1,38 @@
-"""The variables of the settings: for each the field of `Settings` that it fills, and how to read it."""
+"""The table of the settings: for each its variable, how it is parsed, its default and what it means.
+
+`.env.example` is made from it, by `make format`.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ddns_updater.alerts.urls import notify_urls, web_url, web_urls
-from ddns_updater.dns.records import parse_record, parse_zone_id
-from ddns_updater.history.url import parse_database_url
-from ddns_updater.model import Family
-from ddns_updater.settings.parse import Parser, whole
-from ddns_updater.sources.spec import SEPARATOR, parse_source, without_secrets
+import click
 
-Read = Callable[[Parser, str, Any], Any]  # the variable and the default; returns the value
+from ddns_updater.alerts.urls import parse_apprise, parse_heartbeat, parse_webhooks
+from ddns_updater.dns.records import parse_record, parse_zone_id
+from ddns_updater.history.url import SqliteUrl, parse_database_url
+from ddns_updater.model import Agreement, OnDrift
+from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.values import choice, family, items, metrics_file, origin_name, path, switch, whole
+from ddns_updater.sources.spec import DEFAULT_SOURCES, SEPARATOR, parse_source, without_secrets
+
+APP_NAME = "ddns-updater"
 
 
 class Setting(NamedTuple):
-    """One setting; a secret one can also be given as a file, by the variable with `_FILE`."""
+    """One setting; a secret one can also be given as a file, by the variable with `_FILE`.
+
+    `default` is the value without the variable, as one would write it; where it cannot be written (it is nothing, or
+    depends on the user), it is a function that returns the value, and `example` is what to write instead.
+    """
 
     variable: str
-    field: str
-    read: Read
+    field: str  # of `Settings`
+    parse: Callable[[str], Any]
+    help: str  # one paragraph a line
+    default: str | Callable[[], Any] = lambda: None
+    example: str | None = None
     is_secret: bool = False
 
     @property
@@ -27,82 +40,206 @@ class Setting(NamedTuple):
         """Return the names under which it can be set."""
         return (self.variable, f"{self.variable}_FILE") if self.is_secret else (self.variable,)
 
-
-def origin_name(text: str) -> str:
-    """Return `text` as the name of an origin; raises ValueError when it is not a valid one."""
-    name = text.strip()
-    if not name or len(name) > 255 or not name.isprintable():
-        raise ValueError("is not a name of 1 to 255 printable characters")
-    return name
+    @property
+    def default_value(self) -> Any:
+        """Return the value without the variable."""
+        return self.parse(self.default) if isinstance(self.default, str) else self.default()
 
 
-def _one(parse: Callable[[str], Any]) -> Read:
-    return lambda parser, variable, default: parser.get(variable, parse, default)
+def user_folder() -> Path:
+    """Return the per-user folder of this program, which may not exist."""
+    return Path(click.get_app_dir(APP_NAME))
 
 
-def _number(unit: str, low: int, high: int, example: int) -> Read:
-    return lambda parser, variable, default: parser.get(variable, whole(variable, unit, low, high, example), default)
-
-
-def _secret(parse: Callable[[str], Any]) -> Read:
-    return lambda parser, variable, default: parser.secret(variable, parse, default)
-
-
-def _list(parse: Callable[[str], Any]) -> Read:
-    return lambda parser, variable, default: parser.items(variable, parse, default)
-
-
-def _sources(parser: Parser, variable: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    return parser.items(variable, parse_source, default, show=without_secrets, comma=SEPARATOR)
-
-
-def _family(text: str) -> Family:
-    try:
-        return Family(text.lower())
-    except ValueError:
-        raise ValueError("is not an address family; write ipv4, ipv6 or ipv4,ipv6") from None
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("is not 0 or 1; write DDNS_VERIFY_NAME_SERVERS=1")
-    return text == "1"
-
-
-def _metrics_file(text: str) -> Path:
-    if not text.endswith(".prom"):
-        raise ValueError("does not end in .prom, so the node exporter would not read it; rename it")
-    return _folder(text)
-
-
-def _folder(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("begins with the home folder of an unknown user; write the full path") from None
-
+_SOURCES_HELP = """\
+The sources of the public address, comma-separated, asked in this order (the default starts at a random one, to spread \
+the load).
+A source is one of
+  https://ifconfig.me/ip                      a service that answers in plain text; http:// as well
+  https://api.example.com/ip.json#/ip         one that answers in JSON, with a pointer to the field
+  dns:opendns, dns:google, dns:cloudflare     the address that a resolver sees (extra dns)
+  dns:myip.opendns.com@resolver1.opendns.com  the same with a name and a server; add ?type=TXT&class=CH if needed
+  interface:eth0                              that of a Linux network interface (extra interface); ?temporary for IPv6
+  ec2:i-0123456789abcdef0                     that of an EC2 instance; add ?region=eu-west-1 if needed
+  imds:                                       that of the EC2 instance this runs on
+  file:/run/router/address                    the content of a file
+  command:ssh router show-ip                  the output of a program; commas may be in it, but not before a source"""
 
 SETTINGS = (
-    Setting("DDNS_NAME", "name", _one(origin_name)),
-    Setting("DDNS_DATABASE_URL", "database", _secret(parse_database_url), is_secret=True),
-    Setting("DDNS_RECORDS", "records", _list(parse_record)),
-    Setting("DDNS_HOSTED_ZONE_ID", "hosted_zone_ids", _list(parse_zone_id)),
-    Setting("DDNS_TTL", "ttl", _number("seconds", 1, 2_147_483_647, 300)),
-    Setting("DDNS_IP_SOURCES", "ip_sources", _sources),
-    Setting("DDNS_IP_FAMILIES", "ip_families", _list(_family)),
-    Setting("DDNS_IP_AGREEMENT", "ip_agreement", Parser.choice),
-    Setting("DDNS_IP_TIMEOUT", "ip_timeout", _number("seconds", 1, 60, 5)),
-    Setting("DDNS_IP_RETRIES", "ip_retries", _number("retries", 0, 10, 3)),
-    Setting("DDNS_RUN_TIMEOUT", "run_timeout", _number("seconds", 2, 3600, 55)),
-    Setting("DDNS_VERIFY_TIMEOUT", "verify_timeout", _number("seconds", 0, 3600, 45)),
-    Setting("DDNS_RECHECK_EVERY", "recheck_every", _number("seconds", 0, 31_536_000, 3600)),
-    Setting("DDNS_ON_DRIFT", "on_drift", Parser.choice),
-    Setting("DDNS_VERIFY_NAME_SERVERS", "verify_name_servers", _one(_switch)),
-    Setting("DDNS_WEBHOOK_URLS", "webhook_urls", _secret(web_urls), is_secret=True),
-    Setting("DDNS_NOTIFY_URLS", "notify_urls", _secret(notify_urls), is_secret=True),
-    Setting("DDNS_ALERT_AFTER", "alert_after", _number("runs", 1, 1000, 3)),
-    Setting("DDNS_HEARTBEAT_URL", "heartbeat_url", _secret(web_url), is_secret=True),
-    Setting("DDNS_METRICS_FILE", "metrics_file", _one(_metrics_file)),
-    Setting("DDNS_STATE_FOLDER", "state_folder", _one(_folder)),
+    Setting(
+        "DDNS_NAME",
+        "name",
+        origin_name,
+        "The origin: the internet line to track, as named with `ddns init --name`. Default: the only one there is.",
+        example="ddokso-scrap",
+    ),
+    Setting(
+        "DDNS_DATABASE_URL",
+        "database",
+        parse_database_url,
+        "Where versions are kept: MySQL or MariaDB, with special characters of the password percent-encoded, or an"
+        " SQLite file, as sqlite:////var/lib/ddns-updater/ddns.sqlite3. Default: such a file beside this one.\n"
+        "With ?ssl_ca=FILE (also ssl_cert, ssl_key, ssl_verify_identity=0) the connection must be encrypted and"
+        " verified.",
+        default=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"),
+        example="mysql://ddns:change-me@db.example.com:3306/app?ssl_ca=/etc/ssl/certs/db-ca.pem",
+        is_secret=True,
+    ),
+    Setting(
+        "DDNS_RECORDS",
+        "records",
+        items(parse_record),
+        "The records that follow the line, comma-separated; * may be the first label. Default: none, only the history"
+        " is kept.\n"
+        "NAME/A or NAME/AAAA restricts one to an address family, NAME=ZONEID pins it to a hosted zone where two cover"
+        " the name.",
+        default=tuple,
+        example="home.example.com",
+    ),
+    Setting(
+        "DDNS_HOSTED_ZONE_ID",
+        "hosted_zone_ids",
+        items(parse_zone_id),
+        "The hosted zones to use, comma-separated. Default: for each record the longest public zone that covers it.",
+        default=tuple,
+        example="Z0123456789ABCDEFGHIJ",
+    ),
+    Setting(
+        "DDNS_TTL",
+        "ttl",
+        whole("seconds", 1, 2_147_483_647, "write DDNS_TTL=300"),
+        "Seconds that resolvers may keep an answer. Default: the TTL of the record set, else 60.",
+        example="300",
+    ),
+    Setting(
+        "DDNS_IP_SOURCES",
+        "ip_sources",
+        items(parse_source, show=without_secrets, separator=SEPARATOR),
+        _SOURCES_HELP,
+        default=lambda: DEFAULT_SOURCES,
+        example=",".join(each.text for each in DEFAULT_SOURCES),
+    ),
+    Setting(
+        "DDNS_IP_FAMILIES",
+        "ip_families",
+        items(family),
+        "The address families to keep: ipv4 for A records, ipv6 for AAAA records, or ipv4,ipv6.\n"
+        "Run `ddns init` again after adding one.",
+        default="ipv4",
+    ),
+    Setting(
+        "DDNS_IP_AGREEMENT",
+        "ip_agreement",
+        choice(Agreement, "write DDNS_IP_AGREEMENT=preferred"),
+        "Whether a source on another host has to confirm a changed address before it is written: preferred (if none"
+        " answers, the change goes through with a warning), required (it is held) or off (no second source is asked).",
+        default="preferred",
+    ),
+    Setting(
+        "DDNS_IP_TIMEOUT",
+        "ip_timeout",
+        whole("seconds", 1, 60, "write DDNS_IP_TIMEOUT=5"),
+        "Seconds to wait for a source.",
+        default="5",
+    ),
+    Setting(
+        "DDNS_IP_RETRIES",
+        "ip_retries",
+        whole("retries", 0, 10, "write DDNS_IP_RETRIES=3"),
+        "How many times to retry a service that does not answer.",
+        default="3",
+    ),
+    Setting(
+        "DDNS_RUN_TIMEOUT",
+        "run_timeout",
+        whole("seconds", 2, 3600, "write DDNS_RUN_TIMEOUT=55"),
+        "Seconds after which a run is stopped.",
+        default="55",
+    ),
+    Setting(
+        "DDNS_VERIFY_TIMEOUT",
+        "verify_timeout",
+        whole("seconds", 0, 3600, "write DDNS_VERIFY_TIMEOUT=45"),
+        "Seconds to wait until Route 53 reports a change on all of its name servers; the next run continues to wait.",
+        default="45",
+    ),
+    Setting(
+        "DDNS_RECHECK_EVERY",
+        "recheck_every",
+        whole("seconds", 0, 31_536_000, "write DDNS_RECHECK_EVERY=3600"),
+        "Seconds after which a verified record is checked again for changes by others. 0 is never.",
+        default="3600",
+    ),
+    Setting(
+        "DDNS_ON_DRIFT",
+        "on_drift",
+        choice(OnDrift, "write DDNS_ON_DRIFT=repair"),
+        "What to do about such a change: repair the record, or report it, which fails the run until you correct the"
+        " record.",
+        default="repair",
+    ),
+    Setting(
+        "DDNS_VERIFY_NAME_SERVERS",
+        "verify_name_servers",
+        switch("write DDNS_VERIFY_NAME_SERVERS=1"),
+        "1 to query every authoritative name server of the zone before a record counts as verified (extra dns).",
+        default="0",
+    ),
+    Setting(
+        "DDNS_WEBHOOK_URLS",
+        "webhooks",
+        parse_webhooks,
+        "Webhooks for alerts: changed address, repaired record, failing runs, recovery. Comma-separated. Slack and"
+        " Discord get their own format, as do URLs with slack+ or discord+ before them; any other gets JSON (see the"
+        " README). Default: none.",
+        default=tuple,
+        example="https://hooks.slack.com/services/T000/B000/change-me,https://hooks.example.com/ddns",
+        is_secret=True,
+    ),
+    Setting(
+        "DDNS_NOTIFY_URLS",
+        "apprise",
+        parse_apprise,
+        "More channels for alerts, as Apprise URLs: mail, Telegram, ntfy, Matrix and more (extra notify).",
+        default=tuple,
+        example="ntfy://change-me,mailto://user:change-me@example.com",
+        is_secret=True,
+    ),
+    Setting(
+        "DDNS_ALERT_AFTER",
+        "alert_after",
+        whole("runs", 1, 1000, "write DDNS_ALERT_AFTER=3"),
+        "How many runs in a row have to fail before an alert. Reminders follow after 1 h, 6 h, then daily.",
+        default="3",
+    ),
+    Setting(
+        "DDNS_HEARTBEAT_URL",
+        "heartbeat",
+        parse_heartbeat,
+        "A dead man's switch, pinged at the end of every run: a check of healthchecks.io or a push monitor of Uptime"
+        " Kuma.",
+        example="https://hc-ping.com/00000000-0000-0000-0000-000000000000",
+        is_secret=True,
+    ),
+    Setting(
+        "DDNS_METRICS_FILE",
+        "metrics_file",
+        metrics_file,
+        "A file for the textfile collector of Prometheus' node exporter, written after every run (extra metrics).",
+        example="/var/lib/prometheus/node-exporter/ddns.prom",
+    ),
+    Setting(
+        "DDNS_STATE_FOLDER",
+        "state_folder",
+        path,
+        "The folder of the state file: the results of recent runs and undelivered alerts.",
+        default=user_folder,
+        example="~/.config/ddns-updater",
+    ),
 )
 VARIABLES = tuple(variable for setting in SETTINGS for variable in setting.variables)
+
+
+def default_settings() -> Settings:
+    """Return the settings without any variable."""
+    return Settings(**{each.field: each.default_value for each in SETTINGS}, aws={})

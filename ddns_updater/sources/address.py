@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from ddns_updater.errors import CarrierGradeNat, SourceError
+from ddns_updater.errors import CarrierGradeNat, UnusableAnswer
 from ddns_updater.model import Address, Family
 
 _CARRIER_GRADE_NAT = IPv4Network("100.64.0.0/10")  # RFC 6598
@@ -17,7 +17,7 @@ _MAX_SHOWN = 60  # characters
 
 
 def public_address(text: str, family: Family) -> Address:
-    """Return `text` as an address; raises SourceError unless it is exactly one public address of `family`.
+    """Return `text` as an address; raises UnusableAnswer unless it is exactly one public address of `family`.
 
     Public means globally reachable by IANA's special-purpose registries (RFC 6890), and not multicast. The error shows
     what `text` is instead.
@@ -25,16 +25,15 @@ def public_address(text: str, family: Family) -> Address:
     try:
         address = ip_address(text.strip())
     except ValueError:
-        raise SourceError(f"answered {_shown(text)}, which is not one IP address") from None
+        raise UnusableAnswer(f"{_shown(text)}, which is not one IP address") from None
     if address.version != (4 if family is Family.IPV4 else 6):
-        raise SourceError(f"answered {address}, which is not an {'IPv4' if family is Family.IPV4 else 'IPv6'} address")
+        raise UnusableAnswer(f"{address}, which is not an {'IPv4' if family is Family.IPV4 else 'IPv6'} address")
     if address in _CARRIER_GRADE_NAT:
         raise CarrierGradeNat(
-            f"answered {address}, a carrier-grade NAT address: this line has no public IPv4 address;"
-            " ask the provider for one"
+            f"{address}, a carrier-grade NAT address: this line has no public IPv4 address", "ask the provider for one"
         )
     if not _is_public(address):
-        raise SourceError(f"answered {address}, which is not a public address")
+        raise UnusableAnswer(f"{address}, which is not a public address")
     return address
 
 

@@ -1,34 +1,27 @@
 """An address source that runs a program, which prints the address: `command:PROGRAM ARGUMENT…`, without a shell."""
 
 import os
-import shlex
 import signal
 import subprocess
 from contextlib import suppress
 from threading import Event, Timer
 
-from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import CommandSpec
 
 _MAX_BYTES = 128
 
 
 class CommandSource:
-    """One command line, split as a shell does; only its first word is shown, because the others may hold a secret."""
+    """One program with its arguments."""
 
-    def __init__(self, spec: str, *, timeout: float) -> None:
-        """Take the text after `command:` and the timeout in seconds; raises SettingsError when it cannot be split."""
-        try:
-            self._words = shlex.split(spec)
-        except ValueError as error:
-            raise SettingsError(f"DDNS_IP_SOURCES: 'command:…' cannot be split: {error}; close the quotes") from None
-        if not self._words:
-            raise SettingsError("DDNS_IP_SOURCES: 'command:' names no program; write command:PROGRAM")
+    def __init__(self, spec: CommandSpec, *, timeout: float) -> None:
+        """Take the program and the timeout in seconds."""
+        self.name, self.host = spec.name, spec.host
+        self._words = spec.words
         self._timeout = timeout
-        self.name = f"command:{self._words[0]}"
-        self.host = host_of(f"command:{spec}")
 
     def fetch(self, family: Family) -> Address:
         """Return the address that the program prints; raises SourceError when it fails or prints anything else."""

@@ -5,7 +5,6 @@ Needs dnspython (the extra `dns`). Write it as `dns:opendns`, `dns:google`, `dns
 """
 
 import socket
-from urllib.parse import parse_qsl, urlsplit
 
 import dns.exception
 import dns.flags
@@ -16,10 +15,10 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import DNS_OPERATORS, host_of
+from ddns_updater.sources.spec import DnsSpec
 
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
@@ -27,33 +26,18 @@ _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 class DnsSource:
     """One name at one server, asked over the family of the wanted address."""
 
-    def __init__(self, spec: str, *, timeout: float) -> None:
-        """Take the text after `dns:` and the timeout in seconds; raises SettingsError when the text is malformed."""
-        self.name = f"dns:{spec}"
-        self.host = host_of(self.name)
+    def __init__(self, spec: DnsSpec, *, timeout: float) -> None:
+        """Take what to ask whom, and the timeout in seconds."""
+        self.name, self.host = spec.name, spec.host
+        self._question = dns.name.from_text(spec.question)
+        self._server, self._port = spec.server, spec.port
+        self._type, self._class = spec.type, dns.rdataclass.from_text(spec.class_)
         self._timeout = timeout
-        name, _, server = DNS_OPERATORS.get(spec, spec).partition("@")
-        try:
-            url = urlsplit(f"//{server}")
-            options = dict(parse_qsl(url.query, keep_blank_values=True))
-            kind = options.pop("type", "").upper()
-            self._server, self._port = url.hostname or "", url.port or 53
-            self._name = dns.name.from_text(name)
-            self._class = dns.rdataclass.from_text(options.pop("class", "IN"))
-            self._kind = dns.rdatatype.from_text(kind) if kind else None
-            valid = name and self._server and not url.path and not options and kind in ("", "A", "AAAA", "TXT")
-        except (dns.exception.DNSException, ValueError):
-            valid = False
-        if not valid:
-            raise SettingsError(
-                f"DDNS_IP_SOURCES: {self.name!r} is not a DNS source; write dns:opendns, dns:google, dns:cloudflare or"
-                " dns:NAME@SERVER?type=TXT&class=CH"
-            )
 
     def fetch(self, family: Family) -> Address:
         """Return the public address that the server sees; raises SourceError when it answers anything else."""
-        kind = self._kind or dns.rdatatype.from_text(family.record_type)
-        query = dns.message.make_query(self._name, kind, self._class)
+        kind = dns.rdatatype.from_text(self._type or family.record_type)
+        query = dns.message.make_query(self._question, kind, self._class)
         try:
             where = socket.getaddrinfo(self._server, self._port, _SOCKET[family], socket.SOCK_DGRAM)[0][4][0]
             answer = dns.query.udp(query, str(where), self._timeout, self._port, raise_on_truncation=True)

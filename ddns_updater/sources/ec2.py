@@ -9,18 +9,17 @@ from ddns_updater.errors import SourceError
 from ddns_updater.lib import aws
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import Ec2Spec
 
 
 class Ec2Source:
     """One instance by its ID."""
 
-    def __init__(self, spec: str) -> None:
-        """Take the text after `ec2:`."""
-        self._instance, _, option = spec.partition("?")
-        self._aws: aws.Client[Any] = aws.Client("ec2", SourceError, option.removeprefix("region=") or None)
-        self.name = f"ec2:{spec}"
-        self.host = host_of(self.name)
+    def __init__(self, spec: Ec2Spec) -> None:
+        """Take the instance and its region."""
+        self.name, self.host = spec.name, spec.host
+        self._instance = spec.instance
+        self._aws: aws.Client[Any] = aws.Client("ec2", SourceError, spec.region)
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's public address; raises SourceError when it has none, is not running, or AWS refuses."""
@@ -41,7 +40,7 @@ class Ec2Source:
         if state != "running":  # it keeps an Elastic IP or an IPv6 address, but nothing answers there
             raise SourceError(f"is {state}; its address is used only while it is running")
         if not addresses:
-            raise SourceError(f"has no public {family} address; give it one in its subnet or network interface")
+            raise SourceError(f"has no public {family} address", "give it one in its subnet or network interface")
         if len(addresses) > 1:
             raise SourceError(f"has more than one {family} address: {', '.join(sorted(addresses))}")
         return public_address(addresses.pop(), family)

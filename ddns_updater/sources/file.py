@@ -1,11 +1,9 @@
 """An address source that reads a file, which another program keeps up to date: `file:/path`."""
 
-from pathlib import Path
-
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import FileSpec
 
 _MAX_BYTES = 128
 
@@ -13,11 +11,10 @@ _MAX_BYTES = 128
 class FileSource:
     """One file that holds one address and nothing else."""
 
-    def __init__(self, spec: str) -> None:
-        """Take the path after `file:`."""
-        self._path = Path(spec)
-        self.name = f"file:{spec}"
-        self.host = host_of(self.name)
+    def __init__(self, spec: FileSpec) -> None:
+        """Take where the file is."""
+        self.name, self.host = spec.name, spec.host
+        self._path = spec.path
 
     def fetch(self, family: Family) -> Address:
         """Return the address in the file; raises SourceError when it cannot be read or holds anything else."""

@@ -16,7 +16,7 @@ from ddns_updater.errors import SourceError
 from ddns_updater.lib.http_errors import http_reason, innermost
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import HttpSpec
 
 _MAX_TEXT = 128  # bytes; the longest address has 45, the rest allows for white space
 _MAX_JSON = 16_384  # bytes
@@ -32,16 +32,13 @@ class HttpSource:
     A fragment that starts with `/` is a pointer (RFC 6901) to the address in a JSON answer.
     """
 
-    def __init__(self, url: str, *, timeout: float, retries: int) -> None:
+    def __init__(self, spec: HttpSpec, *, timeout: float, retries: int) -> None:
         """Take the URL, the timeout in seconds (of the connection and of each read) and the number of retries."""
-        self._url, _, fragment = url.partition("#")
-        self._pointer = fragment
+        self.name, self.host = spec.name, spec.host
+        self._url, self._pointer = spec.url, spec.pointer
         self._timeout = timeout
         self._retries = retries
         self._sessions: dict[Family, requests.Session] = {}
-        parts = urlsplit(url)
-        self.host = host_of(url)
-        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without what may be secret
 
     def fetch(self, family: Family) -> Address:
         """Return the public address that the service sees; raises SourceError when it answers anything else."""

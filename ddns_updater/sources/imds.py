@@ -10,7 +10,7 @@ from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.http import whole_body
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import ImdsSpec
 
 _ENDPOINT = "http://169.254.169.254"
 _TIMEOUT = 1.0  # seconds; it is on the same host
@@ -22,11 +22,10 @@ _MAX_BYTES = 128  # a token has 56
 class ImdsSource:
     """The metadata service, at its usual address or at the one in `imds:http://…`."""
 
-    def __init__(self, spec: str) -> None:
-        """Take the text after `imds:`, which may be empty."""
-        self._endpoint = spec.rstrip("/") or _ENDPOINT
-        self.name = f"imds:{spec}"
-        self.host = host_of(self.name)
+    def __init__(self, spec: ImdsSpec) -> None:
+        """Take where the service is."""
+        self.name, self.host = spec.name, spec.host
+        self._endpoint = spec.endpoint or _ENDPOINT
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's public address; raises SourceError when it has none or the service refuses."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
 
-from ddns_updater.errors import SourceError
+from ddns_updater.errors import SourceError, UnusableAnswer
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
-from ddns_updater.sources.spec import host_of
+from ddns_updater.sources.spec import InterfaceSpec
 
 _SOCKET = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 # https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/if_addr.h
@@ -22,12 +22,10 @@ _TEMPORARY, _DEPRECATED, _TENTATIVE, _DAD_FAILED = 0x01, 0x20, 0x40, 0x08
 class InterfaceSource:
     """One interface, by its name."""
 
-    def __init__(self, spec: str) -> None:
-        """Take the text after `interface:`."""
-        self._interface, _, option = spec.partition("?")
-        self._temporary = option == "temporary"
-        self.name = f"interface:{spec}"
-        self.host = host_of(self.name)
+    def __init__(self, spec: InterfaceSpec) -> None:
+        """Take the interface, and which of its IPv6 addresses is wanted."""
+        self.name, self.host = spec.name, spec.host
+        self._interface, self._temporary = spec.interface, spec.temporary
 
     def fetch(self, family: Family) -> Address:
         """Return the interface's one public address; raises SourceError when it has none, or more than one."""
@@ -60,14 +58,15 @@ def usable(messages: Iterable[Mapping[str, Any]], *, temporary: bool) -> list[st
 def pick(addresses: Iterable[str], family: Family) -> Address:
     """Return the one public address among `addresses`; raises SourceError when there is none or more than one."""
     public: dict[Address, None] = {}
-    reasons = []
+    unusable: list[UnusableAnswer] = []
     for text in addresses:
         try:
             public[public_address(text, family)] = None
-        except SourceError as error:
-            reasons.append(str(error).removeprefix("answered "))
+        except UnusableAnswer as error:
+            unusable.append(error)
     if not public:
-        raise SourceError("has no public address" + (f": {'; '.join(reasons)}" if reasons else f" of {family}"))
+        why = f": {'; '.join(each.answer for each in unusable)}" if unusable else f" of {family}"
+        raise SourceError(f"has no public address{why}", next((each.advice for each in unusable if each.advice), None))
     if len(public) > 1:
         raise SourceError(f"has more than one public address: {', '.join(map(str, public))}")
     return next(iter(public))

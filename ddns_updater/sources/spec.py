@@ -3,77 +3,180 @@
 import os
 import re
 import shlex
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-# A URL or a command may contain commas: a comma separates only where the next source follows.
-SEPARATOR = re.compile(r",(?=[\s,]*(?:$|(?:https?|dns|interface|ec2|imds|file|command):))", re.IGNORECASE)
+from ddns_updater.errors import InvalidValue
 
-DNS_OPERATORS = {  # for each open resolver, the name to ask for and the server to ask
+_INVALID = "is not an address source"
+_URL = "a URL such as https://ifconfig.me/ip"
+_RESOLVERS = {  # open ones that have a name: what to ask for at which server
     "opendns": "myip.opendns.com@resolver1.opendns.com",
     "google": "o-o.myaddr.l.google.com@ns1.google.com?type=TXT",
     "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
 }
-_URL = "a URL such as https://ifconfig.me/ip"
-_SPECS = {  # by kind: a pattern for the text after the colon, and an example
-    "dns": (
-        r"opendns|google|cloudflare|[^\s@?]+@[^\s@?]+(\?((type=(A|AAAA|TXT)|class=(IN|CH))(&|$))+)?",
-        "dns:opendns, dns:google, dns:cloudflare or dns:NAME@SERVER?type=TXT&class=CH",
-    ),
-    "interface": (r"[^\s/?]{1,15}(\?temporary)?", "interface:eth0 or interface:eth0?temporary"),
-    "ec2": (r"i-[0-9a-f]{8,17}(\?region=[a-z0-9-]+)?", "ec2:i-0123456789abcdef0 or with ?region=eu-west-1"),
-    "imds": (r"|https?://[^\s/@]+/*", "imds:"),
-    "file": (r"/.*[^/]", "file:/full/path"),
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+
+
+class SourceSpec:
+    """An address source as configured; each kind adds the parts that it needs.
+
+    `text` is how it is written, and may hold a secret; `name` is what messages show. `host` is what answers for it:
+    sources with the same host count as one, however they are written.
+
+    The kinds are plain classes, because each run defines all of them: a NamedTuple takes ten times as long to define.
+    """
+
+    kind: str
+    form: str  # what to write for one, as advice
+    extra: str | None = None  # the optional packages that it needs
+    holds_secret = False  # whether `text` may hold one that only its owner should be able to read
+
+    def __init__(self, text: str) -> None:
+        """Take the whole text, with the kind in lower case; raises ValueError when it is not of this kind's form."""
+        self.text = self.name = text
+        self.host = self._parse(text.partition(":")[2])
+
+    def _parse(self, rest: str) -> str:
+        """Set the parts from the text after the colon, and return the host; raises ValueError."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SourceSpec) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class HttpSpec(SourceSpec):
+    """A service at `url`; `pointer` (RFC 6901) leads to the address in a JSON answer, and is empty for plain text."""
+
+    kind = "http"
+    form = f"{_URL}, with #/FIELD after one that answers JSON"
+
+    def _parse(self, rest: str) -> str:
+        self.url, _, self.pointer = self.text.partition("#")
+        url = urlsplit(self.url)
+        is_one = self.text.split() == [self.text] and "," not in self.text.partition("?")[0]
+        if not (is_one and url.hostname and url.port != 0 and self.pointer[:1] in ("", "/")):
+            raise ValueError
+        self.name = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        self.holds_secret = "@" in rest or "?" in rest
+        return url.hostname.rstrip(".")
+
+
+class DnsSpec(SourceSpec):
+    """A DNS server that answers `question` with the address of the client.
+
+    `type` is that of the record to ask for, None for the one of the wanted address; `class_` is IN or CH.
+    """
+
+    kind = extra = "dns"
+    form = "dns:opendns, dns:google, dns:cloudflare or dns:NAME@SERVER?type=TXT&class=CH"
+
+    def _parse(self, rest: str) -> str:
+        question, server, options = _matched(
+            rf"((?:{_LABEL}\.)*{_LABEL}\.?)@([^\s@?#/]+)(?:\?((?:(?:type=(?:A|AAAA|TXT)|class=(?:IN|CH))(?:&|$))+))?",
+            _RESOLVERS.get(rest, rest),
+        )
+        url, chosen = urlsplit(f"//{server}"), dict(parse_qsl(options or ""))
+        if not url.hostname or len(question) > 253:
+            raise ValueError
+        self.question: str = question
+        self.server, self.port = url.hostname, url.port or 53
+        self.type, self.class_ = chosen.get("type"), chosen.get("class", "IN")
+        return url.hostname.rstrip(".")
+
+
+class InterfaceSpec(SourceSpec):
+    """A network interface of this machine; `temporary` asks for its temporary IPv6 address (RFC 8981)."""
+
+    kind = extra = "interface"
+    form = "interface:eth0 or interface:eth0?temporary"
+
+    def _parse(self, rest: str) -> str:
+        self.interface, temporary = _matched(r"([^\s/?]{1,15})(\?temporary)?", rest)
+        self.temporary = temporary is not None
+        return f"interface:{self.interface}"
+
+
+class Ec2Spec(SourceSpec):
+    """An EC2 instance by its ID; `region` is None for the one that the SDK is configured with."""
+
+    kind = "ec2"
+    form = "ec2:i-0123456789abcdef0 or with ?region=eu-west-1"
+
+    def _parse(self, rest: str) -> str:
+        self.instance, self.region = _matched(r"(i-[0-9a-f]{8,17})(?:\?region=([a-z0-9-]+))?", rest)
+        return f"ec2:{self.instance}"
+
+
+class ImdsSpec(SourceSpec):
+    """The metadata service of the EC2 instance that this machine is; `endpoint` is None for its usual address."""
+
+    kind = "imds"
+    form = "imds:"
+
+    def _parse(self, rest: str) -> str:
+        (self.endpoint,) = _matched(r"(?:(https?://[^\s/@]+)/*)?", rest)
+        return "imds"
+
+
+class FileSpec(SourceSpec):
+    """A file at `path`."""
+
+    kind = "file"
+    form = "file:/full/path"
+
+    def _parse(self, rest: str) -> str:
+        (path,) = _matched(r"(/.*[^/])", rest)
+        self.path = Path(path)
+        return f"file:{os.path.realpath(path)}"
+
+
+class CommandSpec(SourceSpec):
+    """A program with its arguments, in `words`; only the program is shown, as the arguments may hold a secret."""
+
+    kind = "command"
+    form = "command:PROGRAM ARGUMENT, with every quote closed"
+
+    def _parse(self, rest: str) -> str:
+        self.words = tuple(shlex.split(rest))
+        if not self.words:
+            raise ValueError
+        self.name = f"command:{self.words[0]}"
+        return f"command:{shlex.join(self.words)}"
+
+
+_KINDS = {each.kind: each for each in (HttpSpec, DnsSpec, InterfaceSpec, Ec2Spec, ImdsSpec, FileSpec, CommandSpec)} | {
+    "https": HttpSpec
 }
 
+# A URL or a command may contain commas: a comma separates only where the next source follows.
+SEPARATOR = rf"(?i),(?=[\s,]*(?:$|(?:{'|'.join(_KINDS)}):))"
 
-def parse_source(text: str) -> str:
-    """Return `text` with its kind in lower case; whether the file, host or interface exists is not checked.
 
-    Raises ValueError, which says what to write, when the kind is unknown or the rest does not match it.
+def parse_source(text: str) -> SourceSpec:
+    """Return the source that `text` names; whether its file, host or interface exists is not checked.
+
+    Raises InvalidValue, which says what to write, when the kind is unknown or the rest does not match it.
     """
-    kind, _, rest = text.partition(":")
-    kind = kind.lower()
-    if kind in ("http", "https"):
-        valid, example = _is_url(text), f"{_URL}, with #/FIELD after one that answers JSON"
-    elif kind == "command":
-        valid, example = _is_command(rest), "command:PROGRAM ARGUMENT, with every quote closed"
-    elif kind in _SPECS:
-        pattern, example = _SPECS[kind]
-        valid = bool(re.fullmatch(pattern, rest))
-    else:
-        valid, example = False, f"{_URL}, or see .env.example for the other kinds"
-    if not valid:
-        raise ValueError(f"is not an address source; write {example}")
-    return f"{kind}:{rest}"
-
-
-def host_of(source: str) -> str:
-    """Return the host that answers for `source`: two sources on one host count as one, however they are written."""
-    kind, _, rest = source.partition(":")
-    match kind:
-        case "http" | "https":
-            return _host(source)
-        case "dns":
-            return _host("//" + DNS_OPERATORS.get(rest, rest).partition("@")[2])
-        case "imds":
-            return kind
-        case "file":
-            return f"file:{os.path.realpath(rest)}"
-        case "command":
-            return f"command:{shlex.join(shlex.split(rest))}"
-        case _:
-            return f"{kind}:{rest.partition('?')[0]}"
-
-
-def _host(url: str) -> str:
+    scheme, _, rest = text.partition(":")
+    kind = _KINDS.get(scheme.lower())
+    if kind is None:
+        raise InvalidValue(_INVALID, f"write {_URL}, or see .env.example for the other kinds")
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # it matches the grammar, but its source will refuse it
-        return url
+        return kind(f"{scheme.lower()}:{rest}")
+    except ValueError:
+        raise InvalidValue(_INVALID, f"write {kind.form}") from None
 
 
 def without_secrets(text: str) -> str:
-    """Quote `text` without what may be secret: the user and query of a URL, the arguments of a program."""
+    """Quote a text that is no source without what may be secret: the user and query of a URL, a program's arguments."""
     shown = re.split(r"[?\s]", text, maxsplit=1)[0]
     hidden = text[len(shown) :]
     kind = shown.partition(":")[0]
@@ -82,18 +185,15 @@ def without_secrets(text: str) -> str:
     return repr((shown if kind.lower() == "dns" else shown.rpartition("@")[2]) + ("…" if hidden else ""))
 
 
-def _is_url(text: str) -> bool:
-    if re.search(r"\s|^[^?]*,", text):
-        return False
-    try:
-        url = urlsplit(text)
-        return bool(url.hostname) and url.port != 0 and (not url.fragment or url.fragment.startswith("/"))
-    except ValueError:
-        return False
+def _matched(pattern: str, text: str) -> tuple[Any, ...]:
+    """Return the groups of `pattern` in the whole of `text`; raises ValueError when it does not match."""
+    found = re.fullmatch(pattern, text)
+    if found is None:
+        raise ValueError
+    return found.groups()
 
 
-def _is_command(text: str) -> bool:
-    try:
-        return bool(shlex.split(text))
-    except ValueError:  # a quote is not closed
-        return False
+# One object, so that the factories know whether it is the default or was configured.
+DEFAULT_SOURCES = tuple(
+    map(parse_source, ("https://ifconfig.me/ip", "https://icanhazip.com", "https://api64.ipify.org"))
+)

@@ -74,14 +74,14 @@ class StateFile:
             advice = (
                 "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
             )
-            raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}; {advice}") from error
+            raise StateError(f"failed to {doing} {self.path}: {error.strerror or error}", advice) from error
 
     def _load(self) -> StateContent:
         try:
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # does not block on a named pipe
         except FileNotFoundError:
             return StateContent()
-        foreign = StateError(f"{self.path} is not a file of ddns-updater; move it away, or set DDNS_STATE_FOLDER")
+        foreign = StateError(f"{self.path} is not a file of ddns-updater", "move it away, or set DDNS_STATE_FOLDER")
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise foreign
@@ -100,7 +100,7 @@ class StateFile:
         if not isinstance(loaded, dict) or loaded.get("program") != PROGRAM:
             raise foreign
         if loaded.get("format") != FORMAT:
-            raise StateError(f"{self.path} was written by another version of ddns-updater; upgrade, or move it away")
+            raise StateError(f"{self.path} was written by another version of ddns-updater", "upgrade, or move it away")
         try:
             return parse_content(loaded)
         except MALFORMED:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ddns_updater.alerts.apprise import notify
-from ddns_updater.alerts.channel import key_of
 from ddns_updater.alerts.delivery import send
-from ddns_updater.alerts.webhooks import web_channel
+from ddns_updater.alerts.urls import ChannelSpec, parse_apprise, parse_webhooks
+from ddns_updater.alerts.webhooks import post
 from ddns_updater.errors import AlertError, SettingsError
 from ddns_updater.lib.deadline import time_limit
 from tests.support import services
@@ -32,10 +32,20 @@ EVENT: Mapping[str, Any] = {
 }
 
 
+def webhook(url: str) -> ChannelSpec:
+    (spec,) = parse_webhooks(url)
+    return spec
+
+
+def service(url: str) -> ChannelSpec:
+    (spec,) = parse_apprise(url)
+    return spec
+
+
 def said(url: str, event: Mapping[str, Any] = EVENT) -> AlertError | None:
     """Tell `event` to a webhook, and return how it refused."""
     try:
-        web_channel(url).send(event)
+        post(webhook(url), event)
     except AlertError as error:
         refused = error
     else:
@@ -223,7 +233,7 @@ def test_one_that_hangs_or_drips_is_left_when_its_time_is_over(receiver: Receive
         pytest.raises(AlertError, match="not taken within 1 s"),
         time_limit(1, AlertError("not taken within 1 s")),
     ):
-        web_channel(receiver.url).send(EVENT)
+        post(webhook(receiver.url), EVENT)
     assert len(receiver.got) == 1
 
 
@@ -249,8 +259,8 @@ def test_an_untrusted_certificate_is_refused(private_server: MySqlServer, monkey
 
 def test_the_answer_is_read_only_as_far_as_it_is_asked_for(receiver: Receiver) -> None:
     receiver.play = services.answer("abcdef")
-    assert send("POST", receiver.url) == b""
-    assert send("POST", receiver.url, read=3) == b"abc"
+    assert send("POST", receiver.url, name="x") == b""
+    assert send("POST", receiver.url, name="x", read=3) == b"abc"
 
 
 # Apprise
@@ -259,7 +269,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 
 def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
-    notify(receiver.url.replace("http://", "json://"), EVENT)
+    notify(service(receiver.url.replace("http://", "json://")), EVENT)
     (request,) = receiver.got
     assert request.path == f"/hook/{SECRET}"
     assert (request.json["title"], request.json["message"]) == (EVENT["title"], EVENT["text"])
@@ -270,14 +280,14 @@ def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
 def test_an_alert_that_an_apprise_service_refuses_is_retried_later(receiver: Receiver, play: services.Play) -> None:
     receiver.play = play
     with pytest.raises(AlertError) as caught:
-        notify(receiver.url.replace("http://", "json://"), EVENT)
+        notify(service(receiver.url.replace("http://", "json://")), EVENT)
     assert (str(caught.value), caught.value.again) == ("json://… did not accept it", True)
 
 
-@pytest.mark.parametrize("url", [f"nothing-known://{SECRET}", "json://", f"tgram://{SECRET}"])
+@pytest.mark.parametrize("url", [f"nothing-known://{SECRET}", "json:///", f"tgram://{SECRET}"])
 def test_a_url_that_apprise_does_not_know_is_a_mistake_to_correct(url: str) -> None:
     with pytest.raises(AlertError, match="is not a valid Apprise URL; correct DDNS_NOTIFY_URLS") as caught:
-        notify(url, EVENT)
+        notify(service(url), EVENT)
     assert SECRET not in str(caught.value)
     assert not caught.value.again
 
@@ -285,7 +295,7 @@ def test_a_url_that_apprise_does_not_know_is_a_mistake_to_correct(url: str) -> N
 def test_an_apprise_service_that_hangs_is_left_when_its_time_is_over(receiver: Receiver) -> None:
     receiver.play = services.hang
     with no_longer_than(2), pytest.raises(AlertError, match="over"), time_limit(1, AlertError("over")):
-        notify(receiver.url.replace("http://", "json://"), EVENT)
+        notify(service(receiver.url.replace("http://", "json://")), EVENT)
 
 
 # Settings
@@ -293,15 +303,26 @@ def test_an_apprise_service_that_hangs_is_left_when_its_time_is_over(receiver: R
 
 def test_urls_are_listed_by_commas_or_line_by_line_and_may_hold_commas(tmp_path: Path) -> None:
     web = ("https://a.example.com/x,y?z=1,2", "slack+https://b.example.com/", "https://c.example.com")
-    assert load_settings_with({"DDNS_WEBHOOK_URLS": f"{web[0]},{web[1]} , {web[2]},{web[0]},"}).webhook_urls == web
+    written = f"{web[0]},{web[1]} , {web[2]},{web[0]},"
+    assert load_settings_with({"DDNS_WEBHOOK_URLS": written}).webhooks == tuple(map(webhook, web))
     file = tmp_path / "urls"
     file.write_text("\n".join(web) + "\n\n")
-    assert load_settings_with({"DDNS_WEBHOOK_URLS_FILE": file}).webhook_urls == web
+    webhooks = load_settings_with({"DDNS_WEBHOOK_URLS_FILE": file}).webhooks
+    assert webhooks == tuple(map(webhook, web))
+    assert [(spec.form, spec.url) for spec in webhooks] == [
+        ("json", web[0]),
+        ("slack", "https://b.example.com/"),
+        ("json", web[2]),
+    ]
     others = ("mailto://me:secret@example.com?to=a@example.com,b@example.com", "ntfy://topic")
     file.write_text("\r\n".join(others))
-    assert load_settings_with({"DDNS_NOTIFY_URLS_FILE": file}).notify_urls == others
+    services = load_settings_with({"DDNS_NOTIFY_URLS_FILE": file}).apprise
+    assert services == tuple(map(service, others))
+    assert tuple(spec.url for spec in services) == others
     file.write_text("https://hc-ping.com/x?create=1\n")
-    assert load_settings_with({"DDNS_HEARTBEAT_URL_FILE": file}).heartbeat_url == "https://hc-ping.com/x?create=1"
+    heartbeat = load_settings_with({"DDNS_HEARTBEAT_URL_FILE": file}).heartbeat
+    assert heartbeat
+    assert heartbeat.url == "https://hc-ping.com/x?create=1"
 
 
 @pytest.mark.parametrize(
@@ -331,6 +352,12 @@ def test_a_url_that_is_none_is_refused_and_never_shown(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
+def test_a_url_of_bytes_that_are_not_utf_8_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} .*; write "):
+        load_settings_with({name: f"https://x.example.com/{SECRET}\udcff"})
+
+
+@pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
 def test_a_url_is_given_in_one_way(tmp_path: Path, name: str) -> None:
     file = tmp_path / "empty"
     file.write_text("\n")
@@ -342,5 +369,6 @@ def test_a_url_is_given_in_one_way(tmp_path: Path, name: str) -> None:
 
 def test_settings_show_no_url() -> None:
     urls = dict.fromkeys(("DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS"), f"https://x.example.com/{SECRET}")
-    assert SECRET not in repr(load_settings_with({**urls, "DDNS_HEARTBEAT_URL": f"https://x.example.com/{SECRET}"}))
-    assert re.fullmatch("[0-9a-f]{12}", key_of(SECRET))
+    settings = load_settings_with({**urls, "DDNS_HEARTBEAT_URL": f"https://x.example.com/{SECRET}"})
+    assert SECRET not in repr(settings)
+    assert all(re.fullmatch("[0-9a-f]{12}", spec.key) for spec in settings.channels)

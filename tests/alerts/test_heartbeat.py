@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from ddns_updater.alerts.heartbeat import ping
+from ddns_updater.alerts.urls import parse_heartbeat
 from ddns_updater.errors import AlertError
 from ddns_updater.model import Outcome
 from tests.support import services
@@ -29,7 +30,7 @@ CHECK = "/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 def test_healthchecks_gets_the_reason_as_the_body_and_failures_below_fail(
     receiver: Receiver, outcome: Outcome, path: str, failed: str
 ) -> None:
-    ping(receiver.base + path, outcome, "failed: nö\udcff")
+    ping(parse_heartbeat(receiver.base + path), outcome, "failed: nö\udcff")
     (request,) = receiver.got
     assert (request.method, request.path) == ("POST", failed if outcome in BAD else path)
     assert request.body.decode() == "failed: nö?"
@@ -41,7 +42,8 @@ def test_healthchecks_gets_the_reason_as_the_body_and_failures_below_fail(
 def test_uptime_kuma_gets_status_and_message_in_the_query(
     receiver: Receiver, outcome: Outcome, query: str, below: str
 ) -> None:
-    ping(f"{receiver.base}{below}/api/push/{SECRET}{query}", outcome, "failed: a & b = nö\udcff" + "x" * 500)
+    monitor = parse_heartbeat(f"{receiver.base}{below}/api/push/{SECRET}{query}")
+    ping(monitor, outcome, "failed: a & b = nö\udcff" + "x" * 500)
     (request,) = receiver.got
     url = urlsplit(request.path)
     assert (request.method, url.path, request.body) == ("GET", f"{below}/api/push/{SECRET}", b"")
@@ -56,17 +58,17 @@ def test_uptime_kuma_gets_status_and_message_in_the_query(
 def test_a_push_monitor_that_does_not_exist_is_noticed(receiver: Receiver, status: str) -> None:
     receiver.play = services.answer('{"ok":false,"msg":"Monitor not found or not active."}', status)
     with pytest.raises(AlertError, match=status[:3]) as caught:
-        ping(f"{receiver.base}/api/push/{SECRET}", Outcome.UNCHANGED, "")
+        ping(parse_heartbeat(f"{receiver.base}/api/push/{SECRET}"), Outcome.UNCHANGED, "")
     assert SECRET not in str(caught.value)
 
 
 def test_a_check_that_does_not_exist_is_noticed(receiver: Receiver) -> None:
     receiver.play = services.answer("OK (not found)")
     with pytest.raises(AlertError, match="has no such check; correct DDNS_HEARTBEAT_URL"):
-        ping(receiver.base + CHECK, Outcome.UNCHANGED, "")
+        ping(parse_heartbeat(receiver.base + CHECK), Outcome.UNCHANGED, "")
     for body in ("OK", "OK (rate-limited)", ""):
         receiver.play = services.answer(body)
-        ping(receiver.base + CHECK, Outcome.UNCHANGED, "")
+        ping(parse_heartbeat(receiver.base + CHECK), Outcome.UNCHANGED, "")
 
 
 def test_every_run_pings_with_how_it_ended(small_machine: Machine, receiver: Receiver) -> None:

@@ -64,7 +64,7 @@ def test_a_local_time_that_occurred_twice_needs_its_offset() -> None:
         "--at '2026-10-25T02:30' occurred twice when the clocks went back;"
         " write --at 2026-10-25T02:30:00+02:00 or --at 2026-10-25T02:30:00+01:00"
     )
-    assert second("2026-10-25T02:30+01:00").begin == utc(2026, 10, 25, 1, 30)
+    assert second("2026-10-25T02:30+01:00").start == utc(2026, 10, 25, 1, 30)
 
 
 def test_a_local_time_that_was_skipped_is_refused() -> None:

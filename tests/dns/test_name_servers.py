@@ -28,6 +28,7 @@ from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.run.test_publishing import CHANGE, HOME, failing, journal, names
 from tests.support import nameserver
 from tests.support.aws import Call, Fault, pending, refuse
@@ -222,7 +223,7 @@ def run(
     plan = Plan("line", (Family.IPV4,), tuple(Record(name, "A") for name in records or (HOME,)), run_timeout)
     (result,) = Updater(
         plan,
-        sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_dns),
         verifier=Verifier(open_dns, timeout=verify_timeout, authority=asked),

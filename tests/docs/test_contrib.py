@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ddns_updater.settings.settings import Settings, user_folder
-from ddns_updater.settings.variables import VARIABLES
+from ddns_updater.settings.variables import VARIABLES, default_settings, user_folder
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
@@ -149,7 +148,7 @@ def test_both_services_have_the_same_rights() -> None:
 
 
 def test_a_service_is_not_ended_before_its_run_ends_by_itself() -> None:
-    limit = Settings().run_timeout
+    limit = default_settings().run_timeout
     assert int(service("ddns.service")["TimeoutStartSec"]) > limit
     assert int(service("ddns-watch.service")["TimeoutStopSec"]) > limit
     assert service("ddns-watch.service")["KillMode"] == "mixed"  # SIGTERM is for the program, not for what it started
@@ -240,7 +239,8 @@ def test_the_image_runs_as_nobody_and_keeps_everything_in_the_volume(monkeypatch
     environment = dict(each.split("=", 1) for each in shlex.split(image["ENV"]))
     assert environment["PATH"].startswith(str(PurePosixPath(PROGRAM).parent) + ":")
     monkeypatch.setenv("HOME", environment["HOME"])
-    for path in (user_folder(), Settings().state_folder, getattr(Settings().database, "path", None)):
+    default = default_settings()
+    for path in (user_folder(), default.state_folder, getattr(default.database, "path", None)):
         assert path
         assert path.is_relative_to(STATE)
     assert not set(environment) & set(VARIABLES)  # the environment would win over the operator's .env

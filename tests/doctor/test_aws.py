@@ -54,9 +54,7 @@ def checks(
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext())
-    journals = (
-        {Family.IPV4: Journal(Version(1, 1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
-    )
+    journals = {Family.IPV4: Journal(Version(1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
     found: dict[str, Check] = {}
     steps = check_aws(check, partial(open_probe, kind), lambda: open_route53(ids), dict.fromkeys(records), journals)
     while True:

@@ -14,12 +14,12 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import check_database
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import HistoryError, StateError
-from ddns_updater.history.schema import outdated
-from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, Incident, Outcome
 from ddns_updater.output.doctor import check_lines, checks_json, summary
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
@@ -48,13 +48,14 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
     ((theirs,),) = mysql.sql("SELECT UNIX_TIMESTAMP()")
 
     @contextmanager
-    def opened() -> Iterator[SqlHistory]:
+    def opened() -> Iterator[HistoryStore]:
         with factories.open_history(mysql.settings(), read_only=True) as history:
+            assert isinstance(history, MySqlHistory)
             history.execute(f"SET timestamp = {theirs}")  # a stopped clock
             yield history
 
     now = datetime.fromtimestamp(theirs + ahead, UTC)
-    found = list(check_database(checker(), opened, outdated, [Family.IPV4], None, lambda: now, lambda: 0.0))
+    found = list(check_database(checker(), opened, [Family.IPV4], None, lambda: now, lambda: 0.0))
     (check,) = [each for each in found if each.name == "server time"]
     assert (check.state, check.found) == (state, said)
 
@@ -151,29 +152,23 @@ def test_a_state_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
 # The text
 
 
-def test_an_error_is_split_into_what_was_found_and_advice() -> None:
-    assert checker().error("x", StateError("failed to do it: no; because; do that"))[2:] == (
+def test_the_parts_of_an_error_are_what_was_found_and_advice() -> None:
+    assert checker().error("x", StateError("failed to do it: no; because", "do that"))[2:] == (
         State.FAILED,
         "failed to do it: no; because",
         "do that",
     )
-    assert checker().error("x", StateError("failed to do it; the next run tries again")).advice == "try again later"
-    assert checker().error("x", StateError("failed to do it"))[3:] == ("failed to do it", None)
+    with_both = StateError("failed to do it", "do that", then="the next run tries again")
+    assert checker().error("x", with_both)[3:] == ("failed to do it", "do that")
 
 
-@pytest.mark.parametrize(
-    ("text", "found", "advice"),
-    [
-        ("'a; b.example.com' is no name; write another", "'a; b.example.com' is no name", "write another"),
-        ("'a; b.example.com' is no name", "'a; b.example.com' is no name", None),
-        ("answered '9.9.9.9;x; do rm -rf'", "answered '9.9.9.9;x; do rm -rf'", None),
-        (r"answered 'it\'s \"; do rm -rf'", r"answered 'it\'s \"; do rm -rf'", None),
-        ('answered "it\'s; do rm -rf"; ask again', 'answered "it\'s; do rm -rf"', "ask again"),
-        ("the database's clock is off; set this machine's", "the database's clock is off", "set this machine's"),
-    ],
-)
-def test_quoted_text_is_neither_split_nor_taken_for_advice(text: str, found: str, advice: str | None) -> None:
-    assert checker().error("x", StateError(text))[3:] == (found, advice)
+def test_what_the_next_run_does_is_advice_to_wait() -> None:
+    error = StateError("failed to do it", then="the next run tries again")
+    assert checker().error("x", error, State.WARNING)[2:] == (State.WARNING, "failed to do it", "try again later")
+
+
+def test_no_part_of_a_problem_is_taken_for_advice() -> None:
+    assert checker().error("x", StateError("answered 9.9.9.9; do rm -rf"))[3:] == ("answered 9.9.9.9; do rm -rf", None)
 
 
 def test_a_check_cannot_take_longer_than_its_limit() -> None:

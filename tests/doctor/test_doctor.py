@@ -396,6 +396,7 @@ def test_each_missing_extra_that_the_settings_need_is_named(small_machine: Machi
     missing = {name: each for name, each in checks.items() if name.startswith("extra ")}
     assert set(missing) == {"extra dns", "extra interface", "extra metrics", "extra notify"}
     assert {each["state"] for each in missing.values()} == {"failed"}
+    assert checks["dns:opendns"]["found"] == "the address source dns: needs the extra dns"
     assert missing["extra metrics"]["found"] == "DDNS_METRICS_FILE needs the extra metrics"
     assert "'.[notify]'" in missing["extra notify"]["advice"]
     assert checks[small_machine.service.url]["state"] == "ok"  # the other sources are still asked
@@ -597,6 +598,7 @@ def test_a_publication_that_failed_is_a_warning_with_its_reason(small_machine: M
     check = checks["last publication of home.example.com A"]
     assert check["state"] == "warning"
     assert "AccessDenied" in check["found"]
+    assert check["advice"] == '"ddns run" tries it now'
     assert checks["last run"]["state"] == "failed"
     assert "ended failed: " in checks["last run"]["found"]
 
@@ -698,12 +700,10 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
 
     open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
-    tools = Tools(
-        sources, open_read_only, factories.outdated, unused, unused, unused, unused, tenth, print, now, time.monotonic
-    )
+    tools = Tools(sources, open_read_only, unused, unused, unused, unused, tenth, print, now, time.monotonic)
     start = time.monotonic()
     checks: dict[str, Check] = {}
-    for check in examine(loaded, tools, {}, None):
+    for check in examine(loaded, tools, None):
         checks[check.name] = check
         if check.name == "schema":
             break

@@ -1,11 +1,11 @@
 """The contract of History, on every engine."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,29 +13,31 @@ import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
-from ddns_updater.history.schema import upgrade
-from ddns_updater.history.sql import SqlHistory
-from ddns_updater.model import Family, Publication, PublicationState, Record
+from ddns_updater.history.mysql import MySqlHistory
+from ddns_updater.history.sqlite import SqliteHistory
+from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Window
+from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database
 
 
 @pytest.fixture
-def history(database: Database) -> Iterator[SqlHistory]:
+def history(database: Database) -> Iterator[HistoryStore]:
     """Give an open history with a fresh schema."""
     with factories.open_history(database.settings(), for_init=True) as opened:
-        upgrade(opened)
+        opened.upgrade()
         yield opened
 
 
-def test_an_origin_starts_with_version_1_and_has_its_id(history: SqlHistory, database: Database) -> None:
+def test_an_origin_starts_with_version_1_and_has_its_id(history: HistoryStore, database: Database) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), "a note")
     assert database.sql("SELECT id, ip, name, version, originId, note FROM admin_ip_history") == [
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
     ]
     assert history.origins() == (origin,)
+    assert history.latest(origin).version.note == "a note"
 
 
-def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: SqlHistory, database: Database) -> None:
+def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: HistoryStore, database: Database) -> None:
     values = ("192.0.2.9", "by hand", 1, 41)
     database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", values)
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
@@ -46,19 +48,19 @@ def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: SqlHisto
 def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> None:
     settings = mysql.settings()
     with factories.open_history(settings, for_init=True) as opened:
-        upgrade(opened)
+        opened.upgrade()
 
-    def seed(number: int) -> int:
+    def seed(number: int) -> Hashable:
         with factories.open_history(settings) as each:
             return each.seed(f"host{number}", Family.IPV4, ip_address("192.0.2.1"), None).id
 
     with ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(seed, range(60)))
-    assert sorted(numbers) == list(range(1, 61))
+    assert set(numbers) == set(range(1, 61))
     assert mysql.sql("SELECT COUNT(DISTINCT originId) FROM admin_ip_history WHERE id = originId") == [(60,)]
 
 
-def test_versions_are_appended_one_by_one(history: SqlHistory, database: Database) -> None:
+def test_versions_are_appended_one_by_one(history: HistoryStore, database: Database) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     second = history.append(origin, history.latest(origin).version, ip_address("192.0.2.2"))
     third = history.append(origin, second.version, ip_address("192.0.2.1"))
@@ -67,7 +69,7 @@ def test_versions_are_appended_one_by_one(history: SqlHistory, database: Databas
     assert database.sql("SELECT DISTINCT originId, name FROM admin_ip_history") == [(origin.id, "line")]
 
 
-def test_a_version_that_another_run_appended_is_not_appended_again(history: SqlHistory, database: Database) -> None:
+def test_a_version_that_another_run_appended_is_not_appended_again(history: HistoryStore, database: Database) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin).version
     history.append(origin, first, ip_address("192.0.2.2"))
@@ -76,7 +78,7 @@ def test_a_version_that_another_run_appended_is_not_appended_again(history: SqlH
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2")]
 
 
-def test_ipv4_and_ipv6_are_separate_origins(history: SqlHistory) -> None:
+def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
     four = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     six = history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
     history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
@@ -84,14 +86,14 @@ def test_ipv4_and_ipv6_are_separate_origins(history: SqlHistory) -> None:
     assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
 
 
-def test_names_that_differ_in_case_or_accent_are_different_origins(history: SqlHistory) -> None:
+def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
     origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
     assert len({origin.id for origin in origins}) == 3
 
 
 def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_version(
-    history: SqlHistory, database: Database
+    history: HistoryStore, database: Database
 ) -> None:
     database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES ('192.0.2.1', 'line', 4, 17)")
     with pytest.raises(HistoryError, match="rows of originId 17 have that name and none is version 1"):
@@ -99,62 +101,83 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_versio
     assert database.versions() == [(4, "192.0.2.1")]
 
 
-def test_publications_are_read_as_they_were_written(history: SqlHistory) -> None:
+WHEN = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
+FULL = Publication(
+    record=Record("*.example.com", "A"),
+    created_at=WHEN,
+    state=PublicationState.VERIFIED,
+    hosted_zone_id="Z1",
+    address=ip_address("192.0.2.1"),
+    ttl=0,
+    change_id="C1",
+    attempts=3,
+    error='it\'s 100% "odd" — \\',
+    submitted_at=(WHEN + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=9))),
+    verified_at=WHEN + timedelta(seconds=35),
+    checked_at=WHEN + timedelta(hours=1),
+    drift="192.0.2.9 with TTL 60",
+    drift_at=WHEN + timedelta(hours=2),
+)
+BARE = Publication(Record("home.example.com", "A"), WHEN)
+
+
+def test_publications_are_read_as_they_were_written(history: HistoryStore) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.save(history.latest(origin).version, [BARE, FULL])
+    found = history.latest(origin).publications
+    assert found == (FULL, BARE)  # by name
+    assert [type(each.state) for each in found] == [PublicationState, PublicationState]
+
+
+def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     version = history.latest(origin).version
-    when = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
-    full = Publication(
-        record=Record("*.example.com", "A"),
-        created_at=when,
-        state=PublicationState.VERIFIED,
-        hosted_zone_id="Z1",
-        ttl=60,
-        change_id="C1",
-        attempts=3,
-        error='it\'s 100% "odd" — \\',
-        submitted_at=when + timedelta(seconds=1),
-        verified_at=when + timedelta(seconds=35),
-        checked_at=when + timedelta(hours=1),
-    )
-    bare = Publication(Record("home.example.com", "A"), when)
-    history.save(version, [full, bare])
-    assert history.latest(origin).publications == (full, bare)
-    changed = replace(bare, state=PublicationState.FAILED, error="x" * 5000)
-    history.save(version, [changed])
-    assert history.latest(origin).publications == (full, replace(changed, error="x" * 1000))
+    history.save(version, [BARE, FULL])
+    later = WHEN + timedelta(days=1)
+    for written in (replace(FULL, record=BARE.record, created_at=later), replace(BARE, created_at=later)):
+        history.save(version, [written])
+        assert history.latest(origin).publications == (FULL, replace(written, created_at=WHEN))
 
 
-def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: SqlHistory) -> None:
+def test_a_long_error_is_shortened(history: HistoryStore) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.save(history.latest(origin).version, [replace(BARE, error="x" * 5000, drift="y" * 5000)])
+    assert history.latest(origin).publications == (replace(BARE, error="x" * 1000, drift="y" * 1000),)
+
+
+def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin)
     history.save(first.version, [Publication(Record("home.example.com", "A"), first.read_at)])
     second = history.append(origin, first.version, ip_address("192.0.2.2"))
     assert second.publications == ()
-    newest, oldest = history.entries(origin, 10)
+    newest, oldest = history.entries(origin, 10, Window())
     assert (newest.version.version, newest.publications, newest.until) == (2, (), None)
     assert (oldest.version.version, len(oldest.publications), oldest.until) == (1, 1, second.version.created_at)
-    assert [entry.version.version for entry in history.entries(origin, 1)] == [2]
+    assert [entry.version.version for entry in history.entries(origin, 1, Window())] == [2]
 
 
-def test_times_are_utc_whatever_the_time_zone_of_the_session(history: SqlHistory) -> None:
-    if history.engine == "mysql":
+def test_times_are_utc_whatever_the_time_zone_of_the_session(history: HistoryStore) -> None:
+    if isinstance(history, MySqlHistory):
         history.execute("SET time_zone = '+09:00'")
     journal = history.latest(history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None))
     assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(journal.read_at - journal.version.created_at) < timedelta(seconds=30)
 
 
-def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: SqlHistory, database: Database) -> None:
+def test_a_lock_is_held_by_one_and_ends_with_its_holder(history: HistoryStore, database: Database) -> None:
+    origin, other = (Origin(number, "line", Family.IPV4) for number in (7, 8))
     with (
         factories.open_history(database.settings()) as holder,
-        holder.lock("7") as mine,
-        history.lock("7") as theirs,
-        history.lock("8") as another,
+        holder.lock(origin) as mine,
+        history.lock(origin) as theirs,
+        history.lock(other) as another,
+        history.lock_init() as for_init,
     ):
-        assert (mine, theirs, another) == (True, False, True)
+        assert (mine, theirs, another, for_init) == (True, False, True, True)
     end = time.monotonic() + 10
     while True:  # a server takes a moment to notice that a connection ended
-        with history.lock("7") as theirs:
+        with history.lock(origin) as theirs:
             if theirs:
                 break
         assert time.monotonic() < end
@@ -169,22 +192,24 @@ def test_locks_of_two_databases_do_not_collide(mysql: Database) -> None:
         with (
             factories.open_history(mysql.settings()) as one,
             factories.open_history(other.settings()) as two,
-            one.lock("7") as mine,
-            two.lock("7") as theirs,
+            one.lock_init() as mine,
+            two.lock_init() as theirs,
         ):
             assert (mine, theirs) == (True, True)
     finally:
         mysql.sql(f"DROP DATABASE {url.rpartition('/')[2]}")
 
 
-def test_other_services_find_the_newest_address_by_the_highest_version(history: SqlHistory, database: Database) -> None:
+def test_other_services_find_the_newest_address_by_the_highest_version(
+    history: HistoryStore, database: Database
+) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     history.append(origin, history.latest(origin).version, ip_address("192.0.2.2"))
     query = "SELECT ip FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
     assert database.sql(query, (origin.id,)) == [("192.0.2.2",)]
 
 
-def test_updated_at_changes_when_a_row_is_edited(history: SqlHistory, database: Database) -> None:
+def test_updated_at_changes_when_a_row_is_edited(history: HistoryStore, database: Database) -> None:
     history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     past = "UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00', updatedAt = '2020-01-01 00:00:00'"
     database.sql(past)
@@ -212,6 +237,7 @@ def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) ->
     url = f"mysql://preferred:p%40ss%2Fword%25@{address}"
     for _ in range(2):  # the second time caching_sha2_password takes its fast path
         with factories.open_history(Database("mysql", url).settings()) as history:
+            assert isinstance(history, MySqlHistory)
             assert history.execute("SELECT CURRENT_USER()").fetchone()[0] == "preferred@%"
     mysql.sql("DROP USER preferred@'%'")
 
@@ -219,18 +245,23 @@ def test_the_login_that_the_server_prefers_works_without_tls(mysql: Database) ->
 def test_sqlite_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "for it"
     database = Database("sqlite", f"sqlite:///{folder}/ddns.sqlite3")
-    with factories.open_history(database.settings(), for_init=True) as history, history.lock("1"):
-        upgrade(history)
+    with factories.open_history(database.settings(), for_init=True) as history, history.lock_init():
+        history.upgrade()
+        with history.lock(history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)):
+            pass
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [folder, *folder.iterdir()]}
-    assert modes == {"for it": "0o700", "ddns.sqlite3": "0o600", "ddns.sqlite3.1.lock": "0o600"}
+    assert modes == {"for it": "0o700", "ddns.sqlite3": "0o600"} | dict.fromkeys(
+        ("ddns.sqlite3.1.lock", "ddns.sqlite3.init.lock"), "0o600"
+    )
 
 
 def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) -> None:
     with factories.open_history(sqlite.settings(), for_init=True) as history:
-        upgrade(history)
+        history.upgrade()
         origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
         with closing(sqlite.connect()) as other:
             other.execute("BEGIN EXCLUSIVE")
+            assert isinstance(history, SqliteHistory)
             history.execute("PRAGMA busy_timeout = 100")
             with pytest.raises(HistoryError, match="is locked by another program"):
                 history.latest(origin)

@@ -3,17 +3,22 @@
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError
-from ddns_updater.history.schema import upgrade
+from ddns_updater.history.mysql import MySqlHistory
+from ddns_updater.model import Window
+from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer, certificates
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ["id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"]
 _BY_HAND = {
     "mysql": "CREATE TABLE admin_ip_history (id bigint AUTO_INCREMENT PRIMARY KEY,"
@@ -27,7 +32,7 @@ _BY_HAND = {
 
 def _upgrade(database: Database) -> int:
     with factories.open_history(database.settings(), for_init=True) as history:
-        return upgrade(history)
+        return history.upgrade()
 
 
 def _tables(database: Database) -> dict[str, list[tuple[object, ...]]]:
@@ -42,8 +47,9 @@ def _insert(database: Database, *rows: tuple[str, str, int, int]) -> None:
 
 def test_the_columns_are_those_that_other_services_use(database: Database) -> None:
     _upgrade(database)
-    with factories.open_history(database.settings()) as history:
-        cursor = history.execute("SELECT * FROM admin_ip_history")
+    with closing(database.connect()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT * FROM admin_ip_history")
         assert [column[0] for column in cursor.description] == _COLUMNS
     _insert(database, ("192.0.2.1", "by hand", 1, 5))
     database.sql("INSERT INTO admin_ip_history (ip, name) VALUES ('192.0.2.1', 'defaults')")
@@ -181,6 +187,20 @@ def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> 
     )
 
 
+def test_a_row_without_a_date_is_the_oldest(database: Database) -> None:
+    database.sql(_BY_HAND[database.engine])
+    _insert(database, ("192.0.2.1", "line", 1, 1), ("192.0.2.2", "line", 2, 1))
+    database.sql("UPDATE admin_ip_history SET createdAt = NULL")
+    _upgrade(database)
+    with factories.open_history(database.settings()) as history:
+        (origin,) = history.origins()
+        newest, oldest = history.entries(origin, 10, Window())
+        assert history.latest(origin).version == newest.version
+        assert history.summary(origin, Window()).first_recorded_at == _EPOCH
+    assert (newest.version.created_at, newest.until) == (_EPOCH, None)
+    assert (oldest.version.created_at, oldest.until) == (_EPOCH, _EPOCH)
+
+
 def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() -> None:
     folder = Path(__file__).parents[2] / "migrations"
     names = {engine: sorted(path.name for path in (folder / engine).glob("*.sql")) for engine in ("mysql", "sqlite")}
@@ -224,12 +244,22 @@ def _for_test(grant: str, database: str) -> str:
     return f"{privileges} ON {database}.{table} TO ddns_readme@'%'"
 
 
+def _is_encrypted(history: HistoryStore) -> bool:
+    assert isinstance(history, MySqlHistory)
+    return bool(history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1])
+
+
+def test_tls_is_used_without_a_setting_where_the_server_offers_it(private_mysql: Database) -> None:
+    with factories.open_history(private_mysql.settings()) as history:
+        assert _is_encrypted(history)
+
+
 def test_tls_verifies_the_server_by_the_ca_file_of_the_url(
     private_mysql: Database, private_server: MySqlServer
 ) -> None:
     url = f"{private_mysql.url}?ssl_ca={private_server.folder}/ca.pem"
     with factories.open_history(Database("mysql", url).settings()) as history:
-        assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
+        assert _is_encrypted(history)
 
 
 def test_tls_refuses_a_server_certificate_of_another_authority(private_mysql: Database, tmp_path: Path) -> None:
@@ -247,7 +277,7 @@ def test_tls_refuses_a_certificate_of_another_host_unless_the_check_is_off(
     with pytest.raises(HistoryError, match="certificate verify failed"), factories.open_history(settings):
         pass
     with factories.open_history(Database("mysql", f"{url}&ssl_verify_identity=0").settings()) as history:
-        assert history.execute("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
+        assert _is_encrypted(history)
 
 
 def test_the_wheel_contains_the_migrations(tmp_path: Path) -> None:

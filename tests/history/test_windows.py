@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ddns_updater.app import factories
-from ddns_updater.history.schema import upgrade
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.model import Family, Origin, Window
 from tests.support.command import finish
@@ -44,7 +43,8 @@ def text(time: datetime, zone: timedelta = timedelta(0)) -> str:
 def history(database: Database) -> Iterator[SqlHistory]:
     """Give an open history, on MySQL in a session nine hours east of UTC."""
     with factories.open_history(database.settings(), for_init=True) as opened:
-        upgrade(opened)
+        opened.upgrade()
+        assert isinstance(opened, SqlHistory)
         if opened.engine == "mysql":
             opened.execute("SET time_zone = '+09:00'")
         yield opened
@@ -95,7 +95,7 @@ def test_a_version_belongs_to_a_window_when_it_was_current_in_one_of_its_seconds
     summaries = history.summary(ORIGIN, window)
     seen = [starts[i + 1] - starts[i] for i in expected if 0 < i < size - 1]
     assert (summaries.versions, summaries.changes) == (len(expected), len(started - {0}))
-    assert summaries.began == second(starts[0])
+    assert summaries.first_recorded_at == second(starts[0])
     assert summaries.shortest == (timedelta(seconds=min(seen)) if seen else None)
     held = [entry.held for entry in entries]
     assert abs(summaries.longest - max(held, default=timedelta(0))) < timedelta(seconds=30)
@@ -103,9 +103,9 @@ def test_a_version_belongs_to_a_window_when_it_was_current_in_one_of_its_seconds
         assert summaries.longest == timedelta(seconds=max(seen))
     if size - 1 in expected or (0 in expected and starts[1] - starts[0] > max(seen, default=-1)):
         assert summaries.at_least
-    assert second(starts[0]) <= summaries.begin <= summaries.end
+    assert second(starts[0]) <= summaries.start <= summaries.end
     if started:
-        assert summaries.begin <= second(starts[max(started)]) <= summaries.end
+        assert summaries.start <= second(starts[max(started)]) <= summaries.end
 
 
 @suite
@@ -122,14 +122,22 @@ def test_every_second_since_the_first_version_has_a_current_one_even_when_the_cl
     if starts == sorted(starts):
         last = [number for number, start in enumerate(starts, 1) if start <= at]
         assert found == last[-1:]
-    summaries = history.summary(ORIGIN)
+    summaries = history.summary(ORIGIN, Window())
     assert summaries.changes == len(starts) - 1
     assert summaries.shortest is None or summaries.shortest >= timedelta(0)
 
 
+def test_a_window_in_the_future_ends_now(history: SqlHistory) -> None:
+    fill(history, [1, 2], [1, 2])
+    now = history.now()
+    summaries = history.summary(ORIGIN, Window(now + timedelta(days=1), now + timedelta(days=2)))
+    assert now <= summaries.start == summaries.end < now + timedelta(seconds=30)
+    assert summaries.changes == 0
+
+
 def test_the_latest_version_is_the_newest_entry(history: SqlHistory) -> None:
     fill(history, [1, 2, 3], [1, 2, 7])
-    (entry,) = history.entries(ORIGIN, 1)
+    (entry,) = history.entries(ORIGIN, 1, Window())
     journal = history.latest(ORIGIN)
     assert (journal.version, journal.publications) == (entry.version, entry.publications)
     assert journal.version.version == 7

@@ -21,12 +21,12 @@ _BEFORE_IT_IS_TOLD = [
     "call:ping",
     "return:ping",
     "call:Reporter._send_alerts",
-    "call:_post",
+    "call:post",
     "call:send:2",  # the first is the heartbeat's
 ]
 _AFTER_IT_WAS_SENT = [  # the one window in which an alert can arrive twice
     "return:send:2",
-    "return:_post",
+    "return:post",
     "call:Reporter._save_delivery",
     "call:Outbox.delivered",
     "call:replace_file:2",

@@ -88,7 +88,7 @@ def entry(
     """Return a version that held an address for some days."""
     end = RECORDED + timedelta(days=days)
     ip = f"192.0.2.{version}"
-    row = Version(version, 1, "line", version, ip, ip_address(ip), RECORDED)._replace(**changes)
+    row = Version(version, "line", version, ip, ip_address(ip), RECORDED)._replace(**changes)
     return HistoryEntry(row, Family.IPV4, None if latest else end, end, publications)
 
 

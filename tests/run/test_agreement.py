@@ -20,8 +20,8 @@ from ddns_updater.model import Address, Family, Outcome, Record
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
-from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.sources.spec import host_of
+from ddns_updater.settings.settings import Settings
+from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.command import Finished
 from tests.support.database import load_settings_with
 from tests.support.fakes import Clock
@@ -430,7 +430,7 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_names")
 def test_the_default_sources_take_turns_at_being_first(small_machine: Machine) -> None:
     small_machine.init()
-    a, b, c = DEFAULT_SOURCES
+    a, b, c = (source.name for source in DEFAULT_SOURCES)
     turns = {(a, b, c), (b, c, a), (c, a, b)}
     settings = small_machine.database.settings(DDNS_IP_RETRIES="0")
     assert {order_made(settings) for _ in range(60)} == turns  # one is missed once in 10^10 times
@@ -459,7 +459,7 @@ def test_a_configured_order_of_sources_is_kept(small_machine: Machine) -> None:
     ],
 )
 def test_one_host_counts_as_one_source_however_it_is_written(one: str, same: str) -> None:
-    assert host_of(one) == host_of(same)
+    assert parse_source(one).host == parse_source(same).host
     with pytest.raises(SettingsError, match="DDNS_IP_AGREEMENT=required"):
         load_settings_with({"DDNS_IP_SOURCES": f"{one},{same}", "DDNS_IP_AGREEMENT": "required"})
 

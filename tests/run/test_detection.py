@@ -14,6 +14,7 @@ from ddns_updater.model import Address, Family
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.ports import AddressSource
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.support.machine import Machine
 from tests.support.services import AddressService, answer, drip, hang, running
 
@@ -53,7 +54,7 @@ def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
 
 
 def http(service: AddressService) -> HttpSource:
-    return HttpSource(service.url, timeout=5, retries=0)
+    return HttpSource(HttpSpec(service.url), timeout=5, retries=0)
 
 
 def test_it_takes_the_first_source_that_answers_and_asks_no_other(service: AddressService) -> None:

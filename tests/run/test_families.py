@@ -5,7 +5,7 @@ import io
 import re
 import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -14,19 +14,15 @@ import pytest
 
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
-from ddns_updater.history.mysql import MySqlHistory
-from ddns_updater.history.sql import SqlHistory
-from ddns_updater.history.sqlite import SqliteHistory
-from ddns_updater.history.url import parse_database_url
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Record
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.run.test_publishing import CHANGE, HOME
 from tests.support.aws import pending, refuse
-from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.sdk import open_route53
 from tests.support.services import AddressService, answer, hang, running
@@ -83,11 +79,6 @@ def addresses(machine: Machine, name: str = HOME) -> tuple[str | None, str | Non
 
 def outcomes(result: Any) -> dict[str, str]:
     return {each["family"]: each["outcome"] for each in result["results"]}
-
-
-def opened(database: Database) -> SqlHistory:
-    url = parse_database_url(database.url)
-    return SqliteHistory(url) if database.engine == "sqlite" else MySqlHistory(url)  # type: ignore[arg-type] # by engine
 
 
 # Seeding
@@ -205,7 +196,7 @@ def run_for(machine: Machine, seconds: float) -> dict[str, FamilyResult]:
     urls = machine.environment["DDNS_IP_SOURCES"].split(",")
     ended = Updater(
         Plan("line", (Family.IPV4, Family.IPV6), (Record(HOME, "A"), Record(HOME, "AAAA")), seconds),
-        sources=[HttpSource(url, timeout=60, retries=0) for url in urls],
+        sources=[HttpSource(HttpSpec(url), timeout=60, retries=0) for url in urls],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_route53),
         verifier=Verifier(open_route53),
@@ -318,9 +309,9 @@ def test_drift_of_aaaa_is_repaired_without_touching_a(seeded: Machine) -> None:
 
 def test_only_the_family_that_another_run_has_locked_is_skipped(dual: Machine) -> None:
     dual.ddns("init", "--name", "line")
-    with closing(opened(dual.database)) as history:
+    with factories.open_history(dual.database.settings()) as history:
         (origin,) = (each for each in history.origins("line") if each.family is Family.IPV6)
-        with history.lock(str(origin.id)) as mine:
+        with history.lock(origin) as mine:
             assert mine
             done = dual.ddns("run", "--json")
     assert (done.status, done.err, done.json["outcome"]) == (0, "", "updated")

@@ -5,7 +5,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,16 +16,17 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.errors import Stopped
-from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
-from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import default_settings
 from ddns_updater.sources.http import HttpSource
+from ddns_updater.sources.spec import HttpSpec
 from tests.dns.test_route53 import OBSTACLES
 from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
 from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
@@ -42,7 +43,11 @@ CHANGE = "ChangeResourceRecordSets"
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an SQLite file with the schema and origin `line`, at 9.9.9.9."""
     path = tmp_path_factory.mktemp("seeded") / "ddns.sqlite3"
-    initialise(Settings(database=SqliteUrl(path)), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    initialise(
+        default_settings()._replace(database=SqliteUrl(path)),
+        name="line",
+        addresses={Family.IPV4: ip_address("9.9.9.9")},
+    )
     return path
 
 
@@ -411,9 +416,9 @@ def test_it_verifies_in_the_next_run_what_it_could_not_read_back(machine: Machin
 
 
 @pytest.fixture
-def history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteHistory]:
+def history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[HistoryStore]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", machine.aws.url)
-    with closing(SqliteHistory(SqliteUrl(file_of(machine)))) as opened:
+    with factories.open_history(machine.database.settings()) as opened:
         yield opened
 
 
@@ -435,7 +440,7 @@ def run(
     dns = open_route53()
     (result,) = Updater(
         plan,
-        sources=[HttpSource(machine.service.url, timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), lambda: dns),
         verifier=Verifier(lambda: dns, **clocked),
@@ -456,7 +461,7 @@ def sockets_left_behind() -> Iterator[None]:
 
 
 def publish(
-    history: SqliteHistory,
+    history: HistoryStore,
     clock: Clock,
     records: Sequence[str],
     *,
@@ -474,7 +479,7 @@ def publish(
     return list(history.latest(origin).publications)
 
 
-def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machine, history: SqliteHistory) -> None:
+def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machine, history: HistoryStore) -> None:
     machine.aws.fault("GetChange", pending, times=6)
     clock = Clock()
     (publication,) = publish(history, clock, [HOME])
@@ -488,7 +493,7 @@ def test_it_polls_less_and_less_often_until_the_change_is_in_sync(machine: Machi
 
 @pytest.mark.parametrize(("verify_timeout", "left", "polls"), [(45, 10**6, 12), (10, 10**6, 5), (45, 3, 3), (0, 99, 1)])
 def test_it_waits_no_longer_than_both_limits_allow(
-    machine: Machine, history: SqliteHistory, verify_timeout: float, left: float, polls: int
+    machine: Machine, history: HistoryStore, verify_timeout: float, left: float, polls: int
 ) -> None:
     machine.aws.fault("GetChange", pending)
     clock = Clock()
@@ -498,7 +503,7 @@ def test_it_waits_no_longer_than_both_limits_allow(
     assert sum(clock.slept) <= min(verify_timeout, left)
 
 
-def test_it_verifies_what_is_in_sync_while_another_zone_is_not(machine: Machine, history: SqliteHistory) -> None:
+def test_it_verifies_what_is_in_sync_while_another_zone_is_not(machine: Machine, history: HistoryStore) -> None:
     machine.aws.zone("b.example.com")
     machine.aws.fault("GetChange", pending, containing=f"/change/{machine.aws.next_change_id}")
     found = publish(history, Clock(), [HOME, "home.b.example.com"])

@@ -4,7 +4,6 @@ import ipaddress
 import json
 import shlex
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from ddns_updater.dns.names import normalize_name
 from ddns_updater.dns.route53 import plain
-from ddns_updater.errors import SettingsError, SourceError
+from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Family
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.variables import VARIABLES
@@ -23,6 +22,7 @@ from ddns_updater.sources.address import public_address
 from ddns_updater.sources.command import CommandSource
 from ddns_updater.sources.dns import DnsSource
 from ddns_updater.sources.http import HttpSource, _pointed_at
+from ddns_updater.sources.spec import CommandSpec, DnsSpec, HttpSpec, parse_source
 
 LABEL = st.from_regex(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,20}[a-zA-Z0-9_])?", fullmatch=True)
 NAME = st.lists(LABEL, min_size=2, max_size=6).map(".".join)
@@ -43,7 +43,7 @@ def tried(kind: type[Exception], parse: Callable[..., Any], *arguments: Any) -> 
 
 @given(ANYTHING)
 def test_a_name_is_normal_after_it_was_normalised_or_refused_with_a_reason(text: str) -> None:
-    name, reason = tried(ValueError, normalize_name, text)
+    name, reason = tried(InvalidValue, normalize_name, text)
     assert reason.isprintable()
     if reason:
         return
@@ -64,7 +64,7 @@ def test_a_plain_name_changes_in_case_only(name: str) -> None:
 def test_an_address_is_taken_if_it_is_global_and_of_the_family(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, family: Family
 ) -> None:
-    taken, reason = tried(SourceError, public_address, f" {address}\n", family)
+    taken, reason = tried(UnusableAnswer, public_address, f" {address}\n", family)
     if reason:
         assert str(address) in reason
         return
@@ -76,7 +76,7 @@ def test_an_address_is_taken_if_it_is_global_and_of_the_family(
 
 @given(st.text() | st.text(alphabet="0123456789abcdef.:%/ ") | ADDRESS.map(str), FAMILY)
 def test_any_text_is_a_public_address_or_refused_in_one_short_line(text: str, family: Family) -> None:
-    taken, reason = tried(SourceError, public_address, text, family)
+    taken, reason = tried(UnusableAnswer, public_address, text, family)
     assert reason.isprintable()
     assert len(reason) < 800
     assert reason or taken == ipaddress.ip_address(text.strip())
@@ -133,7 +133,7 @@ def test_no_pointer_into_any_document_raises(document: Any, pointer: str) -> Non
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_pointer_survives_the_url_it_is_written_in(key: str) -> None:
     pointer = "/" + quote(key.replace("~", "~0").replace("/", "~1"))
-    source = HttpSource(f"https://a.example.com/ip#{pointer}", timeout=1, retries=0)
+    source = HttpSource(HttpSpec(f"https://a.example.com/ip#{pointer}"), timeout=1, retries=0)
     assert source.name == "https://a.example.com/ip"
 
 
@@ -142,7 +142,7 @@ WORD = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 
 @given(st.lists(WORD, min_size=1, max_size=5))
 def test_a_command_is_split_as_it_was_joined(words: list[str]) -> None:
-    source = CommandSource(shlex.join(words), timeout=1)
+    source = CommandSource(CommandSpec(f"command:{shlex.join(words)}"), timeout=1)
     assert source.name == f"command:{words[0]}"
 
 
@@ -159,9 +159,9 @@ SPEC = st.one_of(
 
 @given(SPEC)
 def test_no_form_of_a_dns_source_or_a_command_raises_outside_the_tree(spec: str) -> None:
-    for kind in (DnsSource, CommandSource):
-        made, reason = tried(SettingsError, partial(kind, timeout=1), spec)
-        assert made.host if made else reason.startswith("DDNS_IP_SOURCES: ")
+    for kind, source in ((DnsSpec, DnsSource), (CommandSpec, CommandSource)):
+        parsed, reason = tried(InvalidValue, parse_source, f"{kind.kind}:{spec}")
+        assert reason.startswith("is not an address source; write ") if reason else source(parsed, timeout=1).host
 
 
 PIECE = st.sampled_from(
@@ -183,7 +183,7 @@ PIECE = st.sampled_from(
 def test_a_list_of_sources_comes_apart_where_it_was_put_together(pieces: list[str], comma: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DDNS_IP_SOURCES", comma.join(pieces))
-        assert load_settings().ip_sources == tuple(pieces)
+        assert load_settings().ip_sources == tuple(map(parse_source, pieces))
 
 
 VALUE = st.one_of(

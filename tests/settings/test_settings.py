@@ -1,7 +1,6 @@
 """The settings: where they come from, what they may hold, and what is said when they may not."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from hypothesis import strategies as st
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.model import Agreement, Family, OnDrift, WantedRecord
-from ddns_updater.settings.load import load_settings
-from ddns_updater.settings.settings import DEFAULT_SOURCES, Settings
-from ddns_updater.settings.variables import VARIABLES
+from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
+from ddns_updater.settings.load import load_settings, read_settings
+from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import VARIABLES, default_settings
+from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.machine import Machine
 
 FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
@@ -63,11 +63,11 @@ def user_env() -> Path:
 
 def test_everything_has_a_default() -> None:
     settings = load_settings()
-    assert settings == Settings()
+    assert settings == default_settings()
     assert settings.database == SqliteUrl(Path.home() / ".config" / "ddns-updater" / "ddns.sqlite3")
     assert (settings.name, settings.records, settings.hosted_zone_ids, settings.ttl) == (None, (), (), None)
     assert (settings.ip_sources, settings.ip_families) == (DEFAULT_SOURCES, (Family.IPV4,))
-    assert settings.ip_sources[0] == "https://ifconfig.me/ip"
+    assert settings.ip_sources[0].text == "https://ifconfig.me/ip"
     assert settings.ip_agreement is Agreement.PREFERRED
     assert (settings.on_drift, settings.verify_name_servers) == (OnDrift.REPAIR, False)
     assert (settings.ip_timeout, settings.ip_retries) == (5, 3)
@@ -117,8 +117,8 @@ def test_everything_has_a_default() -> None:
 def test_it_takes_a_good_value(key: str, text: str, attribute: str, value: object) -> None:
     settings = load_with({key: text})
     assert getattr(settings, attribute) == value
-    others = [each.name for each in fields(Settings) if each.name != attribute]
-    assert all(getattr(settings, other) == getattr(Settings(), other) for other in others)
+    changed: dict[str, Any] = {attribute: value}
+    assert settings == default_settings()._replace(**changed)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +230,58 @@ def test_all_bad_values_are_reported_at_once_in_one_line_each(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"DDNS_TTL": "5m"}, ("DDNS_TTL='5m' is not a whole number of seconds", "write DDNS_TTL=300", ["DDNS_TTL"])),
+        (
+            {"DDNS_RECORDS": "a; b.example.com"},
+            (
+                "DDNS_RECORDS: 'a; b.example.com' has the label 'a; b', which is not a valid DNS label",
+                None,
+                ["DDNS_RECORDS"],
+            ),
+        ),
+        (
+            {"DDNS_HEARTBEAT_URL_FILE": ""},
+            ("DDNS_HEARTBEAT_URL_FILE is empty", "set a value or remove it", ["DDNS_HEARTBEAT_URL"]),
+        ),
+        (
+            {"DDNS_VERIFY_TIMEOUT": "56"},
+            (
+                "DDNS_VERIFY_TIMEOUT=56 is longer than DDNS_RUN_TIMEOUT=55",
+                "make it shorter",
+                ["DDNS_VERIFY_TIMEOUT", "DDNS_RUN_TIMEOUT"],
+            ),
+        ),
+        ({"DDNS_RECORD": "x"}, ("DDNS_RECORD is not a setting", "did you mean DDNS_RECORDS?", ["DDNS_RECORDS"])),
+    ],
+)
+def test_a_problem_has_its_parts_and_the_settings_at_fault(
+    values: dict[str, str], parts: tuple[str, str | None, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    (problem,) = read_settings().problems
+    assert (problem.problem, problem.advice, list(problem.settings)) == parts
+
+
+def test_the_good_items_of_a_list_are_still_compared() -> None:
+    records = "home,a.example.com=Z1,a.example.com=Z2,b.example.com/AAAA,b.example.com/AAAA=Z1"
+    assert [re.split("; ", line)[0] for line in problems({"DDNS_RECORDS": records})] == [
+        "DDNS_RECORDS: 'home' is not a full domain name such as home.example.com",
+        "DDNS_RECORDS pins a.example.com to two hosted zones",
+        "DDNS_RECORDS names b.example.com/AAAA, but ipv6 is not in DDNS_IP_FAMILIES",
+    ]
+
+
+@pytest.mark.parametrize("digits", ["9" * 6000, "0" * 6000 + "3601"])
+def test_a_number_of_any_length_is_out_of_range(digits: str) -> None:
+    (problem,) = problems({"DDNS_RUN_TIMEOUT": digits})
+    assert problem.endswith("' is not between 2 and 3600 seconds; write DDNS_RUN_TIMEOUT=55")
+    assert load_with({"DDNS_RUN_TIMEOUT": "0" * 6000 + "3600"}).run_timeout == 3600
+
+
+@pytest.mark.parametrize(
     ("values", "keys"),
     [
         ({"DDNS_VERIFY_TIMEOUT": "x", "DDNS_RUN_TIMEOUT": "30"}, ["DDNS_VERIFY_TIMEOUT"]),
@@ -290,15 +342,17 @@ def test_it_asks_whether_a_misspelt_name_was_meant(key: str, meant: str) -> None
     ],
 )
 def test_it_takes_every_kind_of_address_source_alone_and_among_others(source: str) -> None:
-    assert load_with({"DDNS_IP_SOURCES": source}).ip_sources == (source,)
+    assert load_with({"DDNS_IP_SOURCES": source}).ip_sources == (parse_source(source),)
     among = f" imds: ,{source} , ,{source},dns:google,"
-    assert load_with({"DDNS_IP_SOURCES": among}).ip_sources == tuple(dict.fromkeys(("imds:", source, "dns:google")))
+    assert load_with({"DDNS_IP_SOURCES": among}).ip_sources == tuple(
+        dict.fromkeys(map(parse_source, ("imds:", source, "dns:google")))
+    )
 
 
 def test_the_kind_of_an_address_source_may_be_written_in_capitals() -> None:
     text = "HTTPS://ip.example.com/IP,Dns:opendns,COMMAND:Tell A,Imds:"
     expected = ("https://ip.example.com/IP", "dns:opendns", "command:Tell A", "imds:")
-    assert load_with({"DDNS_IP_SOURCES": text}).ip_sources == expected
+    assert tuple(source.text for source in load_with({"DDNS_IP_SOURCES": text}).ip_sources) == expected
 
 
 @pytest.mark.parametrize(
@@ -433,7 +487,7 @@ KINDS = ("", "https://", "http://a", "dns:", "dns:a@b", "interface:", "ec2:i-", 
 def test_whatever_is_written_for_address_sources_is_taken_as_it_reads_back_or_refused_in_lines(text: str) -> None:
     taken = taken_or_refused({"DDNS_IP_SOURCES": text}, "DDNS_IP_SOURCES")
     if taken:
-        assert load_with({"DDNS_IP_SOURCES": ",".join(taken.ip_sources)}) == taken
+        assert load_with({"DDNS_IP_SOURCES": ",".join(source.text for source in taken.ip_sources)}) == taken
 
 
 @hypothesis.settings(max_examples=300, deadline=None)
@@ -451,7 +505,7 @@ def test_whatever_is_written_for_records_is_taken_as_it_reads_back_or_refused_in
 
 
 def test_it_leaves_other_programs_variables_alone() -> None:
-    assert load_with({"DDNS_PROVIDER": "x", "DDNS_TEST_MYSQL_URL": "x", "TTL": "x"}) == Settings()
+    assert load_with({"DDNS_PROVIDER": "x", "DDNS_TEST_MYSQL_URL": "x", "TTL": "x"}) == default_settings()
 
 
 def test_the_environment_wins_over_the_working_directory_and_that_over_the_user_folder() -> None:
@@ -479,7 +533,7 @@ def test_an_env_file_that_is_named_has_to_be_there(name: str) -> None:
 
 def test_a_folder_called_env_is_no_settings_file() -> None:
     Path(".env").mkdir()
-    assert load_settings() == Settings()
+    assert load_settings() == default_settings()
 
 
 def test_it_reads_what_people_write_into_env_files() -> None:
@@ -679,6 +733,26 @@ def test_the_secrets_of_a_bad_address_source_are_not_shown(text: str, shown: str
     (found,) = problems({"DDNS_IP_SOURCES": text})
     assert found.startswith(f"DDNS_IP_SOURCES: {shown!r} {NO_SOURCE} ")
     assert SECRET not in found
+
+
+def test_the_records_become_record_sets_of_the_families_that_are_kept() -> None:
+    records = "a.example.com,b.example.com/A=Z1"
+    settings = load_with({"DDNS_RECORDS": records, "DDNS_IP_FAMILIES": "ipv6,ipv4"})
+    assert list(settings.record_sets.items()) == [
+        (Record("a.example.com", "AAAA"), None),
+        (Record("a.example.com", "A"), None),
+        (Record("b.example.com", "A"), "Z1"),
+    ]
+    assert list(load_with({"DDNS_RECORDS": "a.example.com"}).record_sets) == [Record("a.example.com", "A")]
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_null_character_in_a_path_is_a_problem_and_no_crash(file: bool) -> None:
+    lines = "DDNS_STATE_FOLDER='~a\0b'\nDDNS_DATABASE_URL='sqlite:///~a\0b'\n"
+    tls = f"DDNS_DATABASE_URL='mysql://u:{SECRET}@db/d?ssl_ca=%00'\n"
+    write(Path(".env"), tls if file else lines)
+    assert len(found := problems({})) == (1 if file else 2)
+    assert all(line.startswith(("DDNS_STATE_FOLDER=", "DDNS_DATABASE_URL ")) for line in found)
 
 
 def test_settings_can_be_shown_without_their_secrets() -> None:

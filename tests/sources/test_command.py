@@ -15,6 +15,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.command import CommandSource
+from ddns_updater.sources.spec import CommandSpec
 from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
@@ -130,7 +131,13 @@ def test_it_refuses_what_a_program_prints_or_how_it_ends(trial: Trial, program: 
 
 def gives_up(command: str, reason: str, *, timeout: float = 60, share: float = 60) -> None:
     """Assert that a source of so many seconds gives this reason, in a run that has a share of so many for it."""
-    detection = Detection([CommandSource(command, timeout=timeout)], Family.IPV4, share, time_limit, time.monotonic)
+    detection = Detection(
+        [CommandSource(CommandSpec(f"command:{command}"), timeout=timeout)],
+        Family.IPV4,
+        share,
+        time_limit,
+        time.monotonic,
+    )
     begin = time.monotonic()
     with pytest.raises(SourceError) as raised:
         detection.first()

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import dns.rrset
 import pytest
 
-from ddns_updater.errors import SettingsError
+from ddns_updater.errors import InvalidValue
 from ddns_updater.model import Family
 from ddns_updater.sources.dns import DnsSource
+from ddns_updater.sources.spec import DnsSpec, parse_source
 from tests.support.nameserver import (
     Exchange,
     Fault,
@@ -174,7 +175,7 @@ def test_a_server_that_does_not_exist_is_a_reason(trial: Trial, server: NameServ
     ],
 )
 def test_the_server_is_the_host_of_the_source(spec: str, host: str) -> None:
-    source = DnsSource(spec, timeout=1)
+    source = DnsSource(DnsSpec(f"dns:{spec}"), timeout=1)
     assert (source.host, source.name) == (host, f"dns:{spec}")
 
 
@@ -200,9 +201,8 @@ def test_the_server_is_the_host_of_the_source(spec: str, host: str) -> None:
     ],
 )
 def test_it_refuses_a_form_that_it_cannot_ask(spec: str) -> None:
-    with pytest.raises(SettingsError) as raised:
-        DnsSource(spec, timeout=1)
-    assert str(raised.value).startswith(f"DDNS_IP_SOURCES: 'dns:{spec}' is not a DNS source; write dns:opendns")
+    with pytest.raises(InvalidValue, match=r"^is not an address source; write dns:opendns, "):
+        parse_source(f"dns:{spec}")
 
 
 def test_without_its_extra_it_says_which_is_needed(trial: Trial) -> None:

@@ -12,6 +12,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.ec2 import Ec2Source
+from ddns_updater.sources.spec import Ec2Spec
 from tests.run.test_publishing import sockets_left_behind
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, Play, answer, hang, send
@@ -209,7 +210,7 @@ def test_what_is_not_of_aws_is_a_reason(trial: Trial, fake: AddressService, play
 def test_an_answer_that_never_comes_costs_a_share_of_the_run(fake: AddressService) -> None:
     fake.play = hang
     with sockets_left_behind(), pytest.raises(SourceError, match=f"ec2:{UNKNOWN} did not finish within its 1 s"):
-        Detection([Ec2Source(UNKNOWN)], Family.IPV4, 1, time_limit, time.monotonic).first()
+        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"))], Family.IPV4, 1, time_limit, time.monotonic).first()
 
 
 def test_a_closed_endpoint_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.file import FileSource
+from ddns_updater.sources.spec import FileSpec
 from tests.support.source_trial import Trial
 
 NEW = "9.9.9.9"
@@ -86,7 +87,7 @@ def test_a_pipe_without_a_writer_costs_no_more_than_its_share_of_the_run(tmp_pat
     os.mkfifo(path)
     begin = time.monotonic()
     with pytest.raises(SourceError, match=f": file:{path} did not finish within its 0.3 s$"):
-        Detection([FileSource(str(path))], Family.IPV4, 0.3, time_limit, time.monotonic).first()
+        Detection([FileSource(FileSpec(f"file:{path}"))], Family.IPV4, 0.3, time_limit, time.monotonic).first()
     assert time.monotonic() - begin < 2
 
 

@@ -8,6 +8,7 @@ import pytest
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Family
 from ddns_updater.sources.imds import ImdsSource
+from ddns_updater.sources.spec import ImdsSpec
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, Flood, Play, answer, drip, hang, redirect, running, send
 from tests.support.source_trial import Trial
@@ -178,10 +179,10 @@ def test_a_machine_that_is_no_instance_says_so(trial: Trial) -> None:
 @pytest.mark.parametrize("endpoint", ["http://a..b", "http://127.0.0.1:99999", "http://[::1", "http://imds.invalid"])
 def test_an_endpoint_that_cannot_be_asked_is_a_reason(endpoint: str) -> None:
     with pytest.raises(SourceError) as raised:
-        ImdsSource(endpoint).fetch(Family.IPV4)
+        ImdsSource(ImdsSpec(f"imds:{endpoint}")).fetch(Family.IPV4)
     assert str(raised.value) == UNREACHABLE
 
 
 def test_every_spelling_of_the_service_is_one_host() -> None:
-    hosts: Callable[[str], str] = lambda spec: ImdsSource(spec).host  # noqa: E731 - one line
+    hosts: Callable[[str], str] = lambda spec: ImdsSource(ImdsSpec(f"imds:{spec}")).host  # noqa: E731 - one line
     assert hosts("") == hosts("http://169.254.169.254") == hosts("http://[fd00:ec2::254]")

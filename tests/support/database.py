@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import pymysql
 import pytest
 
-from ddns_updater.app.factories import open_history, upgrade
+from ddns_updater.app.factories import open_history
 from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Family
 from ddns_updater.settings.load import load_settings
 from ddns_updater.settings.settings import Settings
+from ddns_updater.settings.variables import default_settings
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Database:
         """Leave what `ddns init` does: its row, written now, in tables that are copied where there are none yet."""
         if self.is_empty():
             self.create_tables()
-        settings = Settings(database=parse_database_url(self.url))
-        with open_history(settings, for_init=True) as history, history.lock("init") as mine:
+        settings = default_settings()._replace(database=parse_database_url(self.url))
+        with open_history(settings, for_init=True) as history, history.lock_init() as mine:
             assert mine
             history.seed(name, family, ip_address(ip), None)
 
@@ -131,8 +132,8 @@ def _execute(database: Database, statements: list[tuple[str, list[Any]]]) -> Non
 
 
 def _upgrade(database: Database) -> None:
-    with open_history(Settings(database=parse_database_url(database.url)), for_init=True) as history:
-        upgrade(history)
+    with open_history(default_settings()._replace(database=parse_database_url(database.url)), for_init=True) as history:
+        history.upgrade()
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""The SQL of the history: each query for a dialect, with `?` for its values."""
+
+from typing import NamedTuple
+
+from ddns_updater.history.rows import COLUMNS, KEY
+
+
+class Dialect(NamedTuple):
+    """What the engines spell differently; `{}` stands for a column.
+
+    Times are read as seconds since 1970: `now`, and those of a column in the database's time zone or in UTC.
+    """
+
+    now: str
+    local_seconds: str
+    utc_seconds: str
+    on_conflict: str  # what follows an INSERT that may meet an existing row, and then the columns to update
+    inserted: str  # the value that the INSERT has for a column
+
+
+ORIGINS = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 AND name IS NOT NULL AND ip IS NOT NULL"
+
+APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
+
+OF_NAME = "SELECT originId, name FROM admin_ip_history WHERE name = ? AND ip LIKE ?"
+HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
+SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
+
+_LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
+
+# The versions current within a window: those that began in it, and those that began before it and ended after its
+# start. The shared table has no index on createdAt, so this walks down from the newest version and stops at the limit.
+# The next version is looked up by its number first: across a gap MariaDB reads all the lower versions to find it.
+_ENDED = """COALESCE(
+    (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version = v.version + 1),
+    (SELECT {next_began} FROM admin_ip_history n WHERE n.originId = v.originId AND n.version > v.version
+     ORDER BY n.version LIMIT 1)
+)"""
+_WITHIN = """
+SELECT v.*, {ended} AS ended FROM admin_ip_history v
+WHERE v.originId = ? AND {began} < ? AND ({began} >= ? OR COALESCE({ended}, ?) > ?)
+ORDER BY v.version DESC LIMIT ?
+"""
+
+# The same choice over every version of an origin. LAG would cost a second sort, hence the comparison with the first.
+_SUMMARY = """
+SELECT {now}, MIN(CASE WHEN isFirst THEN began END), SUM(chosen),
+       SUM(CASE WHEN NOT isFirst AND began >= ? AND began < ? THEN 1 ELSE 0 END),
+       MAX(CASE WHEN chosen THEN COALESCE(ended, CAST({now} AS SIGNED)) - began END),
+       MAX(CASE WHEN chosen AND NOT isFirst THEN ended - began END),
+       MIN(CASE WHEN chosen AND NOT isFirst THEN ended - began END)
+FROM (SELECT began, ended, isFirst, began < ? AND (began >= ? OR COALESCE(ended, ?) > ?) AS chosen
+      FROM (SELECT {began} AS began, LEAD({began}) OVER (ORDER BY v.version) AS ended,
+                   v.version = (SELECT MIN(version) FROM admin_ip_history WHERE originId = ?) AS isFirst
+            FROM admin_ip_history v WHERE v.originId = ?) h) h
+"""
+
+
+def latest(dialect: Dialect) -> str:
+    """Return the query for the version with the highest number; rows.journal_of reads its rows."""
+    return _versions(dialect, _LATEST, "NULL")
+
+
+def entries(dialect: Dialect) -> str:
+    """Return the query for the versions within a window, newest first; rows.entries_of reads its rows."""
+    began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
+    return _versions(dialect, _WITHIN.format(began=began, ended=ended), "h.ended")
+
+
+def summary(dialect: Dialect) -> str:
+    """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
+    return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+
+
+def save(dialect: Dialect) -> str:
+    """Return the statement that inserts a publication or overwrites it; rows.publication_row has its values."""
+    names = [*KEY, *(column.name for column in COLUMNS)]
+    updates = [f"{each.name} = {dialect.inserted.format(each.name)}" for each in COLUMNS if not each.is_kept]
+    return (
+        f"INSERT INTO admin_dns_publication ({', '.join(names)})"  # noqa: S608 - only names from this program
+        f" VALUES ({', '.join('?' for _ in names)}) {dialect.on_conflict} {', '.join(updates)}"
+    )
+
+
+def _versions(dialect: Dialect, chosen: str, until: str) -> str:
+    """Return the query for the versions that `chosen` selects, each with its publications."""
+    columns = [dialect.utc_seconds.format(f"p.{each.name}") if each.is_time else f"p.{each.name}" for each in COLUMNS]
+    created = dialect.local_seconds.format("h.createdAt")
+    return f"""
+SELECT h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}, {until},
+       p.recordName, p.recordType, {", ".join(columns)}
+FROM ({chosen}) h
+LEFT JOIN admin_dns_publication p ON p.historyId = h.id
+ORDER BY h.version DESC, p.recordName, p.recordType
+"""  # noqa: S608 - only names from this program
+
+
+def _seconds(dialect: Dialect, column: str) -> str:
+    """Return the SQL for a column in the database's time zone as signed seconds, which can be subtracted."""
+    return f"CAST(COALESCE({dialect.local_seconds.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned

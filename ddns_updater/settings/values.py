@@ -1,0 +1,114 @@
+"""Parsers of single values; each raises InvalidValue, or InvalidItems for a list, when a text is not a valid value."""
+
+import re
+from collections.abc import Callable, Hashable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ddns_updater.errors import InvalidValue
+from ddns_updater.model import Family
+
+T = TypeVar("T", bound=Hashable)
+E = TypeVar("E", bound=StrEnum)
+
+
+class InvalidItems(ValueError):
+    """Say which items of a list are invalid: `invalid` has each as it may be shown; `valid` are the others."""
+
+    def __init__(self, invalid: list[tuple[str, InvalidValue]], valid: tuple[Any, ...]) -> None:
+        super().__init__(invalid, valid)
+        self.invalid = invalid
+        self.valid = valid
+
+
+def items(
+    parse: Callable[[str], T], *, show: Callable[[str], str] = repr, separator: str = ","
+) -> Callable[[str], tuple[T, ...]]:
+    """Return a parser of lists without duplicates; `show` quotes an item without its secrets."""
+
+    def parse_list(text: str) -> tuple[T, ...]:
+        texts = [item.strip() for item in re.split(separator, text) if item.strip(" ,")]
+        if not texts:
+            raise InvalidValue("lists nothing", "set a value or remove it")
+        valid: dict[T, None] = {}  # keeps the order and drops duplicates
+        invalid = []
+        for item in texts:
+            try:
+                valid[parse(item)] = None
+            except InvalidValue as error:
+                invalid.append((show(item), error))
+        if invalid:
+            raise InvalidItems(invalid, tuple(valid))
+        return tuple(valid)
+
+    return parse_list
+
+
+def whole(unit: str, low: int, high: int, advice: str) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise InvalidValue(f"is not a whole number of {unit}", advice)
+        digits = text.lstrip("0")
+        if len(digits) > len(str(high)) or not low <= int(digits or "0") <= high:
+            raise InvalidValue(f"is not between {low} and {high} {unit}", advice)
+        return int(digits or "0")
+
+    return parse
+
+
+def choice(kind: type[E], advice: str) -> Callable[[str], E]:
+    """Return a parser of the words of `kind`, in any case."""
+
+    def parse(text: str) -> E:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            words = " or ".join(", ".join(kind).rsplit(", ", 1))
+            raise InvalidValue(f"is not {words}", advice) from None
+
+    return parse
+
+
+def switch(advice: str) -> Callable[[str], bool]:
+    """Return a parser of 0 and 1."""
+
+    def parse(text: str) -> bool:
+        if text not in ("0", "1"):
+            raise InvalidValue("is not 0 or 1", advice)
+        return text == "1"
+
+    return parse
+
+
+def origin_name(text: str) -> str:
+    """Return `text` as the name of an origin."""
+    name = text.strip()
+    if not name or len(name) > 255 or not name.isprintable():
+        raise InvalidValue("is not a name of 1 to 255 printable characters")
+    return name
+
+
+def family(text: str) -> Family:
+    """Return the address family that `text` names."""
+    try:
+        return Family(text.lower())
+    except ValueError:
+        raise InvalidValue("is not an address family", "write ipv4, ipv6 or ipv4,ipv6") from None
+
+
+def metrics_file(text: str) -> Path:
+    """Return the path of a file that Prometheus' node exporter reads."""
+    if not text.endswith(".prom"):
+        raise InvalidValue("does not end in .prom, so the node exporter would not read it", "rename it")
+    return path(text)
+
+
+def path(text: str) -> Path:
+    """Return the path of a file or folder; `~` is the home folder."""
+    try:
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):  # ValueError: the name of the user holds a null character
+        raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None

@@ -1,0 +1,20 @@
+"""What a database URL says about the database; its grammar is tested with the settings."""
+
+from pathlib import Path
+
+from ddns_updater.history.url import parse_database_url
+
+
+def test_only_the_url_of_a_server_holds_a_secret_and_is_shown_without_it() -> None:
+    server = parse_database_url("mysql://ddns:hunter2@db.example.com/home")
+    assert (server.holds_secret, server.file) == (True, None)
+    assert {str(server), repr(server)} == {"MySqlUrl(mysql:db.example.com:3306/home)"}
+
+
+def test_a_file_has_one_identity_however_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "ddns.sqlite3"
+    (tmp_path / "link").symlink_to(file)
+    found = [parse_database_url(f"sqlite:///{tmp_path}/{name}") for name in ("ddns.sqlite3", "link", "x/../link")]
+    assert {each.file for each in found} == {file}
+    assert {each.identity for each in found} == {f"sqlite:{file}"}
+    assert not any(each.holds_secret for each in found)
