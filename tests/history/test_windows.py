@@ -316,6 +316,8 @@ def test_one_version_is_no_change(small_machine: Machine) -> None:
         (["--summary", "--chart"], "--summary and --chart cannot be combined"),
         (["--chart", "--json"], "--chart and --json cannot be combined"),
         (["--chart", "--csv"], "--chart and --csv cannot be combined"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
+        (["--json", "--csv"], "--csv and --json cannot be combined"),
         (["--summary", "--csv"], "--summary and --csv cannot be combined"),
     ],
 )
