@@ -16,7 +16,7 @@ from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
-from ddns_updater.settings.load import export_aws
+from ddns_updater.settings.load import ca_bundle, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
     DEFAULT_SOURCES,
@@ -33,6 +33,8 @@ from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -85,7 +87,7 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
             case HttpSpec():
                 from ddns_updater.sources.http import HttpSource
 
-                return HttpSource(spec, timeout=settings.ip_timeout, retries=settings.ip_retries)
+                return HttpSource(spec, timeout=settings.ip_timeout, retries=settings.ip_retries, open_tls=_open_tls)
             case DnsSpec():
                 from ddns_updater.sources.dns import DnsSource
 
@@ -117,6 +119,12 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
         if spec.extra is None:
             raise
         raise missing_extra(f"the address source {spec.kind}:", spec.extra) from error
+
+
+def _open_tls() -> "SSLContext":
+    from ddns_updater.sources.tls import verifying_tls  # imports certifi, which only HTTPS needs
+
+    return verifying_tls(ca_bundle())
 
 
 def authority(settings: Settings) -> Authority | None:

@@ -1,7 +1,6 @@
 """What `ddns init` does."""
 
 from collections.abc import Mapping
-from time import monotonic
 from typing import NamedTuple
 
 from ddns_updater.app import factories
@@ -11,13 +10,14 @@ from ddns_updater.errors import (
     OriginError,
     SourceError,
 )
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import (
     Address,
     Family,
     Origin,
     Version,
 )
+from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detection
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
@@ -79,7 +79,8 @@ def _origins(history: HistoryStore, name: str) -> dict[Family, Origin]:
 
 def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:
     advice = "give the address with --ip"
-    detection = Detection(factories.sources(settings), family, settings.run_timeout / 2, time_limit, monotonic, advice)
+    deadline = Deadline(timetable.detection_seconds(settings.run_timeout, families=1))
+    detection = Detection(factories.sources(settings), family, deadline, time_limit, advice)
     try:
         first = detection.first()
     except SourceError as error:

@@ -1,6 +1,5 @@
 """Authoritative name servers, asked directly: the proof that DNS has changed. Needs dnspython (the extra `dns`)."""
 
-import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
@@ -11,6 +10,7 @@ import dns.rdatatype
 
 from ddns_updater.dns.query import TIMEOUT, TRIES, Servers, resolve
 from ddns_updater.errors import DnsError
+from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Address, Record
 
 _MIN_TIMEOUT = 1.0  # seconds for one answer when time is short
@@ -22,32 +22,31 @@ class NameServers:
     def __init__(self, *, look_up: Callable[[str], Sequence[str]] = resolve, port: int = 53) -> None:
         self._servers = Servers(look_up, port)
 
-    def mismatch(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> DnsError | None:
+    def mismatch(self, record: Record, address: Address, servers: Sequence[str], deadline: Deadline) -> DnsError | None:
         """Return None when all `servers` answer with exactly this address, else what the others answer.
 
-        Raises TimeoutError when `seconds` are over before all were asked and none of those asked was wrong.
+        Raises TimeoutError when `deadline` is over before all were asked and none of those asked was wrong.
         """
         if not servers:
             return DnsError("its hosted zone has no delegation set", "set DDNS_VERIFY_NAME_SERVERS=0")
-        end = time.monotonic() + seconds
         problems: list[str] = []
         for server in servers:
-            if time.monotonic() > end:
+            if not deadline.left():
                 if not problems:
                     raise TimeoutError
                 break
-            if problem := self._ask(server, record, address, end):
+            if problem := self._ask(server, record, address, deadline):
                 problems.append(f"name server {server} {problem}")
         return DnsError(", ".join(problems)) if problems else None
 
-    def _ask(self, server: str, record: Record, address: Address, end: float) -> str | None:
+    def _ask(self, server: str, record: Record, address: Address, deadline: Deadline) -> str | None:
         addresses = self._servers.addresses_of(server)
         if not addresses:
             return "cannot be looked up"
         query = dns.message.make_query(record.name, record.type, flags=0)  # without recursion
         problem = "does not answer"
         for answer in self._servers.answers(
-            query, [*addresses] * TRIES, lambda: min(TIMEOUT, max(end - time.monotonic(), _MIN_TIMEOUT))
+            query, [*addresses] * TRIES, lambda: min(TIMEOUT, max(deadline.left(), _MIN_TIMEOUT))
         ):
             problem = _problem(answer, record, address)
             if not problem:

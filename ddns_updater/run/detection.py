@@ -1,15 +1,17 @@
 """The phases detect and confirm: the public address of the line, and whether a second source confirms it."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ddns_updater.errors import Disagreement, SourceError
-from ddns_updater.lib.deadline import Limit
+from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
 
 log = logging.getLogger(__name__)
+
+_SHORTEST_SHARE = 0.1  # seconds for one source, so that each is asked whatever the one before took
 
 
 class Detected(NamedTuple):
@@ -30,16 +32,14 @@ class Detection:
         self,
         sources: Sequence[AddressSource],
         family: Family,
-        seconds: float,
+        deadline: Deadline,
         limit: Limit,
-        monotonic: Callable[[], float],
         advice: str = "the next run asks again",
     ) -> None:
         self._waiting = list(sources)
         self._family = family
-        self._end = monotonic() + seconds
+        self._deadline = deadline
         self._limit = limit
-        self._monotonic = monotonic
         self._advice = advice
         self._reasons: list[str] = []
 
@@ -78,7 +78,7 @@ class Detection:
     def _answers(self) -> Iterator[Detected]:
         """Yield each answer, and note the reason of each source that gives none."""
         while self._waiting:
-            share = max((self._end - self._monotonic()) / len(self._waiting), 0.1)
+            share = max(self._deadline.share(len(self._waiting)), _SHORTEST_SHARE)
             source = self._waiting.pop(0)
             try:
                 with self._limit(share, SourceError(f"did not finish within its {round(share, 1):g} s")):

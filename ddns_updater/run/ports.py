@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ddns_updater.errors import DnsError
+from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import (
     Address,
     Change,
@@ -109,10 +110,10 @@ class Dns(Protocol):
 class Authority(Protocol):
     """Asks authoritative name servers."""
 
-    def mismatch(self, record: Record, address: Address, servers: Sequence[str], seconds: float) -> DnsError | None:
+    def mismatch(self, record: Record, address: Address, servers: Sequence[str], deadline: Deadline) -> DnsError | None:
         """Return None if each of `servers` answers with this address alone, else which server answers what.
 
-        Raises TimeoutError when the time ends before all were asked and every answer so far was right.
+        Raises TimeoutError when `deadline` is over before all were asked and every answer so far was right.
         """
 
 

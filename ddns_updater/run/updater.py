@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
-from ddns_updater.lib.deadline import Limit, Monotonic
+from ddns_updater.lib.deadline import Deadline, Limit, Monotonic
 from ddns_updater.model import (
     Address,
     Agreement,
@@ -27,6 +27,7 @@ from ddns_updater.model import (
     Record,
     RunResult,
 )
+from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.origins import choose_origins, unseeded
@@ -35,8 +36,6 @@ from ddns_updater.run.publisher import Publisher
 from ddns_updater.run.verifier import Verifier
 
 log = logging.getLogger(__name__)
-
-_LAST_WRITES = 5.0  # seconds at the end of a run, kept for reading back and writing the journal
 
 
 class Plan(NamedTuple):
@@ -95,7 +94,7 @@ class Updater:
 
     def run(self) -> RunResult:
         """Do one run and return what happened; raises only SettingsError."""
-        end = self._monotonic() + self._plan.run_timeout
+        deadline = Deadline(self._plan.run_timeout, self._monotonic)
         runs = [_FamilyRun(family) for family in self._plan.families]
         name = self._plan.name
         try:
@@ -105,7 +104,7 @@ class Updater:
                 for run in runs:
                     self._run_family(run, history, name, origins.get(run.family), locks)
                 if not self._plan.dry_run:
-                    self._verify([run for run in runs if run.outcome is None], end)
+                    self._verify([run for run in runs if run.outcome is None], deadline)
         except SettingsError:
             raise
         except DdnsError as error:
@@ -139,9 +138,8 @@ class Updater:
             run.fail(error)
 
     def _detect(self, run: _FamilyRun) -> tuple[Detection, Detected]:
-        """Ask the sources in turn; together they get half of the run, which leaves time to publish."""
-        seconds = self._plan.run_timeout / 2 / len(self._plan.families)
-        detection = Detection(self._sources, run.family, seconds, self._limit, self._monotonic)
+        seconds = timetable.detection_seconds(self._plan.run_timeout, len(self._plan.families))
+        detection = Detection(self._sources, run.family, Deadline(seconds, self._monotonic), self._limit)
         run.found = detection.first()
         return detection, run.found
 
@@ -174,8 +172,9 @@ class Updater:
         run.journal = self._journal(history, latest)
         return run.journal
 
-    def _verify(self, runs: Sequence[_FamilyRun], end: float) -> None:
-        self._verifier.verify([(run.journal, self._records(run)) for run in runs if run.journal], end - _LAST_WRITES)
+    def _verify(self, runs: Sequence[_FamilyRun], deadline: Deadline) -> None:
+        journals = [(run.journal, self._records(run)) for run in runs if run.journal]
+        self._verifier.verify(journals, timetable.verification(deadline))
 
     def _result(self, run: _FamilyRun) -> FamilyResult:
         """Return the result; where the run reached publish, its outcome follows from the states of the publications."""

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from ddns_updater.errors import DnsError
-from ddns_updater.lib.deadline import Monotonic
+from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Publication, PublicationState, Record, RecordSet, described
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Authority, Dns
@@ -46,19 +46,17 @@ class Verifier:
         *,
         timeout: float = 45,
         authority: Authority | None = None,
-        monotonic: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take `open_dns` as Publisher does; `timeout` is the longest wait in seconds."""
         self._open_dns = open_dns
         self._timeout = timeout
         self._authority = authority
-        self._monotonic = monotonic
         self._sleep = sleep
 
-    def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], until: float) -> None:
-        """Wait until the submitted changes are in sync and read them back, at most until `until` (monotonic)."""
-        until = min(until, self._monotonic() + self._timeout)
+    def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], deadline: Deadline) -> None:
+        """Wait until the submitted changes are in sync, and read them back."""
+        deadline = deadline.at_most(self._timeout)
         waiting = [sent for journal, records in journals for sent in _submitted(journal, records)]
         synced: list[_Sent] = []
         pause = _POLL_FIRST
@@ -66,12 +64,12 @@ class Verifier:
             answers = [(sent, self._poll(sent)) for sent in waiting]
             synced += [sent for sent, answer in answers if answer is _Sync.IN_SYNC]
             waiting = [sent for sent, answer in answers if answer is _Sync.PENDING]
-            if not waiting or self._monotonic() + pause > until:
+            if not waiting or deadline.left() < pause:
                 break
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
         for journal, zone_id, publications in _by_journal_and_zone(synced):
-            self._read_back(journal, zone_id, publications, until)
+            self._read_back(journal, zone_id, publications, deadline)
 
     def _poll(self, sent: _Sent) -> _Sync:
         """Ask once whether a change is in sync, and save what the answer means for its records."""
@@ -90,7 +88,7 @@ class Verifier:
         return _Sync.PENDING
 
     def _read_back(
-        self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], until: float
+        self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], deadline: Deadline
     ) -> None:
         """Read back `publications`, whose changes are in sync, and write what was found."""
         try:
@@ -103,22 +101,26 @@ class Verifier:
         seen: list[Publication] = []
         try:
             for each in publications:
-                left = until - self._monotonic()
-                if not seen:
-                    left = max(left, 1)  # at least one for each zone, so that every run makes progress
-                seen.append(self._seen(journal, each, existing[each.record], servers, left))
+                # at least one record of each zone, so that every run makes progress
+                asked = deadline if seen else deadline.at_least(1)
+                seen.append(self._seen(journal, each, existing[each.record], servers, asked))
         finally:
             journal.write(seen)  # also when the run is stopped
 
     def _seen(
-        self, journal: JournalWriter, each: Publication, found: RecordSet | None, servers: Sequence[str], seconds: float
+        self,
+        journal: JournalWriter,
+        each: Publication,
+        found: RecordSet | None,
+        servers: Sequence[str],
+        deadline: Deadline,
     ) -> Publication:
-        """Return `each` after reading it back and asking its name servers, for at most `seconds`."""
+        """Return `each` after reading it back and asking its name servers."""
         if not (found and found.holds(journal.address, each.ttl)):
             cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
             return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
         try:
-            mismatch = self._authority and self._authority.mismatch(each.record, journal.address, servers, seconds)
+            mismatch = self._authority and self._authority.mismatch(each.record, journal.address, servers, deadline)
         except TimeoutError:
             return replace(each, error=None)  # the next run asks the name servers
         if mismatch:

@@ -85,6 +85,14 @@ def wants_colours() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def ca_bundle() -> str | None:
+    """Return the file or folder of certificate authorities that the environment names, None without one.
+
+    The variables are those of requests, which sends the alerts, and so all of HTTPS trusts the same.
+    """
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+
+
 def export_aws(settings: Settings) -> None:
     """Add the `AWS_…` variables of `.env` to the environment, where the SDK reads them; those already set win."""
     for key, value in settings.aws.items():

@@ -2,18 +2,19 @@
 
 import json
 import re
-from io import BytesIO
+from base64 import b64encode
+from collections.abc import Callable
+from http import HTTPStatus
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, PoolManager, Retry
 from urllib3.exceptions import HTTPError
-from urllib3.util import Retry
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util import parse_url
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.http_errors import http_reason, innermost
+from ddns_updater.lib.http_errors import http_reason
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.spec import HttpSpec
@@ -24,6 +25,7 @@ _MAX_REDIRECTS = 3
 _INDEX = re.compile("0|[1-9][0-9]{0,9}")
 _RETRIED = (429, 500, 502, 503, 504)
 _ANY_ADDRESS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - binds an outgoing socket, nothing listens
+_USUAL_PORTS = {None, 80, 443}
 
 
 class HttpSource:
@@ -32,55 +34,65 @@ class HttpSource:
     A fragment that starts with `/` is a pointer (RFC 6901) to the address in a JSON answer.
     """
 
-    def __init__(self, spec: HttpSpec, *, timeout: float, retries: int) -> None:
-        """Take the URL, the timeout in seconds (of the connection and of each read) and the number of retries."""
+    def __init__(self, spec: HttpSpec, *, timeout: float, retries: int, open_tls: Callable[[], SSLContext]) -> None:
+        """Take the URL, the timeout in seconds (of the connection and of each read) and the number of retries.
+
+        `open_tls` gives what verifies an HTTPS server, or raises SourceError; it is called at every HTTPS request.
+        """
         self.name, self.host = spec.name, spec.host
         self._url, self._pointer = spec.url, spec.pointer
         self._timeout = timeout
-        self._retries = retries
-        self._sessions: dict[Family, requests.Session] = {}
-
-    def fetch(self, family: Family) -> Address:
-        """Return the public address that the service sees; raises SourceError when it answers anything else."""
-        if family not in self._sessions:
-            self._sessions[family] = self._session(family)
-        session = self._sessions[family]
-        try:
-            with session.get(self._url, stream=True, timeout=self._timeout) as response:
-                if response.status_code != requests.codes.ok:
-                    raise SourceError(f"answered with status {response.status_code}")
-                return public_address(self._address(response), family)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise SourceError(_reason(error, self._timeout)) from error
-        finally:
-            session.close()  # a connection kept open would hide a change of address
-            session.cookies.clear()
-
-    def _session(self, family: Family) -> requests.Session:
-        """Return a session for all requests of one family, with the settings and the trusted certificates."""
-        retry = Retry(
-            total=self._retries,
+        self._retry = Retry(
+            total=retries,
             status_forcelist=_RETRIED,
             backoff_factor=0.2,
             backoff_jitter=0.1,
             respect_retry_after_header=False,
             raise_on_status=False,
         )
-        session = requests.Session()
-        session.verify = session.merge_environment_settings(self._url, {}, True, None, None)["verify"]
-        session.trust_env = False  # of the environment only REQUESTS_CA_BUNDLE: no proxy, no password of ~/.netrc
-        session.max_redirects = _MAX_REDIRECTS
-        session.hooks["response"] = [_check_redirect]
-        session.headers.update({"Accept": self._accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"})
-        session.mount("http://", _FamilyAdapter(family, retry))
-        session.mount("https://", _TlsAdapter(family, retry))
-        return session
+        self._open_tls = open_tls
 
-    @property
-    def _accept(self) -> str:
-        return "application/json" if self._pointer else "text/plain"
+    def fetch(self, family: Family) -> Address:
+        """Return the public address that the service sees; raises SourceError when it answers anything else."""
+        try:
+            url = _normal(self._url)
+            headers = self._headers(url)
+            for _ in range(1 + _MAX_REDIRECTS):
+                with (
+                    self._pools(url, family) as pools,
+                    pools.request("GET", url, headers=headers, redirect=False, preload_content=False) as response,
+                ):
+                    location = response.get_redirect_location()
+                    if not location:
+                        return public_address(self._address(response), family)
+                here, url = url, _redirected(url, location)
+                if not _may_share_password(here, url):
+                    headers.pop("Authorization", None)
+        except (HTTPError, OSError, ValueError) as error:
+            raise SourceError(http_reason(error, self._timeout)) from error
+        raise SourceError(f"redirected more than {_MAX_REDIRECTS} times")
 
-    def _address(self, response: requests.Response) -> str:
+    def _pools(self, url: str, family: Family) -> PoolManager:
+        """Return what opens the connection for one request; one kept open would hide a change of address."""
+        return PoolManager(
+            source_address=(_ANY_ADDRESS[family], 0),  # from this address, nothing of the other family can be reached
+            ssl_context=self._open_tls() if url.startswith("https:") else None,
+            timeout=self._timeout,
+            retries=self._retry,
+        )
+
+    def _headers(self, url: str) -> dict[str, str]:
+        accept = "application/json" if self._pointer else "text/plain"
+        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"}
+        parts = urlsplit(url)
+        if parts.password is not None:
+            login = f"{unquote(parts.username or '')}:{unquote(parts.password)}".encode("latin-1")
+            headers["Authorization"] = f"Basic {b64encode(login).decode()}"
+        return headers
+
+    def _address(self, response: BaseHTTPResponse) -> str:
+        if response.status != HTTPStatus.OK:
+            raise SourceError(f"answered with status {response.status}")
         if not self._pointer:
             return whole_body(response, _MAX_TEXT).decode("ascii", "replace")
         try:
@@ -93,52 +105,29 @@ class HttpSource:
         return found
 
 
-def _check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-    """Refuse a redirect to another host or from https to http, and skip a redirect's body, which has no size limit.
+def _normal(url: str) -> str:
+    """Return `url` as it is requested: percent-encoded, its host in lower case and ASCII; raises ValueError."""
+    return parse_url(url).url
+
+
+def _redirected(here: str, location: str) -> str:
+    """Return the URL to which `location` leads; raises SourceError for another host, or from https to http.
 
     Two sources count as two because their hosts differ, so an answer must come from the host in the setting.
     """
-    if response.is_redirect:
-        response.close()
-        here, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers["Location"]))
-        if here.scheme == "https" and there.scheme != "https":
-            raise SourceError("redirected from https to http")
-        if here.hostname != there.hostname:
-            raise SourceError(f"redirected to another host, {there.hostname}; name that host in DDNS_IP_SOURCES")
-        response.raw = BytesIO()
+    there = _normal(urljoin(here, location.encode("latin-1").decode()))  # a header is read as Latin-1, a URL is UTF-8
+    if here.startswith("https:") and not there.startswith("https:"):
+        raise SourceError("redirected from https to http")
+    host = urlsplit(there).hostname
+    if host != urlsplit(here).hostname:
+        raise SourceError(f"redirected to another host, {host}", "name that host in DDNS_IP_SOURCES")
+    return there
 
 
-def _reason(error: BaseException, timeout: float) -> str:
-    if isinstance(innermost(error), requests.TooManyRedirects):
-        return f"redirected more than {_MAX_REDIRECTS} times"
-    return http_reason(error, timeout)
-
-
-class _FamilyAdapter(HTTPAdapter):
-    """An adapter for one address family: a socket bound to its wildcard address cannot reach the other family."""
-
-    def __init__(self, family: Family, retry: Retry) -> None:
-        self._source_address = (_ANY_ADDRESS[family], 0)
-        super().__init__(max_retries=retry)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, source_address=self._source_address)
-
-
-class _TlsAdapter(_FamilyAdapter):
-    """An adapter that reads the trusted certificates once; urllib3 reads them per connection, for 17 ms of CPU."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        self._context = create_urllib3_context()
-        self._has_certificates = False
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-    def cert_verify(self, conn: Any, *args: Any, **kwargs: Any) -> None:
-        super().cert_verify(conn, *args, **kwargs)  # type: ignore[no-untyped-call] # in the stubs
-        if not self._has_certificates:
-            self._context.load_verify_locations(conn.ca_certs, conn.ca_cert_dir)
-            self._has_certificates = True
-        conn.ca_certs = conn.ca_cert_dir = None
+def _may_share_password(here: str, there: str) -> bool:
+    """Return whether a redirect on one host stays with the same service: on its port, or from http to https."""
+    ports = {urlsplit(here).port, urlsplit(there).port}
+    return len(ports) == 1 or ports <= _USUAL_PORTS
 
 
 def _pointed_at(document: Any, pointer: str) -> Any:
@@ -154,18 +143,18 @@ def _pointed_at(document: Any, pointer: str) -> Any:
     return document
 
 
-def whole_body(response: requests.Response, limit: int) -> bytes:
+def whole_body(response: BaseHTTPResponse, limit: int) -> bytes:
     """Return the whole body; raises SourceError when it is longer than `limit` bytes or may be incomplete.
 
     A body with neither a length nor chunks ends with the connection, so only a final line break proves it complete.
     It is not decompressed: half of a gzip stream may hold half an address.
     """
     body = b""
-    while len(body) <= limit and (piece := response.raw.read(limit, decode_content=False)):
+    while len(body) <= limit and (piece := response.read(limit, decode_content=False)):
         body += piece
     if len(body) > limit:
         raise SourceError(f"answered more than an address: {body[:40].decode('ascii', 'replace')!r}…")
-    framed = response.raw.chunked or response.raw.length_remaining is not None
+    framed = response.chunked or response.length_remaining is not None
     if not framed and not body.endswith(b"\n"):
         raise SourceError("sent an answer that may be incomplete: it has neither a length nor a final line break")
     return body

@@ -3,10 +3,13 @@
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
-import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from http import HTTPStatus
+
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
 
 from ddns_updater.errors import SourceError
+from ddns_updater.lib.http_errors import innermost
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.http import whole_body
@@ -29,31 +32,28 @@ class ImdsSource:
 
     def fetch(self, family: Family) -> Address:
         """Return the instance's public address; raises SourceError when it has none or the service refuses."""
-        with requests.Session() as session:
-            session.trust_env = False  # there is no proxy between an instance and its metadata
-            token = self._ask(session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL})
+        with PoolManager(timeout=_TIMEOUT, retries=False) as pools:
+            token = self._ask(pools, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL})
             path = f"meta-data/{_PATHS[family]}"
-            return public_address(self._ask(session, "GET", path, {"X-aws-ec2-metadata-token": token}, family), family)
+            return public_address(self._ask(pools, "GET", path, {"X-aws-ec2-metadata-token": token}, family), family)
 
     def _ask(
-        self, session: requests.Session, method: str, path: str, headers: dict[str, str], family: Family | None = None
+        self, pools: PoolManager, method: str, path: str, headers: dict[str, str], family: Family | None = None
     ) -> str:
         url = f"{self._endpoint}/latest/{path}"
         try:
-            with session.request(
-                method, url, headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True
-            ) as answer:
-                status = answer.status_code
-                text = whole_body(answer, _MAX_BYTES).decode("ascii", "replace") if status == requests.codes.ok else ""
-        except (requests.Timeout, ReadTimeoutError) as error:
-            raise SourceError(
-                "does not answer; in a container, raise the instance's metadata hop limit"
-                " (HttpPutResponseHopLimit) to 2"
-            ) from error
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise SourceError("cannot be reached; is this an EC2 instance with its metadata service on?") from error
-        if status == requests.codes.not_found and family:
-            raise SourceError(f"has no public {family} address for this instance; assign one to it")
-        if status != requests.codes.ok:
-            raise SourceError(f"refused with status {status}; allow IMDSv2 in the instance's metadata options")
+            with pools.request(method, url, headers=headers, redirect=False, preload_content=False) as answer:
+                status = answer.status
+                text = whole_body(answer, _MAX_BYTES).decode("ascii", "replace") if status == HTTPStatus.OK else ""
+        except (HTTPError, OSError, ValueError) as error:
+            if isinstance(innermost(error), TimeoutError):
+                raise SourceError(
+                    "does not answer",
+                    "in a container, raise the instance's metadata hop limit (HttpPutResponseHopLimit) to 2",
+                ) from error
+            raise SourceError("cannot be reached", "is this an EC2 instance with its metadata service on?") from error
+        if status == HTTPStatus.NOT_FOUND and family:
+            raise SourceError(f"has no public {family} address for this instance", "assign one to it")
+        if status != HTTPStatus.OK:
+            raise SourceError(f"refused with status {status}", "allow IMDSv2 in the instance's metadata options")
         return text

@@ -12,6 +12,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
+from ssl import create_default_context
 
 import dns.message
 import dns.query
@@ -21,7 +22,7 @@ from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.dns.name_servers import NameServers
 from ddns_updater.errors import Stopped
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, Record
 from ddns_updater.run.ports import Authority
 from ddns_updater.run.publisher import Policy, Publisher
@@ -77,7 +78,7 @@ def mismatch(
     authority: NameServers, servers: Sequence[str], seconds: float, record: Record = RECORD, address: str = "9.9.9.9"
 ) -> str | None:
     """Return what is wrong with the answers of `servers`, None when nothing is."""
-    error = authority.mismatch(record, ip_address(address), servers, seconds)
+    error = authority.mismatch(record, ip_address(address), servers, Deadline(seconds))
     return None if error is None else str(error)
 
 
@@ -223,7 +224,7 @@ def run(
     plan = Plan("line", (Family.IPV4,), tuple(Record(name, "A") for name in records or (HOME,)), run_timeout)
     (result,) = Updater(
         plan,
-        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0, open_tls=create_default_context)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_dns),
         verifier=Verifier(open_dns, timeout=verify_timeout, authority=asked),

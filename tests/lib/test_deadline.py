@@ -15,8 +15,10 @@ import pytest
 
 import ddns_updater
 from ddns_updater.errors import DdnsError, SourceError, Stopped
-from ddns_updater.lib.deadline import run_limit, time_limit
+from ddns_updater.lib import deadline
+from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
 from tests.support.command import Finished, finish
+from tests.support.fakes import Clock
 from tests.support.machine import Machine
 from tests.support.services import drip, hang
 
@@ -30,6 +32,17 @@ def nothing_is_left_behind() -> Iterator[None]:
     yield
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_a_deadline_says_how_much_time_is_left() -> None:
+    clock = Clock()
+    deadline = Deadline(12, clock.monotonic)
+    clock.sleep(2)
+    assert (deadline.left(), deadline.share(4)) == (10, 2.5)
+    assert [deadline.at_most(seconds).left() for seconds in (3, 30, -1)] == [3, 10, 0]
+    assert [deadline.at_least(seconds).left() for seconds in (3, 30)] == [10, 30]
+    clock.sleep(11)
+    assert (deadline.left(), deadline.share(4), deadline.at_most(3).left(), deadline.at_least(3).left()) == (0, 0, 0, 3)
 
 
 def test_it_raises_its_own_error_at_its_end() -> None:
@@ -152,18 +165,41 @@ def test_the_outer_limit_holds_on_after_the_inner_one() -> None:
     assert 0.29 < time.monotonic() - begin < 2
 
 
-def test_it_does_nothing_in_another_thread() -> None:
-    reached = []
+def in_another_thread(seconds: float, block: Callable[[], object]) -> DdnsError | None:
+    """Run `block` under a limit in another thread, and return the error that the limit or the block raised."""
+    raised: list[DdnsError] = []
 
     def work() -> None:
-        with time_limit(0.05, SourceError("too late")):
-            time.sleep(0.2)
-            reached.append("the end")
+        try:
+            with time_limit(seconds, SourceError("too late")):
+                block()
+        except DdnsError as error:
+            raised.append(error)
 
     thread = Thread(target=work)
     thread.start()
     thread.join()
+    return raised[0] if raised else None
+
+
+def test_in_another_thread_it_interrupts_nothing_and_raises_after_a_block_that_took_too_long() -> None:
+    reached = []
+
+    def too_long() -> None:
+        time.sleep(0.1)
+        reached.append("the end")
+
+    assert str(in_another_thread(0.05, too_long)) == "too late"
     assert reached == ["the end"]
+    assert in_another_thread(10, lambda: None) is None
+
+
+def test_in_another_thread_the_error_of_the_block_itself_passes() -> None:
+    def fails_late() -> None:
+        time.sleep(0.02)
+        raise SourceError("no answer")
+
+    assert str(in_another_thread(0.01, fails_late)) == "no answer"
 
 
 def test_limits_that_end_just_as_their_blocks_do_leak_nothing() -> None:
@@ -180,20 +216,99 @@ def test_limits_that_end_just_as_their_blocks_do_leak_nothing() -> None:
     assert set(ends) <= {"in time", "outer", "inner"}
 
 
-@pytest.mark.parametrize("when", ["call", "return"])
-@pytest.mark.parametrize("step", ["__enter__", "__exit__"])
-def test_an_end_that_comes_while_a_limit_is_entered_or_left_leaks_nothing(step: str, when: str) -> None:
-    def slow_down(frame: FrameType, event: str, _argument: object) -> None:
-        if (frame.f_code, event) == (getattr(time_limit, step).__code__, when):
-            busy_until(time.monotonic() + 0.05)
+class At:
+    """Calls the handler of a signal at one of the places where the functions called in a block can be interrupted.
 
-    before = sys.getprofile()
-    sys.setprofile(slow_down)
-    try:
-        with suppress(SourceError), time_limit(0.02, SourceError("outer")), time_limit(0.03, SourceError("inner")):
-            pass
-    finally:
-        sys.setprofile(before)
+    The places are each instruction of deadline.py and each line of what that calls, counted from 0. They are more than
+    those where Python looks for signals. An alarm that is put off comes again after the block.
+    """
+
+    def __init__(self, number: signal.Signals, place: int) -> None:
+        self._number = number
+        self._left = place
+
+    @property
+    def reached(self) -> bool:
+        return self._left < 0
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code.co_filename == __file__:
+            return None
+        frame.f_trace_opcodes = frame.f_code.co_filename == deadline.__file__
+        handler = signal.getsignal(self._number)
+        if event in ("opcode", "line") and callable(handler):
+            self._left -= 1
+            if self.reached:
+                sys.settrace(None)
+                handler(self._number, frame)
+        return self._trace
+
+
+def try_every_place(number: signal.Signals, limits: Callable[[], tuple[time_limit, time_limit]]) -> None:
+    """Send a signal at each place of entering and leaving `limits`; print the ways in which the blocks ended.
+
+    Assert that nothing of the limits is left behind. This is for a process of its own without the alarm of the timer.
+    """
+    found, reached, place = set(), True, 0
+    while reached:
+        outer, inner = limits()
+        at = At(number, place)
+        try:
+            with at, outer, inner:
+                pass
+            end = "in time"
+        except DdnsError as error:
+            end = str(error)
+        assert deadline._running == []
+        assert deadline._pause.depth == 0
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        if reached := at.reached:
+            found.add(end)
+        place += 1
+    assert place > 100
+    print(*found, sep="\n")
+
+
+ENTER_AND_LEAVE = """
+import signal
+from ddns_updater.errors import SourceError
+from ddns_updater.lib.deadline import run_limit, time_limit
+from tests.lib.test_deadline import try_every_place
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+"""
+
+
+def test_an_alarm_at_any_place_of_entering_and_leaving_limits_leaks_nothing() -> None:
+    program = """
+def limits():
+    return time_limit(0, SourceError("outer")), time_limit(10, SourceError("inner"))
+
+try_every_place(signal.SIGALRM, limits)
+"""
+    done = finish(child(ENTER_AND_LEAVE + program))
+    assert (done.out, done.err) == ("outer\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGTERM])
+def test_a_signal_at_any_place_of_entering_and_leaving_a_run_stops_it(number: signal.Signals) -> None:
+    program = f"""
+def limits():
+    run = run_limit(60, "DDNS_RUN_TIMEOUT=60")
+    if {number} == signal.SIGALRM:
+        run.at = 0
+    return run, time_limit(10, SourceError("inner"))
+
+try_every_place(signal.Signals({number}), limits)
+"""
+    done = finish(child(ENTER_AND_LEAVE + program))
+    how = "after 60 s (DDNS_RUN_TIMEOUT=60)" if number is signal.SIGALRM else "by SIGTERM"
+    assert (done.out, done.err) == (f"stopped {how}; the next run continues\n", "")
 
 
 def busy_until(end: float) -> None:
@@ -242,7 +357,8 @@ def test_a_signal_at_any_instant_stops_a_run_that_enters_and_leaves_limits() -> 
         """
 import signal
 from ddns_updater.errors import SourceError, Stopped
-from ddns_updater.lib.deadline import run_limit, time_limit
+from ddns_updater.lib import deadline
+from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
 for _ in range(12):
     try:
         with run_limit(30, "DDNS_RUN_TIMEOUT=30"):

@@ -347,7 +347,7 @@ def test_sources_that_take_almost_five_seconds_each_agree_within_the_default_lim
         sources=[Late(name, name, said, clock, seconds) for name, said in (("a", NEW), ("b", OTHER), ("c", NEW))],
         open_history=partial(factories.open_history, limits),
         publisher=Publisher(Policy(), open_route53),
-        verifier=Verifier(open_route53, monotonic=clock.monotonic, sleep=clock.sleep),
+        verifier=Verifier(open_route53, sleep=clock.sleep),
         whole_run=nullcontext,
         limit=partial(limit_by, clock),
         monotonic=clock.monotonic,

@@ -5,11 +5,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from ssl import create_default_context
 
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Address, Family
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.ports import AddressSource
@@ -44,7 +45,7 @@ class Slow:
 
 
 def found(sources: Sequence[AddressSource], seconds: float = 5) -> Detected:
-    return Detection(sources, Family.IPV4, seconds, time_limit, time.monotonic).first()
+    return Detection(sources, Family.IPV4, Deadline(seconds), time_limit).first()
 
 
 def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
@@ -54,7 +55,7 @@ def refusal(sources: Sequence[AddressSource], seconds: float = 5) -> str:
 
 
 def http(service: AddressService) -> HttpSource:
-    return HttpSource(HttpSpec(service.url), timeout=5, retries=0)
+    return HttpSource(HttpSpec(service.url), timeout=5, retries=0, open_tls=create_default_context)
 
 
 def test_it_takes_the_first_source_that_answers_and_asks_no_other(service: AddressService) -> None:

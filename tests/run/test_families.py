@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_address
+from ssl import create_default_context
 from typing import Any
 
 import pytest
@@ -196,7 +197,7 @@ def run_for(machine: Machine, seconds: float) -> dict[str, FamilyResult]:
     urls = machine.environment["DDNS_IP_SOURCES"].split(",")
     ended = Updater(
         Plan("line", (Family.IPV4, Family.IPV6), (Record(HOME, "A"), Record(HOME, "AAAA")), seconds),
-        sources=[HttpSource(HttpSpec(url), timeout=60, retries=0) for url in urls],
+        sources=[HttpSource(HttpSpec(url), timeout=60, retries=0, open_tls=create_default_context) for url in urls],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), open_route53),
         verifier=Verifier(open_route53),

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
+from ssl import create_default_context
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.errors import Stopped
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import HistoryStore
@@ -439,14 +440,13 @@ def run(
     whole_run: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> FamilyResult:
     """Do one run in this process, on `clock` if given; the slow AWS client is made before the run starts."""
-    clocked: Any = {"monotonic": clock.monotonic, "sleep": clock.sleep} if clock else {}
     dns = open_route53()
     (result,) = Updater(
         plan,
-        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0)],
+        sources=[HttpSource(HttpSpec(machine.service.url), timeout=2, retries=0, open_tls=create_default_context)],
         open_history=partial(factories.open_history, machine.database.settings()),
         publisher=Publisher(Policy(), lambda: dns),
-        verifier=Verifier(lambda: dns, **clocked),
+        verifier=Verifier(lambda: dns, sleep=clock.sleep if clock else time.sleep),
         whole_run=whole_run,
         limit=time_limit,
         monotonic=clock.monotonic if clock else time.monotonic,
@@ -468,7 +468,7 @@ def publish(
     clock: Clock,
     records: Sequence[str],
     *,
-    until: float = 10**6,
+    seconds: float = 10**6,
     verify_timeout: float = 45,
 ) -> list[Publication]:
     """Publish and verify on `clock`; return the publications as they were stored."""
@@ -477,8 +477,8 @@ def publish(
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
     Publisher(Policy(), open_dns).publish(writer, wanted)
-    verifier = Verifier(open_dns, timeout=verify_timeout, monotonic=clock.monotonic, sleep=clock.sleep)
-    verifier.verify([(writer, wanted)], until)
+    verifier = Verifier(open_dns, timeout=verify_timeout, sleep=clock.sleep)
+    verifier.verify([(writer, wanted)], Deadline(seconds, clock.monotonic))
     return list(history.latest(origin).publications)
 
 
@@ -500,7 +500,7 @@ def test_it_waits_no_longer_than_both_limits_allow(
 ) -> None:
     machine.aws.fault("GetChange", pending)
     clock = Clock()
-    (publication,) = publish(history, clock, [HOME], until=clock.now + left, verify_timeout=verify_timeout)
+    (publication,) = publish(history, clock, [HOME], seconds=left, verify_timeout=verify_timeout)
     assert publication.state is PublicationState.SUBMITTED
     assert machine.aws.count()["GetChange"] == polls
     assert sum(clock.slept) <= min(verify_timeout, left)

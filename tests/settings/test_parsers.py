@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from ssl import create_default_context
 from typing import Any
 from urllib.parse import quote
 
@@ -133,7 +134,9 @@ def test_no_pointer_into_any_document_raises(document: Any, pointer: str) -> Non
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_pointer_survives_the_url_it_is_written_in(key: str) -> None:
     pointer = "/" + quote(key.replace("~", "~0").replace("/", "~1"))
-    source = HttpSource(HttpSpec(f"https://a.example.com/ip#{pointer}"), timeout=1, retries=0)
+    source = HttpSource(
+        HttpSpec(f"https://a.example.com/ip#{pointer}"), timeout=1, retries=0, open_tls=create_default_context
+    )
     assert source.name == "https://a.example.com/ip"
 
 

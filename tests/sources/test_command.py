@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.command import CommandSource
@@ -131,13 +131,8 @@ def test_it_refuses_what_a_program_prints_or_how_it_ends(trial: Trial, program: 
 
 def gives_up(command: str, reason: str, *, timeout: float = 60, share: float = 60) -> None:
     """Assert that a source of so many seconds gives this reason, in a run that has a share of so many for it."""
-    detection = Detection(
-        [CommandSource(CommandSpec(f"command:{command}"), timeout=timeout)],
-        Family.IPV4,
-        share,
-        time_limit,
-        time.monotonic,
-    )
+    source = CommandSource(CommandSpec(f"command:{command}"), timeout=timeout)
+    detection = Detection([source], Family.IPV4, Deadline(share), time_limit)
     begin = time.monotonic()
     with pytest.raises(SourceError) as raised:
         detection.first()

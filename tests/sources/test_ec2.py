@@ -1,6 +1,5 @@
 """An address source that is EC2's DescribeInstances: moto's over HTTP, and answers of our own."""
 
-import time
 from functools import cache
 from typing import Any
 
@@ -8,7 +7,7 @@ import boto3
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.ec2 import Ec2Source
@@ -210,7 +209,7 @@ def test_what_is_not_of_aws_is_a_reason(trial: Trial, fake: AddressService, play
 def test_an_answer_that_never_comes_costs_a_share_of_the_run(fake: AddressService) -> None:
     fake.play = hang
     with sockets_left_behind(), pytest.raises(SourceError, match=f"ec2:{UNKNOWN} did not finish within its 1 s"):
-        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"))], Family.IPV4, 1, time_limit, time.monotonic).first()
+        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"))], Family.IPV4, Deadline(1), time_limit).first()
 
 
 def test_a_closed_endpoint_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from ddns_updater.errors import SourceError
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.file import FileSource
@@ -87,7 +87,7 @@ def test_a_pipe_without_a_writer_costs_no_more_than_its_share_of_the_run(tmp_pat
     os.mkfifo(path)
     begin = time.monotonic()
     with pytest.raises(SourceError, match=f": file:{path} did not finish within its 0.3 s$"):
-        Detection([FileSource(FileSpec(f"file:{path}"))], Family.IPV4, 0.3, time_limit, time.monotonic).first()
+        Detection([FileSource(FileSpec(f"file:{path}"))], Family.IPV4, Deadline(0.3), time_limit).first()
     assert time.monotonic() - begin < 2
 
 

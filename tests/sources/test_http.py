@@ -3,19 +3,26 @@
 import base64
 import gzip
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
+from ssl import create_default_context
+from threading import Event, Thread
 
 import pytest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from ddns_updater.app import factories
 from ddns_updater.errors import SourceError
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family
+from ddns_updater.settings.load import ca_bundle
 from ddns_updater.sources.http import HttpSource
-from ddns_updater.sources.spec import HttpSpec
+from ddns_updater.sources.spec import HttpSpec, parse_source
+from ddns_updater.sources.tls import verifying_tls
+from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 from tests.support.mysqld import certificates, free_port
 from tests.support.services import AddressService, Flood, Play, answer, drip, hang, in_turn, redirect, running, send
@@ -28,8 +35,12 @@ NOT_HTTP = "did not answer in HTTP"
 UNUSABLE = "leads to an invalid URL"
 
 
+def http_source(url: str, *, timeout: float, retries: int) -> HttpSource:
+    return HttpSource(HttpSpec(url), timeout=timeout, retries=retries, open_tls=lambda: verifying_tls(ca_bundle()))
+
+
 def fetched(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
-    return str(HttpSource(HttpSpec(url), timeout=timeout, retries=retries).fetch(family))
+    return str(http_source(url, timeout=timeout, retries=retries).fetch(family))
 
 
 def refusal(url: str, family: Family = Family.IPV4, *, timeout: float = 5, retries: int = 0) -> str:
@@ -306,10 +317,55 @@ def test_an_authority_of_ones_own_can_be_trusted(untrusted: Path, monkeypatch: p
         assert fetched(secure.url) == "9.9.9.9"
 
 
-def test_a_file_of_authorities_that_is_missing_is_named(untrusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/missing.pem")
+def test_a_folder_of_authorities_can_be_trusted(
+    untrusted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = untrusted / "ca.pem"
+    digest = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", str(authority)], capture_output=True, text=True, check=True
+    )
+    (tmp_path / f"{digest.stdout.strip()}.0").symlink_to(authority)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
     with running(certificates=untrusted) as secure:
-        assert "/missing.pem" in refusal(secure.url)
+        assert fetched(secure.url) == "9.9.9.9"
+
+
+def test_without_a_setting_it_trusts_the_authorities_that_alerts_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    of_alerts = create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    assert verifying_tls(ca_bundle()).get_ca_certs() == of_alerts.get_ca_certs()
+
+
+def test_the_authorities_are_read_once_for_all_sources_of_a_process(
+    untrusted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes((untrusted / "ca.pem").read_bytes())
+    settings = load_settings_with({})
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with running(certificates=untrusted) as secure:
+        for each in range(2):
+            assert str(factories.source(settings, parse_source(f"{secure.url}?{each}")).fetch(Family.IPV4)) == "9.9.9.9"
+            bundle.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"), [(None, "No such file or directory"), (b"no PEM", "[X509: NO_CERTIFICATE_OR_CRL_FOUND]")]
+)
+def test_a_file_of_authorities_that_cannot_be_read_is_named(
+    untrusted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, cause: str
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content:
+        bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with running(certificates=untrusted) as secure:
+        reason = refusal(secure.url)
+    assert reason.startswith(f"cannot be verified: failed to read the certificate authorities in {bundle}: ")
+    assert cause in reason
+    assert secure.requests == 0
 
 
 def test_a_port_that_does_not_speak_tls_is_a_reason() -> None:
@@ -377,6 +433,60 @@ def test_it_sends_the_password_of_the_url_to_its_own_host_only(service: AddressS
     assert "authorization" not in other.heads[0].lower()
 
 
+@pytest.fixture
+def usual_ports(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """Connect to the loopback ports of this dictionary instead of the ports of every host."""
+    ports: dict[int, int] = {}
+
+    def resolve(_host: object, port: int, *_args: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", ports[port]))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return ports
+
+
+def test_an_international_host_may_redirect_to_its_own_ascii_form(
+    service: AddressService, usual_ports: dict[int, int]
+) -> None:
+    usual_ports[80] = service.port
+    service.play = in_turn(redirect("http://xn--bcher-kva.example/ip"), answer("9.9.9.9"))
+    assert fetched("http://Bücher.example") == "9.9.9.9"
+    assert [each for each in service.heads if "\r\nHost: xn--bcher-kva.example\r\n" in each] == service.heads
+
+
+@pytest.mark.parametrize(("port", "keeps"), [("", True), (":443", True), (":8443", False)])
+def test_it_sends_the_password_on_where_its_own_host_turns_to_https(
+    service: AddressService,
+    usual_ports: dict[int, int],
+    untrusted: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    keeps: bool,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(untrusted / "ca.pem"))
+    service.play = redirect(f"https://127.0.0.1{port}/ip")
+    with running(certificates=untrusted) as secure:
+        usual_ports |= {80: service.port, 443: secure.port, 8443: secure.port}
+        assert fetched("http://someone:hunter2@127.0.0.1/ip") == "9.9.9.9"
+        assert ("Authorization: Basic " in secure.heads[0]) == keeps
+
+
+@pytest.mark.parametrize("body", ["9.9.9.9", "<html>"])
+def test_it_leaves_no_connection_open(service: AddressService, body: str) -> None:
+    closed = Event()
+
+    def play(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        hang(connection)
+        closed.set()
+
+    service.play = play
+    source = http_source(service.url, timeout=5, retries=0)
+    with suppress(SourceError):
+        source.fetch(Family.IPV4)
+    assert closed.wait(5)
+
+
 def has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -416,7 +526,7 @@ def test_it_connects_over_the_family_it_is_asked_for(host: str) -> None:
 )
 def test_its_name_holds_no_secret(url: str, name: str) -> None:
     spec = HttpSpec(url)
-    assert spec.name == HttpSource(spec, timeout=1, retries=0).name == name
+    assert spec.name == http_source(url, timeout=1, retries=0).name == name
     assert "hunter2" not in repr(spec)
 
 

@@ -101,10 +101,11 @@ def drip(raw: bytes, pause: float = 1.0) -> Play:
 
 
 def hang(connection: socket.socket) -> None:
-    """Answer nothing; end when the client does."""
+    """Answer nothing; end when the client does, whose body may come after its head."""
     connection.settimeout(60)
     with suppress(OSError):
-        connection.recv(1)
+        while connection.recv(65_536):
+            pass
 
 
 def redirect(url: str | bytes, status: str = "302 Found") -> Play:

@@ -1,0 +1,55 @@
+"""How the seconds of a run, DDNS_RUN_TIMEOUT, are divided; no other module decides that.
+
+    work                 all but the report
+      detect               half of it, an equal part for each family
+      publish, verify      until 5 s before its end
+      the last writes      those 5 s
+    report               a quarter of the run, 10 s at most, and what the work left
+      state file, metrics  2 s for the lock of the file, 1.5 s to write the metrics
+      heartbeat, alerts    equal parts of the rest
+
+What hangs is interrupted about a second before the work or the report ends (`run_limit`).
+"""
+
+from ddns_updater.lib.deadline import Deadline
+
+LOCK_SECONDS = 2.0  # for the lock of the state file, which others hold only briefly
+METRICS_SECONDS = 1.5  # during which others wait for the state file
+
+_LAST_WRITES = 5.0  # seconds to read records back and to write the journal
+_REPORT = 10.0  # seconds
+_MARGIN = 1.5  # seconds by which the report ends before it is interrupted
+_USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
+_SHORTEST_TRY = 0.1  # seconds; with less, nothing is sent
+
+
+def report_seconds(run_timeout: float) -> float:
+    """Return the seconds of a run that are reserved for a report to somebody."""
+    return min(_REPORT, run_timeout / 4)
+
+
+def detection_seconds(work: float, families: int) -> float:
+    """Return the seconds for the address of one of `families`; at least half of `work` is left to publish."""
+    return work / 2 / families
+
+
+def verification(work: Deadline) -> Deadline:
+    """Return the deadline of waiting for DNS."""
+    return work.at_most(work.left() - _LAST_WRITES)
+
+
+def report(rest: Deadline) -> Deadline:
+    """Return the deadline that a report sets itself in the `rest` of a run."""
+    return rest.at_most(rest.left() - min(_MARGIN, rest.share(3)))
+
+
+def heartbeat_seconds(rest: Deadline, *, has_alerts: bool) -> float:
+    """Return the seconds for the heartbeat in the `rest` of a report; alerts after it get the other half."""
+    return max(rest.share(2 if has_alerts else 1), _SHORTEST_TRY)
+
+
+def alert_seconds(rest: Deadline, waiting: int) -> float | None:
+    """Return the seconds for the next of `waiting` alerts in the `rest` of a report; None when there is no time."""
+    if rest.left() < _SHORTEST_TRY:
+        return None
+    return max(rest.share(waiting), min(rest.left(), _USUAL_TRY))
