@@ -14,8 +14,10 @@ _TOGETHER = re.compile(
     r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)"  # a date and its time
     r"|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b|[+-]\d\d\b)"  # a time and its zone
 )
-_COMMAND = re.compile(r"\b(?:chmod|mkdir|pipx|sudo|uv) [^;,]*")  # stays whole for copying, however long it is
-_QUOTE = re.compile(r'"[^"]+"|\bddns [^;,]*')  # a command or prose; stays whole where it fits
+_COMMAND = re.compile(r"(?<!\S)(?:chmod|mkdir|pipx|sudo|uv) [^;,]*")  # stays whole for copying, however long it is
+_QUOTE = re.compile(  # a command or prose; stays whole where it fits
+    r'(?<!\S)(?:"[^"]+"|`[^`]+`|ddns [\w-]+(?: --[\w-]+(?: [\w.-]+)?)*)'
+)
 
 
 def wrapped(text: str, width: int | None, first: str = "", rest: str = "") -> list[str]:

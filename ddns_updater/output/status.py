@@ -11,6 +11,7 @@ from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status, record_problem
 
 _MAX_LISTED = 10  # records; of more, only those with a problem are listed
+_MAX_PROBLEMS = 5
 
 
 def status_text(status: Status, width: int | None, paint: Paint) -> str:
@@ -20,8 +21,11 @@ def status_text(status: Status, width: int | None, paint: Paint) -> str:
     """
     problems = status.problems
     lines = [paint(counted(len(problems), "problem"), "red") if problems else paint("all is well", "green")]
-    for problem in problems:
+    for problem in problems[:_MAX_PROBLEMS]:
         lines += wrapped(" ".join(problem.split()), width, "- ", "  ")
+    if len(problems) > _MAX_PROBLEMS:
+        more = counted(len(problems) - _MAX_PROBLEMS, "more problem")
+        lines += wrapped(f"- {more}; --json lists them", width, rest="  ")
     for family, journal in status.journals.items():
         version = journal.version
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
@@ -96,12 +100,17 @@ def _record_lines(
         return
     if not records:
         yield f"no {family.record_type} record in DDNS_RECORDS"
-    shown = records if len(records) <= _MAX_LISTED else [each for each in records if record_problem(journal, *each)]
+    bad = [each for each in records if record_problem(journal, *each)]
+    shown = records if len(records) <= _MAX_LISTED else bad[:_MAX_LISTED]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:
         yield f"{str(record).ljust(wide)}  {_publication_text(known)}"
-    if len(shown) < len(records):
-        yield f"{len(records) - len(shown)} records have no problem; --json lists them"
+    if len(records) <= _MAX_LISTED:
+        return
+    if len(bad) > _MAX_LISTED:
+        yield f"{len(bad) - _MAX_LISTED} more with a problem; --json lists them"
+    if len(bad) < len(records):
+        yield f"{len(records) - len(bad)} records have no problem; --json lists them"
 
 
 def _publication_text(known: Publication | None) -> str:

@@ -9,6 +9,7 @@ _DAY = timedelta(days=1)
 _MARK = "|"
 
 Label = Callable[[datetime], str]
+Step = timedelta | int
 
 
 def tick_line(begin: datetime, end: datetime, columns: int) -> str:
@@ -18,33 +19,33 @@ def tick_line(begin: datetime, end: datetime, columns: int) -> str:
     none fits.
     """
     length = (end - begin).total_seconds()
-    for step, labels in _STEPS:
+    for step, *labels in _STEPS:
         if length * 2 > _seconds(step) * columns:  # two columns are the least for a tick
             continue
         times = list(_ticks(begin, end, step))
         places = [int((time.astimezone() - begin).total_seconds() * columns / length) for time in times]
-        for label in labels:
+        for label, longest in labels:
             texts = [_MARK + label(time) for time in times]
-            if texts and _fit(places, texts):
+            if texts and length <= longest.total_seconds() and _fit(places, texts):
                 return _drawn(places, texts, columns)
     return ""
 
 
-def _ticks(begin: datetime, end: datetime, step: timedelta | int) -> Iterator[datetime]:
+def _ticks(begin: datetime, end: datetime, step: Step) -> Iterator[datetime]:
     """Yield the local times of the axis that are a multiple of `step`, a number of months or a length of time."""
     time, last = (each.astimezone().replace(tzinfo=None) for each in (begin, end))
     while (time := _next(time, step)) < last:
         yield time
 
 
-def _next(time: datetime, step: timedelta | int) -> datetime:
+def _next(time: datetime, step: Step) -> datetime:
     if isinstance(step, timedelta):
         return _MONDAY + ((time - _MONDAY) // step + 1) * step
     months = ((time.year * 12 + time.month - 1) // step + 1) * step
     return datetime(months // 12, months % 12 + 1, 1)
 
 
-def _seconds(step: timedelta | int) -> float:
+def _seconds(step: Step) -> float:
     return (step if isinstance(step, timedelta) else step * 28 * _DAY).total_seconds()
 
 
@@ -91,12 +92,18 @@ def _year(time: datetime) -> str:
     return f"{time:%Y}"
 
 
-_STEPS: tuple[tuple[timedelta | int, tuple[Label, ...]], ...] = (  # months are numbers
-    *((timedelta(seconds=number), (_second,)) for number in (1, 5, 15)),
-    *((timedelta(minutes=number), (_minute_or_day, _minute)) for number in (1, 5, 15)),
-    *((timedelta(hours=number), (_minute_or_day, _minute)) for number in (1, 3, 6)),
-    (_DAY, (_day, _day_of_month)),
-    (7 * _DAY, (_day, _day_of_month)),
-    *((number, (_month_or_year, _month)) for number in (1, 3)),
-    *((12 * number, (_year,)) for number in (1, 5, 10, 50)),
+_EVER = timedelta.max
+# The labels of a step, each with the longest axis on which it says enough; months are numbers.
+_OF_HOURS = ((_minute_or_day, _EVER), (_minute, _DAY))
+_OF_DAYS = ((_day, _EVER), (_day_of_month, 31 * _DAY))
+_OF_MONTHS = ((_month_or_year, _EVER), (_month, 366 * _DAY))
+_STEPS: tuple[tuple[Step, *tuple[tuple[Label, timedelta], ...]], ...] = (
+    *((timedelta(seconds=number), (_second, _EVER)) for number in (1, 5, 15)),
+    *((timedelta(minutes=number), *_OF_HOURS) for number in (1, 5, 15)),
+    *((timedelta(hours=number), *_OF_HOURS) for number in (1, 3, 6)),
+    (_DAY, *_OF_DAYS),
+    (7 * _DAY, *_OF_DAYS),
+    (1, *_OF_MONTHS),
+    (3, *_OF_MONTHS),
+    *((12 * number, (_year, _EVER)) for number in (1, 5, 10, 50)),
 )
