@@ -146,8 +146,7 @@ class _Demo:
         ) as command:
             os.close(theirs)
             for line in _lines(ours, self._screen.encoding):
-                for part in wrapped(line, room, rest="  ") if len(line) > room and "\x1b" not in line else [line]:
-                    self._screen.echo((_INDENT + part).rstrip())
+                self._screen.echo((_INDENT + line).rstrip())
         status = command.returncode
         self._say(f"(exit status {status})", "red" if status else "green", indent=_INDENT)
         if status != expect:

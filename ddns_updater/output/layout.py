@@ -7,16 +7,19 @@ from collections.abc import Callable
 Paint = Callable[[str, str], str]  # takes a text and a colour, returns the coloured text
 
 _GLUE = "\xa0"  # a no-break space
-_TOGETHER = re.compile(
+# The expressions are compiled when a line is wrapped for the first time: a run under cron wraps none.
+_TOGETHER = (
     r"\bRoute (?=53\b)"
     r"|(?<![^\s(])(?<!Route )\d+ (?=[a-z])"  # a number and its unit: 34 s, 3 runs
     r"|(?<=\d [dh]) (?=\d+ (?:h|min)\b)"  # both units of a duration: 3 h 20 min
     r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)"  # a date and its time
     r"|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b|[+-]\d\d\b)"  # a time and its zone
 )
-_COMMAND = re.compile(r"(?<!\S)(?:chmod|mkdir|pipx|sudo|uv) [^;,]*")  # stays whole for copying, however long it is
-_QUOTE = re.compile(  # a command or prose; stays whole where it fits
-    r'(?<!\S)(?:"[^"]+"|`[^`]+`|ddns [\w-]+(?: --[\w-]+(?: [\w.-]+)?)*)'
+_COMMAND = r"(?<!\S)(?:chmod|mkdir|pipx|sudo|uv) [^;,]*"  # stays whole for copying, however long it is
+_WHERE_IT_FITS = (
+    r'(?<!\S)(?:"[^"]+"|`[^`]+`'  # a command or prose
+    r"|ddns [\w-]+(?: --[\w-]+(?: [\w.-]+)?)*"
+    r"|[*\w.-]+\.[\w-]+ A(?:AAA)?\b)"  # a record
 )
 
 
@@ -30,12 +33,12 @@ def wrapped(text: str, width: int | None, first: str = "", rest: str = "") -> li
         return [first + text]
     room = width - len(rest)
 
-    def where_it_fits(quote: re.Match[str]) -> str:
-        return _glued(quote) if len(quote[0]) <= room else quote[0]
+    def glued_if_it_fits(match: re.Match[str]) -> str:
+        return _glued(match) if len(match[0]) <= room else match[0]
 
-    text = _QUOTE.sub(where_it_fits, _COMMAND.sub(_glued, _TOGETHER.sub(_glued, text)))
+    text = re.sub(_COMMAND, _glued, re.sub(_TOGETHER, _glued, text))
     lines = textwrap.wrap(
-        text,
+        re.sub(_WHERE_IT_FITS, glued_if_it_fits, text),
         width,
         initial_indent=first,
         subsequent_indent=rest,

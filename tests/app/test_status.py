@@ -253,6 +253,21 @@ def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_m
     assert lines[3:5] == ["  host3.example.com A  failed", "  11 records have no problem; --json lists them"]
 
 
+def test_of_many_problems_the_first_are_told_and_the_others_counted(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    names = ",".join(f"host{number}.example.com" for number in range(15))
+    small_machine.database.sql("UPDATE admin_ip_history SET createdAt = datetime(createdAt, '-11 minutes')")
+    done = small_machine.ddns("status", DDNS_RECORDS=names)
+    lines = done.out.splitlines()
+    assert (done.status, lines[0]) == (1, "15 problems")
+    assert lines[1].startswith("- host0.example.com A is not verified for version 1")
+    assert lines[6] == "- 10 more problems; --json lists them"
+    assert lines[8] == "  host0.example.com A  not published yet"
+    assert lines[18] == "  5 more with a problem; --json lists them"
+    assert len(small_machine.ddns("status", "--json", DDNS_RECORDS=names).json["problems"]) == 15
+
+
 def test_skipped_runs_are_shown_and_become_a_problem_in_time(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.run()

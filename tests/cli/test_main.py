@@ -28,6 +28,7 @@ from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
+from tests.support.terminal import screen
 
 PASSWORD = "p@ss/w#rd:%"
 COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
@@ -707,6 +708,21 @@ def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine)
     done = finish(small_machine.start("history", PYTHONIOENCODING="latin-1"))
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines()[1].endswith("\\u4e2d")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_results_and_errors_are_wrapped_on_a_terminal(small_machine: Machine, columns: int) -> None:
+    missing = screen(small_machine, columns, "history", DDNS_DATABASE_URL="sqlite:////tmp/none/ddns.sqlite3")
+    assert " ".join(" ".join(missing).split()) == (
+        'error: there is no database at /tmp/none/ddns.sqlite3; run "ddns init --name NAME"'
+    )
+    small_machine.init()
+    updated = screen(small_machine, columns, "run")
+    assert " ".join(" ".join(updated).split()).startswith(
+        "updated: 9.9.9.9 is version 1 of line; home.example.com A verified after "
+    )
+    assert len(updated) > 1 or columns == 80
+    assert all(len(line) <= columns for line in missing + updated)
 
 
 # help, version, completion
