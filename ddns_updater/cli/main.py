@@ -54,6 +54,7 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno not in NO_ROOM:  # every other write handles OSError itself
                 raise
+            # a full disk is no bug, and cron should mail one line in place of a traceback
             flush_output()
             Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)

@@ -10,7 +10,6 @@ from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Address, Family, Journal, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
-_SECONDS = 30
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
 _MAX_NAMED = 3  # records that a list names before it says "and 5 more"
 
@@ -63,15 +62,15 @@ def check_aws(
         yield check.note("records", "DDNS_RECORDS is empty: only the history is kept, and AWS is not used")
         return ()
     try:
-        probe = check.attempt("identity", _SECONDS, open_probe)
-        yield check.ok("identity", check.attempt("identity", _SECONDS, probe.identity))
+        probe = check.attempt("identity", open_probe)
+        yield check.ok("identity", check.attempt("identity", probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
         yield check.skipped("hosted zones", "the identity check failed")
         return ()
     try:
-        dns = check.attempt("hosted zones", _SECONDS, open_dns)
-        zones = check.attempt("hosted zones", _SECONDS, partial(dns.zones_for, wanted))
+        dns = check.attempt("hosted zones", open_dns)
+        zones = check.attempt("hosted zones", partial(dns.zones_for, wanted))
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
@@ -86,7 +85,7 @@ def check_aws(
     for zone_id, records in by_zone.items():
         name = f"hosted zone {zone_id}"
         try:
-            zone = check.attempt(name, _SECONDS, partial(probe.zone, zone_id))
+            zone = check.attempt(name, partial(probe.zone, zone_id))
         except DdnsError as error:
             yield check.error(name, error)
         else:
@@ -107,7 +106,7 @@ def _contents(
 ) -> Iterator[Check]:
     all_records, name = f"records of {zone_id}", f"write permission in {zone_id}"
     try:
-        sets = check.attempt(all_records, _SECONDS, partial(dns.read, zone_id, records))
+        sets = check.attempt(all_records, partial(dns.read, zone_id, records))
     except DdnsError as error:
         yield check.error(all_records, error)
         yield check.skipped(name, "its records cannot be read")
@@ -141,7 +140,7 @@ def _named(records: Sequence[Record]) -> str:
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        by_value = check.attempt(name, _SECONDS, partial(probe.refused_for_its_value, zone_id, records))
+        by_value = check.attempt(name, partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
     if by_value:

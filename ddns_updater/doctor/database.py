@@ -12,7 +12,6 @@ from ddns_updater.model import Address, Family, Journal, PublicationState
 from ddns_updater.run.origins import choose_origins
 from ddns_updater.run.ports import HistoryStore
 
-_SECONDS = 20
 _MAX_DRIFT = 5  # seconds between two clocks
 
 
@@ -27,9 +26,9 @@ def check_database(
     """Check the database; return the latest version of each family that has one."""
     with ExitStack() as stack:
         try:
-            history = check.attempt("database", _SECONDS, lambda: stack.enter_context(open_history()))
+            history = check.attempt("database", lambda: stack.enter_context(open_history()))
             start = monotonic()
-            theirs = check.attempt("database", _SECONDS, history.now)
+            theirs = check.attempt("database", history.now)
         except DdnsError as error:
             yield check.error("database", error)
             for each in ("schema", "origin"):
@@ -39,18 +38,16 @@ def check_database(
         if history.has_own_clock:
             yield _clock(check, theirs, now())
         try:
-            missing = check.attempt("schema", _SECONDS, history.outdated)
-            grants = [] if missing else check.attempt("grants", _SECONDS, history.missing_grants)
+            missing = check.attempt("schema", history.outdated)
+            grants = [] if missing else check.attempt("grants", history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
             yield check.skipped("origin", "the schema cannot be read")
             return {}
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt("origin", _SECONDS, partial(choose_origins, history.origins, name))
-            journals = check.attempt(
-                "origin", _SECONDS, lambda: {each: history.latest(origins[each]) for each in origins}
-            )
+            origins = check.attempt("origin", partial(choose_origins, history.origins, name))
+            journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
             return {}

@@ -13,7 +13,7 @@ from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
-from ddns_updater.lib.deadline import Limit
+from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.model import Family, Journal
 from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
@@ -22,7 +22,11 @@ from ddns_updater.state.content import StateContent
 
 _PROBLEM = "a setting that this needs is invalid; fix that first"
 
-_GRACE = 5  # seconds for resolving a source's host name and for the pauses between its retries
+# Seconds that one attempt of each group may take.
+_FILES, _DATABASE, _AWS, _DNS = 5, 20, 30, 10
+_MAX_SOURCE = 30  # with its retries
+_GRACE = 5  # for resolving a source's host name and for the pauses between its retries
+_ALL_DNS = 30  # seconds after which no further DNS query starts
 
 
 class Tools(NamedTuple):
@@ -45,28 +49,27 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     settings = loaded.settings
     wanted = settings.record_sets
 
-    def group(title: str) -> Checker:
-        return Checker(title, tools.limit, tools.starts)
+    def group(title: str, seconds: float) -> Checker:
+        return Checker(title, tools.limit, seconds, tools.starts)
 
     def usable(*prefixes: str) -> bool:
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
 
-    check = group("settings and files")
+    check = group("settings and files", _FILES)
     yield from check_settings(check, loaded)
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
         yield from check_places(check, settings)
 
-    check = group("address")
+    check = group("address", min(settings.ip_timeout * (settings.ip_retries + 1) + _GRACE, _MAX_SOURCE))
     addresses = {}
     if usable("DDNS_IP_"):
-        seconds = settings.ip_timeout * (settings.ip_retries + 1) + _GRACE
         addresses = yield from check_addresses(
-            check, tools.sources, settings.ip_families, settings.ip_agreement, seconds, tools.monotonic
+            check, tools.sources, settings.ip_families, settings.ip_agreement, tools.monotonic
         )
     else:
         yield check.skipped("address sources", _PROBLEM)
 
-    check = group("database")
+    check = group("database", _DATABASE)
     journals: dict[Family, Journal] = {}
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
         journals = yield from check_database(
@@ -77,17 +80,18 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
         yield check.skipped("database", _PROBLEM)
 
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
-        published = yield from check_aws(group("AWS"), tools.open_probe, tools.open_dns, wanted, journals)
+        published = yield from check_aws(group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, journals)
         if wanted:
-            yield from check_name_servers(group("DNS"), tools.open_lookup(), published, tools.monotonic)
+            deadline = Deadline(_ALL_DNS, tools.monotonic)
+            yield from check_name_servers(group("DNS", _DNS), tools.open_lookup(), published, deadline)
     else:
-        yield group("AWS").skipped("records", _PROBLEM)
+        yield group("AWS", _AWS).skipped("records", _PROBLEM)
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
         known = next((journal.version.name for journal in journals.values()), None)
-        yield from check_runs(group("runs"), tools.read_state, name, known, tools.now())
+        yield from check_runs(group("runs", _FILES), tools.read_state, name, known, tools.now())
     else:
-        yield group("runs").skipped("last run", _PROBLEM)
+        yield group("runs", _FILES).skipped("last run", _PROBLEM)
 
 
 def _concerns(problem: SettingsError, prefixes: Sequence[str]) -> bool:

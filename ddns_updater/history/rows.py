@@ -120,6 +120,6 @@ def summary_of(row: Row, family: Family, start: int, end: int) -> HistorySummary
         versions=versions,
         changes=changes,
         longest=longest or timedelta(0),
-        at_least=seen is None or longest != seen,
+        at_least=longest != seen,
         shortest=shortest,
     )

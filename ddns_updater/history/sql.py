@@ -79,8 +79,7 @@ class SqlHistory(ABC):
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken when another run has appended it."""
         try:
-            with self.errors(), self.transaction():
-                self._insert(origin, previous.version + 1, address)
+            self._insert(origin, previous.version + 1, address)
         except HistoryError as error:
             if self.is_duplicate(error.__cause__) and self.latest(origin).version.version > previous.version:
                 raise VersionTaken(
@@ -90,10 +89,11 @@ class SqlHistory(ABC):
         return self.latest(origin)
 
     def _insert(self, origin: Origin, version: int, address: Address) -> None:
-        self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+        with self.errors():
+            self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write the publications of `version`; each replaces the one that exists for its record."""
+        """Write all publications of `version` or none; each replaces the one that exists for its record."""
         with self.errors(), self.transaction():
             self.execute_many(queries.save(self.dialect), [publication_row(version, each) for each in publications])
 
@@ -142,7 +142,7 @@ class SqlHistory(ABC):
         raise conflict
 
     def _seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
-        with self.errors(), self.transaction():
+        with self.errors():
             rows = self.execute(queries.OF_NAME, (name, "%:%" if family is Family.IPV6 else "%.%")).fetchall()
             orphan = next((row[0] for row in rows if row[1] == name), None)
             if orphan is not None:

@@ -1,7 +1,6 @@
 """The publications of one version during a run."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
@@ -44,4 +43,4 @@ class JournalWriter:
 
     def save_error(self, records: Iterable[Record], error: object) -> None:
         """Save `error` for each of `records`; their states do not change."""
-        self.write(replace(self.get(each), error=str(error)) for each in records)
+        self.write(self.get(each)._replace(error=str(error)) for each in records)

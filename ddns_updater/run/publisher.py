@@ -5,7 +5,6 @@ it. A kill in between leaves a record that is still due, and an UPSERT can be re
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -114,14 +113,14 @@ class Publisher:
         """Decide what to do about a record that DNS was `found` to hold; a stale one was verified before."""
         publication = journal.get(record)
         if is_stale and found and found.holds(journal.address, publication.ttl):
-            return _Step(replace(publication, checked_at=journal.now(), error=None))
+            return _Step(publication._replace(checked_at=journal.now(), error=None))
         if is_stale:
-            publication = replace(publication, drift=described(found), drift_at=journal.now())
+            publication = publication._replace(drift=described(found), drift_at=journal.now())
             if self._policy.on_drift is OnDrift.REPORT:
-                return _Step(replace(publication, error=str(_drifted(journal, publication, found))))
+                return _Step(publication._replace(error=str(_drifted(journal, publication, found))))
         if found and found.obstacle:
             return _Step(
-                replace(publication, state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
+                publication._replace(state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
             )
         change = Change(record, (str(journal.address),), self._ttl(publication, found))
         if not is_stale:
@@ -146,8 +145,8 @@ class Publisher:
         for answer in self._open_dns().upsert(zone_id, changes):
             state = PublicationState.SUBMITTED if answer.change_id else PublicationState.FAILED
             journal.write(
-                replace(
-                    journal.get(change.record), state=state, change_id=answer.change_id, error=answer.error,
+                journal.get(change.record)._replace(
+                    state=state, change_id=answer.change_id, error=answer.error,
                     attempts=journal.get(change.record).attempts + 1, submitted_at=journal.now(),
                 )
                 for change in answer.changes
@@ -158,8 +157,7 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
     publication = journal.get(change.record)
     if publication.address not in (None, journal.address):  # what the journal says is about another address
         publication = Publication(publication.record, publication.created_at)
-    return replace(
-        publication,
+    return publication._replace(
         state=PublicationState.PENDING,
         hosted_zone_id=zone_id,
         address=journal.address,

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
@@ -49,18 +48,18 @@ class Plan(NamedTuple):
     dry_run: bool = False
 
 
-@dataclass
 class _FamilyRun:
     """The run of one address family so far; it goes on until it has an outcome."""
 
-    family: Family
-    found: Detected | None = None
-    previous_address: Address | None = None
-    recorded: bool = False
-    journal: JournalWriter | None = None
-    outcome: Outcome | None = None
-    warnings: list[str] = field(default_factory=list)
-    error: str | None = None
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.found: Detected | None = None
+        self.previous_address: Address | None = None
+        self.recorded = False
+        self.journal: JournalWriter | None = None
+        self.outcome: Outcome | None = None
+        self.warnings: list[str] = []
+        self.error: str | None = None
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED

@@ -53,7 +53,7 @@ def checks(
     *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = RealAwsProbe, ids: Sequence[str] = ()
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
-    check = Checker("AWS", lambda _seconds, _error: nullcontext())
+    check = Checker("AWS", lambda _seconds, _error: nullcontext(), 10)
     journals = {Family.IPV4: Journal(Version(1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
     found: dict[str, Check] = {}
     steps = check_aws(check, partial(open_probe, kind), lambda: open_route53(ids), dict.fromkeys(records), journals)
@@ -277,7 +277,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over()), open_probe, open_route53, {HOME: None}, {}))
+    found = list(check_aws(Checker("AWS", lambda *_: Over(), 10), open_probe, open_route53, {HOME: None}, {}))
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 def checker() -> Checker:
-    return Checker("group", lambda _seconds, _error: nullcontext())
+    return Checker("group", lambda _seconds, _error: nullcontext(), 10)
 
 
 # The database's clock
@@ -177,7 +177,7 @@ def test_a_check_cannot_take_longer_than_its_limit() -> None:
             pass
 
     with pytest.raises(Exception, match=r"^did not finish within 0\.2 s; is a firewall in the way"):
-        Checker("group", time_limit).attempt("name", 0.2, hang)
+        Checker("group", time_limit, 0.2).attempt("name", hang)
 
 
 def test_the_summary_counts_the_checks_by_state() -> None:

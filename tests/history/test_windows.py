@@ -51,14 +51,17 @@ def history(database: Database) -> Iterator[SqlHistory]:
 
 
 def fill(history: SqlHistory, starts: list[int], numbers: list[int]) -> None:
-    """Replace all rows by versions that start at these seconds, among rows of two other origins."""
+    """Replace all rows by versions that start at these seconds, among rows of two other origins.
+
+    The newest rows have the lowest ids, so that only the versions tell their order.
+    """
     zone = EAST if history.engine == "mysql" else timedelta(0)
     rows = [(origin, 1 + offset, text(second(9), zone)) for origin in (0, 2) for offset in range(3)]
     rows += [(1, number, text(second(start), zone)) for number, start in zip(numbers, starts, strict=True)]
     history.execute("DELETE FROM admin_ip_history")
     history.execute_many(
         "INSERT INTO admin_ip_history (ip, name, originId, version, createdAt) VALUES ('192.0.2.1', 'line', ?, ?, ?)",
-        sorted(rows, key=lambda row: row[2]),
+        sorted(rows, key=lambda row: row[1], reverse=True),
     )
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -284,7 +283,7 @@ def test_the_table_has_aligned_columns_in_local_time() -> None:
 
 
 def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
-    drifted = replace(publication(VERIFIED, kind="AAAA"), drift="no record set", drift_at=RECORDED)
+    drifted = publication(VERIFIED, kind="AAAA")._replace(drift="no record set", drift_at=RECORDED)
     six = entry(1, drifted, ip="2001:db8::7")._replace(family=Family.IPV6)
     both = [six, entry(1, publication(VERIFIED, 3))]
     rows = [re.split(" {2,}", row)[:5] for row in history_table(both, None).splitlines()[1:]]
