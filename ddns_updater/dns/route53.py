@@ -6,6 +6,7 @@ Limits: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.dns.names import covers
@@ -28,6 +29,7 @@ _BATCH_CHARACTERS = 16_000  # likewise 32,000 characters of values
 _PAGE = 300  # the most record sets that one ListResourceRecordSets returns
 _TYPES = 12  # record sets to read at a name: no more of types up to NS, which delegates it, can stand there
 _MAX_CHANGE_CALLS = 40  # per zone and run, so that halving batches never uses up the account's 10 requests a second
+_NAMED = 3  # zones that a message names
 _HALVED = ("InvalidChangeBatch", "AccessDenied", "InvalidInput")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -154,9 +156,12 @@ class Route53:
         if self._unreadable:
             raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
-            given = ", ".join(self._zone_ids)
+            given = listed([f"{zone.id} ({zone.name})" for zone in self._zones()], _NAMED)
             raise _NoZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
-        raise _NoZone(f"no public hosted zone covers {name}", "create one, or set DDNS_HOSTED_ZONE_ID")
+        seen = listed(_nearest(name, {zone.name for zone in self._zones()}), _NAMED) or "none"
+        raise _NoZone(
+            f"no public hosted zone covers {name}; this account has {seen}", "create one, or set DDNS_HOSTED_ZONE_ID"
+        )
 
     def _delegated(self, zone: _Zone, name: str) -> DnsError | None:
         """Return the error when `zone` delegates a name above `name`, because resolvers never ask this zone for it."""
@@ -212,6 +217,11 @@ class Route53:
             pages = client.get_paginator("list_hosted_zones").paginate()
             zones = [zone for page in pages for zone in page["HostedZones"]]
         return [_zone_of(zone) for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
+
+
+def _nearest(name: str, zones: Iterable[str]) -> list[str]:
+    """Return `zones`, those first that are spelt most like `name`."""
+    return sorted(zones, key=lambda zone: (-SequenceMatcher(None, zone, name).ratio(), zone))
 
 
 def _list_at(

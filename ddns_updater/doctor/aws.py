@@ -63,15 +63,15 @@ def check_aws(
         yield check.note("records", "DDNS_RECORDS is empty: only the history is kept, and AWS is not used")
         return ()
     try:
-        probe = check.attempt(open_probe)
-        yield check.ok("identity", check.attempt(probe.identity))
+        probe = check.attempt("identity", open_probe)
+        yield check.ok("identity", check.attempt("identity", probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
         yield check.skipped("hosted zones", "the identity check failed")
         return ()
     try:
-        dns = check.attempt(open_dns)
-        zones = check.attempt(partial(dns.zones_for, wanted))
+        dns = check.attempt("hosted zones", open_dns)
+        zones = check.attempt("hosted zones", partial(dns.zones_for, wanted))
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
@@ -84,13 +84,14 @@ def check_aws(
         else:
             by_zone.setdefault(found, []).append(record)
     for zone_id, records in by_zone.items():
+        name = f"hosted zone {zone_id}"
         try:
-            zone = check.attempt(partial(probe.zone, zone_id))
+            zone = check.attempt(name, partial(probe.zone, zone_id))
         except DdnsError as error:
-            yield check.error(f"hosted zone {zone_id}", error)
+            yield check.error(name, error)
         else:
             kind = "" if zone.name_servers else " (private)"
-            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_named(records)}")
+            yield check.ok(name, f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(check, probe, dns, zone_id, {each: each in known.sent for each in records}, latest)
     return tuple(published)
@@ -104,11 +105,11 @@ def _contents(
     records: Mapping[Record, bool],
     latest: Mapping[str, Address | None],
 ) -> Iterator[Check]:
-    name = f"write permission in {zone_id}"
+    all_records, name = f"records of {zone_id}", f"write permission in {zone_id}"
     try:
-        sets = check.attempt(partial(dns.read, zone_id, list(records)))
+        sets = check.attempt(all_records, partial(dns.read, zone_id, list(records)))
     except DdnsError as error:
-        yield check.error(f"records of {zone_id}", error)
+        yield check.error(all_records, error)
         yield check.skipped(name, "its records cannot be read")
         return
     held = {
@@ -143,7 +144,7 @@ def _named(records: Sequence[Record]) -> str:
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        by_value = check.attempt(partial(probe.refused_for_its_value, zone_id, records))
+        by_value = check.attempt(name, partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
     if by_value:

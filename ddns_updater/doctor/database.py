@@ -35,9 +35,9 @@ def check_database(
     """Check the database; return what it knows."""
     with ExitStack() as stack:
         try:
-            history = check.attempt(lambda: stack.enter_context(open_history()))
+            history = check.attempt("database", lambda: stack.enter_context(open_history()))
             start = monotonic()
-            theirs = check.attempt(history.now)
+            theirs = check.attempt("database", history.now)
         except DdnsError as error:
             yield check.error("database", error)
             for each in ("schema", "origin"):
@@ -47,17 +47,17 @@ def check_database(
         if history.has_own_clock:
             yield _clock(check, theirs, now())
         try:
-            missing = check.attempt(history.outdated)
-            grants = [] if missing else check.attempt(history.missing_grants)
+            missing = check.attempt("schema", history.outdated)
+            grants = [] if missing else check.attempt("grants", history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
             yield check.skipped("origin", "the schema cannot be read")
             return Known()
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt(partial(choose_origins, history.origins, name))
-            journals = check.attempt(lambda: {each: history.latest(origins[each]) for each in origins})
-            sent = check.attempt(lambda: _sent(history, origins, journals))
+            origins = check.attempt("origin", partial(choose_origins, history.origins, name))
+            journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
+            sent = check.attempt("origin", lambda: _sent(history, origins, journals))
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
             return Known()

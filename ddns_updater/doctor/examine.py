@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Route53Probe, check_aws
-from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.doctor.check import Check, Checker, Starts
 from ddns_updater.doctor.database import Known, check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
@@ -38,6 +38,7 @@ class Tools(NamedTuple):
     open_lookup: Callable[[], Lookup | None]
     read_state: Callable[[], StateContent]
     limit: Limit
+    starts: Starts
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -48,7 +49,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     wanted = settings.record_sets
 
     def group(title: str, seconds: float) -> Checker:
-        return Checker(title, tools.limit, seconds)
+        return Checker(title, tools.limit, seconds, tools.starts)
 
     def usable(*prefixes: str) -> bool:
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)

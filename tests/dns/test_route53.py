@@ -93,7 +93,8 @@ def test_it_skips_private_zones(aws: FakeAws) -> None:
     assert zones["a.b.example.com"] == public
     assert (
         str(zones["a.example.org"])
-        == "no public hosted zone covers a.example.org; create one, or set DDNS_HOSTED_ZONE_ID"
+        == "no public hosted zone covers a.example.org; this account has example.com; create one, or set"
+        " DDNS_HOSTED_ZONE_ID"
     )
 
 
@@ -117,6 +118,24 @@ def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> No
     assert zones["b.example.com"] == zone
     assert str(zones["example.com"]).startswith("no public hosted zone covers example.com; ")
     assert str(zones["ab.example.com"]).startswith("no public hosted zone covers ab.example.com; ")
+
+
+def test_it_names_the_zones_that_are_spelt_most_like_a_name_without_one(aws: FakeAws) -> None:
+    (none,) = zones_of(open_route53(), "home.exmaple.com").values()
+    assert str(none).startswith("no public hosted zone covers home.exmaple.com; this account has none; ")
+    for name in ("aaa.net", "bbb.org", "example.com", "example.com", *(f"zone{number}.net" for number in range(9))):
+        aws.zone(name)
+    (misspelt,) = zones_of(open_route53(), "home.exmaple.com").values()
+    seen = str(misspelt).partition("this account has ")[2].partition(";")[0]
+    assert seen.startswith("example.com, ")
+    assert seen.count(", ") == 2
+    assert seen.endswith(" and 9 more")
+
+
+def test_it_names_a_few_of_the_given_zones(aws: FakeAws) -> None:
+    given = [aws.zone(f"{letter}.example.com") for letter in "bcdef"]
+    (error,) = zones_of(open_route53(given), "a.example.com").values()
+    assert f"{given[2]} (d.example.com) and 2 more; " in str(error)
 
 
 def test_it_does_not_guess_between_two_zones_of_one_name(aws: FakeAws) -> None:
@@ -146,7 +165,8 @@ def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) 
     assert zones["b.example.com"] == inner
     assert (
         str(zones["a.example.com"])
-        == f"a.example.com is not in hosted zone {inner}, {other}; correct DDNS_HOSTED_ZONE_ID"
+        == f"a.example.com is not in hosted zone {inner} (b.example.com), {other} (c.example.com);"
+        " correct DDNS_HOSTED_ZONE_ID"
     )
 
 

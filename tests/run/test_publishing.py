@@ -117,7 +117,10 @@ def test_it_never_overwrites_what_is_not_a_plain_record_set(machine: Machine, ki
 def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: Machine) -> None:
     machine.environment["DDNS_RECORDS"] = f"home.example.org,{HOME}"
     records, text = failing(machine)
-    assert text == "no public hosted zone covers home.example.org; create one, or set DDNS_HOSTED_ZONE_ID"
+    assert text == (
+        "no public hosted zone covers home.example.org; this account has example.com; create one, or set"
+        " DDNS_HOSTED_ZONE_ID"
+    )
     assert records["home.example.org"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
     machine.aws.zone("example.org")
@@ -127,7 +130,7 @@ def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: 
 def test_it_publishes_only_names_in_the_configured_zones(machine: Machine) -> None:
     inner = machine.aws.zone("b.example.com")
     records, text = failing(machine, DDNS_RECORDS="home.b.example.com,home.example.com", DDNS_HOSTED_ZONE_ID=inner)
-    assert text == f"home.example.com is not in hosted zone {inner}; correct DDNS_HOSTED_ZONE_ID"
+    assert text == f"home.example.com is not in hosted zone {inner} (b.example.com); correct DDNS_HOSTED_ZONE_ID"
     assert records["home.b.example.com"]["hosted_zone_id"] == inner
     assert machine.aws.address(inner, "home.b.example.com") == "9.9.9.9"
     assert machine.aws.address(machine.zone_id) is None
