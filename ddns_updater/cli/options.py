@@ -8,7 +8,7 @@ import click
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Address, Family
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.values import origin_name
 from ddns_updater.sources.address import public_address
@@ -60,8 +60,11 @@ name_option = click.option(
 
 
 def settings(ctx: click.Context) -> Settings:
-    """Load the settings, from the file of --env-file when it was given."""
-    return load_settings(ctx.obj.env_file)
+    """Load the settings, from the file of --env-file when it was given, and print the warnings about them."""
+    loaded = read_settings(ctx.obj.env_file)
+    for warning in loaded.warnings:
+        terminal(ctx).warning(str(warning))
+    return loaded.valid()
 
 
 def terminal(ctx: click.Context) -> Terminal:

@@ -143,13 +143,14 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
             "--note '\\udcff' is not UTF-8 text; write it in UTF-8 or ASCII",
         ),
         (["run", "--name", " "], "--name ' ' is not a name of 1 to 255 printable characters"),
-        (["--env-file", "missing", "run"], "--env-file 'missing' is not a file; name an existing one"),
+        (["--env-file", "missing", "run"], "--env-file '{folder}/missing' is not a file; name an existing one"),
     ],
 )
 def test_it_refuses_a_value_in_one_line_and_writes_nothing(
     small_machine: Machine, arguments: list[str], line: str
 ) -> None:
     done = small_machine.ddns(*arguments)
+    line = line.replace("{folder}", str(small_machine.folder))
     assert (done.status, done.out, done.err) == (2, "", f"error: {line}\n")
     assert nothing_exists(small_machine)
 
