@@ -59,11 +59,17 @@ name_option = click.option(
 )
 
 
-def settings(ctx: click.Context) -> Settings:
-    """Load the settings, from the file of --env-file when it was given, and print the warnings about them."""
-    loaded = read_settings(ctx.obj.env_file)
+def settings(ctx: click.Context, *, quiet: bool = False, for_init: bool = False) -> Settings:
+    """Load the settings, from the file of --env-file when it was given, and print the warnings about them.
+
+    With `quiet` the notes wait until something is wrong; `for_init` also refuses what is only good for a first try.
+    """
+    out = terminal(ctx)
+    loaded = read_settings(ctx.obj.env_file, for_init=for_init)
     for warning in loaded.warnings:
-        terminal(ctx).warning(str(warning))
+        out.warning(str(warning))
+    for note in loaded.notes:
+        out.hold(str(note)) if quiet else out.warning(str(note))
     return loaded.valid()
 
 

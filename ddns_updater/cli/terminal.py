@@ -6,15 +6,20 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import click
 
 
-class Terminal(NamedTuple):
+class Terminal:
     """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts."""
 
-    as_json: bool = False
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._held: list[str] = []
+
+    def hold(self, text: str) -> None:
+        """Keep a warning back until another line is printed to stderr; without one it is never printed."""
+        self._held.append(text)
 
     def info(self, text: str, **facts: object) -> None:
         """Print a result to stdout."""
@@ -22,11 +27,18 @@ class Terminal(NamedTuple):
 
     def warning(self, text: str, **facts: object) -> None:
         """Print a warning to stderr."""
+        self._print_held()
         click.echo(_object("warning", text, facts) if self.as_json else f"warning: {text}", err=True)
 
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
         """Print an error to stderr; `prefix` is for text only."""
+        self._print_held()
         click.echo(_object("error", text, facts) if self.as_json else f"{prefix}{text}", err=True)
+
+    def _print_held(self) -> None:
+        while self._held:
+            text = self._held.pop(0)
+            click.echo(_object("warning", text, {}) if self.as_json else f"warning: {text}", err=True)
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""

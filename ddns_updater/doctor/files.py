@@ -20,7 +20,7 @@ def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
     """Check the values, who can read the files they are in, and the extras they need."""
     for problem in loaded.problems:
         yield check.error("settings", problem)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *loaded.notes):
         yield check.error("settings", warning, State.WARNING)
     if not loaded.problems:
         yield check.ok("settings", "all values are valid")

@@ -20,6 +20,7 @@ def status_text(status: Status) -> str:
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
         lines.append(f"{status.name}, {family}: {version.ip}, version {version.version}, {since}")
         lines += [f"  {line}" for line in _record_lines(journal, family, status.records.get(family))]
+    lines += status.notes
     run_state = status.run_state
     if run_state and run_state.recent:
         last = run_state.recent[-1]
@@ -42,6 +43,7 @@ def status_json(status: Status) -> str:
         {
             "ok": not status.problems,
             "problems": status.problems,
+            "notes": status.notes,
             "name": status.name,
             "families": [
                 {
@@ -81,8 +83,6 @@ def _record_lines(
     if records is None:
         yield f"{family} is not in DDNS_IP_FAMILIES"
         return
-    if not records:
-        yield f"no {family.record_type} record in DDNS_RECORDS"
     shown = records if len(records) <= _MAX_LISTED else [each for each in records if record_problem(journal, *each)]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:

@@ -10,6 +10,7 @@ import os
 import pwd
 import shlex
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from dotenv.parser import parse_stream
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.settings.variables import VARIABLES, user_folder
+
+_ABSENT, _EMPTY = "does not exist", "sets none"
 
 
 class EnvFile(NamedTuple):
@@ -29,10 +32,14 @@ class EnvFile(NamedTuple):
 
 
 class EnvFiles(NamedTuple):
-    """The settings files in use, from the weakest to the strongest, the problems of all, and why one is ignored."""
+    """The settings files in use, from the weakest to the strongest, the problems of all, and why one is ignored.
+
+    `looked` are all paths where one was looked for, and what was found there if it sets nothing of this program.
+    """
 
     used: tuple[EnvFile, ...]
     problems: tuple[SettingsError, ...]
+    looked: Mapping[Path, str]
     ignored: SettingsError | None = None
 
 
@@ -40,23 +47,18 @@ def read_env_files(env_file: Path | None) -> EnvFiles:
     """Read `env_file`, or else the one of the per-user folder and the one of the working directory."""
     if env_file:
         return _read_required(env_file, option="--env-file ")
-    per_user = user_folder() / ".env"
-    found = _read_required(per_user)
-    here = _in_working_directory()
-    if here is None or here == per_user:
-        return found
-    local, ignored = _read_optional(here)
-    if local is None:
-        return found._replace(ignored=ignored)
-    return EnvFiles((*found.used, local), (*found.problems, *local.problems))
-
-
-def _in_working_directory() -> Path | None:
+    found = _read_required(user_folder() / ".env")
     try:
-        path = Path.cwd() / ".env"
-        return path if path.is_file() else None
-    except OSError:  # the directory was removed, or may not be searched
-        return None
+        here = Path.cwd() / ".env"
+        if here in found.looked:
+            return found
+        exists = here.is_file()
+    except OSError:  # the working directory was removed, or may not be searched
+        return found
+    local, ignored = _read_optional(here) if exists else (None, None)
+    state = _ABSENT if not exists else "is ignored" if ignored else _EMPTY
+    used, problems = ((local,), local.problems) if local else ((), ())
+    return EnvFiles((*found.used, *used), (*found.problems, *problems), {here: state, **found.looked}, ignored)
 
 
 def _read_required(path: Path, *, option: str = "") -> EnvFiles:
@@ -65,15 +67,15 @@ def _read_required(path: Path, *, option: str = "") -> EnvFiles:
     try:
         if not path.is_file():
             missing = SettingsError(f"{option}{str(path)!r} is not a file", "name an existing one")
-            return EnvFiles((), (missing,) if option else ())
+            return EnvFiles((), (missing,) if option else (), {path: _ABSENT})
         content, status = _content(path)
     except OSError as error:
         problem = _unreadable(path, error.strerror)
-        return EnvFiles((EnvFile(path, {}, (problem,)),), (problem,))
+        return EnvFiles((EnvFile(path, {}, (problem,)),), (problem,), {path: _EMPTY})
     if why := distrust(path, status, os.geteuid()):
-        return EnvFiles((), (SettingsError(f"cannot use {path}: {why.problem}", why.advice),))
+        return EnvFiles((), (SettingsError(f"cannot use {path}: {why.problem}", why.advice),), {path: _EMPTY})
     file = _parsed(path, content)
-    return EnvFiles((file,), file.problems)
+    return EnvFiles((file,), file.problems, {path: _EMPTY})
 
 
 def _read_optional(path: Path) -> tuple[EnvFile | None, SettingsError | None]:

@@ -17,7 +17,7 @@ from ddns_updater.settings.variables import VARIABLES, default_settings
 from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.machine import Machine
 
-FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
 SECRET = "hunter2"
 NO_SOURCE = "is not an address source; write"
 ANY = "a URL such as https://ifconfig.me/ip, or see .env.example for the other kinds"
