@@ -18,6 +18,7 @@ from tests.support.mysqld import certificates
 from tests.support.services import AddressService, answer, running
 
 _DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
+_NEWFUTURE = f"{sys.prefix}/newfuture/bin/ddns"  # an environment of its own, as its command has the name of ours
 _FLOOR = str(Path(__file__).with_name("floor.py"))
 _CHECKS = str(Path(__file__).with_name("checks.py"))
 _PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # finds an `aws` that is not a shim first
@@ -142,6 +143,7 @@ class Commands:
         """Return the measures of other programs on this machine, and a row for each that is not installed."""
         commands = {
             "ddclient, quiet": ("ddclient", "-daemon=0", "-quiet", *self._ddclient_files()),
+            "NewFuture/DDNS, quiet": (_NEWFUTURE, *self._newfuture_files()),
             "aws list-resource-record-sets": (
                 *("aws", "route53", "list-resource-record-sets", "--hosted-zone-id"),
                 *(self._zone, "--max-items", "1"),
@@ -167,3 +169,18 @@ class Commands:
             "login=line\npassword='secret'\nhome.example.com\n"
         )
         return "-file", str(file), "-cache", str(file.with_suffix(".cache"))
+
+    def _newfuture_files(self) -> tuple[str, ...]:
+        """Return options that keep NewFuture/DDNS on loopback: its provider is a URL that it calls after a change."""
+        server = AddressService()
+        file = self._folder / "newfuture.json"
+        settings = {
+            "dns": "callback",
+            "id": f"{server.url}?name=__DOMAIN__&address=__IP__",
+            "index4": [f"url:{server.url}"],
+            "ipv4": ["home.example.com"],
+            "cache": str(file.with_suffix(".cache")),
+            "log_level": "ERROR",
+        }
+        file.write_text(json.dumps(settings))
+        return "--config", str(file)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ddns_updater import __version__
+from ddns_updater.cli.help import Context
 from ddns_updater.cli.options import Invocation, terminal
 from ddns_updater.cli.terminal import Terminal, flush_output
 from ddns_updater.errors import DdnsError
@@ -30,6 +31,8 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 class _Group(click.Group):
     """A group that imports a command when it is called and turns an error into one line and an exit status."""
 
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
@@ -38,6 +41,7 @@ class _Group(click.Group):
             return None
         module = name.replace("-", "_")
         command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
+        command.context_class = Context
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
@@ -50,6 +54,7 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno not in NO_ROOM:  # every other write handles OSError itself
                 raise
+            # a full disk is no bug, and cron should mail one line in place of a traceback
             flush_output()
             Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ddns_updater.model import (
+    Address,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -97,6 +98,15 @@ def _publication(name: str, kind: str, *values: Any) -> Publication:
     return Publication(Record(name, kind), **fields)
 
 
+def sent_of(rows: Sequence[Row]) -> dict[Record, frozenset[Address]]:
+    """Return the addresses in `rows` by record."""
+    found: dict[Record, set[Address]] = {}
+    for name, kind, text in rows:
+        if address := parse_address(text):
+            found.setdefault(Record(name, kind), set()).add(address)
+    return {record: frozenset(addresses) for record, addresses in found.items()}
+
+
 def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:
     """Return the versions in `rows`; the rows of a version follow one another."""
     entries = []
@@ -120,6 +130,6 @@ def summary_of(row: Row, family: Family, start: int, end: int) -> HistorySummary
         versions=versions,
         changes=changes,
         longest=longest or timedelta(0),
-        at_least=seen is None or longest != seen,
+        at_least=longest != seen,
         shortest=shortest,
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Address, Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
+from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, Record, RunResult, Seen
 from ddns_updater.state.run_state import Reported, RunState
 
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: at 1 h, 6 h and 24 h
@@ -53,7 +53,10 @@ def advance(state: RunState, result: RunResult, now: datetime, alert_after: int 
 
 
 def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
-    """Return the times before `now`, without the last one if that run came too soon after it, as one by hand does."""
+    """Return the times before `now`, without the last one if this run came too soon after it, as one by hand does.
+
+    Else a few runs by hand between hourly ones would make the usual interval seconds, and the next run overdue.
+    """
     by_hand = bool(recent) and now - recent[-1] < _QUICK
     return recent[:-1] if by_hand else recent
 
@@ -134,16 +137,14 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
     ]
 
 
-def _seen(
-    before: Mapping[str, tuple[Address, datetime]], result: RunResult, now: datetime
-) -> Mapping[str, tuple[Address, datetime]]:
+def _seen(before: Mapping[Record, Seen], result: RunResult, now: datetime) -> Mapping[Record, Seen]:
     publications = [each for one in result.results for each in one.publications]
     seen = {
-        str(each.record): (each.address, each.checked_at or now)
+        each.record: Seen(each.address, each.checked_at or now)
         for each in publications
         if each.state is PublicationState.VERIFIED and each.address and not each.error
     }
-    records = {str(each.record) for each in publications}
+    records = {each.record for each in publications}
     unknown = {one.family.record_type for one in result.results if one.version is None}  # the run failed before it knew
-    kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] in unknown}
+    kept = {record: each for record, each in before.items() if record in records or record.type in unknown}
     return kept | seen

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
@@ -49,18 +48,18 @@ class Plan(NamedTuple):
     dry_run: bool = False
 
 
-@dataclass
 class _FamilyRun:
     """The run of one address family so far; it goes on until it has an outcome."""
 
-    family: Family
-    found: Detected | None = None
-    previous_address: Address | None = None
-    recorded: bool = False
-    journal: JournalWriter | None = None
-    outcome: Outcome | None = None
-    warnings: list[str] = field(default_factory=list)
-    error: str | None = None
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.found: Detected | None = None
+        self.previous_address: Address | None = None
+        self.recorded = False
+        self.journal: JournalWriter | None = None
+        self.outcome: Outcome | None = None
+        self.warnings: list[str] = []
+        self.error: str | None = None
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
@@ -147,7 +146,7 @@ class Updater:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
         run.previous_address = latest.version.address
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _confirm(self, run: _FamilyRun, detection: Detection, first: Detected) -> Detected:
@@ -169,7 +168,7 @@ class Updater:
         else:
             latest = history.append(origin, previous, address)
         run.recorded = True
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _verify(self, runs: Sequence[_FamilyRun], deadline: Deadline) -> None:
@@ -205,8 +204,8 @@ class Updater:
             return Outcome.PENDING
         return Outcome.UPDATED if run.recorded or (run.journal and run.journal.touched) else Outcome.UNCHANGED
 
-    def _journal(self, history: History, latest: Journal) -> JournalWriter:
-        return JournalWriter(history, latest, self._monotonic, dry_run=self._plan.dry_run)
+    def _journal(self, history: History, origin: Origin, latest: Journal) -> JournalWriter:
+        return JournalWriter(history, origin, latest, self._monotonic, dry_run=self._plan.dry_run)
 
     def _records(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]

@@ -4,7 +4,6 @@ The environment overrides `.env` in the working directory, which overrides `.env
 variables in those files are passed to the SDK unchanged.
 """
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -96,12 +95,16 @@ def export_aws(settings: Settings) -> None:
 
 
 def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:
-    for variable in sorted(texts):
-        if variable.startswith("DDNS_") and variable not in VARIABLES:
-            near = difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.85)
-            if near:
-                where = f" (in {set_in[variable]})" if variable in set_in else ""
-                yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near[0]}?", settings=near)
+    unknown = sorted(each for each in texts if each.startswith("DDNS_") and each not in VARIABLES)
+    if not unknown:
+        return
+    import difflib  # 0.5 ms of every run, which nearly none needs
+
+    for variable in unknown:
+        near = difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.85)
+        if near:
+            where = f" (in {set_in[variable]})" if variable in set_in else ""
+            yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near[0]}?", settings=near)
 
 
 def _movable_database(settings: Settings) -> Iterator[SettingsError]:

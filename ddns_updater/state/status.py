@@ -38,12 +38,15 @@ class Status(NamedTuple):
 
     @property
     def problems(self) -> list[str]:
-        """Return every problem, a line each."""
+        """Return every problem, a line each, those of the runs first; what the incident tells is not told again."""
         found = [*self.errors]
         for family, records in self.records.items():
             if journal := self.journals.get(family):
                 found += [wrong for record, known in records if (wrong := record_problem(journal, record, known))]
-        return found + (run_problems(self.run_state, self.now) if self.run_state else [])
+        incident = self.run_state and self.run_state.incident
+        cause = incident.cause if incident else ""  # joins the errors of the run
+        of_runs = run_problems(self.run_state, self.now) if self.run_state else []
+        return of_runs + [each for each in dict.fromkeys(found) if each not in cause]
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:

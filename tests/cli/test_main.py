@@ -29,6 +29,7 @@ from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
+from tests.support.terminal import screen
 
 PASSWORD = "p@ss/w#rd:%"
 COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
@@ -715,6 +716,21 @@ def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine)
     assert done.out.splitlines()[1].endswith("\\u4e2d")
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_results_and_errors_are_wrapped_on_a_terminal(small_machine: Machine, columns: int) -> None:
+    missing = screen(small_machine, columns, "history", DDNS_DATABASE_URL="sqlite:////tmp/none/ddns.sqlite3")
+    assert " ".join(" ".join(missing).split()) == (
+        'error: there is no database at /tmp/none/ddns.sqlite3; run "ddns init --name NAME"'
+    )
+    small_machine.init()
+    updated = screen(small_machine, columns, "run")
+    assert " ".join(" ".join(updated).split()).startswith(
+        "updated: 9.9.9.9 is version 1 of line; home.example.com A verified after "
+    )
+    assert len(updated) > 1 or columns == 80
+    assert all(len(line) <= columns for line in missing + updated)
+
+
 # help, version, completion
 
 
@@ -761,6 +777,22 @@ def test_no_summary_of_a_command_is_cut_off_or_wrapped(small_machine: Machine, c
     lines = small_machine.ddns("--help", COLUMNS=columns).out.splitlines()
     for command, summary in _COMMANDS.items():
         assert f"  {command:10}  {summary}" in lines
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_fits_a_narrow_terminal_and_breaks_no_word(small_machine: Machine, command: str) -> None:
+    wide, narrow = (small_machine.ddns(*command.split(), "--help", COLUMNS=columns).out for columns in ("80", "40"))
+    assert all(len(line) <= 40 for line in narrow.splitlines())
+    assert narrow.replace("\\\n", "").split() == wide.split()
+    assert not re.search(r"(?<!\S)(?<!Route )\d+$", re.sub(r"  \d$", "", narrow, flags=re.MULTILINE), re.MULTILINE)
+
+
+def test_a_command_that_the_help_breaks_is_one_that_a_shell_takes(small_machine: Machine) -> None:
+    help_text = small_machine.ddns("init", "--help", COLUMNS="40").out
+    example = help_text.partition("Example:\n")[2].partition("\n\n")[0]
+    assert len(example.splitlines()) == 2
+    done = subprocess.run(["sh", "-c", f"ddns() {{ printf '%s|' \"$@\"; }}\n{example}"], capture_output=True, text=True)
+    assert done.stdout == "init|--name|ddokso-scrap|--note|office line|"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

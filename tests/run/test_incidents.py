@@ -1,6 +1,6 @@
 """When an event is reported and when not: pure, over given clocks and over sequences that hypothesis generates."""
 
-from dataclasses import replace
+import json
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddns_updater.alerts.event import Event
-from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
+from ddns_updater.alerts.event import Event, parse_event
+from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult, Seen
 from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -213,6 +213,17 @@ def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
     assert [each.kind for each in advance(run_state, both, NOW, 1)[1]] == ["changed", "failing"]
 
 
+def test_every_event_is_read_back_from_its_json() -> None:
+    run_state, events, now = RunState(), [], NOW + timedelta(milliseconds=1234)
+    runs = (holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), ended(Outcome.FAILED, "down"))
+    for run in (*runs, holds("1.1.1.1", 2, drift_at=NOW)):
+        run_state, more = advance(run_state, run, now, 1)
+        events += more
+    assert [each.kind for each in events] == ["changed", "failing", "recovered", "repaired"]
+    for event in events:
+        assert parse_event(json.loads(json.dumps(event.json()))) == event
+
+
 # The clock
 
 
@@ -234,7 +245,9 @@ def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
 
 # Any sequence of runs
 
-_SPANS = st.integers(0, 200_000).map(lambda seconds: timedelta(seconds=seconds)) | st.sampled_from([MINUTE, HOUR, DAY])
+_SPANS = st.integers(0, 200_000_000).map(lambda number: timedelta(milliseconds=number)) | st.sampled_from(
+    [MINUTE, HOUR, DAY]
+)
 _RUNS = st.lists(st.tuples(st.sampled_from(Outcome), _SPANS), max_size=60)
 
 
@@ -249,6 +262,7 @@ def test_alerts_keep_their_schedule_in_any_sequence_of_runs(
         run_state, events = advance(run_state, ended(outcome, "it is broken"), now, alert_after)
         bad_in_a_row += outcome.is_bad
         assert len(events) <= 1
+        assert [parse_event(json.loads(json.dumps(each.json()))) for each in events] == events
         for each in events:
             if each.kind == "failing":
                 assert bad_in_a_row >= alert_after
@@ -288,7 +302,7 @@ def test_a_repair_is_not_reported_again_when_its_record_comes_back() -> None:
 
 def test_many_repairs_in_one_run_are_one_event() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
-    many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
+    many = [one.publications[0]._replace(record=Record(f"host{number}.example.com", "A")) for number in range(30)]
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
     _, (event,) = advance(run_state, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
     assert " and 27 more after an outside change" in event.title
@@ -298,7 +312,7 @@ def test_many_repairs_in_one_run_are_one_event() -> None:
 
 def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
     (one,) = holds("1.1.1.1", 2).results
-    sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
+    sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW)
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
     run_state = RunState()
     for minutes in range(0, 31, 10):
@@ -310,7 +324,7 @@ def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
 
 def test_a_record_that_is_no_longer_configured_is_forgotten() -> None:
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 3)
-    assert list(run_state.seen) == ["home.example.com A"]
+    assert run_state.seen == {HOME: Seen(ip_address("9.9.9.9"), NOW)}
     (one,) = holds("9.9.9.9", 1).results
     without = RunResult("line", (one._replace(publications=()),))
     assert advance(run_state, without, NOW + MINUTE, 3)[0].seen == {}

@@ -117,7 +117,8 @@ def test_a_changed_pin_is_published_again_and_the_old_record_left_alone(machine:
     machine.aws.put_address(other, HOME, "8.8.8.8", 300)
     machine.environment["DDNS_RECORDS"] = f"{HOME}={other}"
     done = machine.ddns("run", "--json")
-    assert (done.err, done.json["outcome"]) == ("", "updated")
+    assert done.err == f"warning: {HOME} A held 8.8.8.8 with TTL 300; it is being replaced\n"
+    assert done.json["outcome"] == "updated"
     assert done.json["results"][0]["records"][0]["hosted_zone_id"] == other
     assert machine.aws.record_sets(other)[HOME, "A"]["TTL"] == 300
     assert machine.aws.address(other) == "9.9.9.9"
