@@ -13,12 +13,12 @@ from pathlib import Path
 from ddns_updater.app.runner import Runner
 from ddns_updater.model import Outcome
 from ddns_updater.output import run as report
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 
 
 def main(checks: int) -> None:
     """Measure `checks` checks, and the first one apart, because it imports modules and makes clients."""
-    with closing(Runner(load_settings(), stoppable=False)) as runs:
+    with closing(Runner(read_settings().valid(), stoppable=False)) as runs:
         _check(runs, checks)
 
 

@@ -37,7 +37,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     Example:
       ddns run --quiet
     """
-    result = run_once(settings(ctx), name=name, dry_run=dry_run, recheck=recheck)
+    result = run_once(settings(ctx, quiet=quiet), name=name, dry_run=dry_run, recheck=recheck)
     show(terminal(ctx), result, as_json=as_json, quiet=quiet)
     if result.outcome.is_bad:
         ctx.exit(DdnsError.exit_code)

@@ -7,7 +7,7 @@ import shutil
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 import click
 
@@ -15,13 +15,19 @@ from ddns_updater.output.layout import wrapped
 from ddns_updater.settings.load import wants_colours
 
 
-class Terminal(NamedTuple):
+class Terminal:
     """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts.
 
     A line of text is wrapped on a terminal.
     """
 
-    as_json: bool = False
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._held: list[str] = []
+
+    def hold(self, text: str) -> None:
+        """Keep a warning back until another line is printed to stderr; without one it is never printed."""
+        self._held.append(text)
 
     def info(self, text: str, **facts: object) -> None:
         """Print a result to stdout."""
@@ -29,11 +35,13 @@ class Terminal(NamedTuple):
 
     def warning(self, text: str, **facts: object) -> None:
         """Print a warning to stderr."""
+        self._print_held()
         line = _object("warning", text, facts) if self.as_json else _fitting(f"warning: {text}", sys.stderr)
         click.echo(line, err=True)
 
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
         """Print an error to stderr; `prefix` is for text only."""
+        self._print_held()
         line = _object("error", text, facts) if self.as_json else _fitting(f"{prefix}{text}", sys.stderr)
         click.echo(line, err=True)
 
@@ -45,6 +53,11 @@ class Terminal(NamedTuple):
         line = _object("info", text, {}) if self.as_json else text
         with suppress(OSError):
             os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
+
+    def _print_held(self) -> None:
+        while self._held:
+            held = self._held.pop(0)
+            self.warning(held)
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""

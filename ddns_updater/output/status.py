@@ -26,6 +26,8 @@ def status_text(status: Status, width: int | None, paint: Paint) -> str:
     if len(problems) > _MAX_PROBLEMS:
         more = counted(len(problems) - _MAX_PROBLEMS, "more problem")
         lines += wrapped(f"- {more}; --json lists them", width, rest="  ")
+    for note in status.notes:
+        lines += wrapped(note, width, rest="  ")
     for family, journal in status.journals.items():
         version = journal.version
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
@@ -46,6 +48,7 @@ def status_json(status: Status) -> str:
         {
             "ok": not status.problems,
             "problems": status.problems,
+            "notes": status.notes,
             "name": status.name,
             "families": [
                 {
@@ -98,8 +101,6 @@ def _record_lines(
     if records is None:
         yield f"{family} is not in DDNS_IP_FAMILIES"
         return
-    if not records:
-        yield f"no {family.record_type} record in DDNS_RECORDS"
     bad = [each for each in records if record_problem(journal, *each)]
     shown = records if len(records) <= _MAX_LISTED else bad[:_MAX_LISTED]
     wide = max((len(str(record)) for record, _ in shown), default=0)

@@ -26,6 +26,17 @@ class Status(NamedTuple):
     errors: tuple[str, ...] = ()
 
     @property
+    def notes(self) -> list[str]:
+        """Return what may be meant so, a line each."""
+        if not any(self.records.values()):
+            return ["no record follows the line: DDNS_RECORDS is not set"]
+        return [
+            f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
+            for family, records in self.records.items()
+            if not records
+        ]
+
+    @property
     def problems(self) -> list[str]:
         """Return every problem, a line each, those of the runs first; what the incident tells is not told again."""
         found = [*self.errors]

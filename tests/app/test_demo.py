@@ -43,7 +43,7 @@ def test_it_shows_the_alerts_that_its_webhook_gets_and_leaves_nothing_behind(sma
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode("ascii")
     assert "\x1b" not in text
-    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(len(line.replace(str(temporary), "/tmp")) <= 80 for line in text.splitlines())
     third = text.partition("\n3. ")[2].partition("\n4. ")[0]
     assert third.index("   alert: demo-line: address changed to 149.112.112.112\n") < third.index("   updated: ")
     assert text.count("   alert: ") == 2

@@ -210,7 +210,7 @@ def test_without_records_it_shows_the_address_alone(small_machine: Machine) -> N
     small_machine.init()
     small_machine.run(DDNS_RECORDS=None)
     done = small_machine.ddns("status", DDNS_RECORDS=None)
-    assert (done.status, done.out.splitlines()[2]) == (0, "  no A record in DDNS_RECORDS")
+    assert (done.status, done.out.splitlines()[1]) == (0, "no record follows the line: DDNS_RECORDS is not set")
 
 
 def test_both_families_are_shown_and_one_that_is_not_seeded_is_a_problem(small_machine: Machine) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from ddns_updater import __version__, cli
 from ddns_updater.cli.main import _COMMANDS, main
+from ddns_updater.history.url import parse_database_url
 from ddns_updater.lib.humanize import duration
 from tests.doctor.test_doctor import impatient_sqlite as impatient_sqlite  # a fixture
 from tests.doctor.test_doctor import unavailable
@@ -144,13 +145,14 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
             "--note '\\udcff' is not UTF-8 text; write it in UTF-8 or ASCII",
         ),
         (["run", "--name", " "], "--name ' ' is not a name of 1 to 255 printable characters"),
-        (["--env-file", "missing", "run"], "--env-file 'missing' is not a file; name an existing one"),
+        (["--env-file", "missing", "run"], "--env-file '{folder}/missing' is not a file; name an existing one"),
     ],
 )
 def test_it_refuses_a_value_in_one_line_and_writes_nothing(
     small_machine: Machine, arguments: list[str], line: str
 ) -> None:
     done = small_machine.ddns(*arguments)
+    line = line.replace("{folder}", str(small_machine.folder))
     assert (done.status, done.out, done.err) == (2, "", f"error: {line}\n")
     assert nothing_exists(small_machine)
 
@@ -222,11 +224,15 @@ def test_the_advice_for_an_unknown_origin_can_be_pasted_into_a_shell(small_machi
 def test_init_reports_what_it_did_and_the_second_time_that_nothing_changed(machine: Machine) -> None:
     first = machine.ddns("init", "--name", "line", "--note", "office")
     assert (first.status, first.err) == (0, "")
-    assert re.fullmatch(r"schema: \d migrations applied\ncreated origin line: version 1 is 9\.9\.9\.9\n", first.out)
+    place, *lines = first.out.splitlines()
+    assert place == f"database: {parse_database_url(machine.database.url).place}"
+    assert re.fullmatch(
+        r"schema: \d migrations applied\ncreated origin line: version 1 is 9\.9\.9\.9", "\n".join(lines)
+    )
     before = contents(machine.database)
     second = machine.ddns("init", "--name", "line", "--ip", "1.1.1.1", "--note", "other")
     assert (second.status, second.err) == (0, "")
-    assert second.out == "origin line already exists: version 1 is 9.9.9.9; nothing changed\n"
+    assert second.out == f"{place}\norigin line already exists: version 1 is 9.9.9.9; nothing changed\n"
     assert contents(machine.database) == before
 
 
@@ -241,7 +247,7 @@ def test_init_keeps_the_note_and_the_address_it_is_given(machine: Machine) -> No
 def test_init_seeds_each_address_family(small_machine: Machine) -> None:
     done = small_machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe", "--ip", "9.9.9.9")
     assert (done.status, done.err) == (0, "")
-    assert done.out.splitlines()[1:] == [
+    assert done.out.splitlines()[2:] == [
         "created origin line: version 1 is 9.9.9.9",
         "created origin line: version 1 is 2620:fe::fe",
     ]

@@ -267,7 +267,7 @@ def test_an_invalid_database_url_is_not_replaced_by_the_default(small_machine: M
 
 def test_a_settings_file_that_cannot_be_read_skips_the_other_checks(small_machine: Machine) -> None:
     checks = found(small_machine, "--env-file", "missing")
-    assert checks["settings"]["found"] == "--env-file 'missing' is not a file"
+    assert checks["settings"]["found"] == f"--env-file '{small_machine.folder}/missing' is not a file"
     assert {checks[name]["state"] for name in ("address sources", "database", "records", "last run")} == {"skipped"}
 
 
@@ -279,11 +279,16 @@ def test_wrong_usage_is_status_2(small_machine: Machine) -> None:
 # Files
 
 
+def per_user_env(machine: Machine) -> Path:
+    """Return where the per-user settings file is, in a folder that exists."""
+    folder = machine.folder / ".config" / "ddns-updater"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / ".env"
+
+
 def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(small_machine: Machine) -> None:
     small_machine.init()
-    folder = small_machine.folder / ".config" / "ddns-updater"
-    folder.mkdir(parents=True, exist_ok=True)
-    env, local = folder / ".env", small_machine.folder / ".env"
+    env, local = per_user_env(small_machine), small_machine.folder / ".env"
     env.write_text("DDNS_HEARTBEAT_URL=https://hc-ping.example.com/a-ping-secret\n")
     local.write_text("DDNS_TTL=60\n")
     for file in (env, local):
@@ -319,7 +324,7 @@ def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(
     ],
 )
 def test_only_a_settings_file_with_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
-    env = small_machine.folder / ".env"
+    env = per_user_env(small_machine)
     env.write_text(f"{line}\n")
     env.chmod(0o644)
     name = line.partition("=")[0]
@@ -356,7 +361,7 @@ def test_a_folder_in_place_of_a_file_is_a_failure(small_machine: Machine, tmp_pa
 
 @pytest.mark.parametrize("content", [b"a line that is none\n", b"DDNS_TTL=\xff\n"])
 def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Machine, content: bytes) -> None:
-    env = small_machine.folder / ".env"
+    env = per_user_env(small_machine)
     env.write_bytes(content)
     env.chmod(0o644)
     check = found(small_machine)["settings file"]
