@@ -59,6 +59,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     yield from rows("MySQL", mysql, rounds, digits)
     yield from commands.first_publication(1000)
     yield from commands.checks(100 if quick else 10_000)
+    yield from commands.warm_ec2(20 if quick else 200)
 
 
 def _print(table: list[Row]) -> None:
