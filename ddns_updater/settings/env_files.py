@@ -7,7 +7,6 @@ variable of this program, and nothing about it is an error otherwise.
 
 import io
 import os
-import pwd
 import shlex
 import stat
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddns_updater.errors import SettingsError
-from ddns_updater.settings.variables import VARIABLES, user_folder
+from ddns_updater.settings.home import user_folder, user_name
+from ddns_updater.settings.variables import VARIABLES
 
 _ABSENT, _EMPTY = "does not exist", "sets none"
 
@@ -45,7 +45,7 @@ def read_env_files(env_file: Path | None) -> EnvFiles:
     """Read `env_file`, or else the one of the per-user folder and the one of the working directory."""
     if env_file:
         return _read_required(env_file, option="--env-file ")
-    found = _read_required(user_folder() / ".env")
+    found = _read_required(user_folder().path / ".env")
     try:
         here = Path.cwd() / ".env"
         if here in found.looked:
@@ -100,9 +100,9 @@ def distrust(path: Path, status: os.stat_result, user: int) -> SettingsError | N
     """Return why another than `user` and root may have written the file, and what to do; None if that cannot be."""
     name = shlex.quote(str(path))
     if status.st_uid not in (user, 0):
-        owner = _user_name(status.st_uid)
+        owner = user_name(status.st_uid)
         own = f"run ddns as that user: sudo -u {owner} -H ddns …" if owner and user == 0 else None
-        chown = f"if you trust it, {'' if user == 0 else 'sudo '}chown {_user_name(user) or user} {name}"
+        chown = f"if you trust it, {'' if user == 0 else 'sudo '}chown {user_name(user) or user} {name}"
         return SettingsError(f"it belongs to {owner or f'user {status.st_uid}'}", own or chown)
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o022:
@@ -110,13 +110,6 @@ def distrust(path: Path, status: os.stat_result, user: int) -> SettingsError | N
         found = f"other users may write it (mode {mode:03o})"
         return SettingsError(found, f"check what it sets, then {sudo}chmod go-w {name}")
     return None
-
-
-def _user_name(user: int) -> str | None:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return None
 
 
 def _parsed(path: Path, content: bytes) -> EnvFile:

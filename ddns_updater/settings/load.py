@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddns_updater.errors import SettingsError
-from ddns_updater.history.url import SqliteUrl
 from ddns_updater.settings.contradictions import contradictions
 from ddns_updater.settings.env_files import EnvFile, read_env_files
+from ddns_updater.settings.home import forget_empty_home
 from ddns_updater.settings.parse import Parser
+from ddns_updater.settings.remarks import remarks_on
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings
 
@@ -21,9 +22,8 @@ from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_setting
 class LoadResult(NamedTuple):
     """The settings, the problems found in them, and the files that they come from.
 
-    A setting with a problem has its default value. `warnings` say what keeps valid settings from being what was meant,
-    `notes` what may be meant so: a quiet run says those only when it says that something is wrong. `secret_files` are
-    the files that the program or the SDK reads secrets from, whether they exist or not.
+    A setting with a problem has its default value. `warnings` and `notes` are about valid ones (see `Remarks`).
+    `secret_files` are the files that the program or the SDK reads secrets from, whether they exist or not.
     """
 
     settings: Settings
@@ -46,6 +46,7 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> Lo
 
     `for_init` refuses a database file whose place depends on where the program is started.
     """
+    forget_empty_home()
     found = read_env_files(env_file)
     written: dict[str, str] = {}
     set_in: dict[str, Path] = {}  # the file of each variable that the environment does not set
@@ -57,19 +58,15 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> Lo
     parser = Parser(known, SETTINGS)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     settings = default_settings()._replace(**parser.values, aws=aws)
-    wrong = [*parser.problems, *contradictions(settings, parser.given, parser.bad)]
-    movable = list(_movable_database(settings))
-    wrong += movable if for_init else []
-    notes = [_located(each, set_in) for each in movable if not for_init]
-    if not known and not found.problems:
-        notes.append(_nothing_set(found.looked))
+    remarks = remarks_on(settings, parser.given | parser.bad, found, for_init=for_init)
+    wrong = [*parser.problems, *contradictions(settings, parser.given, parser.bad), *remarks.problems]
     secret_files = [known[each.variables[1]] for each in SETTINGS if each.is_secret and each.variables[1] in known]
     secret_files.append(texts.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
     return LoadResult(
         settings,
         problems=(*found.problems, *_misspelt(texts, set_in), *(_located(problem, set_in) for problem in wrong)),
-        warnings=(found.ignored,) if found.ignored else (),
-        notes=tuple(notes),
+        warnings=remarks.warnings,
+        notes=tuple(_located(note, set_in) for note in remarks.notes),
         env_files=found.used,
         secret_files=tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
@@ -105,21 +102,6 @@ def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[
         if near:
             where = f" (in {set_in[variable]})" if variable in set_in else ""
             yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near[0]}?", settings=near)
-
-
-def _movable_database(settings: Settings) -> Iterator[SettingsError]:
-    match settings.database:
-        case SqliteUrl() as url if not url.path.is_absolute():
-            problem = f"DDNS_DATABASE_URL names the file {str(url.path)!r} of whichever folder ddns is started in"
-            advice = f"write DDNS_DATABASE_URL={url.full_url} (four slashes before a full path)"
-            yield SettingsError(problem, advice, settings=("DDNS_DATABASE_URL",))
-
-
-def _nothing_set(looked: Mapping[Path, str]) -> SettingsError:
-    """Return that there are no settings at all, as when their file was lost, and where they were looked for."""
-    places = ", ".join(["the environment sets none", *(f"{path} {found}" for path, found in looked.items())])
-    advice = "restore the file, or name another one with --env-file"
-    return SettingsError(f"no settings were found, so each has its default: {places}", advice)
 
 
 def _located(problem: SettingsError, set_in: Mapping[str, Path]) -> SettingsError:

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ddns_updater.settings.variables import VARIABLES, default_settings, user_folder
+from ddns_updater.settings.home import user_folder
+from ddns_updater.settings.variables import VARIABLES, default_settings
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
@@ -240,7 +241,7 @@ def test_the_image_runs_as_nobody_and_keeps_everything_in_the_volume(monkeypatch
     assert environment["PATH"].startswith(str(PurePosixPath(PROGRAM).parent) + ":")
     monkeypatch.setenv("HOME", environment["HOME"])
     default = default_settings()
-    for path in (user_folder(), default.state_folder, getattr(default.database, "path", None)):
+    for path in (user_folder().path, default.state_folder, getattr(default.database, "path", None)):
         assert path
         assert path.is_relative_to(STATE)
     assert not set(environment) & set(VARIABLES)  # the environment would win over the operator's .env
