@@ -156,6 +156,14 @@ class Change(NamedTuple):
     ttl: int
 
 
+class Sent(NamedTuple):
+    """An address that was sent to DNS for a record in a hosted zone."""
+
+    record: Record
+    zone_id: str
+    address: Address
+
+
 class Submission(NamedTuple):
     """The response to some of the changes sent: a change ID to follow, or an error."""
 
@@ -186,6 +194,14 @@ class Publication(NamedTuple):
     checked_at: datetime | None = None
     drift: str | None = None
     drift_at: datetime | None = None
+
+    @property
+    def sent(self) -> "Sent | None":
+        """Return what DNS may have been sent: all but what Route 53 refused. None before the first try."""
+        refused = self.state is PublicationState.FAILED and not (self.change_id or self.verified_at)
+        if refused or self.address is None or self.hosted_zone_id is None:
+            return None
+        return Sent(self.record, self.hosted_zone_id, self.address)
 
 
 class Journal(NamedTuple):

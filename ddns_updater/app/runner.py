@@ -23,7 +23,13 @@ class Runner:
     """A sequence of runs with the same settings; what is costly to build is built once."""
 
     def __init__(
-        self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
+        self,
+        settings: Settings,
+        *,
+        name: str | None = None,
+        dry_run: bool = False,
+        recheck: bool = False,
+        stoppable: bool = True,
     ) -> None:
         """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
         self._settings = settings
@@ -50,6 +56,7 @@ class Runner:
         self._policy = Policy(
             ttl=settings.ttl,
             recheck_every=settings.recheck_every,
+            recheck=recheck,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
             pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
@@ -120,7 +127,7 @@ class Runner:
         return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._report_time)
 
 
-def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
+def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False, recheck: bool = False) -> RunResult:
     """Do one run and report it; raises no DdnsError but SettingsError."""
-    with closing(Runner(settings, name=name, dry_run=dry_run)) as runner:
+    with closing(Runner(settings, name=name, dry_run=dry_run, recheck=recheck)) as runner:
         return runner.run()

@@ -43,7 +43,7 @@ def check_addresses(
         for spec, source in sources:
             start = monotonic()
             try:
-                address = check.attempt(partial(source.fetch, family))
+                address = check.attempt(spec.name, partial(source.fetch, family))
             except CarrierGradeNat as error:
                 shared = error
                 yield check.error(spec.name, error)

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Route53Probe, check_aws
-from ddns_updater.doctor.check import Check, Checker
-from ddns_updater.doctor.database import check_database, compare_addresses
+from ddns_updater.doctor.check import Check, Checker, Starts
+from ddns_updater.doctor.database import Known, check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
 from ddns_updater.lib.deadline import Deadline, Limit
-from ddns_updater.model import Family, Journal
 from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.sources.spec import SourceSpec
@@ -39,6 +38,7 @@ class Tools(NamedTuple):
     open_lookup: Callable[[], Lookup | None]
     read_state: Callable[[], StateContent]
     limit: Limit
+    starts: Starts
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -49,7 +49,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     wanted = settings.record_sets
 
     def group(title: str, seconds: float) -> Checker:
-        return Checker(title, tools.limit, seconds)
+        return Checker(title, tools.limit, seconds, tools.starts)
 
     def usable(*prefixes: str) -> bool:
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
@@ -69,17 +69,17 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
         yield check.skipped("address sources", _PROBLEM)
 
     check = group("database", _DATABASE)
-    journals: dict[Family, Journal] = {}
+    known = Known()
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
-        journals = yield from check_database(
+        known = yield from check_database(
             check, tools.open_history, settings.ip_families, name, tools.now, tools.monotonic
         )
-        yield from compare_addresses(check, journals, addresses)
+        yield from compare_addresses(check, known.journals, addresses)
     else:
         yield check.skipped("database", _PROBLEM)
 
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
-        published = yield from check_aws(group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, journals)
+        published = yield from check_aws(group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, known)
         if wanted:
             deadline = Deadline(_ALL_DNS, tools.monotonic)
             yield from check_name_servers(group("DNS", _DNS), tools.open_lookup(), published, deadline)
@@ -87,8 +87,8 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
         yield group("AWS", _AWS).skipped("records", _PROBLEM)
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
-        known = next((journal.version.name for journal in journals.values()), None)
-        yield from check_runs(group("runs", _FILES), tools.read_state, name, known, tools.now())
+        resolved = next((journal.version.name for journal in known.journals.values()), None)
+        yield from check_runs(group("runs", _FILES), tools.read_state, name, resolved, tools.now())
     else:
         yield group("runs", _FILES).skipped("last run", _PROBLEM)
 

@@ -108,7 +108,7 @@ def _delegation(check: Checker, lookup: Lookup, zone: HostedZone) -> Check:
     ours = frozenset(zone.name_servers)
     listed = ", ".join(sorted(ours))
     try:
-        parent, theirs = check.attempt(partial(lookup.delegation, zone.name))
+        parent, theirs = check.attempt(name, partial(lookup.delegation, zone.name))
     except DdnsError as error:
         return check.error(name, error, State.WARNING)
     if theirs == ours:
@@ -131,7 +131,7 @@ def _delegation(check: Checker, lookup: Lookup, zone: HostedZone) -> Check:
 def _at_name_server(check: Checker, lookup: Lookup, server: str, wanted: Published) -> Check:
     name = f"{wanted.record} at {server}"
     try:
-        answer = check.attempt(partial(lookup.at_name_server, server, wanted.record))
+        answer = check.attempt(name, partial(lookup.at_name_server, server, wanted.record))
     except DdnsError as error:
         return check.error(name, error, State.WARNING)
     said = f"{_values(answer)} ({answer.milliseconds} ms)"
@@ -141,13 +141,15 @@ def _at_name_server(check: Checker, lookup: Lookup, server: str, wanted: Publish
         return check.note(name, f"{said}; there is no version to compare it with")
     if _is(answer, wanted.address):
         return check.ok(name, said)
-    return check.warning(name, f"{said}, but the latest version is {wanted.address}", "ddns run, then check again")
+    return check.warning(
+        name, f"{said}, but the latest version is {wanted.address}", "ddns run --recheck, then check again"
+    )
 
 
 def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Published) -> Check:
     name = f"{wanted.record} at resolver {resolver}"
     try:
-        answer = check.attempt(partial(lookup.at_resolver, resolver, wanted.record))
+        answer = check.attempt(name, partial(lookup.at_resolver, resolver, wanted.record))
     except DdnsError:
         return check.note(name, "does not answer; a firewall may block it")
     left = "" if answer.ttl is None else f"TTL {answer.ttl} s, "
@@ -163,7 +165,7 @@ def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Publishe
 def _caa(check: Checker, lookup: Lookup, record_name: str, zone: str) -> Check:
     name = f"CAA of {record_name}"
     try:
-        found = check.attempt(partial(lookup.caa, record_name, zone))
+        found = check.attempt(name, partial(lookup.caa, record_name, zone))
     except DdnsError as error:
         failed = check.error(name, error, State.WARNING)
         return failed._replace(found=f"{failed.found}, so no authority would issue a certificate")

@@ -15,7 +15,7 @@ def check_runs(
 ) -> Iterator[Check]:
     """Check the state of the origin that was `given` by name, else of the one that the database `resolved`."""
     try:
-        content = check.attempt(read_state)
+        content = check.attempt("last run", read_state)
     except DdnsError as error:
         yield check.error("last run", error)
         return

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import entries_of, journal_of, publication_row, summary_of, time_of
+from ddns_updater.history.rows import entries_of, journal_of, publication_row, sent_of, summary_of, time_of
 from ddns_updater.model import (
     Address,
     Family,
@@ -18,11 +18,13 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Publication,
+    Sent,
     Version,
     Window,
 )
 
 _SEED_TRIES = 100  # each one that fails means that another writer succeeded
+_LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
 _EVER = 2**62  # seconds; later than any time, and earlier than any when negative
 
 
@@ -91,6 +93,12 @@ class SqlHistory(ABC):
     def _insert(self, origin: Origin, version: int, address: Address) -> None:
         with self.errors():
             self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+
+    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
+        """Return what DNS may have been sent for the versions just before `version`."""
+        with self.errors():
+            rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
+        return frozenset(sent_of(rows))
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Write all publications of `version` or none; each replaces the one that exists for its record."""

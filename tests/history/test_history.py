@@ -104,6 +104,7 @@ def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
 def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
     origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
+    assert [history.origins(origin.name) for origin in origins] == [(origin,) for origin in origins]
     assert len({origin.id for origin in origins}) == 3
 
 

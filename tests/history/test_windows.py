@@ -319,6 +319,8 @@ def test_one_version_is_no_change(small_machine: Machine) -> None:
         (["--summary", "--chart"], "--summary and --chart cannot be combined"),
         (["--chart", "--json"], "--chart and --json cannot be combined"),
         (["--chart", "--csv"], "--chart and --csv cannot be combined"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
+        (["--json", "--csv"], "--csv and --json cannot be combined"),
         (["--summary", "--csv"], "--summary and --csv cannot be combined"),
     ],
 )
@@ -361,10 +363,11 @@ def test_the_chart_is_readable_through_a_pipe_and_in_every_encoding(small_machin
     set_start(small_machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     piped = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="utf-8", COLUMNS="200"))
     assert (piped.status, piped.err) == (0, "")
-    header, bar, blank, summary = piped.out.splitlines()
+    header, bar, ticks, blank, summary = piped.out.splitlines()
     assert re.fullmatch(r"ADDRESS  2026-01-02 03:04 +20\d\d-\d\d-\d\d \d\d:\d\d  HELD", header)
     assert re.fullmatch(r"9\.9\.9\.9  █{40,}  \d+ d \d+ h", bar)
     assert len(bar) == 80
+    assert re.fullmatch(r"[ \w|]{9,80}", ticks)
     assert blank == ""
     assert summary.startswith("no change in ")
     plain = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="latin-1")).out
