@@ -262,7 +262,7 @@ def test_while_the_file_cannot_be_read_the_metrics_have_the_given_name_and_no_co
     world = World(file)
     file.path.mkdir()
     (warning,) = world.report(Outcome.FAILED, resolved=None)
-    assert warning.endswith("move it away, or set DDNS_STATE_FOLDER; no alerts are sent until then")
+    assert warning.endswith("move it away, or set DDNS_STATE_FOLDER; no alerts are sent until this is fixed")
     ((result, run_state, at),) = world.metrics
     assert (result.name, run_state, at.timestamp()) == ("line", RunState(), START)
     assert (world.accepted, world.pinged) == ([], [Outcome.FAILED])
@@ -280,7 +280,7 @@ def test_an_alert_that_cannot_be_saved_is_not_sent_and_the_run_is_counted_in_the
     tmp_path: Path, keys: Sequence[str]
 ) -> None:
     world = World(file := Full(tmp_path, "test"), keys=keys)
-    silent = "; no alerts are sent until then" if keys else ""
+    silent = "; no alerts are sent until this is fixed" if keys else ""
     assert world.report(Outcome.FAILED) == [f"failed to write {file.path}: no room; make room for it{silent}"]
     assert (world.accepted, world.metrics[0][1].runs) == ([], {Outcome.FAILED: 1})
 
