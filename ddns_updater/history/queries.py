@@ -18,11 +18,28 @@ class Dialect(NamedTuple):
     inserted: str  # the value that the INSERT has for a column
 
 
-ORIGINS = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 AND name IS NOT NULL AND ip IS NOT NULL"
+# The lowest and the highest originId between two, each with its newest row, whatever other rows there are. Asked again
+# for those in between, it reads one row of each origin, however many versions there are; no single query does that on
+# every engine. ORDER BY and LIMIT, because MAX reads every version there.
+_OUTERMOST = """
+SELECT o.originId, h.version, h.name, h.ip
+FROM (SELECT MIN(originId) AS originId FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?
+      UNION SELECT MAX(originId) FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?) o
+LEFT JOIN admin_ip_history h ON h.originId = o.originId
+     AND h.version = (SELECT version FROM admin_ip_history WHERE originId = o.originId ORDER BY version DESC LIMIT 1)
+WHERE o.originId IS NOT NULL ORDER BY o.originId
+"""
+OUTERMOST = _OUTERMOST.format(chosen="")
+OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
 
 APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
 
-OF_NAME = "SELECT originId, name FROM admin_ip_history WHERE name = ? AND ip LIKE ?"
+HAS_ADDRESS = "SELECT 1 FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL LIMIT 1"
+
+# HEX, because the database may take names for the same that are not.
+OF_NAME = """
+SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NULL GROUP BY originId, HEX(name)
+"""
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
