@@ -19,7 +19,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     found = None
     try:
         with factories.open_history(settings) as versions:
-            origins = choose_origins(versions.origins, given)
+            origins = choose_origins(versions, given)
             journals = {family: versions.latest(origin) for family, origin in origins.items()}
             found = next(iter(origins.values())).name
     except HistoryError as error:

@@ -47,7 +47,7 @@ def check_database(
             return {}
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt(_SECONDS, partial(choose_origins, history.origins, name))
+            origins = check.attempt(_SECONDS, partial(choose_origins, history, name))
             journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)

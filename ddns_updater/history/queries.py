@@ -34,6 +34,7 @@ OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
 
 APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
 
+VERSIONS = "SELECT MIN(version), MAX(version) FROM admin_ip_history WHERE originId = ?"
 HAS_ADDRESS = "SELECT 1 FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL LIMIT 1"
 
 # HEX, because the database may take names for the same that are not.
@@ -78,6 +79,11 @@ def latest(dialect: Dialect) -> str:
     return _versions(dialect, _LATEST, "NULL")
 
 
+def newest(dialect: Dialect) -> str:
+    """Return the query for the same version without its publications; rows.version_of reads its row."""
+    return f"SELECT {_version_columns(dialect)} FROM ({_LATEST}) h"  # noqa: S608 - only names from this program
+
+
 def entries(dialect: Dialect) -> str:
     """Return the query for the versions within a window, newest first; rows.entries_of reads its rows."""
     began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
@@ -102,14 +108,18 @@ def save(dialect: Dialect) -> str:
 def _versions(dialect: Dialect, chosen: str, until: str) -> str:
     """Return the query for the versions that `chosen` selects, each with its publications."""
     columns = [dialect.utc_seconds.format(f"p.{each.name}") if each.is_time else f"p.{each.name}" for each in COLUMNS]
-    created = dialect.local_seconds.format("h.createdAt")
     return f"""
-SELECT h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}, {until},
+SELECT {_version_columns(dialect)}, {until},
        p.recordName, p.recordType, {", ".join(columns)}
 FROM ({chosen}) h
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id
 ORDER BY h.version DESC, p.recordName, p.recordType
 """  # noqa: S608 - only names from this program
+
+
+def _version_columns(dialect: Dialect) -> str:
+    created = dialect.local_seconds.format("h.createdAt")
+    return f"h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}"
 
 
 def _seconds(dialect: Dialect, column: str) -> str:

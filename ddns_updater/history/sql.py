@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import entries_of, journal_of, publication_row, summary_of, time_of
+from ddns_updater.history.rows import entries_of, journal_of, publication_row, summary_of, time_of, version_of
 from ddns_updater.model import (
     Address,
     Family,
@@ -80,6 +80,33 @@ class SqlHistory(ABC):
 
     def _has_address(self, origin_id: Any) -> bool:
         return bool(self.execute(queries.HAS_ADDRESS, (origin_id,)).fetchone())
+
+    def newest(self, origin: Origin) -> tuple[Version, datetime]:
+        """Return the version with the highest number, and when it was read; only the shared table has to exist."""
+        with self.errors():
+            row = self.execute(queries.newest(self.dialect), (origin.id,)).fetchone()
+        if not row:
+            raise _without_versions(origin)
+        return version_of(row), time_of(row[6])
+
+    def joining(self, kept: Origin, moved: Origin) -> str:
+        """Return the UPDATE that makes the versions of `moved` versions of `kept`; no version is taken twice.
+
+        They go below those of `kept` when they are older and there is room, so that the newest stays the newest. Else
+        they go above.
+        """
+        with self.errors():
+            (first, last), (first_moved, last_moved) = (
+                self.execute(queries.VERSIONS, (origin.id,)).fetchone() for origin in (kept, moved)
+            )
+        is_older = self.newest(moved)[0].created_at <= self.newest(kept)[0].created_at
+        below = first - 1 - last_moved
+        shift = below if is_older and first_moved + below >= 1 else last + 1 - first_moved
+        number = f", version = version {'+' if shift > 0 else '-'} {abs(shift)}" if shift else ""
+        return (
+            f"UPDATE admin_ip_history SET originId = {kept.id}{number}"  # noqa: S608 - only shown
+            f" WHERE originId = {moved.id} AND name = {self.quoted(moved.name)}"
+        )
 
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
         """Take the lock of `origin` without waiting; yield False when it is taken."""
