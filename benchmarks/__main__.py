@@ -2,6 +2,9 @@
 
 Each ratio is the median of the ratios within each round, with its quartiles. Commands are compared by CPU time; queries
 by wall time, as the server does half of their work. "1,000 x 10" is a table with 10 versions of each of 1,000 origins.
+
+Other programs stand beside ddns where they are there: ddclient and the AWS CLI on the usual paths, and NewFuture/DDNS
+after `python3 -m venv .venv/newfuture && .venv/newfuture/bin/pip install ddns`.
 """
 
 import argparse
@@ -56,6 +59,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     yield from rows("MySQL", mysql, rounds, digits)
     yield from commands.first_publication(1000)
     yield from commands.checks(100 if quick else 10_000)
+    yield from commands.warm_ec2(20 if quick else 200)
 
 
 def _print(table: list[Row]) -> None:

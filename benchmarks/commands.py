@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import boto3
 import certifi
 
 from benchmarks.interleaved import Row, cpu, ratio, take_turns
@@ -18,6 +20,8 @@ from tests.support.mysqld import certificates
 from tests.support.services import AddressService, answer, running
 
 _DDNS = str(Path(sysconfig.get_path("scripts")) / "ddns")
+_NEWFUTURE = f"{sys.prefix}/newfuture/bin/ddns"  # an environment of its own, as its command has the name of ours
+_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 _FLOOR = str(Path(__file__).with_name("floor.py"))
 _CHECKS = str(Path(__file__).with_name("checks.py"))
 _PATH = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin"  # finds an `aws` that is not a shim first
@@ -40,8 +44,8 @@ class Commands:
             "HOME": str(folder),
             "PATH": _PATH,
             "TZ": "UTC",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": _KEYS["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": _KEYS["aws_secret_access_key"],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": aws.url,
@@ -92,15 +96,34 @@ class Commands:
             for engine in self._ddns:
                 for scheme, changes in {"HTTP": {}, "HTTPS": over_tls}.items():
                     secure.address = self._services[engine].address
-                    command = [sys.executable, _CHECKS, str(count)]
-                    done = subprocess.run(
-                        command, env=self._ddns[engine] | changes, cwd=self._folder, check=True, stdout=subprocess.PIPE
-                    )
-                    cost = json.loads(done.stdout)
+                    cost = self._cost_of_checks(count, self._ddns[engine] | changes)
                     what = f"watch check, {engine}, {scheme}"
                     yield f"{what}, CPU", f"{cost['cpu_ms']:.2f} ms", "", "5 ms", f"{count:,} checks"
                     flat, memory = cost["late"] / cost["early"], f"{cost['late']:,} / {cost['early']:,} KiB"
                     yield f"{what}, memory at the end / after a tenth", f"{flat:.3f}", "", "1.05", memory
+
+    def warm_ec2(self, count: int) -> Iterator[Row]:
+        """Measure `count` checks that ask EC2, whose client is kept, against the first one of the process."""
+        sdk: Any = boto3  # the stubs have no EC2
+        ec2 = sdk.client("ec2", endpoint_url=self._aws.url, region_name="us-east-1", **_KEYS)
+        launched = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]
+        environment = self._ddns["SQLite"] | {
+            "DDNS_DATABASE_URL": f"sqlite:///{self._folder}/ec2.sqlite3",
+            "DDNS_IP_SOURCES": f"ec2:{launched['InstanceId']}",
+            "DDNS_IP_AGREEMENT": "off",
+            "DDNS_RECORDS": "ec2.example.com",
+        }
+        for command in ("init", "run"):
+            name = ("--name", "instance") if command == "init" else ()
+            cpu([_DDNS, command, *name], environment, self._folder)
+        cost = self._cost_of_checks(count, environment)
+        figures = f"{cost['cpu_ms']:.1f} / {cost['first_ms']:.0f} ms"
+        yield "watch check, ec2: / the first one", f"{cost['cpu_ms'] / cost['first_ms']:.3f}", "", "0.10", figures
+
+    def _cost_of_checks(self, count: int, environment: dict[str, str]) -> dict[str, float]:
+        command = [sys.executable, _CHECKS, str(count)]
+        done = subprocess.run(command, env=environment, cwd=self._folder, check=True, stdout=subprocess.PIPE)
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
 
     def first_publication(self, records: int) -> Iterator[Row]:
         """Publish `records` new names of one zone in one run, and count the calls to AWS."""
@@ -142,6 +165,7 @@ class Commands:
         """Return the measures of other programs on this machine, and a row for each that is not installed."""
         commands = {
             "ddclient, quiet": ("ddclient", "-daemon=0", "-quiet", *self._ddclient_files()),
+            "NewFuture/DDNS, quiet": (_NEWFUTURE, *self._newfuture_files()),
             "aws list-resource-record-sets": (
                 *("aws", "route53", "list-resource-record-sets", "--hosted-zone-id"),
                 *(self._zone, "--max-items", "1"),
@@ -167,3 +191,18 @@ class Commands:
             "login=line\npassword='secret'\nhome.example.com\n"
         )
         return "-file", str(file), "-cache", str(file.with_suffix(".cache"))
+
+    def _newfuture_files(self) -> tuple[str, ...]:
+        """Return options that keep NewFuture/DDNS on loopback: its provider is a URL that it calls after a change."""
+        server = AddressService()
+        file = self._folder / "newfuture.json"
+        settings = {
+            "dns": "callback",
+            "id": f"{server.url}?name=__DOMAIN__&address=__IP__",
+            "index4": [f"url:{server.url}"],
+            "ipv4": ["home.example.com"],
+            "cache": str(file.with_suffix(".cache")),
+            "log_level": "ERROR",
+        }
+        file.write_text(json.dumps(settings))
+        return "--config", str(file)

@@ -1,31 +1,29 @@
 """Apprise: mail, Telegram, ntfy, Matrix and more. Needs apprise, the extra `notify`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import apprise
 
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
 
 _KINDS = {
-    "changed": apprise.NotifyType.INFO,
-    "repaired": apprise.NotifyType.WARNING,
-    "failing": apprise.NotifyType.FAILURE,
-    "recovered": apprise.NotifyType.SUCCESS,
+    Kind.CHANGED: apprise.NotifyType.INFO,
+    Kind.REPAIRED: apprise.NotifyType.WARNING,
+    Kind.FAILING: apprise.NotifyType.FAILURE,
+    Kind.RECOVERED: apprise.NotifyType.SUCCESS,
 }
 
 
-def notify(spec: ChannelSpec, event: Mapping[str, Any]) -> None:
+def notify(spec: ChannelSpec, event: Event) -> None:
     """Send `event` to the service of an Apprise URL; raises AlertError."""
     service = apprise.Apprise()
     try:
         if not service.add(spec.url):
             raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)
         accepted = service.notify(
-            title=event["title"],
-            body=event["text"],
-            notify_type=_KINDS[event["event"]],
+            title=event.title,
+            body=event.text,
+            notify_type=_KINDS[event.kind],
             body_format=apprise.NotifyFormat.TEXT,
         )
     except AlertError:

@@ -1,15 +1,17 @@
 """A channel: a destination that alerts are sent to."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ddns_updater.alerts.event import Event
 
 
 class Channel(NamedTuple):
     """A destination for alerts; messages show `name`, the state file holds `key`; neither reveals its secret.
 
-    `send` takes an event in its JSON form and raises AlertError when the channel does not accept it.
+    `send` raises AlertError when the channel does not accept the event.
     """
 
     key: str
     name: str
-    send: Callable[[Mapping[str, Any]], None]
+    send: Callable[[Event], None]

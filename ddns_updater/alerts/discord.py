@@ -7,18 +7,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ddns_updater.alerts.event import Event, Kind
+
 _TITLE, _TEXT = 256, 4096  # Discord's limits for an embed, in characters
 _MARKDOWN = re.compile(r"[\\*_~`|>\[\]#]")  # otherwise text between two wildcards would turn italic
-_COLOURS = {"changed": 0x3498DB, "repaired": 0xF1C40F, "failing": 0xE74C3C, "recovered": 0x2ECC71}
+_COLOURS = {Kind.CHANGED: 0x3498DB, Kind.REPAIRED: 0xF1C40F, Kind.FAILING: 0xE74C3C, Kind.RECOVERED: 0x2ECC71}
 
 
-def payload(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def payload(event: Event) -> Mapping[str, Any]:
     """Return the message as an embed that mentions no one."""
     embed = {
-        "title": _escaped(event["title"], _TITLE),
-        "description": _escaped(event["text"], _TEXT),
-        "color": _COLOURS[event["event"]],
-        "timestamp": event["time"],
+        "title": _escaped(event.title, _TITLE),
+        "description": _escaped(event.text, _TEXT),
+        "color": _COLOURS[event.kind],
+        "timestamp": event.time.isoformat(timespec="seconds"),
     }
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 

@@ -1,15 +1,16 @@
-"""The text of alerts: what happened to which name, since when, what DNS holds, and what to do."""
+"""Alerts: what happened to which name, since when, what DNS holds, and what to do."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, listed, local_time
-from ddns_updater.model import Address, FamilyResult, Incident, Publication, RunResult, propagation
+from ddns_updater.model import Address, FamilyResult, Incident, Publication, Record, RunResult, Seen, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
 _LISTED = 3  # records listed by name; the others are only counted
+_FIELDS = ("schema", "event", "time", "name", "title", "text")  # of every kind
 _LONGEST = 1000  # characters of a cause; some services cut long messages, and what to do comes last
 
 
@@ -23,7 +24,10 @@ class Kind(StrEnum):
 
 
 class Event(NamedTuple):
-    """An alert; `facts` are its further JSON fields. `origin` is None while its name is unknown."""
+    """An alert; `time` is an aware time in whole seconds, `facts` are the further JSON fields of its kind.
+
+    `origin` is None while its name is unknown.
+    """
 
     kind: Kind
     time: datetime
@@ -45,6 +49,16 @@ class Event(NamedTuple):
         }
 
 
+def parse_event(content: Mapping[str, Any]) -> Event:
+    """Parse the JSON form; raises KeyError, TypeError or ValueError when it is another."""
+    time = datetime.fromisoformat(content["time"])
+    origin, title, text = content["name"], content["title"], content["text"]
+    if time.tzinfo is None or not all(isinstance(each, str) for each in (origin or "", title, text)):
+        raise ValueError
+    facts = {field: value for field, value in content.items() if field not in _FIELDS}
+    return Event(Kind(content["event"]), time, origin, title, text, facts)
+
+
 def changed(result: RunResult, one: FamilyResult, previous: Address | None, now: datetime) -> Event:
     """Return the event of a changed address that DNS was seen to hold."""
     took = propagation(one.publications)
@@ -54,10 +68,10 @@ def changed(result: RunResult, one: FamilyResult, previous: Address | None, now:
         if took is not None
         else "No DNS record is configured."
     )
-    return Event(
+    return _event(
         Kind.CHANGED,
+        result,
         now,
-        result.name,
         f"{result.name}: address changed to {one.address}",
         f"Previous address: {previous or 'unknown'}. Version {one.version} is {one.address}, recorded {_at(one.since)}."
         f" {followed} Nothing to do.",
@@ -77,10 +91,10 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
     """Return the event of records that were changed outside this program and are correct again."""
     names = [str(each.record) for each in records]
     held = [f"{each.record} held {each.drift} (found {_at(each.drift_at)})" for each in records]
-    return Event(
+    return _event(
         Kind.REPAIRED,
+        result,
         now,
-        result.name,
         f"{result.name}: repaired {listed(names, _LISTED)} after an outside change",
         f"{listed(held, _LISTED, '; ')}. DNS holds {one.address} again. If this happens again, find out what changes"
         " it: two updaters of one name overwrite each other.",
@@ -94,17 +108,15 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
     )
 
 
-def failing(
-    result: RunResult, incident: Incident, seen: Mapping[str, tuple[Address, datetime]], now: datetime
-) -> Event:
-    """Return the event of failing runs; `seen` is what each record held when it was last verified, and when."""
+def failing(result: RunResult, incident: Incident, seen: Mapping[Record, Seen], now: datetime) -> Event:
+    """Return the event of failing runs; `seen` is what each record held when it was last verified."""
     still = "still failing" if incident.alerts else "failing"
-    held = [f"{record} held {address} ({_at(at)})" for record, (address, at) in seen.items()]
+    held = [f"{record} held {each.address} ({_at(each.at)})" for record, each in seen.items()]
     dns = f"DNS when last verified: {listed(held, _LISTED, '; ')}." if held else "DNS: no verified record is known."
-    return Event(
+    return _event(
         Kind.FAILING,
+        result,
         now,
-        result.name,
         f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {counted(incident.failed_runs, 'failed run')}",
         f"Cause: {_cause(incident)}. {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the machine to"
         " see what to fix.",
@@ -113,8 +125,8 @@ def failing(
             "outcome": str(result.outcome),
             "reminder": incident.alerts,
             "seen": [
-                {"record": record, "address": str(address), "checked_at": _iso(at)}
-                for record, (address, at) in seen.items()
+                {"record": str(record), "address": str(each.address), "checked_at": _iso(each.at)}
+                for record, each in seen.items()
             ],
         },
     )
@@ -131,14 +143,18 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         for each in one.publications
     ]
     dns = f" DNS when last verified: {listed(verified, _LISTED, '; ')}." if verified else ""
-    return Event(
+    return _event(
         Kind.RECOVERED,
+        result,
         now,
-        result.name,
         f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
         f"Cause: {_cause(incident)}. Address now: {' and '.join(held)}.{dns} Nothing to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
+
+
+def _event(kind: Kind, result: RunResult, now: datetime, title: str, text: str, facts: Mapping[str, object]) -> Event:
+    return Event(kind, now.replace(microsecond=0), result.name, title, text, facts)
 
 
 def _incident_facts(incident: Incident) -> dict[str, object]:

@@ -5,17 +5,18 @@ from typing import Any
 
 from ddns_updater.alerts import discord, slack
 from ddns_updater.alerts.delivery import send
+from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec, Form
 
-Payload = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Payload = Callable[[Event], Mapping[str, Any]]
 
 _PAYLOADS: Mapping[Form, Payload] = {
-    "json": lambda event: event,  # its documented form
+    "json": Event.json,
     "slack": slack.payload,
     "discord": discord.payload,
 }
 
 
-def post(spec: ChannelSpec, event: Mapping[str, Any]) -> None:
+def post(spec: ChannelSpec, event: Event) -> None:
     """Send `event` to a webhook; raises AlertError."""
     send("POST", spec.url, name=spec.name, json=_PAYLOADS[spec.form](event))

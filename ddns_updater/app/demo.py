@@ -1,181 +1,160 @@
-"""The demo: moto as Route 53 and a fake address service, both on loopback in this process.
+"""The demo: the real program on a machine whose surroundings are simulated.
 
-Every command in it is the real program, run as a separate process with its settings in the environment.
+Every command in it runs as a separate process, in a terminal of its own, with its settings in the environment.
 """
 
 import logging
+import os
+import pty
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import termios
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-import boto3  # noqa: TID251 - the demo also plays AWS's part: it creates the hosted zone
-
-from ddns_updater.app import factories
+from ddns_updater.app.demo_stand_ins import CREDENTIALS, AddressService, AlertReceiver, Aws, serving
 from ddns_updater.errors import DdnsError
-
-if TYPE_CHECKING:
-    from moto.server import ThreadedMotoServer
-
-Echo = Callable[[str], None]
+from ddns_updater.output.layout import Paint, wrapped
 
 _NAME, _RECORD, _ZONE = "demo-line", "home.example.com", "example.com"
 _FIRST, _SECOND, _THIRD = "9.9.9.9", "149.112.112.112", "1.1.1.1"  # of public resolvers: they must be public
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_DEFAULT_REGION": "us-east-1"}
+_INDENT = " " * 3
+_ROWS = 24
 
 
-def play(echo: Echo) -> None:
-    """Run the demo and print it with `echo`; raises DdnsError when a step does not end as expected."""
+class Screen(NamedTuple):
+    """Where the demo is shown: `echo` prints a line of at most `width` columns; commands are shown in the same way."""
+
+    echo: Callable[[str], None]
+    paint: Paint
+    width: int
+    encoding: str
+    has_colours: bool
+
+
+def play(screen: Screen) -> None:
+    """Run the demo on `screen`; raises DdnsError when a step does not end as expected."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's request log
-    with tempfile.TemporaryDirectory(prefix="ddns-demo-") as folder, _AddressService.running() as service:
-        aws = _Aws()
+    demo = _Demo(screen)
+    with (
+        tempfile.TemporaryDirectory(prefix="ddns-demo-") as folder,
+        serving(AddressService(_FIRST)) as service,
+        serving(AlertReceiver(demo.show_alert)) as receiver,
+    ):
+        aws = Aws(_ZONE)
         try:
-            _Demo(echo, service, aws, Path(folder)).play()
+            demo.play(service, aws, Path(folder), _environment(folder, service, aws, receiver, screen))
         finally:
             aws.stop()
 
 
-class _AddressService(ThreadingHTTPServer):
-    """An HTTP server that answers every request with `address`, as ifconfig.me/ip does."""
-
-    daemon_threads = True
-    address = _FIRST
-
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator["_AddressService"]:
-        with cls(("127.0.0.1", 0), _AddressAnswer) as server:
-            Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                yield server
-            finally:
-                server.shutdown()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/ip"
-
-
-class _AddressAnswer(BaseHTTPRequestHandler):
-    server: _AddressService
-
-    def do_GET(self) -> None:
-        body = self.server.address.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-class _Aws:
-    """Moto's Route 53, which can stop and restart on the same port with its data."""
-
-    def __init__(self) -> None:
-        self._port = 0
-        self._server: ThreadedMotoServer | None = None
-        self.start()
-        client = boto3.client(
-            "route53",
-            endpoint_url=self.url,
-            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            region_name=_CREDENTIALS["AWS_DEFAULT_REGION"],
-        )
-        zone = client.create_hosted_zone(Name=_ZONE, CallerReference="demo")["HostedZone"]["Id"]
-        self._zone_id, self._client = zone, client
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        self._server = factories.open_moto(self._port)
-        self._server.start()
-        self._port = self._server.get_host_and_port()[1]
-
-    def stop(self) -> None:
-        if self._server:
-            self._server.stop()
-            self._server = None
-
-    def holds(self) -> str:
-        """Return the address that the record holds."""
-        sets = self._client.list_resource_record_sets(HostedZoneId=self._zone_id)["ResourceRecordSets"]
-        return next(each["ResourceRecords"][0]["Value"] for each in sets if each["Type"] == "A")
+def _environment(
+    folder: str, service: AddressService, aws: Aws, receiver: AlertReceiver, screen: Screen
+) -> Mapping[str, str]:
+    return CREDENTIALS | {
+        "HOME": folder,  # keeps out the settings of the user who runs the demo
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": aws.url,
+        "DDNS_DATABASE_URL": f"sqlite:///{folder}/ddns.sqlite3",
+        "DDNS_IP_SOURCES": f"{service.url},{service.url.replace('127.0.0.1', 'localhost')}",
+        "DDNS_RECORDS": _RECORD,
+        "DDNS_RUN_TIMEOUT": "30",
+        "DDNS_WEBHOOK_URLS": receiver.url,
+        "PYTHONIOENCODING": screen.encoding,
+        "TERM": "xterm",
+        "NO_COLOR": "" if screen.has_colours else "1",
+    }
 
 
 class _Demo:
-    def __init__(self, echo: Echo, service: _AddressService, aws: _Aws, folder: Path) -> None:
-        self._echo = echo
-        self._service = service
-        self._aws = aws
-        self._folder = folder
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
 
-    def play(self) -> None:
-        self._say("A line whose address changes, a name in Route 53, and a history in an SQLite file. The address")
-        self._say("service and AWS are simulated on this machine; the program is the real one.")
-        self._say(f"\n1. The line has {_FIRST}. Create the tables and record the first version, once:")
-        self._ddns("init", "--name", _NAME, "--note", "the demo's line", expect=0)
-        self._say("\n2. Cron starts the first run. It publishes the address and reads it back:")
-        self._run(expect=0, published=_FIRST)
-        self._say(f"\n3. The provider changes the address to {_SECOND}. The next run updates the record:")
-        self._service.address = _SECOND
-        self._run(expect=0, published=_SECOND)
-        self._say("\n4. Nothing changed, as in most runs. AWS is not contacted at all:")
-        self._run(expect=0, published=_SECOND)
-        self._say(f"\n5. AWS goes down as the address changes to {_THIRD}. The run records the version and fails:")
-        self._aws.stop()
-        self._service.address = _THIRD
-        self._run(expect=1)
-        self._say("\n6. AWS is back. The address is the same, but its publication is still due:")
-        self._aws.start()
-        self._run(expect=0, published=_THIRD)
-        self._say("\n7. Every address the line has had, and how DNS followed:")
-        self._ddns("history", expect=0)
-        self._say("\nDone. Nothing is left behind; the README explains the setup for your own line.")
+    def play(self, service: AddressService, aws: Aws, folder: Path, environment: Mapping[str, str]) -> None:
+        def ddns(*arguments: str, expect: int = 0) -> None:
+            self._run(arguments, folder, environment, expect)
 
-    def _say(self, text: str) -> None:
-        self._echo(text)
+        def run(published: str) -> None:
+            ddns("run")
+            self._expect(published, aws)
 
-    def _run(self, *, expect: int, published: str | None = None) -> None:
-        self._ddns("run", expect=expect)
-        if published:
-            holds = self._aws.holds()
-            self._say(f"   Route 53 now holds {holds} for {_RECORD}")
-            if holds != published:
-                raise DdnsError(f"the demo failed: Route 53 does not hold {published}")
+        self._say(
+            "A line whose address changes, a name in Route 53, a webhook for alerts, and a history in an SQLite file."
+            " The address service, AWS and the webhook are simulated on this machine; the program is the real one."
+        )
+        self._step(f"1. The line has {_FIRST}. Create the tables and record the first version, once:")
+        ddns("init", "--name", _NAME, "--note", "the demo's line")
+        self._step("2. Cron starts the first run. It publishes the address and reads it back:")
+        run(published=_FIRST)
+        self._step(f"3. The address changes to {_SECOND}. The next run updates the record and sends an alert:")
+        service.address = _SECOND
+        run(published=_SECOND)
+        self._step("4. Nothing changed, as in most runs. AWS is not contacted at all:")
+        run(published=_SECOND)
+        self._step(f"5. AWS goes down as the address changes to {_THIRD}. The run records the version and fails:")
+        aws.stop()
+        service.address = _THIRD
+        ddns("run", expect=1)
+        self._step("6. AWS is back. The address is the same, but its publication is still due:")
+        aws.start()
+        run(published=_THIRD)
+        self._step("7. Every address the line has had, and how DNS followed:")
+        ddns("history")
+        self._step("8. How it stands now:")
+        ddns("status")
+        self._step("9. How long each address was held:")
+        ddns("history", "--chart")
+        self._say("")
+        self._say("Done. Nothing is left behind; the README explains the setup for your own line.")
 
-    def _ddns(self, *arguments: str, expect: int) -> None:
-        """Run one command as an operator would, and print its output and exit status."""
-        self._say("   $ ddns " + " ".join(f'"{each}"' if " " in each else each for each in arguments))
-        environment = _CREDENTIALS | {
-            "HOME": str(self._folder),  # keeps out the settings of the user who runs the demo
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": self._aws.url,
-            "DDNS_DATABASE_URL": f"sqlite:///{self._folder}/ddns.sqlite3",
-            "DDNS_IP_SOURCES": f"{self._service.url},{self._service.url.replace('127.0.0.1', 'localhost')}",
-            "DDNS_RECORDS": _RECORD,
-            "DDNS_RUN_TIMEOUT": "30",
-        }
-        done = subprocess.run(  # noqa: S603 - this program itself
+    def show_alert(self, title: str, text: str) -> None:
+        """Show an alert; it arrives while a command runs."""
+        self._say(f"alert: {title}", "magenta", indent=_INDENT)
+        self._say(text, "magenta", indent=_INDENT + "  ")
+
+    def _say(self, text: str, colour: str | None = None, indent: str = "", rest: str | None = None) -> None:
+        for line in wrapped(text, self._screen.width, indent, indent if rest is None else rest) or [""]:
+            self._screen.echo(self._screen.paint(line, colour) if colour else line)
+
+    def _step(self, text: str) -> None:
+        self._say("")
+        self._say(text, "cyan", rest=_INDENT)
+
+    def _expect(self, published: str, aws: Aws) -> None:
+        holds = aws.holds()
+        self._say(f"Route 53 now holds {holds} for {_RECORD}", indent=_INDENT)
+        if holds != published:
+            raise DdnsError(f"the demo failed: Route 53 does not hold {published}")
+
+    def _run(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], expect: int) -> None:
+        """Run one command as an operator would, and show its output and exit status."""
+        shown = " ".join(f'"{each}"' if " " in each else each for each in arguments)
+        self._say(f"$ ddns {shown}", "yellow", indent=_INDENT)
+        room = self._screen.width - len(_INDENT)
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (_ROWS, room))
+        with subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-m", "ddns_updater", *arguments],
             env=environment,
-            cwd=self._folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        for line in done.stdout.splitlines():
-            self._say(f"   {line}")
-        self._say(f"   (exit status {done.returncode})")
-        if done.returncode != expect:
-            raise DdnsError(f"the demo failed: exit status {done.returncode} instead of {expect}")
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        ) as command:
+            os.close(theirs)
+            for line in _lines(ours, self._screen.encoding):
+                self._screen.echo((_INDENT + line).rstrip())
+        status = command.returncode
+        self._say(f"(exit status {status})", "red" if status else "green", indent=_INDENT)
+        if status != expect:
+            raise DdnsError(f"the demo failed: exit status {status} instead of {expect}")
+
+
+def _lines(terminal: int, encoding: str) -> Iterator[str]:
+    """Yield each line that is written to a terminal, until all that wrote to it have ended."""
+    with os.fdopen(terminal, encoding=encoding, errors="replace") as output, suppress(OSError):  # Linux ends so
+        for line in output:
+            yield line.rstrip("\n")

@@ -6,14 +6,14 @@ from functools import partial
 from time import monotonic
 
 from ddns_updater.app import factories
-from ddns_updater.doctor.check import Check
+from ddns_updater.doctor.check import Check, Starts
 from ddns_updater.doctor.examine import Tools, examine
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.settings.load import LoadResult
 
 
-def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
-    """Yield each check as it ends; writes nothing and raises no DdnsError."""
+def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Iterator[Check]:
+    """Yield each check as it ends; writes nothing and raises no DdnsError. `starts` is told what is awaited."""
     settings = loaded.settings
     tools = Tools(
         sources=[(spec, partial(factories.source, settings, spec)) for spec in settings.ip_sources],
@@ -23,6 +23,7 @@ def run_checks(loaded: LoadResult, *, name: str | None) -> Iterator[Check]:
         open_lookup=factories.open_lookup,
         read_state=factories.state_file(settings).read,
         limit=time_limit,
+        starts=starts,
         now=partial(datetime.now, UTC),
         monotonic=monotonic,
     )

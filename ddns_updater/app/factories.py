@@ -1,14 +1,15 @@
 """The adapters that the settings name; each is imported when it is first needed, because most runs need few."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import randrange
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ddns_updater.alerts.channel import Channel
+from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, StateError, missing_extra
 from ddns_updater.history.sql import Schema
@@ -203,7 +204,7 @@ def _channels(settings: Settings) -> dict[str, Channel]:
     return {channel.key: channel for channel in found}
 
 
-def _notify(spec: ChannelSpec, event: Mapping[str, Any]) -> None:
+def _notify(spec: ChannelSpec, event: Event) -> None:
     try:
         from ddns_updater.alerts.apprise import notify
     except ImportError as error:

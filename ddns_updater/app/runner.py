@@ -1,31 +1,35 @@
 """Runs with the same settings, one after another; each run is followed by its report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
-from time import monotonic
 
 from ddns_updater.app import factories
 from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
-from ddns_updater.lib.deadline import run_limit, time_limit
+from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
 from ddns_updater.model import FamilyResult, Outcome, RunResult
 from ddns_updater.output.run import run_lines
+from ddns_updater.run import timetable
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.report import Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 
-_REPORT_TIME = 10.0  # seconds of a run reserved for its report, a quarter of the run at most
-
 
 class Runner:
     """A sequence of runs with the same settings; what is costly to build is built once."""
 
     def __init__(
-        self, settings: Settings, *, name: str | None = None, dry_run: bool = False, stoppable: bool = True
+        self,
+        settings: Settings,
+        *,
+        name: str | None = None,
+        dry_run: bool = False,
+        recheck: bool = False,
+        stoppable: bool = True,
     ) -> None:
         """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
         self._settings = settings
@@ -39,7 +43,7 @@ class Runner:
         state_file = factories.state_file(settings)
         self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
         reports = not dry_run and bool(destinations.keys or destinations.ping)
-        self._report_time = min(_REPORT_TIME, settings.run_timeout / 4) if reports else 0
+        self._report_time = timetable.report_seconds(settings.run_timeout) if reports else 0
         wanted = settings.record_sets
         self._plan = Plan(
             name=self._name,
@@ -52,6 +56,7 @@ class Runner:
         self._policy = Policy(
             ttl=settings.ttl,
             recheck_every=settings.recheck_every,
+            recheck=recheck,
             on_drift=settings.on_drift,
             hosted_zone_ids=settings.hosted_zone_ids,
             pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
@@ -59,7 +64,7 @@ class Runner:
 
     def run(self) -> RunResult:
         """Do one run and report it within the same time limit; raises SettingsError, and whatever a bug raises."""
-        end = monotonic() + self._settings.run_timeout
+        deadline = Deadline(self._settings.run_timeout)
         try:
             result = self._updater().run()
         except SettingsError:
@@ -69,11 +74,11 @@ class Runner:
             self._history.close()
             message = f"ddns has a bug: {type(error).__name__}; report it with the traceback on stderr"
             if not self._plan.dry_run:
-                self._with_report(self._failure(message), end)
+                self._with_report(self._failure(message), deadline)
             raise
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        return result if self._plan.dry_run else self._with_report(result, end)
+        return result if self._plan.dry_run else self._with_report(result, deadline)
 
     def close(self) -> None:
         """Close the connection kept between runs."""
@@ -91,14 +96,13 @@ class Runner:
             limit=time_limit,
         )
 
-    def _with_report(self, result: RunResult, end: float) -> RunResult:
-        """Report `result` and return it with the warnings of the report."""
-        seconds = max(end - monotonic(), 0.1)
-        own_limit = seconds - min(1.5, seconds / 3)  # so that the report ends before it is stopped
+    def _with_report(self, result: RunResult, deadline: Deadline) -> RunResult:
+        """Report `result` and return it with the warnings of the report, also of one that was stopped."""
+        rest = deadline.at_least(0.1)
         warnings: list[str] = []
         try:
-            with self._limit(seconds) if self._report_time else nullcontext():  # the state file has its own limit
-                self._report(result, own_limit, warnings)
+            with self._limit(rest.left()) if self._report_time else nullcontext():  # the state file has its own limit
+                warnings.extend(self._report(result, timetable.report(rest)))  # one by one, as they come
         except Stopped as error:
             warnings.append(f"failed to finish the report of the run: {error}")
         return result._replace(warnings=tuple(warnings))
@@ -106,23 +110,24 @@ class Runner:
     def _cut_off(self, error: str) -> None:
         """Report a run that only the end of the process can stop; the process ends when this returns."""
         if not self._plan.dry_run:
-            self._report(self._failure(error), self._report_time, [])
+            for _ in self._report(self._failure(error), Deadline(self._report_time)):
+                pass  # nobody is left to show a warning to
 
     def _failure(self, error: str) -> RunResult:
         """Return the result of a run that ended without one."""
         results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
         return RunResult(self._name, results)
 
-    def _report(self, result: RunResult, seconds: float, warnings: list[str]) -> None:
+    def _report(self, result: RunResult, deadline: Deadline) -> Iterator[str]:
         line = " / ".join(line for _, line in run_lines(result))
-        self._reporter.report(result, self._name, line, seconds, warnings, datetime.now(UTC))
+        return self._reporter.report(result, self._name, line, datetime.now(UTC), deadline)
 
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
         return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._report_time)
 
 
-def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False) -> RunResult:
+def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False, recheck: bool = False) -> RunResult:
     """Do one run and report it; raises no DdnsError but SettingsError."""
-    with closing(Runner(settings, name=name, dry_run=dry_run)) as runner:
+    with closing(Runner(settings, name=name, dry_run=dry_run, recheck=recheck)) as runner:
         return runner.run()

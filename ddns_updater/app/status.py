@@ -18,16 +18,16 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     errors: list[str] = []
     found = None
     try:
-        with factories.open_history(settings) as versions:
-            origins = choose_origins(versions, given)
-            journals = {family: versions.latest(origin) for family, origin in origins.items()}
+        with factories.open_history(settings) as history:
+            origins = choose_origins(history, given)
+            journals = {family: history.latest(origin) for family, origin in origins.items()}
             found = next(iter(origins.values())).name
     except HistoryError as error:
         errors.append(str(error))
     run_state = None
     try:
         content = factories.state_file(settings).read()
-        errors += content.warnings
+        errors += [content.damage] if content.damage else []
         run_state = content.origins.get(content.name_of(given, found), RunState())
     except StateError as error:
         errors.append(str(error))

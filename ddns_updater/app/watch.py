@@ -20,17 +20,22 @@ def repeat(
     *,
     ended: Callable[[RunResult], None],
     crashed: Callable[[Exception], None],
+    waits: Callable[[], None],
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Call `run` every `every` seconds, give or take a tenth, until SIGTERM or SIGINT; return after the current run.
 
     An exception of a run goes to `crashed` and does not end the loop. Only a SettingsError of the first run is raised:
-    it must be fixed before anything can work. A second signal ends the process at once.
+    it must be fixed before anything can work. A second signal ends the process at once. `waits` is called, from within
+    a signal handler, when SIGINT came during a run.
     """
     stopped = Event()
+    running = False
 
     def stop(signum: int, _frame: FrameType | None) -> None:
         signal.signal(signum, signal.SIG_DFL)
+        if running and signum == signal.SIGINT and not stopped.is_set():
+            waits()
         stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -38,6 +43,7 @@ def repeat(
     try:
         while not stopped.is_set():
             start = monotonic()
+            running = True
             try:
                 result = run()
             except Exception as error:
@@ -47,6 +53,7 @@ def repeat(
             else:
                 ended(result)
             first = False
+            running = False
             stopped.wait(pause(every, monotonic() - start, uniform(-1, 1)))  # noqa: S311 - it only spreads the load
     finally:
         for number, handler in before.items():

@@ -4,11 +4,13 @@ import click
 
 from ddns_updater.app.doctor import run_checks
 from ddns_updater.cli.options import name_option
-from ddns_updater.cli.terminal import terminal_width
+from ddns_updater.cli.progress import Progress
+from ddns_updater.cli.terminal import paint, terminal_width
 from ddns_updater.doctor.check import Check, State
 from ddns_updater.errors import DdnsError, Stopped
 from ddns_updater.output.doctor import check_lines, checks_json, summary
-from ddns_updater.settings.load import read_settings, wants_colours
+from ddns_updater.output.layout import wrapped
+from ddns_updater.settings.load import read_settings
 
 
 @click.command()
@@ -29,20 +31,19 @@ def doctor(ctx: click.Context, name: str | None, as_json: bool) -> None:
       ddns doctor
     """
 
-    def paint(text: str, colour: str) -> str:
-        return click.style(text, fg=colour) if wants_colours() else text
-
     checks: list[Check] = []
     width = terminal_width()
     try:
-        for check in run_checks(read_settings(ctx.obj.env_file), name=name):
-            if not as_json and (not checks or checks[-1].group != check.group):
-                click.echo(check.group)
-            checks.append(check)
-            if not as_json:
-                click.echo(check_lines(check, width, paint))
+        with Progress(None if as_json else width) as progress:
+            for check in run_checks(read_settings(ctx.obj.env_file), name=name, starts=progress.starts):
+                progress.clear()
+                if not as_json and (not checks or checks[-1].group != check.group):
+                    click.echo(check.group)
+                checks.append(check)
+                if not as_json:
+                    click.echo(check_lines(check, width, paint))
     except KeyboardInterrupt:
         raise Stopped(f"stopped after {len(checks)} checks; nothing was changed") from None
-    click.echo(checks_json(checks) if as_json else summary(checks))
+    click.echo(checks_json(checks) if as_json else "\n".join(wrapped(summary(checks), width)))
     if any(check.state is State.FAILED for check in checks):
         ctx.exit(DdnsError.exit_code)

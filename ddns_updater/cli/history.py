@@ -1,8 +1,6 @@
 """`ddns history`."""
 
-import re
 import sys
-import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +17,7 @@ from ddns_updater.model import HistoryEntry
 from ddns_updater.output.history import history_csv, history_json, history_table
 from ddns_updater.output.history_chart import history_chart
 from ddns_updater.output.history_summary import summary_json, summary_lines
+from ddns_updater.output.layout import wrapped
 
 
 @click.command()
@@ -34,8 +33,8 @@ from ddns_updater.output.history_summary import summary_json, summary_lines
 )
 @click.option("--chart", is_flag=True, help="Draw a timeline instead of the table.")
 @click.option("--summary", is_flag=True, help="Print only how often the address changed.")
-@click.option("--json", "format", flag_value="json", help="Print a JSON array.")
-@click.option("--csv", "format", flag_value="csv", help="Print CSV with a header.")
+@click.option("--json", is_flag=True, help="Print a JSON array.")
+@click.option("--csv", is_flag=True, help="Print CSV with a header.")
 @click.pass_context
 def history(ctx: click.Context, /, **options: Any) -> None:
     """List the address history.
@@ -85,8 +84,7 @@ def _print_counted(request: Request, view: HistoryView) -> None:
     if view.has_more and request.output is not Output.SUMMARY:
         total = sum(each.versions for each in view.summaries)
         lines.append(f"the newest {request.limit} of {total} versions; --limit {total} shows all")
-    for line in lines:
-        click.echo(_wrap(line, width))
+    click.echo("\n".join(part for line in lines for part in wrapped(line, width)))
 
 
 def _print_at(out: Terminal, request: Request, view: HistoryView) -> None:
@@ -113,10 +111,3 @@ def _print_versions(output: Output, entries: Sequence[HistoryEntry]) -> None:
         click.echo(history_csv(entries), nl=False)
     else:
         click.echo(history_table(entries, terminal_width()))
-
-
-def _wrap(line: str, width: int | None) -> str:
-    """Return `line` wrapped at `width` columns, but never between a number and its unit."""
-    if width is None:
-        return line
-    return textwrap.fill(re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", line), width).replace("\N{NO-BREAK SPACE}", " ")

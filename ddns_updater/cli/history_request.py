@@ -17,11 +17,12 @@ _CONTRADICTIONS = (
     *(("summary", other) for other in ("limit", "chart")),
     *(("chart", other) for other in ("json", "csv")),
     ("summary", "csv"),
+    ("csv", "json"),
 )
 
 
 class Options(NamedTuple):
-    """The options as they were typed; None or False when not given. `format` is json or csv."""
+    """The options as they were typed; None or False when not given."""
 
     name: str | None = None
     since: str | None = None
@@ -30,7 +31,8 @@ class Options(NamedTuple):
     limit: int | None = None
     chart: bool = False
     summary: bool = False
-    format: str | None = None
+    json: bool = False
+    csv: bool = False
 
 
 class Output(StrEnum):
@@ -61,7 +63,7 @@ def request_of(options: Options, now: datetime) -> Request:
 
     Raises UsageError when options contradict each other, and SettingsError when a time cannot be used.
     """
-    given = {option for option, value in options._asdict().items() if value not in (None, False)} | {options.format}
+    given = {option for option, value in options._asdict().items() if value not in (None, False)}
     for one, other in _CONTRADICTIONS:
         if {one, other} <= given:
             raise click.UsageError(f"--{one} and --{other} cannot be combined")
@@ -77,8 +79,9 @@ def request_of(options: Options, now: datetime) -> Request:
 
 def _output(options: Options) -> Output:
     if options.summary:
-        return Output.SUMMARY_JSON if options.format else Output.SUMMARY
-    return Output.CHART if options.chart else Output(options.format or "table")
+        return Output.SUMMARY_JSON if options.json else Output.SUMMARY
+    chosen = ((options.chart, Output.CHART), (options.json, Output.JSON), (options.csv, Output.CSV))
+    return next((output for is_wanted, output in chosen if is_wanted), Output.TABLE)
 
 
 def _begun(option: str, text: str | None, window: Window, now: datetime) -> Window:

@@ -32,9 +32,11 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     Example:
       ddns init --name ddokso-scrap --note "office line"
     """
-    result = initialise(settings(ctx), name=name, addresses=addresses, note=note)
+    configured = settings(ctx, for_init=True)
+    result = initialise(configured, name=name, addresses=addresses, note=note)
     for warning in result.warnings:
         terminal(ctx).warning(warning)
+    terminal(ctx).info(f"database: {configured.database.place}")
     if result.migrations:
         terminal(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:

@@ -27,8 +27,18 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 }
 
 
+class _Context(click.Context):
+    """A context that imports the form of the help when help is wanted."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        formatter: click.HelpFormatter = import_module("ddns_updater.cli.help").Formatter()
+        return formatter
+
+
 class _Group(click.Group):
     """A group that imports a command when it is called and turns an error into one line and an exit status."""
+
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -38,6 +48,7 @@ class _Group(click.Group):
             return None
         module = name.replace("-", "_")
         command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
+        command.context_class = _Context
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
@@ -50,6 +61,7 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno not in NO_ROOM:  # every other write handles OSError itself
                 raise
+            # a full disk is no bug, and cron should mail one line in place of a traceback
             flush_output()
             Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)

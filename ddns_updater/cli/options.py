@@ -8,7 +8,7 @@ import click
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Address, Family
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.values import origin_name
 from ddns_updater.sources.address import public_address
@@ -59,9 +59,18 @@ name_option = click.option(
 )
 
 
-def settings(ctx: click.Context) -> Settings:
-    """Load the settings, from the file of --env-file when it was given."""
-    return load_settings(ctx.obj.env_file)
+def settings(ctx: click.Context, *, quiet: bool = False, for_init: bool = False) -> Settings:
+    """Load the settings, from the file of --env-file when it was given, and print the warnings about them.
+
+    With `quiet` the notes wait until something is wrong; `for_init` also refuses what is only good for a first try.
+    """
+    out = terminal(ctx)
+    loaded = read_settings(ctx.obj.env_file, for_init=for_init)
+    for warning in loaded.warnings:
+        out.warning(str(warning))
+    for note in loaded.notes:
+        out.hold(str(note)) if quiet else out.warning(str(note))
+    return loaded.valid()
 
 
 def terminal(ctx: click.Context) -> Terminal:

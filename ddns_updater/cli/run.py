@@ -15,10 +15,11 @@ _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 @click.command()
 @name_option
 @click.option("--dry-run", is_flag=True, help="Show what a run would do without writing anything.")
+@click.option("--recheck", is_flag=True, help="Check all records in DNS now, and repair them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
 @click.pass_context
-def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
+def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_json: bool, quiet: bool) -> None:
     """Publish the public address if it changed.
 
     A run fetches the address, records a change, publishes it and verifies it in DNS. Start one every minute from cron:
@@ -36,7 +37,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, as_json: bool, quie
     Example:
       ddns run --quiet
     """
-    result = run_once(settings(ctx), name=name, dry_run=dry_run)
+    result = run_once(settings(ctx, quiet=quiet), name=name, dry_run=dry_run, recheck=recheck)
     show(terminal(ctx), result, as_json=as_json, quiet=quiet)
     if result.outcome.is_bad:
         ctx.exit(DdnsError.exit_code)

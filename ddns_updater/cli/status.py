@@ -4,6 +4,7 @@ import click
 
 from ddns_updater.app.status import read_status
 from ddns_updater.cli.options import name_option, settings
+from ddns_updater.cli.terminal import paint, terminal_width
 from ddns_updater.errors import DdnsError
 from ddns_updater.output.status import status_json, status_text
 
@@ -15,8 +16,8 @@ from ddns_updater.output.status import status_json, status_text
 def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """Show the address, records and last run.
 
-    It also lists every problem, so that monitoring can call it: a record that is not verified, runs that fail, or no
-    recent run. It reads only the database and this machine's state file.
+    It begins with the verdict and every problem, so that monitoring can call it: a record that is not verified, runs
+    that fail, or no recent run. It reads only the database and this machine's state file.
 
     Exit status: 0 when there is no problem, 1 when there is one, 2 for usage or settings.
 
@@ -25,6 +26,6 @@ def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
       ddns status
     """
     found = read_status(settings(ctx), name=name)
-    click.echo(status_json(found) if as_json else status_text(found))
+    click.echo(status_json(found) if as_json else status_text(found, terminal_width(), paint))
     if found.problems:
         ctx.exit(DdnsError.exit_code)

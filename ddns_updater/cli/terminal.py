@@ -5,28 +5,59 @@ import logging
 import os
 import shutil
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TextIO
 
 import click
 
+from ddns_updater.output.layout import wrapped
+from ddns_updater.settings.load import wants_colours
 
-class Terminal(NamedTuple):
-    """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts."""
 
-    as_json: bool = False
+class Terminal:
+    """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts.
+
+    A line of text is wrapped on a terminal.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._held: list[str] = []
+
+    def hold(self, text: str) -> None:
+        """Keep a warning back until another line is printed to stderr; without one it is never printed."""
+        self._held.append(text)
 
     def info(self, text: str, **facts: object) -> None:
         """Print a result to stdout."""
-        click.echo(_object("info", text, facts) if self.as_json else text)
+        click.echo(_object("info", text, facts) if self.as_json else _fitting(text, sys.stdout))
 
     def warning(self, text: str, **facts: object) -> None:
         """Print a warning to stderr."""
-        click.echo(_object("warning", text, facts) if self.as_json else f"warning: {text}", err=True)
+        self._print_held()
+        line = _object("warning", text, facts) if self.as_json else _fitting(f"warning: {text}", sys.stderr)
+        click.echo(line, err=True)
 
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
         """Print an error to stderr; `prefix` is for text only."""
-        click.echo(_object("error", text, facts) if self.as_json else f"{prefix}{text}", err=True)
+        self._print_held()
+        line = _object("error", text, facts) if self.as_json else _fitting(f"{prefix}{text}", sys.stderr)
+        click.echo(line, err=True)
+
+    def notice(self, text: str) -> None:
+        """Print a remark to stderr; it can be called from a signal handler, also while something is being printed."""
+        if not sys.stderr:  # closed
+            return
+        begin = "\n" if sys.stderr.isatty() and not self.as_json else ""  # the terminal has just shown ^C
+        line = _object("info", text, {}) if self.as_json else text
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
+
+    def _print_held(self) -> None:
+        while self._held:
+            held = self._held.pop(0)
+            self.warning(held)
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""
@@ -43,9 +74,21 @@ def _object(level: str, text: str, facts: dict[str, object]) -> str:
     return json.dumps({"time": now, "level": level, "message": text, **facts})
 
 
-def terminal_width() -> int | None:
-    """Return the width of stdout in columns, None when it is not a terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None  # None when closed
+def _fitting(text: str, stream: TextIO) -> str:
+    return "\n".join(wrapped(text, terminal_width(stream), rest="  "))
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the width of `stream`, without one of stdout, in columns; None when it is not a terminal."""
+    stream = stream or sys.stdout
+    if not stream or not stream.isatty():  # None when closed
+        return None
+    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns
+
+
+def paint(text: str, colour: str) -> str:
+    """Return `text` in a colour if the environment allows it; click removes colours from what is not a terminal."""
+    return click.style(text, fg=colour) if wants_colours() else text
 
 
 def flush_output() -> None:

@@ -54,7 +54,8 @@ def _local_start(day: date) -> datetime:
 def _instant(option: str, text: str, *, twice: int | None) -> datetime:
     """Return the second that `text` names.
 
-    `twice` chooses when the local time occurred twice: 0 the first, 1 the second, None raises SettingsError.
+    `twice` chooses when the local time occurred twice: 0 the first, 1 the second, None raises SettingsError, because an
+    hour off can be another address.
     """
     try:
         moment = _checked(option, text, datetime.fromisoformat(text)).replace(microsecond=0)

@@ -54,8 +54,11 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
             if trace and not out.as_json:
                 click.echo(trace, err=True, nl=False)
 
-    with closing(Runner(settings(ctx), name=name, stoppable=False)) as runs:
-        repeat(runs.run, every, ended=ended, crashed=crashed)
+    def waits() -> None:
+        out.notice("waiting for the run in progress to end; Ctrl-C again stops at once")
+
+    with closing(Runner(settings(ctx, quiet=quiet), name=name, stoppable=False)) as runs:
+        repeat(runs.run, every, ended=ended, crashed=crashed, waits=waits)
     flush_output()
 
 

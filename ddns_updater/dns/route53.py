@@ -6,6 +6,7 @@ Limits: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.dns.names import covers
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 _BATCH = 500  # a request may hold 1,000 values, and an UPSERT counts each of its values twice
 _BATCH_CHARACTERS = 16_000  # likewise 32,000 characters of values
 _PAGE = 300  # the most record sets that one ListResourceRecordSets returns
+_TYPES = 12  # record sets to read at a name: no more of types up to NS, which delegates it, can stand there
 _MAX_CHANGE_CALLS = 40  # per zone and run, so that halving batches never uses up the account's 10 requests a second
+_NAMED = 3  # zones that a message names
 _HALVED = ("InvalidChangeBatch", "AccessDenied", "InvalidInput")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -54,6 +57,7 @@ class Route53:
         self._candidates: list[_Zone] | None = None
         self._looked_up: dict[str, _Zone | _NoZone] = {}
         self._unreadable: list[_NoZone] = []
+        self._delegations: dict[tuple[str, Record], list[str]] = {}
 
     def zones_for(self, records: Mapping[Record, str | None]) -> dict[Record, str | DnsError]:
         """Return the ID of each record's hosted zone, or the error when a record has none.
@@ -63,9 +67,11 @@ class Route53:
         zones: dict[Record, str | DnsError] = {}
         for record, pinned in records.items():
             try:
-                zones[record] = self._pinned(record.name, pinned) if pinned else self._longest(record.name)
+                zone = self._pinned(record.name, pinned) if pinned else self._longest(record.name)
             except _NoZone as error:
                 zones[record] = error
+            else:
+                zones[record] = self._delegated(zone, record.name) or zone.id
         return zones
 
     def read(self, zone_id: str, records: Sequence[Record]) -> dict[Record, RecordSet | None]:
@@ -75,7 +81,7 @@ class Route53:
         """
         with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
             if len(records) == 1 or len(records) <= self._pages(zone_id):
-                found = [each for record in records for each in _list_at(client, zone_id, record)]
+                found = [each for record in records for each in _list_at(client, zone_id, record, _TYPES)]
             else:
                 paginator = client.get_paginator("list_resource_record_sets")
                 found = [
@@ -128,31 +134,54 @@ class Route53:
             answer = client.get_hosted_zone(Id=zone_id)
             return tuple(plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
 
-    def _pinned(self, name: str, zone_id: str) -> str:
+    def _pinned(self, name: str, zone_id: str) -> _Zone:
         zone = self._look_up(zone_id)
         if isinstance(zone, _NoZone):
             raise zone
         if not covers(zone.name, name):
             raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name})", "correct DDNS_RECORDS")
-        return zone.id
+        return zone
 
-    def _longest(self, name: str) -> str:
+    def _longest(self, name: str) -> _Zone:
         covering = [zone for zone in self._zones() if covers(zone.name, name)]
         longest = max((zone.name for zone in covering), key=len, default="")
-        found = [zone.id for zone in covering if zone.name == longest]
+        found = [zone for zone in covering if zone.name == longest]
         if len(found) == 1:
             return found[0]
         if found:
             raise _NoZone(
-                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(found)})",
+                f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(zone.id for zone in found)})",
                 f"write {name}=ID in DDNS_RECORDS, with the ID of the delegated zone",
             )
         if self._unreadable:
             raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
-            given = ", ".join(self._zone_ids)
+            given = listed([f"{zone.id} ({zone.name})" for zone in self._zones()], _NAMED)
             raise _NoZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
-        raise _NoZone(f"no public hosted zone covers {name}", "create one, or set DDNS_HOSTED_ZONE_ID")
+        seen = listed(_nearest(name, {zone.name for zone in self._zones()}), _NAMED) or "none"
+        raise _NoZone(
+            f"no public hosted zone covers {name}; this account has {seen}", "create one, or set DDNS_HOSTED_ZONE_ID"
+        )
+
+    def _delegated(self, zone: _Zone, name: str) -> DnsError | None:
+        """Return the error when `zone` delegates a name above `name`, because resolvers never ask this zone for it."""
+        labels = name.removesuffix(zone.name).split(".")[1:-1]  # without the first label, and the dot before the zone
+        for place in range(len(labels)):
+            above = Record(".".join([*labels[place:], zone.name]), "NS")
+            if (zone.id, above) not in self._delegations:
+                try:
+                    with self._aws.calling(f"failed to read hosted zone {zone.id}") as client:
+                        found = _list_at(client, zone.id, above, 1)
+                except DnsError as error:
+                    return error
+                at_name = [each for each in found if plain(each["Name"]) == above.name]
+                self._delegations[zone.id, above] = _name_servers(at_name)
+            if servers := self._delegations[zone.id, above]:
+                return DnsError(
+                    f"{name} is below {above.name}, which hosted zone {zone.id} delegates to {listed(servers, 2)}",
+                    f"write {name}=ID in DDNS_RECORDS, with the ID of the zone that is there",
+                )
+        return None
 
     def _pages(self, zone_id: str) -> int:
         known = [*(self._candidates or ()), *self._looked_up.values()]
@@ -190,13 +219,20 @@ class Route53:
         return [_zone_of(zone) for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
 
 
-def _list_at(client: "Route53Client", zone_id: str, record: Record) -> Sequence["ResourceRecordSetOutputTypeDef"]:
-    # Types are listed in alphabetical order, and a CNAME is the only set at its name: the first set is enough.
+def _nearest(name: str, zones: Iterable[str]) -> list[str]:
+    """Return `zones`, those first that are spelt most like `name`."""
+    return sorted(zones, key=lambda zone: (-SequenceMatcher(None, zone, name).ratio(), zone))
+
+
+def _list_at(
+    client: "Route53Client", zone_id: str, record: Record, most: int
+) -> Sequence["ResourceRecordSetOutputTypeDef"]:
+    """Return at most so many record sets from `record` on, by name and then by type in alphabetical order."""
     answer = client.list_resource_record_sets(
         HostedZoneId=zone_id,
         StartRecordName=record.name,
         StartRecordType=record.type,  # type: ignore[arg-type] # the stubs want a literal
-        MaxItems="1",
+        MaxItems=str(most),
     )
     return answer["ResourceRecordSets"]
 
@@ -217,7 +253,15 @@ def plain(name: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), name).removesuffix(".").lower()
 
 
-def _record_set(found: Iterable["ResourceRecordSetOutputTypeDef"], record: Record) -> RecordSet | None:
+def _name_servers(found: Iterable["ResourceRecordSetOutputTypeDef"]) -> list[str]:
+    sets = [each for each in found if each["Type"] == "NS"]
+    return [value["Value"].removesuffix(".") for each in sets for value in each.get("ResourceRecords", [])]
+
+
+def _record_set(found: Sequence["ResourceRecordSetOutputTypeDef"], record: Record) -> RecordSet | None:
+    servers = _name_servers(found)
+    if servers and not any(each["Type"] == "SOA" for each in found):  # which only the zone itself has
+        return RecordSet((), None, f"a delegation to {listed(servers, 2)}")
     for each in found:
         if each["Type"] == "CNAME":
             target = ", ".join(value["Value"] for value in each.get("ResourceRecords", []))

@@ -9,7 +9,6 @@ from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
 from ddns_updater.sources.spec import SourceSpec
 
-_MAX_SECONDS = 30.0  # for one source, with its retries
 _INSIDE = ("interface", "ec2", "imds")  # kinds of source that see the address of the line itself
 _ADVICE = {  # by the kind of a source that needs no internet
     "file": "check that file and what writes it",
@@ -24,10 +23,9 @@ def check_addresses(
     makers: Sequence[tuple[SourceSpec, Callable[[], AddressSource]]],
     families: Sequence[Family],
     agreement: Agreement,
-    seconds: float,
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, dict[Family, Address]]:
-    """Make each source and ask it for each family, for at most `seconds` a time.
+    """Make each source and ask it for each family.
 
     Returns the address of each family in which all answers are the same.
     """
@@ -45,7 +43,7 @@ def check_addresses(
         for spec, source in sources:
             start = monotonic()
             try:
-                address = check.attempt(min(seconds, _MAX_SECONDS), partial(source.fetch, family))
+                address = check.attempt(spec.name, partial(source.fetch, family))
             except CarrierGradeNat as error:
                 shared = error
                 yield check.error(spec.name, error)

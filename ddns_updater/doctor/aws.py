@@ -5,12 +5,12 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.humanize import listed
-from ddns_updater.model import Address, Family, Journal, Record, RecordSet
+from ddns_updater.model import Address, Record, RecordSet
 from ddns_updater.run.ports import Dns
 
-_SECONDS = 30
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
 _MAX_NAMED = 3  # records that a list names before it says "and 5 more"
 
@@ -56,26 +56,26 @@ def check_aws(
     open_probe: Callable[[], Route53Probe],
     open_dns: Callable[[], Dns],
     wanted: Mapping[Record, str | None],
-    journals: Mapping[Family, Journal],
+    known: Known,
 ) -> Generator[Check, None, tuple[Published, ...]]:
     """Check `wanted`, each record with the zone it is pinned to; return those whose hosted zone was found."""
     if not wanted:
         yield check.note("records", "DDNS_RECORDS is empty: only the history is kept, and AWS is not used")
         return ()
     try:
-        probe = check.attempt(_SECONDS, open_probe)
-        yield check.ok("identity", check.attempt(_SECONDS, probe.identity))
+        probe = check.attempt("identity", open_probe)
+        yield check.ok("identity", check.attempt("identity", probe.identity))
     except DdnsError as error:
         yield check.error("identity", error)
         yield check.skipped("hosted zones", "the identity check failed")
         return ()
     try:
-        dns = check.attempt(_SECONDS, open_dns)
-        zones = check.attempt(_SECONDS, partial(dns.zones_for, wanted))
+        dns = check.attempt("hosted zones", open_dns)
+        zones = check.attempt("hosted zones", partial(dns.zones_for, wanted))
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return ()
-    latest = {family.record_type: journal.version.address for family, journal in journals.items()}
+    latest = {family.record_type: journal.version.address for family, journal in known.journals.items()}
     published: list[Published] = []
     by_zone: dict[str, list[Record]] = {}
     for record, found in zones.items():
@@ -84,15 +84,18 @@ def check_aws(
         else:
             by_zone.setdefault(found, []).append(record)
     for zone_id, records in by_zone.items():
+        name = f"hosted zone {zone_id}"
         try:
-            zone = check.attempt(_SECONDS, partial(probe.zone, zone_id))
+            zone = check.attempt(name, partial(probe.zone, zone_id))
         except DdnsError as error:
-            yield check.error(f"hosted zone {zone_id}", error)
+            yield check.error(name, error)
         else:
             kind = "" if zone.name_servers else " (private)"
-            yield check.ok(f"hosted zone {zone_id}", f"{zone.name}{kind} covers {_named(records)}")
+            yield check.ok(name, f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
-        yield from _contents(check, probe, dns, zone_id, records, latest)
+        yield from _contents(
+            check, probe, dns, zone_id, {each: (each, zone_id) in known.sent for each in records}, latest
+        )
     return tuple(published)
 
 
@@ -101,17 +104,20 @@ def _contents(
     probe: Route53Probe,
     dns: Dns,
     zone_id: str,
-    records: Sequence[Record],
+    records: Mapping[Record, bool],
     latest: Mapping[str, Address | None],
 ) -> Iterator[Check]:
-    name = f"write permission in {zone_id}"
+    all_records, name = f"records of {zone_id}", f"write permission in {zone_id}"
     try:
-        sets = check.attempt(_SECONDS, partial(dns.read, zone_id, records))
+        sets = check.attempt(all_records, partial(dns.read, zone_id, list(records)))
     except DdnsError as error:
-        yield check.error(f"records of {zone_id}", error)
+        yield check.error(all_records, error)
         yield check.skipped(name, "its records cannot be read")
         return
-    held = {record: _holds(check, record, record_set, latest.get(record.type)) for record, record_set in sets.items()}
+    held = {
+        record: _holds(check, record, record_set, latest.get(record.type), is_ours=records[record])
+        for record, record_set in sets.items()
+    }
     yield from _grouped(held)
     free = [record for record, record_set in sets.items() if not (record_set and record_set.obstacle)]
     if not free:
@@ -140,7 +146,7 @@ def _named(records: Sequence[Record]) -> str:
 
 def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, records: Sequence[Record]) -> Check:
     try:
-        by_value = check.attempt(_SECONDS, partial(probe.refused_for_its_value, zone_id, records))
+        by_value = check.attempt(name, partial(probe.refused_for_its_value, zone_id, records))
     except DdnsError as error:
         return check.error(name, error)
     if by_value:
@@ -148,10 +154,13 @@ def _permission(check: Checker, probe: Route53Probe, name: str, zone_id: str, re
     return check.note(name, "AWS refused a test change for a reason other than its value; the next run will show")
 
 
-def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest: Address | None) -> Check:
+def _holds(
+    check: Checker, record: Record, record_set: RecordSet | None, latest: Address | None, *, is_ours: bool
+) -> Check:
+    """Return the check of what a record holds, which `is_ours` when this program may have written it before."""
     name = str(record)
     if record_set is None:
-        return check.note(name, "does not exist yet", "the next run writes it; to do it now: ddns run")
+        return check.note(name, f"does not exist {'any more' if is_ours else 'yet'}", "ddns run --recheck")
     if record_set.obstacle:
         return check.failed(
             name,
@@ -159,9 +168,12 @@ def _holds(check: Checker, record: Record, record_set: RecordSet | None, latest:
             "delete that record set, or remove the name from DDNS_RECORDS",
         )
     held = f"{', '.join(record_set.values)}, TTL {record_set.ttl} s"
+    if len(record_set.values) > 1 and not is_ours:
+        found = f"holds {held}, and none was written by this program"
+        return check.failed(name, found, "leave one of them, or remove the name from DDNS_RECORDS")
     if latest is None:
         return check.note(name, f"holds {held}; there is no version to compare it with")
     if record_set.holds(latest, None):
         return check.ok(name, f"holds {held}, the latest version")
     found = f"holds {held}, but the latest version is {latest}"
-    return check.warning(name, found, "the next run repairs it, unless DDNS_ON_DRIFT=report; to do it now: ddns run")
+    return check.warning(name, found, "ddns run --recheck")

@@ -8,6 +8,7 @@ from ddns_updater.errors import DdnsError
 from ddns_updater.lib.deadline import Limit
 
 T = TypeVar("T")
+Starts = Callable[[str], None]  # takes the name of a check that may take a while
 
 
 class State(StrEnum):
@@ -31,14 +32,21 @@ class Check(NamedTuple):
 
 
 class Checker:
-    """The maker of one group of checks; it limits the time that each may take."""
+    """The maker of one group of checks.
 
-    def __init__(self, group: str, limit: Limit) -> None:
+    `seconds` is the time that each attempt of the group may take; `starts` is told the name of its check.
+    """
+
+    def __init__(self, group: str, limit: Limit, seconds: float, starts: Starts = lambda _name: None) -> None:
         self._group = group
         self._limit = limit
+        self._seconds = seconds
+        self._starts = starts
 
-    def attempt(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return the result of `work`; raises DdnsError, also when it takes longer than `seconds`."""
+    def attempt(self, name: str, work: Callable[[], T]) -> T:
+        """Return the result of `work`, for the check of that name; raises DdnsError, also when it takes too long."""
+        self._starts(name)
+        seconds = self._seconds
         with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s", "is a firewall in the way?")):
             return work()
 

@@ -5,15 +5,23 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
-from ddns_updater.model import Address, Family, Journal, PublicationState
+from ddns_updater.model import Address, Family, Journal, Origin, PublicationState, Record
 from ddns_updater.run.origins import choose_origins
 from ddns_updater.run.ports import HistoryStore
 
-_SECONDS = 20
 _MAX_DRIFT = 5  # seconds between two clocks
+
+
+class Known(NamedTuple):
+    """The latest version of each family that has one, and the records with their zones that DNS may have been sent."""
+
+    journals: Mapping[Family, Journal] = MappingProxyType({})
+    sent: frozenset[tuple[Record, str]] = frozenset()
 
 
 def check_database(
@@ -23,37 +31,47 @@ def check_database(
     name: str | None,
     now: Callable[[], datetime],
     monotonic: Callable[[], float],
-) -> Generator[Check, None, dict[Family, Journal]]:
-    """Check the database; return the latest version of each family that has one."""
+) -> Generator[Check, None, Known]:
+    """Check the database; return what it knows."""
     with ExitStack() as stack:
         try:
-            history = check.attempt(_SECONDS, lambda: stack.enter_context(open_history()))
+            history = check.attempt("database", lambda: stack.enter_context(open_history()))
             start = monotonic()
-            theirs = check.attempt(_SECONDS, history.now)
+            theirs = check.attempt("database", history.now)
         except DdnsError as error:
             yield check.error("database", error)
             for each in ("schema", "origin"):
                 yield check.skipped(each, "the database is unavailable")
-            return {}
+            return Known()
         yield check.ok("database", f"{history.place} answers ({(monotonic() - start) * 1000:.0f} ms)")
         if history.has_own_clock:
             yield _clock(check, theirs, now())
         try:
-            missing = check.attempt(_SECONDS, history.outdated)
-            grants = [] if missing else check.attempt(_SECONDS, history.missing_grants)
+            missing = check.attempt("schema", history.outdated)
+            grants = [] if missing else check.attempt("grants", history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
             yield check.skipped("origin", "the schema cannot be read")
-            return {}
+            return Known()
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt(_SECONDS, partial(choose_origins, history, name))
-            journals = check.attempt(_SECONDS, lambda: {each: history.latest(origins[each]) for each in origins})
+            origins = check.attempt("origin", partial(choose_origins, history, name))
+            journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
+            sent = check.attempt("origin", lambda: _sent(history, origins, journals))
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
-            return {}
+            return Known()
         yield from _versions(check, journals, families)
-        return journals
+        return Known(journals, sent)
+
+
+def _sent(
+    history: HistoryStore, origins: Mapping[Family, Origin], journals: Mapping[Family, Journal]
+) -> frozenset[tuple[Record, str]]:
+    found = {each.sent for journal in journals.values() for each in journal.publications}
+    for family, origin in origins.items():
+        found |= history.sent_before(origin, journals[family].version)
+    return frozenset((each.record, each.zone_id) for each in found if each)
 
 
 def _schema(check: Checker, missing: Sequence[str], grants: Sequence[str]) -> Iterator[Check]:

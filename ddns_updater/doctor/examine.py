@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
 from ddns_updater.doctor.aws import Route53Probe, check_aws
-from ddns_updater.doctor.check import Check, Checker
-from ddns_updater.doctor.database import check_database, compare_addresses
+from ddns_updater.doctor.check import Check, Checker, Starts
+from ddns_updater.doctor.database import Known, check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
-from ddns_updater.lib.deadline import Limit
-from ddns_updater.model import Family, Journal
+from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.sources.spec import SourceSpec
@@ -22,7 +21,11 @@ from ddns_updater.state.content import StateContent
 
 _PROBLEM = "a setting that this needs is invalid; fix that first"
 
-_GRACE = 5  # seconds for resolving a source's host name and for the pauses between its retries
+# Seconds that one attempt of each group may take.
+_FILES, _DATABASE, _AWS, _DNS = 5, 20, 30, 10
+_MAX_SOURCE = 30  # with its retries
+_GRACE = 5  # for resolving a source's host name and for the pauses between its retries
+_ALL_DNS = 30  # seconds after which no further DNS query starts
 
 
 class Tools(NamedTuple):
@@ -35,6 +38,7 @@ class Tools(NamedTuple):
     open_lookup: Callable[[], Lookup | None]
     read_state: Callable[[], StateContent]
     limit: Limit
+    starts: Starts
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -44,49 +48,49 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     settings = loaded.settings
     wanted = settings.record_sets
 
-    def group(title: str) -> Checker:
-        return Checker(title, tools.limit)
+    def group(title: str, seconds: float) -> Checker:
+        return Checker(title, tools.limit, seconds, tools.starts)
 
     def usable(*prefixes: str) -> bool:
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
 
-    check = group("settings and files")
+    check = group("settings and files", _FILES)
     yield from check_settings(check, loaded)
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
         yield from check_places(check, settings)
 
-    check = group("address")
+    check = group("address", min(settings.ip_timeout * (settings.ip_retries + 1) + _GRACE, _MAX_SOURCE))
     addresses = {}
     if usable("DDNS_IP_"):
-        seconds = settings.ip_timeout * (settings.ip_retries + 1) + _GRACE
         addresses = yield from check_addresses(
-            check, tools.sources, settings.ip_families, settings.ip_agreement, seconds, tools.monotonic
+            check, tools.sources, settings.ip_families, settings.ip_agreement, tools.monotonic
         )
     else:
         yield check.skipped("address sources", _PROBLEM)
 
-    check = group("database")
-    journals: dict[Family, Journal] = {}
+    check = group("database", _DATABASE)
+    known = Known()
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
-        journals = yield from check_database(
+        known = yield from check_database(
             check, tools.open_history, settings.ip_families, name, tools.now, tools.monotonic
         )
-        yield from compare_addresses(check, journals, addresses)
+        yield from compare_addresses(check, known.journals, addresses)
     else:
         yield check.skipped("database", _PROBLEM)
 
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
-        published = yield from check_aws(group("AWS"), tools.open_probe, tools.open_dns, wanted, journals)
+        published = yield from check_aws(group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, known)
         if wanted:
-            yield from check_name_servers(group("DNS"), tools.open_lookup(), published, tools.monotonic)
+            deadline = Deadline(_ALL_DNS, tools.monotonic)
+            yield from check_name_servers(group("DNS", _DNS), tools.open_lookup(), published, deadline)
     else:
-        yield group("AWS").skipped("records", _PROBLEM)
+        yield group("AWS", _AWS).skipped("records", _PROBLEM)
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
-        known = next((journal.version.name for journal in journals.values()), None)
-        yield from check_runs(group("runs"), tools.read_state, name, known, tools.now())
+        resolved = next((journal.version.name for journal in known.journals.values()), None)
+        yield from check_runs(group("runs", _FILES), tools.read_state, name, resolved, tools.now())
     else:
-        yield group("runs").skipped("last run", _PROBLEM)
+        yield group("runs", _FILES).skipped("last run", _PROBLEM)
 
 
 def _concerns(problem: SettingsError, prefixes: Sequence[str]) -> bool:

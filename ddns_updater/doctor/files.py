@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from ddns_updater.doctor.check import Check, Checker
+from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import missing_extra
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
@@ -20,14 +20,16 @@ def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
     """Check the values, who can read the files they are in, and the extras they need."""
     for problem in loaded.problems:
         yield check.error("settings", problem)
+    for warning in (*loaded.warnings, *loaded.notes):
+        yield check.error("settings", warning, State.WARNING)
     if not loaded.problems:
         yield check.ok("settings", "all values are valid")
     if not loaded.env_files:
         yield check.ok(".env files", "none; only the environment is used")
     secret = _secret_variables(loaded.settings)
     for file in loaded.env_files:
-        secrets = [variable for variable in file.variables if variable in secret]
-        if file.has_unreadable_lines:  # which may hold a secret
+        secrets = [variable for variable in file.texts if variable in secret]
+        if file.problems:  # which may hold a secret
             secrets.append("unreadable lines")
         yield _privacy(check, "settings file", file.path, secret=", ".join(secrets))
     for path in loaded.secret_files:

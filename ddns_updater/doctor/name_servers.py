@@ -7,12 +7,11 @@ from typing import Protocol
 from ddns_updater.doctor.aws import HostedZone, Published
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
+from ddns_updater.lib.deadline import Deadline
 from ddns_updater.lib.humanize import counted
 from ddns_updater.model import Address, Record, parse_address
 
 PUBLIC_RESOLVERS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
-_SECONDS = 10
-_TOTAL_SECONDS = 30  # after which no further query starts
 _NEGATIVE = "it may cache the negative answer for 15 minutes"  # the TTL of Route 53's SOA, RFC 2308 §5
 _CONCLUSIVE = ("NOERROR", "NXDOMAIN")  # SERVFAIL, REFUSED and the like say nothing about the name
 _MAX_RECORDS = 5  # that are queried; more zones than that have one each
@@ -53,10 +52,13 @@ def check_name_servers(
     check: Checker,
     lookup: Lookup | None,
     published: Sequence[Published],
-    monotonic: Callable[[], float],
+    deadline: Deadline,
     resolvers: Sequence[str] = PUBLIC_RESOLVERS,
 ) -> Iterator[Check]:
-    """Query the zones and the records from outside; `lookup` is None when the extra dns is missing."""
+    """Query the zones and the records from outside; no query starts after `deadline`.
+
+    `lookup` is None when the extra dns is missing.
+    """
     if lookup is None:
         yield check.skipped("name servers", "DNS checks need the extra dns", "pipx install --force '.[dns]'")
         return
@@ -64,9 +66,8 @@ def check_name_servers(
         yield check.skipped("name servers", "no hosted zone was found")
         return
     queries = _queries(check, lookup, published, resolvers)
-    end = monotonic() + _TOTAL_SECONDS
     for number, query in enumerate(queries):
-        if monotonic() > end:
+        if not deadline.left():
             why = f"{counted(len(queries) - number, 'more lookup')} would take too long"
             yield check.skipped("other lookups", why, "is port 53 open to the internet?")
             return
@@ -107,7 +108,7 @@ def _delegation(check: Checker, lookup: Lookup, zone: HostedZone) -> Check:
     ours = frozenset(zone.name_servers)
     listed = ", ".join(sorted(ours))
     try:
-        parent, theirs = check.attempt(_SECONDS, partial(lookup.delegation, zone.name))
+        parent, theirs = check.attempt(name, partial(lookup.delegation, zone.name))
     except DdnsError as error:
         return check.error(name, error, State.WARNING)
     if theirs == ours:
@@ -130,7 +131,7 @@ def _delegation(check: Checker, lookup: Lookup, zone: HostedZone) -> Check:
 def _at_name_server(check: Checker, lookup: Lookup, server: str, wanted: Published) -> Check:
     name = f"{wanted.record} at {server}"
     try:
-        answer = check.attempt(_SECONDS, partial(lookup.at_name_server, server, wanted.record))
+        answer = check.attempt(name, partial(lookup.at_name_server, server, wanted.record))
     except DdnsError as error:
         return check.error(name, error, State.WARNING)
     said = f"{_values(answer)} ({answer.milliseconds} ms)"
@@ -140,13 +141,15 @@ def _at_name_server(check: Checker, lookup: Lookup, server: str, wanted: Publish
         return check.note(name, f"{said}; there is no version to compare it with")
     if _is(answer, wanted.address):
         return check.ok(name, said)
-    return check.warning(name, f"{said}, but the latest version is {wanted.address}", "ddns run, then check again")
+    return check.warning(
+        name, f"{said}, but the latest version is {wanted.address}", "ddns run --recheck, then check again"
+    )
 
 
 def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Published) -> Check:
     name = f"{wanted.record} at resolver {resolver}"
     try:
-        answer = check.attempt(_SECONDS, partial(lookup.at_resolver, resolver, wanted.record))
+        answer = check.attempt(name, partial(lookup.at_resolver, resolver, wanted.record))
     except DdnsError:
         return check.note(name, "does not answer; a firewall may block it")
     left = "" if answer.ttl is None else f"TTL {answer.ttl} s, "
@@ -162,7 +165,7 @@ def _at_resolver(check: Checker, lookup: Lookup, resolver: str, wanted: Publishe
 def _caa(check: Checker, lookup: Lookup, record_name: str, zone: str) -> Check:
     name = f"CAA of {record_name}"
     try:
-        found = check.attempt(_SECONDS, partial(lookup.caa, record_name, zone))
+        found = check.attempt(name, partial(lookup.caa, record_name, zone))
     except DdnsError as error:
         failed = check.error(name, error, State.WARNING)
         return failed._replace(found=f"{failed.found}, so no authority would issue a certificate")

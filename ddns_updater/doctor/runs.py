@@ -9,20 +9,18 @@ from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.run_state import RunState
 
-_SECONDS = 5
-
 
 def check_runs(
     check: Checker, read_state: Callable[[], StateContent], given: str | None, resolved: str | None, now: datetime
 ) -> Iterator[Check]:
     """Check the state of the origin that was `given` by name, else of the one that the database `resolved`."""
     try:
-        content = check.attempt(_SECONDS, read_state)
+        content = check.attempt("last run", read_state)
     except DdnsError as error:
         yield check.error("last run", error)
         return
-    for warning in content.warnings:
-        yield check.warning("state file", warning, "nothing to do; the next run starts a new one")
+    if content.damage:
+        yield check.warning("state file", content.damage, "nothing to do; the next run starts a new one")
     run_state = content.origins.get(given or resolved or content.default or "")
     if run_state is None or not run_state.recent:
         yield check.note(

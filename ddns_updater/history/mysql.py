@@ -122,7 +122,7 @@ class MySqlHistory(SqlHistory):
 
     @property
     def place(self) -> str:
-        return f"{self._url.host}:{self._url.port}/{self.database}"
+        return self._url.place
 
     def missing_grants(self) -> Sequence[str]:
         with self.errors():

@@ -44,6 +44,13 @@ SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NU
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
+SENT = """
+SELECT p.recordName, p.recordType, p.hostedZoneId, p.address FROM admin_ip_history h
+JOIN admin_dns_publication p ON p.historyId = h.id
+WHERE h.originId = ? AND h.version < ? AND h.version >= ?
+  AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
+"""
+
 _LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
 
 # The versions current within a window: those that began in it, and those that began before it and ended after its

@@ -1,6 +1,6 @@
 """The columns of `admin_dns_publication`, and the conversion of database rows to the values of the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from ddns_updater.model import (
     Publication,
     PublicationState,
     Record,
+    Sent,
     Version,
     parse_address,
 )
@@ -99,6 +100,13 @@ def _publication(name: str, kind: str, *values: Any) -> Publication:
     return Publication(Record(name, kind), **fields)
 
 
+def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
+    """Yield what was sent, by `rows`."""
+    for name, kind, zone_id, text in rows:
+        if address := parse_address(text):
+            yield Sent(Record(name, kind), zone_id, address)
+
+
 def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:
     """Return the versions in `rows`; the rows of a version follow one another."""
     entries = []
@@ -122,6 +130,6 @@ def summary_of(row: Row, family: Family, start: int, end: int) -> HistorySummary
         versions=versions,
         changes=changes,
         longest=longest or timedelta(0),
-        at_least=seen is None or longest != seen,
+        at_least=longest != seen,
         shortest=shortest,
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import entries_of, journal_of, publication_row, summary_of, time_of, version_of
+from ddns_updater.history.rows import entries_of, journal_of, publication_row, sent_of, summary_of, time_of, version_of
 from ddns_updater.model import (
     Address,
     Family,
@@ -18,11 +18,13 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Publication,
+    Sent,
     Version,
     Window,
 )
 
 _SEED_TRIES = 100  # each one that fails means that another writer succeeded
+_LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
 _MAX_ID = 2**63 - 1
 _EVER = 2**62  # seconds; later than any time, and earlier than any when negative
 
@@ -123,8 +125,7 @@ class SqlHistory(ABC):
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken when another run has appended it."""
         try:
-            with self.errors(), self.transaction():
-                self._insert(origin, previous.version + 1, address)
+            self._insert(origin, previous.version + 1, address)
         except HistoryError as error:
             if self.is_duplicate(error.__cause__) and self.latest(origin).version.version > previous.version:
                 raise VersionTaken(
@@ -134,10 +135,17 @@ class SqlHistory(ABC):
         return self.latest(origin)
 
     def _insert(self, origin: Origin, version: int, address: Address) -> None:
-        self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+        with self.errors():
+            self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+
+    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
+        """Return what DNS may have been sent for the versions just before `version`."""
+        with self.errors():
+            rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
+        return frozenset(sent_of(rows))
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write the publications of `version`; each replaces the one that exists for its record."""
+        """Write all publications of `version` or none; each replaces the one that exists for its record."""
         with self.errors(), self.transaction():
             self.execute_many(queries.save(self.dialect), [publication_row(version, each) for each in publications])
 
@@ -186,7 +194,7 @@ class SqlHistory(ABC):
         raise conflict
 
     def _seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
-        with self.errors(), self.transaction():
+        with self.errors():
             number = max(each or 0 for each in self.execute(queries.HIGHEST).fetchone()) + 1
             self._refuse_strays(name, number)
             self.execute(queries.SEED, (number, str(address), name, number, note))

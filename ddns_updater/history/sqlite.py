@@ -62,7 +62,7 @@ class SqliteHistory(SqlHistory):
         except OSError as error:
             raise HistoryError(
                 f"failed to create {self._path}: {error.strerror}",
-                "choose another file with DDNS_DATABASE_URL=sqlite:///FILE",
+                "choose another file with DDNS_DATABASE_URL=sqlite:////folder/file",
             ) from error
 
     def answers(self) -> bool:

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ddns_updater.errors import InvalidValue
 
-_EXAMPLES = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+_EXAMPLES = (
+    "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
+)
 _TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
@@ -28,9 +30,14 @@ class MySqlUrl(NamedTuple):
         return f"MySqlUrl({self.identity})"  # without the password
 
     @property
+    def place(self) -> str:
+        """Return where the database is, without the login."""
+        return f"{self.host}:{self.port}/{self.database}"
+
+    @property
     def identity(self) -> str:
         """Return what tells this database from others, without the login."""
-        return f"mysql:{self.host}:{self.port}/{self.database}"
+        return f"mysql:{self.place}"
 
     @property
     def file(self) -> None:
@@ -53,9 +60,19 @@ class SqliteUrl(NamedTuple):
         return Path(os.path.realpath(self.path))
 
     @property
+    def full_url(self) -> str:
+        """Return the URL that names the same file wherever the program is started."""
+        return f"sqlite:///{quote(str(self.path.absolute()))}"
+
+    @property
+    def place(self) -> str:
+        """Return where the database is."""
+        return str(self.file)
+
+    @property
     def identity(self) -> str:
         """Return what tells this database from others, however its path is written."""
-        return f"sqlite:{self.file}"
+        return f"sqlite:{self.place}"
 
     @property
     def holds_secret(self) -> bool:

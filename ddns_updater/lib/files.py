@@ -35,13 +35,10 @@ def _held(path: Path) -> Iterator[int]:
     """Open and lock the file at `path`; start again when it was renamed or removed while waiting for the lock."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with flocked(descriptor, wait=True):
             if _is_at(descriptor, path):
                 yield descriptor
                 return
-        finally:
-            os.close(descriptor)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -1,14 +1,11 @@
 """The checks of `ddns doctor` as text and JSON."""
 
 import json
-import re
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ddns_updater.doctor.check import Check, State
-
-Paint = Callable[[str, str], str]  # takes a text and a colour, returns the coloured text
+from ddns_updater.output.layout import Paint, wrapped
 
 _MARKS = {
     State.OK: ("ok", "green"),
@@ -18,18 +15,14 @@ _MARKS = {
     State.SKIPPED: ("skip", "bright_black"),
 }
 _INDENT = " " * 8
-_MIN_WIDTH = 30  # columns; narrower text is unreadable
-_COMMAND = re.compile(r'"[^"]+"|\b(?:chmod|mkdir|pipx|ddns) [^;,]*')  # in advice; kept on one line for copying
-_GLUE = "\xa0"  # a no-break space
 
 
 def check_lines(check: Check, width: int | None, paint: Paint) -> str:
     """Return the lines of one check, wrapped at `width` columns; None means no limit."""
     mark, colour = _MARKS[check.state]
-    lines = _wrap(_one_line(f"{check.name}: {check.found}"), width)
+    lines = wrapped(_one_line(f"{check.name}: {check.found}"), width, _INDENT, _INDENT)
     if check.advice:
-        whole = _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), _one_line(check.advice))
-        lines += [line.replace(_GLUE, " ") for line in _wrap(f"-> {whole}", width)]
+        lines += wrapped(_one_line(check.advice), width, f"{_INDENT}-> ", _INDENT)
     lines[0] = f"  {paint(mark.ljust(4), colour)}  {lines[0].lstrip()}"
     return "\n".join(lines)
 
@@ -54,16 +47,3 @@ def checks_json(checks: Iterable[Check]) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _wrap(text: str, width: int | None) -> list[str]:
-    if width is None:
-        return [_INDENT + text]
-    return textwrap.wrap(
-        text,
-        max(width, _MIN_WIDTH),
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
-        break_on_hyphens=False,
-        break_long_words=False,  # keeps paths and ARNs whole for copying
-    )

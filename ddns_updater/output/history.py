@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from ddns_updater.lib.humanize import duration, local_second
 from ddns_updater.model import (
@@ -13,28 +14,28 @@ from ddns_updater.model import (
     PublicationState,
     propagation,
 )
+from ddns_updater.output.layout import wrapped
 from ddns_updater.output.run import record_json
+
+_GAP = "  "
+_NO_DNS = "-"
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
-    """Return the versions as a table, newest first, in local time; lines are truncated to `width` columns."""
-    rows = [("VERSION", "ADDRESS", "SINCE", "HELD", "DNS", "NOTE")]
-    rows += [
-        (
-            str(entry.version.version),
-            entry.version.ip,
-            local_second(entry.version.created_at),
-            duration(entry.held),
-            _dns_state(entry),
-            " ".join((entry.version.note or "").split()),
-        )
-        for entry in entries
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if width:
-        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
-    return "\n".join(lines)
+    """Return the versions as a table, newest first, in local time.
+
+    Where `width` columns are too few, notes stand below their versions, and then everything below the address.
+    """
+    titles, rows = _Row("VERSION", "ADDRESS", "SINCE", "HELD", "DNS", "NOTE"), [_row(entry) for entry in entries]
+    whole = _aligned([titles, *rows])
+    if width is None or _widest(whole) <= width:
+        return "\n".join(whole)
+    header, *lines = _aligned([row[:-1] for row in (titles, *rows)])
+    if _widest([header, *lines]) > width:
+        return "\n".join(line for row in rows for line in _stacked(row, width))
+    indent = " " * (len(titles.version) + len(_GAP))
+    noted = [[line, *wrapped(row.note, width, indent, indent)] for row, line in zip(rows, lines, strict=True)]
+    return "\n".join([header, *(line for each in noted for line in each)])
 
 
 def history_json(entries: Sequence[HistoryEntry]) -> str:
@@ -62,9 +63,47 @@ def history_csv(entries: Sequence[HistoryEntry]) -> str:
     return text.getvalue()
 
 
+class _Row(NamedTuple):
+    """The cells of one version."""
+
+    version: str
+    address: str
+    since: str
+    held: str
+    dns: str
+    note: str
+
+
+def _row(entry: HistoryEntry) -> _Row:
+    return _Row(
+        version=str(entry.version.version),
+        address=entry.version.ip,
+        since=local_second(entry.version.created_at),
+        held=duration(entry.held),
+        dns=_dns_state(entry),
+        note=" ".join((entry.version.note or "").split()),
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_GAP.join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _widest(lines: Sequence[str]) -> int:
+    return max(map(len, lines))
+
+
+def _stacked(row: _Row, width: int) -> list[str]:
+    published = f", DNS: {row.dns}" if row.dns != _NO_DNS else ""
+    lines = wrapped(f"{row.version}{_GAP}{row.address}", width)
+    lines += wrapped(f"since {row.since}, held\N{NO-BREAK SPACE}{row.held}{published}", width, _GAP, _GAP)
+    return lines + (wrapped(f"note: {row.note}", width, _GAP, _GAP) if row.note else [])
+
+
 def _dns_state(entry: HistoryEntry) -> str:
     if not entry.publications:
-        return "-"
+        return _NO_DNS
     states = Counter(publication.state for publication in entry.publications)
     count, verified = len(entry.publications), states.pop(PublicationState.VERIFIED, 0)
     followed = f"verified after {duration(propagation(entry.publications) or timedelta(0))}" if verified else ""

@@ -1,26 +1,30 @@
 """A text timeline of the versions: how long each address was held."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import HistoryEntry, Window
+from ddns_updater.output.time_axis import tick_line
 
 _DEFAULT_WIDTH = 80  # columns, without a terminal
 _MIN_AXIS = 10  # columns; on a shorter axis bars cannot be compared
 _GAP = "  "
 _LABEL_FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d")
+_LABEL_FORMATS_OF_SECONDS = ("%Y-%m-%d %H:%M:%S", "%H:%M:%S")  # for a short axis
+_SHORT_AXIS = timedelta(minutes=10)
+_BLOCKS = {(True, True): "█", (True, False): "▌", (False, True): "▐", (False, False): " "}  # by the halves of a cell
 
 
 def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | None, encoding: str | None) -> str:
     """Return one row for each of `entries`, newest first and grouped by family: address, bar, how long it was held.
 
-    The axis covers the entries within `window` and is labelled in local time; it ends now at the latest. `entries` must
-    not be empty. `width` is that of the terminal, None without one. `encoding` is that of the output: `#` replaces
-    block characters that it lacks.
+    The axis covers the entries within `window`, has the local times of its ends above and ticks below; it ends now at
+    the latest. `entries` must not be empty. `width` is that of the terminal, None without one. `encoding` is that of
+    the output: `#` replaces block characters that it lacks.
     """
     width = width or _DEFAULT_WIDTH
-    mark = "█" if _can_encode(encoding, "█") else "#"
+    has_blocks = _can_encode(encoding, "".join(_BLOCKS.values()))
     begin, end = _axis(entries, window)
     addresses = max(len(entry.version.ip) for entry in entries)
     held = max(len("HELD"), *(len(duration(entry.held)) for entry in entries))
@@ -29,24 +33,26 @@ def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | 
     if stacked:
         columns = max(width - held - len(_GAP), _MIN_AXIS)
     labels = _labels(begin, end, columns)
-    lines = [] if labels else [" to ".join(_local(each, _LABEL_FORMATS[0]) for each in (begin, end))]
+    ticks = tick_line(begin, end, columns)
+    lines = [] if labels else [" to ".join(_local(each, _label_formats(begin, end)[0]) for each in (begin, end))]
     families = sorted({entry.family for entry in entries})
     for family in families:
         title = family.upper() if len(families) > 1 else "ADDRESS"
         lines += _row(title, labels.ljust(columns), "HELD", addresses, stacked)
         for entry in entries:
             if entry.family is family:
-                start, stop = span(entry, begin, end, columns)
-                bar = " " * start + mark * (stop - start) + " " * (columns - stop)
+                bar = _bar(entry, begin, end, columns, has_blocks=has_blocks)
                 lines += _row(entry.version.ip, bar, duration(entry.held), addresses, stacked)
+        if ticks:
+            lines.append(ticks if stacked else " " * (addresses + len(_GAP)) + ticks)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def span(entry: HistoryEntry, begin: datetime, end: datetime, columns: int) -> tuple[int, int]:
     """Return the first column of an entry's bar and the column after its last; a bar has at least one column.
 
-    The axis has `columns` columns from `begin` to `end`. Bars of consecutive versions are adjacent, unless one is too
-    short for a column.
+    The axis has `columns` columns, or half columns, from `begin` to `end`. Bars of consecutive versions are adjacent,
+    unless one is too short for a column.
     """
     length = max((end - begin).total_seconds(), 1)
 
@@ -55,6 +61,15 @@ def span(entry: HistoryEntry, begin: datetime, end: datetime, columns: int) -> t
 
     start = min(column(entry.version.created_at), columns - 1)
     return start, max(column(entry.until or end), start + 1)
+
+
+def _bar(entry: HistoryEntry, begin: datetime, end: datetime, columns: int, *, has_blocks: bool) -> str:
+    if not has_blocks:
+        start, stop = span(entry, begin, end, columns)
+        return " " * start + "#" * (stop - start) + " " * (columns - stop)
+    start, stop = span(entry, begin, end, 2 * columns)
+    halves = [start <= half < stop for half in range(2 * columns)]
+    return "".join(_BLOCKS[cell] for cell in zip(halves[::2], halves[1::2], strict=True))
 
 
 def _axis(entries: Sequence[HistoryEntry], window: Window) -> tuple[datetime, datetime]:
@@ -67,11 +82,15 @@ def _axis(entries: Sequence[HistoryEntry], window: Window) -> tuple[datetime, da
 
 def _labels(begin: datetime, end: datetime, columns: int) -> str:
     """Return the labels of both ends of the axis, as precise as fits; empty when none fits."""
-    for time_format in _LABEL_FORMATS:
+    for time_format in _label_formats(begin, end):
         left, right = _local(begin, time_format), _local(end, time_format)
         if len(left) + len(_GAP) + len(right) <= columns and left != right:
             return left + right.rjust(columns - len(left))
     return ""
+
+
+def _label_formats(begin: datetime, end: datetime) -> tuple[str, str]:
+    return _LABEL_FORMATS if end - begin > _SHORT_AXIS else _LABEL_FORMATS_OF_SECONDS
 
 
 def _row(address: str, bar: str, held: str, addresses: int, stacked: bool) -> list[str]:

@@ -4,33 +4,39 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from ddns_updater.lib.humanize import duration, local_time
+from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
+from ddns_updater.output.layout import Paint, wrapped
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status, record_problem
 
 _MAX_LISTED = 10  # records; of more, only those with a problem are listed
+_MAX_PROBLEMS = 5
 
 
-def status_text(status: Status) -> str:
-    """Return the status as text for one screen; times are local."""
-    lines = []
+def status_text(status: Status, width: int | None, paint: Paint) -> str:
+    """Return the status as text for one screen, the verdict first; times are local.
+
+    Lines have at most `width` columns; None means no limit.
+    """
+    problems = status.problems
+    lines = [paint(counted(len(problems), "problem"), "red") if problems else paint("all is well", "green")]
+    for problem in problems[:_MAX_PROBLEMS]:
+        lines += wrapped(" ".join(problem.split()), width, "- ", "  ")
+    if len(problems) > _MAX_PROBLEMS:
+        more = counted(len(problems) - _MAX_PROBLEMS, "more problem")
+        lines += wrapped(f"- {more}; --json lists them", width, rest="  ")
+    for note in status.notes:
+        lines += wrapped(note, width, rest="  ")
     for family, journal in status.journals.items():
         version = journal.version
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
-        lines.append(f"{status.name}, {family}: {version.ip}, version {version.version}, {since}")
-        lines += [f"  {line}" for line in _record_lines(journal, family, status.records.get(family))]
-    run_state = status.run_state
-    if run_state and run_state.recent:
-        last = run_state.recent[-1]
-        outcome = "skipped" if run_state.was_skipped else run_state.outcome
-        lines.append(f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}")
-        if run_state.was_skipped and run_state.ended:
-            lines.append(f"last run not skipped: {local_time(run_state.ended)}, {run_state.outcome}")
-        if run_state.last_success:
-            lines.append(f"last successful run: {local_time(run_state.last_success)}")
-    problems = status.problems
-    lines += [f"problem: {problem}" for problem in problems] or ["no problems"]
+        line = f"{status.name}, {family}: {version.ip}, version {version.version}, {since}"
+        lines += wrapped(line, width, rest="  ")
+        for record_line in _record_lines(journal, family, status.records.get(family)):
+            lines += wrapped(record_line, width, "  ", "    ")
+    for line in _run_lines(status):
+        lines += wrapped(line, width, rest="  ")
     return "\n".join(lines)
 
 
@@ -42,6 +48,7 @@ def status_json(status: Status) -> str:
         {
             "ok": not status.problems,
             "problems": status.problems,
+            "notes": status.notes,
             "name": status.name,
             "families": [
                 {
@@ -74,6 +81,19 @@ def status_json(status: Status) -> str:
     )
 
 
+def _run_lines(status: Status) -> Iterator[str]:
+    run_state = status.run_state
+    if run_state is None or not run_state.recent:
+        return
+    last = run_state.recent[-1]
+    outcome = "skipped" if run_state.was_skipped else run_state.outcome
+    yield f"last run: {local_time(last)} ({duration(status.now - last)} ago), {outcome}"
+    if run_state.was_skipped and run_state.ended:
+        yield f"last run not skipped: {local_time(run_state.ended)}, {run_state.outcome}"
+    if run_state.last_success:
+        yield f"last successful run: {local_time(run_state.last_success)}"
+
+
 def _record_lines(
     journal: Journal, family: Family, records: Sequence[tuple[Record, Publication | None]] | None
 ) -> Iterator[str]:
@@ -81,14 +101,17 @@ def _record_lines(
     if records is None:
         yield f"{family} is not in DDNS_IP_FAMILIES"
         return
-    if not records:
-        yield f"no {family.record_type} record in DDNS_RECORDS"
-    shown = records if len(records) <= _MAX_LISTED else [each for each in records if record_problem(journal, *each)]
+    bad = [each for each in records if record_problem(journal, *each)]
+    shown = records if len(records) <= _MAX_LISTED else bad[:_MAX_LISTED]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:
         yield f"{str(record).ljust(wide)}  {_publication_text(known)}"
-    if len(shown) < len(records):
-        yield f"{len(records) - len(shown)} records have no problem; --json lists them"
+    if len(records) <= _MAX_LISTED:
+        return
+    if len(bad) > _MAX_LISTED:
+        yield f"{len(bad) - _MAX_LISTED} more with a problem; --json lists them"
+    if len(bad) < len(records):
+        yield f"{len(records) - len(bad)} records have no problem; --json lists them"
 
 
 def _publication_text(known: Publication | None) -> str:

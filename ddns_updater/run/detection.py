@@ -34,13 +34,13 @@ class Detection:
         family: Family,
         deadline: Deadline,
         limit: Limit,
-        advice: str = "the next run asks again",
+        then: str = "the next run asks again",
     ) -> None:
         self._waiting = list(sources)
         self._family = family
         self._deadline = deadline
         self._limit = limit
-        self._advice = advice
+        self._then = then
         self._reasons: list[str] = []
 
     def first(self) -> Detected:
@@ -66,14 +66,14 @@ class Detection:
             if any(each.address == found.address for each in heard):
                 return found, None
             heard.append(found)
+        then = f"nothing was changed, {self._then}"
         if len(heard) > 1:
-            raise Disagreement(f"{' but '.join(map(str, heard))}; nothing was changed, {self._advice}")
+            raise Disagreement(" but ".join(map(str, heard)), then=then)
         reasons = "; ".join(self._reasons) or "no source on another host is configured"
+        problem = f"{first}, but no second source confirms it ({reasons})"
         if agreement is Agreement.REQUIRED:
-            raise Disagreement(
-                f"{first}, but no second source confirms it ({reasons}); nothing was changed, {self._advice}"
-            )
-        return first, f"{first}, but no second source confirms it ({reasons})"
+            raise Disagreement(problem, then=then)
+        return first, problem
 
     def _answers(self) -> Iterator[Detected]:
         """Yield each answer, and note the reason of each source that gives none."""

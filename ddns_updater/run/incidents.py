@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Address, Family, FamilyResult, Incident, Outcome, PublicationState, RunResult
+from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, Record, RunResult, Seen
 from ddns_updater.state.run_state import Reported, RunState
 
-_GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18))  # between alerts: at 1 h, 6 h and 24 h
-_DAY = timedelta(days=1)  # between later alerts
+# Between alerts: they come at 1 h, 6 h and 24 h, then daily.
+_GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18), timedelta(days=1))
 _LONG_PENDING = timedelta(minutes=30)  # Route 53 usually takes a minute
 _LATELY = timedelta(hours=1)  # a version newer than this may be from a run that was killed before it sent its alert
 _QUICK = timedelta(seconds=30)  # between two runs; faster than cron can start them
@@ -53,7 +53,10 @@ def advance(state: RunState, result: RunResult, now: datetime, alert_after: int 
 
 
 def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
-    """Return the times before `now`, without the last one if that run came too soon after it, as one by hand does."""
+    """Return the times before `now`, without the last one if this run came too soon after it, as one by hand does.
+
+    Else a few runs by hand between hourly ones would make the usual interval seconds, and the next run overdue.
+    """
     by_hand = bool(recent) and now - recent[-1] < _QUICK
     return recent[:-1] if by_hand else recent
 
@@ -77,15 +80,14 @@ def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
     """
     if incident.alerted_at is None:
         return incident.failed_runs >= alert_after
-    gap = _GAPS[incident.alerts - 1] if 0 < incident.alerts <= len(_GAPS) else _DAY
-    return now - incident.alerted_at >= gap
+    return now - incident.alerted_at >= _GAPS[min(incident.alerts, len(_GAPS)) - 1]
 
 
 def _stuck(result: RunResult, now: datetime) -> str | None:
     """Return the cause if a record has been pending for so long that it counts as a failure, else None."""
     waiting = [each for one in result.results for each in one.publications if each.state is PublicationState.SUBMITTED]
     old = [str(each.record) for each in waiting if each.submitted_at and now - each.submitted_at > _LONG_PENDING]
-    if result.outcome is not Outcome.PENDING or not old:
+    if not old:
         return None
     return f"{old[0]} was sent to Route 53 more than {duration(_LONG_PENDING)} ago and is still not verified"
 
@@ -119,7 +121,7 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
         return []
     if before is None:  # the state file knows nothing
         is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
-        before = Reported(0, one.previous_address if one.recorded else None, now - _LATELY)
+        before = Reported(0, None, now - _LATELY)
     else:
         is_new = (one.version or 0) > before.version and one.address != before.address
     previous = one.previous_address if one.recorded else before.address
@@ -134,16 +136,14 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
     ]
 
 
-def _seen(
-    before: Mapping[str, tuple[Address, datetime]], result: RunResult, now: datetime
-) -> Mapping[str, tuple[Address, datetime]]:
+def _seen(before: Mapping[Record, Seen], result: RunResult, now: datetime) -> Mapping[Record, Seen]:
     publications = [each for one in result.results for each in one.publications]
     seen = {
-        str(each.record): (each.address, each.checked_at or now)
+        each.record: Seen(each.address, each.checked_at or now)
         for each in publications
         if each.state is PublicationState.VERIFIED and each.address and not each.error
     }
-    records = {str(each.record) for each in publications}
+    records = {each.record for each in publications}
     unknown = {one.family.record_type for one in result.results if one.version is None}  # the run failed before it knew
-    kept = {name: value for name, value in before.items() if name in records or name.rpartition(" ")[2] in unknown}
+    kept = {record: each for record, each in before.items() if record in records or record.type in unknown}
     return kept | seen

@@ -1,23 +1,26 @@
 """The publications of one version during a run."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Address, Journal, Publication, Record
+from ddns_updater.model import Address, Journal, Origin, Publication, Record, Sent
 from ddns_updater.run.ports import History
 
 
 class JournalWriter:
     """Holds the publications of one version and saves each change at once, except in a dry run."""
 
-    def __init__(self, history: History, journal: Journal, monotonic: Monotonic, *, dry_run: bool) -> None:
+    def __init__(
+        self, history: History, origin: Origin, journal: Journal, monotonic: Monotonic, *, dry_run: bool
+    ) -> None:
         self.version = journal.version
         self.touched = False  # a change was sent, or a record was read back
         self.warnings: list[str] = []
         self._publications = {each.record: each for each in journal.publications}
         self._history = history
+        self._origin = origin
+        self._earlier: frozenset[Sent] | None = None
         self.dry_run = dry_run
         self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
 
@@ -35,6 +38,13 @@ class JournalWriter:
         """Return the publication of `record`, a new one if it has none."""
         return self._publications.get(record) or Publication(record, self.now())
 
+    def sent(self, record: Record, zone_id: str) -> frozenset[Address]:
+        """Return the addresses that DNS may have been sent for `record`, for this version and earlier ones."""
+        if self._earlier is None:
+            self._earlier = self._history.sent_before(self._origin, self.version)
+        now = {each.sent for each in self._publications.values()} - {None}
+        return frozenset(each.address for each in self._earlier | now if each and each[:2] == (record, zone_id))
+
     def write(self, publications: Iterable[Publication]) -> None:
         """Remember `publications` and save them."""
         written = list(publications)
@@ -44,4 +54,4 @@ class JournalWriter:
 
     def save_error(self, records: Iterable[Record], error: object) -> None:
         """Save `error` for each of `records`; their states do not change."""
-        self.write(replace(self.get(each), error=str(error)) for each in records)
+        self.write(self.get(each)._replace(error=str(error)) for each in records)

@@ -24,7 +24,7 @@ _SHORTEST_TRY = 0.1  # seconds; with less, nothing is sent
 
 
 def report_seconds(run_timeout: float) -> float:
-    """Return the seconds of a run that are reserved for a report to somebody."""
+    """Return the seconds of a run that are reserved for a report, if somebody gets one."""
     return min(_REPORT, run_timeout / 4)
 
 

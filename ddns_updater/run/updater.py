@@ -1,4 +1,4 @@
-"""The run: lock, detect, compare, confirm, record, publish, verify. The phase report follows it, in report.py.
+"""The run: lock, detect, compare, confirm, record, publish, verify. The report phase follows, in report.py.
 
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
@@ -49,18 +48,18 @@ class Plan(NamedTuple):
     dry_run: bool = False
 
 
-@dataclass
 class _FamilyRun:
     """The run of one address family so far; it goes on until it has an outcome."""
 
-    family: Family
-    found: Detected | None = None
-    previous_address: Address | None = None
-    recorded: bool = False
-    journal: JournalWriter | None = None
-    outcome: Outcome | None = None
-    warnings: list[str] = field(default_factory=list)
-    error: str | None = None
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.found: Detected | None = None
+        self.previous_address: Address | None = None
+        self.recorded = False
+        self.journal: JournalWriter | None = None
+        self.outcome: Outcome | None = None
+        self.warnings: list[str] = []
+        self.error: str | None = None
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
@@ -127,8 +126,8 @@ class Updater:
             journal = self._compare(run, history, origin)
             if journal.version.address != found.address:
                 found = self._confirm(run, detection, found)
-                journal = self._record(run, history, origin, journal, found)
-            self._publisher.publish(journal, self._records(run))
+                journal = self._append_version(run, history, origin, journal, found)
+            self._publisher.publish(journal, self._records_of(run))
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED
@@ -147,7 +146,7 @@ class Updater:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
         run.previous_address = latest.version.address
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _confirm(self, run: _FamilyRun, detection: Detection, first: Detected) -> Detected:
@@ -156,7 +155,7 @@ class Updater:
         run.warnings += [warning] if warning else []
         return run.found
 
-    def _record(
+    def _append_version(
         self, run: _FamilyRun, history: History, origin: Origin, journal: JournalWriter, found: Detected
     ) -> JournalWriter:
         """Append a version with the address found; a confirmation can lead back to the latest one."""
@@ -169,18 +168,18 @@ class Updater:
         else:
             latest = history.append(origin, previous, address)
         run.recorded = True
-        run.journal = self._journal(history, latest)
+        run.journal = self._journal(history, origin, latest)
         return run.journal
 
     def _verify(self, runs: Sequence[_FamilyRun], deadline: Deadline) -> None:
-        journals = [(run.journal, self._records(run)) for run in runs if run.journal]
+        journals = [(run.journal, self._records_of(run)) for run in runs if run.journal]
         self._verifier.verify(journals, timetable.verification(deadline))
 
     def _result(self, run: _FamilyRun) -> FamilyResult:
         """Return the result; where the run reached publish, its outcome follows from the states of the publications."""
         journal = run.journal
-        publications = tuple(journal.get(record) for record in self._records(run)) if journal else ()
-        errors = [each.error for each in publications if each.error]
+        publications = tuple(journal.get(record) for record in self._records_of(run)) if journal else ()
+        errors = [] if run.outcome else [each.error for each in publications if each.error]
         outcome = run.outcome or self._outcome(run, publications)
         found = None if outcome is Outcome.HELD else run.found  # a doubtful address is not reported as the address
         return FamilyResult(
@@ -205,10 +204,10 @@ class Updater:
             return Outcome.PENDING
         return Outcome.UPDATED if run.recorded or (run.journal and run.journal.touched) else Outcome.UNCHANGED
 
-    def _journal(self, history: History, latest: Journal) -> JournalWriter:
-        return JournalWriter(history, latest, self._monotonic, dry_run=self._plan.dry_run)
+    def _journal(self, history: History, origin: Origin, latest: Journal) -> JournalWriter:
+        return JournalWriter(history, origin, latest, self._monotonic, dry_run=self._plan.dry_run)
 
-    def _records(self, run: _FamilyRun) -> list[Record]:
+    def _records_of(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]
 
 

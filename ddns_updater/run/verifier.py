@@ -1,4 +1,4 @@
-"""The phase verify: wait until the submitted changes are in sync, and read the records back.
+"""The verify phase: wait until the submitted changes are in sync, and read the records back.
 
 The journal says `verified` only after both. A kill before that leaves the record `submitted`, and the next run checks
 it again.
@@ -6,7 +6,6 @@ it again.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -77,14 +76,16 @@ class Verifier:
         try:
             in_sync = self._open_dns().in_sync(sent.change_id)
         except DnsError as error:
-            journal.write(replace(each, error=_unconfirmed(journal, each, error)) for each in publications)
+            journal.write(each._replace(error=_unconfirmed(journal, each, error)) for each in publications)
             return _Sync.UNKNOWN
         if in_sync is None:
-            journal.write(replace(each, state=PublicationState.PENDING, change_id=None) for each in publications)
+            journal.write(
+                each._replace(state=PublicationState.PENDING, change_id=None, error=None) for each in publications
+            )
             return _Sync.UNKNOWN
         if in_sync:
             return _Sync.IN_SYNC
-        journal.write(replace(each, error=None) for each in publications if each.error)  # an earlier one
+        journal.write(each._replace(error=None) for each in publications if each.error)  # an earlier one
         return _Sync.PENDING
 
     def _read_back(
@@ -95,7 +96,7 @@ class Verifier:
             existing = self._open_dns().read(zone_id, [each.record for each in publications])
             servers = self._open_dns().name_servers(zone_id) if self._authority else ()
         except DnsError as error:
-            journal.write(replace(each, error=_unconfirmed(journal, each, error)) for each in publications)
+            journal.write(each._replace(error=_unconfirmed(journal, each, error)) for each in publications)
             return
         journal.touched = True
         seen: list[Publication] = []
@@ -118,16 +119,16 @@ class Verifier:
         """Return `each` after reading it back and asking its name servers."""
         if not (found and found.holds(journal.address, each.ttl)):
             cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
-            return replace(each, state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
+            return each._replace(state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
         try:
             mismatch = self._authority and self._authority.mismatch(each.record, journal.address, servers, deadline)
         except TimeoutError:
-            return replace(each, error=None)  # the next run asks the name servers
+            return each._replace(error=None)  # the next run asks the name servers
         if mismatch:
-            return replace(each, error=_unconfirmed(journal, each, mismatch))
+            return each._replace(error=_unconfirmed(journal, each, mismatch))
         now = journal.now()
         verified_at = each.verified_at or now
-        return replace(each, state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
+        return each._replace(state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
 
 
 def _submitted(journal: JournalWriter, records: Sequence[Record]) -> list[_Sent]:

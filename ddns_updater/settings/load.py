@@ -4,79 +4,71 @@ The environment overrides `.env` in the working directory, which overrides `.env
 variables in those files are passed to the SDK unchanged.
 """
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dotenv.parser import parse_stream
-
 from ddns_updater.errors import SettingsError
 from ddns_updater.settings.contradictions import contradictions
+from ddns_updater.settings.env_files import EnvFile, read_env_files
+from ddns_updater.settings.home import forget_empty_home
 from ddns_updater.settings.parse import Parser
+from ddns_updater.settings.remarks import remarks_on
 from ddns_updater.settings.settings import Settings
-from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings, user_folder
-
-
-class EnvFile(NamedTuple):
-    """A `.env` file, with the names that it sets, and whether some of its lines cannot be read."""
-
-    path: Path
-    variables: tuple[str, ...]
-    has_unreadable_lines: bool
+from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings
 
 
 class LoadResult(NamedTuple):
     """The settings, the problems found in them, and the files that they come from.
 
-    A setting with a problem has its default value. `secret_files` are the files that the program or the SDK reads
-    secrets from, whether they exist or not.
+    A setting with a problem has its default value. `warnings` and `notes` are about valid ones (see `Remarks`).
+    `secret_files` are the files that the program or the SDK reads secrets from, whether they exist or not.
     """
 
     settings: Settings
     problems: tuple[SettingsError, ...]
+    warnings: tuple[SettingsError, ...]
+    notes: tuple[SettingsError, ...]
     env_files: tuple[EnvFile, ...]
     secret_files: tuple[Path, ...]
 
+    def valid(self) -> Settings:
+        """Return the settings; raises a SettingsError that lists every problem in a line of its own."""
+        if self.problems:
+            variables = [variable for problem in self.problems for variable in problem.settings]
+            raise SettingsError("\n".join(map(str, self.problems)), settings=variables)
+        return self.settings
 
-def load_settings(env_file: Path | None = None) -> Settings:
+
+def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> LoadResult:
     """Read the environment and the `.env` files, or only `env_file` instead of those.
 
-    Raises a SettingsError that lists every problem in a line of its own.
+    `for_init` refuses a database file whose place depends on where the program is started.
     """
-    loaded = read_settings(env_file)
-    if loaded.problems:
-        variables = [variable for problem in loaded.problems for variable in problem.settings]
-        raise SettingsError("\n".join(map(str, loaded.problems)), settings=variables)
-    return loaded.settings
-
-
-def read_settings(env_file: Path | None = None) -> LoadResult:
-    """Read the same settings, but return the problems instead of raising."""
-    problems: list[SettingsError] = []
+    forget_empty_home()
+    found = read_env_files(env_file)
     written: dict[str, str] = {}
-    env_files = []
-    for path in [env_file] if env_file else [user_folder() / ".env", Path(".env")]:
-        found, unreadable = _read_env_file(path, required=env_file is not None)
-        problems += unreadable
-        if found is not None:
-            written |= found
-            env_files.append(EnvFile(path, tuple(found), bool(unreadable)))
+    set_in: dict[str, Path] = {}  # the file of each variable that the environment does not set
+    for file in found.used:
+        written |= file.texts
+        set_in |= {variable: file.path for variable in file.texts if variable not in os.environ}
     texts = written | os.environ
     known = {variable: texts[variable] for variable in VARIABLES if variable in texts}
-    problems += _misspelt(texts)
     parser = Parser(known, SETTINGS)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     settings = default_settings()._replace(**parser.values, aws=aws)
-    problems += [*parser.problems, *contradictions(settings, parser.given, parser.bad)]
+    remarks = remarks_on(settings, parser.given | parser.bad, found, for_init=for_init)
+    wrong = [*parser.problems, *contradictions(settings, parser.given, parser.bad), *remarks.problems]
     secret_files = [known[each.variables[1]] for each in SETTINGS if each.is_secret and each.variables[1] in known]
     secret_files.append(texts.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
     return LoadResult(
         settings,
-        tuple(problems),
-        tuple(env_files),
-        tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
+        problems=(*found.problems, *_misspelt(texts, set_in), *(_located(problem, set_in) for problem in wrong)),
+        warnings=remarks.warnings,
+        notes=tuple(_located(note, set_in) for note in remarks.notes),
+        env_files=found.used,
+        secret_files=tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
 
 
@@ -99,31 +91,29 @@ def export_aws(settings: Settings) -> None:
         os.environ.setdefault(key, value)
 
 
-def _read_env_file(path: Path, *, required: bool) -> tuple[dict[str, str] | None, list[SettingsError]]:
-    """Return the variables that the file sets, None when it does not exist, and what cannot be read."""
-    texts: dict[str, str] = {}
-    problems = []
-    try:
-        if not path.is_file():
-            missing = SettingsError(f"--env-file {str(path)!r} is not a file", "name an existing one")
-            return None, [missing] if required else []
-        with path.open(encoding="utf-8-sig") as stream:
-            for binding in parse_stream(stream):
-                if binding.error:  # its text is not shown: it may hold a secret
-                    text = binding.original.string
-                    number = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
-                    problems.append(SettingsError(f"{path}, line {number} cannot be read", "write NAME=value"))
-                elif binding.key is not None:
-                    texts[binding.key] = binding.value or ""
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        problems.append(SettingsError(f"cannot read {path}: {cause}", "fix or remove it"))
-    return texts, problems
+def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:
+    unknown = sorted(each for each in texts if each.startswith("DDNS_") and each not in VARIABLES)
+    if not unknown:
+        return
+    import difflib  # 0.5 ms of every run, which nearly none needs
+
+    for variable in unknown:
+        near = difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.85)
+        if near:
+            where = f" (in {set_in[variable]})" if variable in set_in else ""
+            yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near[0]}?", settings=near)
 
 
-def _misspelt(texts: Mapping[str, str]) -> Iterator[SettingsError]:
-    for variable in sorted(texts):
-        if variable.startswith("DDNS_") and variable not in VARIABLES:
-            near = difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.85)
-            if near:
-                yield SettingsError(f"{variable} is not a setting", f"did you mean {near[0]}?", settings=near)
+def _located(problem: SettingsError, set_in: Mapping[str, Path]) -> SettingsError:
+    """Return `problem` with the files that set the variables at fault; those of the environment need none."""
+    places: dict[Path, list[str]] = {}
+    for setting in SETTINGS:
+        if setting.variable in problem.settings:
+            for variable in setting.variables:
+                if variable in set_in:
+                    places.setdefault(set_in[variable], []).append(variable)
+    if not places:
+        return problem
+    parts = [f"{' and '.join(variables)} in {path}" for path, variables in places.items()]
+    where = f"set in {next(iter(places))}" if len(problem.settings) == 1 and len(places) == 1 else ", ".join(parts)
+    return SettingsError(f"{problem.problem} ({where})", problem.advice, settings=problem.settings)

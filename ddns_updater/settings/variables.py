@@ -4,20 +4,16 @@
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
-
-import click
 
 from ddns_updater.alerts.urls import parse_apprise, parse_heartbeat, parse_webhooks
 from ddns_updater.dns.records import parse_record, parse_zone_id
 from ddns_updater.history.url import SqliteUrl, parse_database_url
 from ddns_updater.model import Agreement, OnDrift
+from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.values import choice, family, items, metrics_file, origin_name, path, switch, whole
 from ddns_updater.sources.spec import DEFAULT_SOURCES, SEPARATOR, parse_source, without_secrets
-
-APP_NAME = "ddns-updater"
 
 
 class Setting(NamedTuple):
@@ -44,11 +40,6 @@ class Setting(NamedTuple):
     def default_value(self) -> Any:
         """Return the value without the variable."""
         return self.parse(self.default) if isinstance(self.default, str) else self.default()
-
-
-def user_folder() -> Path:
-    """Return the per-user folder of this program, which may not exist."""
-    return Path(click.get_app_dir(APP_NAME))
 
 
 _SOURCES_HELP = """\
@@ -81,7 +72,7 @@ SETTINGS = (
         " SQLite file, as sqlite:////var/lib/ddns-updater/ddns.sqlite3. Default: such a file beside this one.\n"
         "With ?ssl_ca=FILE (also ssl_cert, ssl_key, ssl_verify_identity=0) the connection must be encrypted and"
         " verified.",
-        default=lambda: SqliteUrl(user_folder() / "ddns.sqlite3"),
+        default=lambda: SqliteUrl(user_folder().path / "ddns.sqlite3"),
         example="mysql://ddns:change-me@db.example.com:3306/app?ssl_ca=/etc/ssl/certs/db-ca.pem",
         is_secret=True,
     ),
@@ -233,7 +224,7 @@ SETTINGS = (
         "state_folder",
         path,
         "The folder of the state file: the results of recent runs and undelivered alerts.",
-        default=user_folder,
+        default=lambda: user_folder().path,
         example="~/.config/ddns-updater",
     ),
 )

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any
 
-from ddns_updater.alerts.event import Kind
-from ddns_updater.model import Family, Incident, Outcome, parse_address
+from ddns_updater.alerts.event import parse_event
+from ddns_updater.model import Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -18,17 +18,23 @@ _YEARS = range(1800, 2200)  # of times that can be calculated with, also those o
 _UNNAMED = ""  # the key for runs without a configured name while the database is unavailable
 
 
-@dataclass
 class StateContent:
-    """The content of an open state file; it is written at the end of the block that opened it.
+    """The content of a state file, which can be changed; `default` is the name of the only origin.
 
-    `default` is the name of the only origin, `warnings` says what is wrong with the file.
+    `damage` says what was lost because the file was damaged, None when it was not.
     """
 
-    default: str | None = None
-    origins: dict[str, RunState] = field(default_factory=dict)
-    outbox: Outbox = field(default_factory=Outbox)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        default: str | None = None,
+        origins: Mapping[str, RunState] = MappingProxyType({}),
+        outbox: Outbox | None = None,
+        damage: str | None = None,
+    ) -> None:
+        self.default = default
+        self.origins = dict(origins)
+        self.outbox = outbox or Outbox()
+        self.damage = damage
 
     def name_of(self, given: str | None, resolved: str | None) -> str:
         """Return the name under which to keep a run: `given` is the configured one, `resolved` the one in the database.
@@ -61,7 +67,10 @@ def content_text(content: StateContent) -> str:
             "default": content.default,
             "origins": {name: _state_json(run_state) for name, run_state in content.origins.items()},
             # the names of format 1
-            "owed": [{**each._asdict(), "since": _epoch(each.since)} for each in content.outbox.undelivered],
+            "owed": [
+                {**each._asdict(), "event": each.event.json(), "since": _epoch(each.since)}
+                for each in content.outbox.undelivered
+            ],
             "waits": {
                 key: {**each._asdict(), "until": _epoch(each.until)} for key, each in content.outbox.pauses.items()
             },
@@ -82,11 +91,8 @@ def parse_content(content: Mapping[str, Any]) -> StateContent:
 
 
 def _undelivered(content: Mapping[str, Any]) -> Undelivered:
-    event = dict(content["event"])
-    Kind(event["event"])
-    for name in ("time", "title", "text"):
-        _text(event[name])
-    return Undelivered(_text(content["origin"]), event, _time(content["since"]), tuple(map(_text, content["to"])))
+    to = tuple(map(_text, content["to"]))
+    return Undelivered(_text(content["origin"]), parse_event(content["event"]), _time(content["since"]), to)
 
 
 def _state_json(run_state: RunState) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             family: {"version": each.version, "address": str(each.address or ""), "drift_at": _epoch(each.drift_at)}
             for family, each in run_state.reported.items()
         },
-        "seen": {record: [str(address), _epoch(at)] for record, (address, at) in run_state.seen.items()},
+        "seen": {str(record): [str(each.address), _epoch(each.at)] for record, each in run_state.seen.items()},
     }
 
 
@@ -138,8 +144,18 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             )
             for family, each in content["told"].items()
         },
-        seen={record: (ip_address(_text(address)), _time(at)) for record, (address, at) in content["seen"].items()},
+        seen={
+            _record(record): Seen(ip_address(_text(address)), _time(at))
+            for record, (address, at) in content["seen"].items()
+        },
     )
+
+
+def _record(text: str) -> Record:
+    name, space, kind = text.rpartition(" ")
+    if not space:
+        raise ValueError
+    return Record(name, kind)
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -35,32 +35,29 @@ class StateFile:
             return self._load()
 
     @contextmanager
-    def write(self, then: Callable[[], object] = lambda: None) -> Iterator[StateContent]:
-        """Yield the content and write it at the end of the block; raises StateError if that fails.
-
-        `then` is called after the write, even a failed one, while the lock is still held.
-        """
+    def locked(self) -> Iterator[StateContent]:
+        """Wait for the lock of the file, and yield the content that it has until `replace`; raises StateError."""
         with ExitStack() as stack:
             with self._errors("write"):
-                stack.enter_context(self._locked("lock", wait=True))
+                stack.enter_context(self._lock("lock", wait=True))
                 content = self._load()
             yield content
-            try:
-                with self._errors("write"):
-                    replace_file(self.path, content_text(content).encode(), 0o600)
-            finally:
-                then()
+
+    def replace(self, content: StateContent) -> None:
+        """Write `content`, which `locked` gave, inside its block; raises StateError and leaves the file as it was."""
+        with self._errors("write"):
+            replace_file(self.path, content_text(content).encode(), 0o600)
 
     @contextmanager
     def sending(self) -> Iterator[bool]:
         """Take the lock for sending alerts; False when another run holds it."""
         with ExitStack() as stack:
             with self._errors("write"):
-                taken = stack.enter_context(self._locked("telling", wait=False))  # the name that earlier versions use
+                taken = stack.enter_context(self._lock("telling", wait=False))  # the name that earlier versions use
             yield taken
 
     @contextmanager
-    def _locked(self, kind: str, *, wait: bool) -> Iterator[bool]:
+    def _lock(self, kind: str, *, wait: bool) -> Iterator[bool]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.path.with_suffix(f".{kind}")
         with flocked(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), wait=wait) as taken:
@@ -96,7 +93,7 @@ class StateFile:
         except (ValueError, RecursionError):
             if not _is_truncated(raw):
                 raise foreign from None
-            return StateContent(warnings=[self._damaged()])
+            return StateContent(damage=self._damaged())
         if not isinstance(loaded, dict) or loaded.get("program") != PROGRAM:
             raise foreign
         if loaded.get("format") != FORMAT:
@@ -104,7 +101,7 @@ class StateFile:
         try:
             return parse_content(loaded)
         except MALFORMED:
-            return StateContent(warnings=[self._damaged()])
+            return StateContent(damage=self._damaged())
 
     def _damaged(self) -> str:
         return f"{self.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"

@@ -6,7 +6,7 @@ one is added, unless the channel itself asked for the pause.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ddns_updater.alerts.event import Event, Kind
 
@@ -16,12 +16,15 @@ _MOST = 100  # alerts; beyond that, the oldest are dropped
 
 
 class Undelivered(NamedTuple):
-    """An alert: the event in its JSON form, since when it waits, and the keys of the channels that lack it."""
+    """An alert: the event, since when it waits, and the keys of the channels that lack it."""
 
     origin: str
-    event: Mapping[str, Any]
+    event: Event
     since: datetime
     to: tuple[str, ...]
+
+
+Due = tuple[Undelivered, str]  # an alert, and the key of a channel that it may be sent to now
 
 
 class Pause(NamedTuple):
@@ -44,9 +47,9 @@ class Outbox:
         for event in events:
             if event.kind in (Kind.FAILING, Kind.RECOVERED):
                 self.undelivered = [
-                    each for each in self.undelivered if each.origin != origin or each.event["event"] != Kind.FAILING
+                    each for each in self.undelivered if each.origin != origin or each.event.kind is not Kind.FAILING
                 ]
-            self.undelivered.append(Undelivered(origin, event.json(), now, tuple(keys)))
+            self.undelivered.append(Undelivered(origin, event, now, tuple(keys)))
         if events:
             self.pauses = {key: pause for key, pause in self.pauses.items() if pause.asked}
 
@@ -76,8 +79,8 @@ class Outbox:
         """Move the alerts of one origin to another."""
         self.undelivered = [each._replace(origin=after) if each.origin == before else each for each in self.undelivered]
 
-    def due(self, keys: Collection[str], now: datetime) -> list[tuple[Undelivered, str]]:
-        """Return each alert that may be sent now, with the key of the channel to send it to."""
+    def due(self, keys: Collection[str], now: datetime) -> list[Due]:
+        """Return what may be sent now, in order."""
         waiting = {key for key, pause in self.pauses.items() if pause.until > now}
         return [(each, key) for each in self.undelivered for key in each.to if key in keys and key not in waiting]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ddns_updater.model import Address, Family, Incident, Outcome
+from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen
 
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
 _BACKWARD = timedelta(minutes=1)  # a clock may go back by less without a warning
@@ -23,8 +23,8 @@ class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
-    `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is the address that each
-    record last held correctly, and when.
+    `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
+    correctly.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -35,7 +35,7 @@ class RunState(NamedTuple):
     last_success: datetime | None = None
     incident: Incident | None = None
     reported: Mapping[Family, Reported] = MappingProxyType({})
-    seen: Mapping[str, tuple[Address, datetime]] = MappingProxyType({})
+    seen: Mapping[Record, Seen] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:
@@ -74,6 +74,6 @@ class RunState(NamedTuple):
             ended=self.ended and self.ended - back,
             last_success=self.last_success and self.last_success - back,
             incident=incident,
-            seen={record: (address, at - back) for record, (address, at) in self.seen.items()},
+            seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
         )
         return moved, back

@@ -26,13 +26,27 @@ class Status(NamedTuple):
     errors: tuple[str, ...] = ()
 
     @property
+    def notes(self) -> list[str]:
+        """Return what may be meant so, a line each."""
+        if not any(self.records.values()):
+            return ["no record follows the line: DDNS_RECORDS is not set"]
+        return [
+            f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
+            for family, records in self.records.items()
+            if not records
+        ]
+
+    @property
     def problems(self) -> list[str]:
-        """Return every problem, a line each."""
+        """Return every problem, a line each, those of the runs first; what the incident tells is not told again."""
         found = [*self.errors]
         for family, records in self.records.items():
             if journal := self.journals.get(family):
                 found += [wrong for record, known in records if (wrong := record_problem(journal, record, known))]
-        return found + (run_problems(self.run_state, self.now) if self.run_state else [])
+        incident = self.run_state and self.run_state.incident
+        cause = incident.cause if incident else ""  # joins the errors of the run
+        of_runs = run_problems(self.run_state, self.now) if self.run_state else []
+        return of_runs + [each for each in dict.fromkeys(found) if each not in cause]
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:

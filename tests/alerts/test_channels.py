@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,6 +13,7 @@ import pytest
 
 from ddns_updater.alerts.apprise import notify
 from ddns_updater.alerts.delivery import send
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.alerts.urls import ChannelSpec, parse_apprise, parse_webhooks
 from ddns_updater.alerts.webhooks import post
 from ddns_updater.errors import AlertError, SettingsError
@@ -22,14 +23,14 @@ from tests.support.database import load_settings_with
 from tests.support.mysqld import MySqlServer, free_port
 from tests.support.receivers import SECRET, Receiver, receiving
 
-EVENT: Mapping[str, Any] = {
-    "schema": 1,
-    "event": "failing",
-    "time": "2026-03-01T12:03:00+00:00",
-    "name": "line",
-    "title": "line: failing since 2026-03-01 12:00 UTC, 3 failed runs",
-    "text": "Cause: <b>&amp; @everyone *.a_b.example.com*. Nothing is lost.",
-}
+EVENT = Event(
+    Kind.FAILING,
+    datetime(2026, 3, 1, 12, 3, tzinfo=UTC),
+    "line",
+    "line: failing since 2026-03-01 12:00 UTC, 3 failed runs",
+    "Cause: <b>&amp; @everyone *.a_b.example.com*. Nothing is lost.",
+    {"failed_runs": 3, "reminder": 0},
+)
 
 
 def webhook(url: str) -> ChannelSpec:
@@ -42,7 +43,7 @@ def service(url: str) -> ChannelSpec:
     return spec
 
 
-def said(url: str, event: Mapping[str, Any] = EVENT) -> AlertError | None:
+def said(url: str, event: Event = EVENT) -> AlertError | None:
     """Tell `event` to a webhook, and return how it refused."""
     try:
         post(webhook(url), event)
@@ -63,7 +64,16 @@ def test_any_webhook_gets_the_event_as_json(receiver: Receiver) -> None:
     assert (request.method, request.path) == ("POST", f"/hook/{SECRET}")
     assert request.headers["content-type"] == "application/json"
     assert request.headers["user-agent"] == "ddns-updater"
-    assert request.json == EVENT
+    assert request.json == {
+        "schema": 1,
+        "event": "failing",
+        "time": "2026-03-01T12:03:00+00:00",
+        "name": "line",
+        "title": EVENT.title,
+        "text": EVENT.text,
+        "failed_runs": 3,
+        "reminder": 0,
+    }
 
 
 def test_slack_gets_text_in_which_nothing_is_taken_for_its_marks(receiver: Receiver) -> None:
@@ -74,7 +84,7 @@ def test_slack_gets_text_in_which_nothing_is_taken_for_its_marks(receiver: Recei
         "text": "*line: failing since 2026-03-01 12:00 UTC, 3 failed runs*\n"
         "Cause: &lt;b&gt;&amp;amp; @everyone *.a_b.example.com*. Nothing is lost."
     }
-    said(f"slack+{receiver.url}", {**EVENT, "title": "line: *.example.com A was changed"})
+    said(f"slack+{receiver.url}", EVENT._replace(title="line: *.example.com A was changed"))
     assert receiver.got[-1].json["text"].startswith("line: *.example.com A was changed\n")
 
 
@@ -84,14 +94,14 @@ def test_discord_gets_an_embed_that_mentions_no_one(receiver: Receiver) -> None:
     assert request.path == f"/hook/{SECRET}/a+b?thread_id=7"
     assert request.json["allowed_mentions"] == {"parse": []}
     (embed,) = request.json["embeds"]
-    assert embed["title"] == EVENT["title"]
+    assert embed["title"] == EVENT.title
     assert embed["description"] == r"Cause: <b\>&amp; @everyone \*.a\_b.example.com\*. Nothing is lost."
-    assert (embed["color"], embed["timestamp"]) == (0xE74C3C, EVENT["time"])
+    assert (embed["color"], embed["timestamp"]) == (0xE74C3C, "2026-03-01T12:03:00+00:00")
 
 
 @pytest.mark.parametrize("text", ["x" * 9000, "*" * 9000, "x" + "*" * 9000])
 def test_discord_is_sent_no_more_than_it_takes(receiver: Receiver, text: str) -> None:
-    said(f"discord+{receiver.url}", {**EVENT, "title": text, "text": text})
+    said(f"discord+{receiver.url}", EVENT._replace(title=text, text=text))
     (embed,) = receiver.got[0].json["embeds"]
     for part, most in ((embed["title"], 256), (embed["description"], 4096)):
         assert most - 2 <= len(part) <= most
@@ -272,7 +282,7 @@ def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
     notify(service(receiver.url.replace("http://", "json://")), EVENT)
     (request,) = receiver.got
     assert request.path == f"/hook/{SECRET}"
-    assert (request.json["title"], request.json["message"]) == (EVENT["title"], EVENT["text"])
+    assert (request.json["title"], request.json["message"]) == (EVENT.title, EVENT.text)
     assert request.json["type"] == "failure"
 
 

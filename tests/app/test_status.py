@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ddns_updater.lib.humanize import counted
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import RunState
@@ -17,6 +19,7 @@ from ddns_updater.state.status import run_problems
 from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
 from tests.support.services import answer
+from tests.support.terminal import Terminal, screen
 
 NOW = datetime(2026, 5, 3, 14, 0, tzinfo=UTC)
 
@@ -47,11 +50,11 @@ def test_all_is_well_after_a_run(machine: Machine) -> None:
     done = machine.ddns("status")
     lines = done.out.splitlines()
     assert (done.status, done.err) == (0, "")
-    assert lines[0].startswith("line, ipv4: 9.9.9.9, version 1, since 20")
-    assert lines[1].startswith("  home.example.com A  verified, last seen with 9.9.9.9 at 20")
-    assert lines[2].startswith("last run: 20")
-    assert lines[2].endswith(" s ago), updated")
-    assert lines[-1] == "no problems"
+    assert lines[0] == "all is well"
+    assert lines[1].startswith("line, ipv4: 9.9.9.9, version 1, since 20")
+    assert lines[2].startswith("  home.example.com A  verified, last seen with 9.9.9.9 at 20")
+    assert lines[3].startswith("last run: 20")
+    assert lines[3].endswith(" s ago), updated")
 
 
 def test_it_reads_only_the_database_and_writes_nothing(small_machine: Machine) -> None:
@@ -87,7 +90,10 @@ def problems(machine: Machine, **changes: Any) -> list[str]:
     found: list[str] = done.json["problems"]
     assert done.json["ok"] is not bool(found)
     assert done.status == text.status == (1 if found else 0)
-    said = [line.removeprefix("problem: ") for line in text.out.splitlines() if line.startswith("problem: ")]
+    verdict, *lines = text.out.splitlines()
+    said = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    assert verdict == (counted(len(found), "problem") if found else "all is well")
+    assert lines[: len(said)] == [f"- {line}" for line in said]  # before anything else
     assert [line.partition(" ago")[0] for line in said] == [line.partition(" ago")[0] for line in found]
     return found
 
@@ -111,9 +117,12 @@ def test_a_refused_record_is_wrong_with_its_reason(small_machine: Machine) -> No
     small_machine.init()
     small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied"))
     small_machine.run()
-    record, incident = problems(small_machine)
-    assert record.startswith("failed to change home.example.com A: AWS answered AccessDenied")
-    assert record in incident
+    (problem,) = problems(small_machine)
+    assert problem.startswith("failing since 20")
+    assert ", 1 run: failed to change home.example.com A: AWS answered AccessDenied" in problem
+    text = small_machine.ddns("status").out
+    assert "  home.example.com A  failed\n" in text
+    assert text.count("AccessDenied") == 1
 
 
 def test_a_change_under_way_is_not_wrong_yet_but_is_when_it_does_not_end(machine: Machine) -> None:
@@ -168,9 +177,9 @@ def test_the_database_may_be_down(small_machine: Machine) -> None:
     file = Path(small_machine.database.url.removeprefix("sqlite:///"))
     file.rename(file.with_suffix(".away"))
     small_machine.run()
-    down, incident = problems(small_machine)
-    assert down.startswith("there is no database at ")
-    assert incident.startswith("failing since ")
+    (problem,) = problems(small_machine)
+    assert problem.startswith("failing since ")
+    assert ": there is no database at " in problem
     found = small_machine.ddns("status", "--json").json
     assert (found["families"], found["last_run"]["outcome"]) == ([], "failed")
 
@@ -181,8 +190,10 @@ def test_an_unreadable_state_file_is_a_problem_and_the_rest_is_shown(small_machi
     state_file(small_machine).write_text('{"program": "another"}')
     done = small_machine.ddns("status")
     assert done.status == 1
-    assert done.out.startswith("line, ipv4: 9.9.9.9, version 1")
-    assert "is not a file of ddns-updater; move it away" in done.out
+    verdict, problem, version, *_ = done.out.splitlines()
+    assert verdict == "1 problem"
+    assert "is not a file of ddns-updater; move it away" in problem
+    assert version.startswith("line, ipv4: 9.9.9.9, version 1")
 
 
 def test_an_edited_version_is_not_taken_for_verified(small_machine: Machine) -> None:
@@ -199,7 +210,7 @@ def test_without_records_it_shows_the_address_alone(small_machine: Machine) -> N
     small_machine.init()
     small_machine.run(DDNS_RECORDS=None)
     done = small_machine.ddns("status", DDNS_RECORDS=None)
-    assert (done.status, done.out.splitlines()[1]) == (0, "  no A record in DDNS_RECORDS")
+    assert (done.status, done.out.splitlines()[1]) == (0, "no record follows the line: DDNS_RECORDS is not set")
 
 
 def test_both_families_are_shown_and_one_that_is_not_seeded_is_a_problem(small_machine: Machine) -> None:
@@ -238,7 +249,23 @@ def test_many_records_are_counted_and_those_that_are_not_well_are_listed(small_m
     )
     small_machine.run(DDNS_RECORDS=",".join(names))
     lines = small_machine.ddns("status", DDNS_RECORDS=",".join(names)).out.splitlines()
-    assert lines[1:3] == ["  host3.example.com A  failed", "  11 records have no problem; --json lists them"]
+    assert lines[0] == "1 problem"
+    assert lines[3:5] == ["  host3.example.com A  failed", "  11 records have no problem; --json lists them"]
+
+
+def test_of_many_problems_the_first_are_told_and_the_others_counted(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    names = ",".join(f"host{number}.example.com" for number in range(15))
+    small_machine.database.sql("UPDATE admin_ip_history SET createdAt = datetime(createdAt, '-11 minutes')")
+    done = small_machine.ddns("status", DDNS_RECORDS=names)
+    lines = done.out.splitlines()
+    assert (done.status, lines[0]) == (1, "15 problems")
+    assert lines[1].startswith("- host0.example.com A is not verified for version 1")
+    assert lines[6] == "- 10 more problems; --json lists them"
+    assert lines[8] == "  host0.example.com A  not published yet"
+    assert lines[18] == "  5 more with a problem; --json lists them"
+    assert len(small_machine.ddns("status", "--json", DDNS_RECORDS=names).json["problems"]) == 15
 
 
 def test_skipped_runs_are_shown_and_become_a_problem_in_time(small_machine: Machine) -> None:
@@ -247,7 +274,7 @@ def test_skipped_runs_are_shown_and_become_a_problem_in_time(small_machine: Mach
     with Path(f"{small_machine.database.url.removeprefix('sqlite:///')}.1.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert small_machine.run()["outcome"] == "skipped"
-        assert small_machine.ddns("status").out.splitlines()[2].endswith(" ago), skipped")
+        assert small_machine.ddns("status").out.splitlines()[3].endswith(" ago), skipped")
         assert problems(small_machine) == []
         shift(small_machine, 3600)
         assert small_machine.run()["outcome"] == "skipped"
@@ -272,3 +299,35 @@ def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine
     small_machine.init()
     small_machine.run()
     assert "  ipv4 is not in DDNS_IP_FAMILIES" in small_machine.ddns("status", DDNS_IP_FAMILIES="ipv6").out
+
+
+# In a terminal
+
+
+@pytest.mark.parametrize(("changes", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_the_verdict_is_coloured_on_a_terminal_unless_that_is_disabled(
+    small_machine: Machine, changes: dict[str, str], coloured: bool
+) -> None:
+    small_machine.init()
+    for run, colour, verdict in ((False, 31, "1 problem"), (True, 32, "all is well")):
+        if run:
+            small_machine.run()
+        with Terminal(small_machine, 80, "status", **changes) as terminal:
+            shown = terminal.read()
+        assert shown.startswith(f"\x1b[{colour}m{verdict}\x1b[0m\n" if coloured else f"{verdict}\n")
+        assert ("\x1b" in shown) is coloured
+    assert "\x1b" not in small_machine.ddns("status").out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_lines_break_between_words_and_the_text_stays_whole(small_machine: Machine, columns: int) -> None:
+    small_machine.init()
+    small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied", "you may not do that", 403))
+    names = "home.example.com,a-longer-name-of-a-host.example.com"
+    small_machine.run(DDNS_RECORDS=names)
+    shown = screen(small_machine, columns, "status", DDNS_RECORDS=names)
+    whole = small_machine.ddns("status", DDNS_RECORDS=names).out
+    assert all(len(line) <= columns for line in shown)
+    assert re.sub(r"\d+ s\b", "", " ".join(" ".join(shown).split())) == re.sub(r"\d+ s\b", "", " ".join(whole.split()))
+    assert not any(re.search(r"(?<!\S)\d+$", line) for line in shown)  # without its unit
+    assert whole.count("you may not do that") == 2  # one for each record, which are two errors

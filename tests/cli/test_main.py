@@ -19,6 +19,7 @@ import pytest
 
 from ddns_updater import __version__, cli
 from ddns_updater.cli.main import _COMMANDS, main
+from ddns_updater.history.url import parse_database_url
 from ddns_updater.lib.humanize import duration
 from tests.doctor.test_doctor import impatient_sqlite as impatient_sqlite  # a fixture
 from tests.doctor.test_doctor import unavailable
@@ -28,6 +29,7 @@ from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.services import AddressService, answer, running
+from tests.support.terminal import screen
 
 PASSWORD = "p@ss/w#rd:%"
 COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
@@ -143,13 +145,14 @@ def account(mysql: Database) -> Iterator[Callable[[str], str]]:
             "--note '\\udcff' is not UTF-8 text; write it in UTF-8 or ASCII",
         ),
         (["run", "--name", " "], "--name ' ' is not a name of 1 to 255 printable characters"),
-        (["--env-file", "missing", "run"], "--env-file 'missing' is not a file; name an existing one"),
+        (["--env-file", "missing", "run"], "--env-file '{folder}/missing' is not a file; name an existing one"),
     ],
 )
 def test_it_refuses_a_value_in_one_line_and_writes_nothing(
     small_machine: Machine, arguments: list[str], line: str
 ) -> None:
     done = small_machine.ddns(*arguments)
+    line = line.replace("{folder}", str(small_machine.folder))
     assert (done.status, done.out, done.err) == (2, "", f"error: {line}\n")
     assert nothing_exists(small_machine)
 
@@ -221,11 +224,15 @@ def test_the_advice_for_an_unknown_origin_can_be_pasted_into_a_shell(small_machi
 def test_init_reports_what_it_did_and_the_second_time_that_nothing_changed(machine: Machine) -> None:
     first = machine.ddns("init", "--name", "line", "--note", "office")
     assert (first.status, first.err) == (0, "")
-    assert re.fullmatch(r"schema: \d migrations applied\ncreated origin line: version 1 is 9\.9\.9\.9\n", first.out)
+    place, *lines = first.out.splitlines()
+    assert place == f"database: {parse_database_url(machine.database.url).place}"
+    assert re.fullmatch(
+        r"schema: \d migrations applied\ncreated origin line: version 1 is 9\.9\.9\.9", "\n".join(lines)
+    )
     before = contents(machine.database)
     second = machine.ddns("init", "--name", "line", "--ip", "1.1.1.1", "--note", "other")
     assert (second.status, second.err) == (0, "")
-    assert second.out == "origin line already exists: version 1 is 9.9.9.9; nothing changed\n"
+    assert second.out == f"{place}\norigin line already exists: version 1 is 9.9.9.9; nothing changed\n"
     assert contents(machine.database) == before
 
 
@@ -240,7 +247,7 @@ def test_init_keeps_the_note_and_the_address_it_is_given(machine: Machine) -> No
 def test_init_seeds_each_address_family(small_machine: Machine) -> None:
     done = small_machine.ddns("init", "--name", "line", "--ip", "2620:fe::fe", "--ip", "9.9.9.9")
     assert (done.status, done.err) == (0, "")
-    assert done.out.splitlines()[1:] == [
+    assert done.out.splitlines()[2:] == [
         "created origin line: version 1 is 9.9.9.9",
         "created origin line: version 1 is 2620:fe::fe",
     ]
@@ -709,6 +716,21 @@ def test_a_note_that_the_terminal_cannot_show_is_escaped(small_machine: Machine)
     assert done.out.splitlines()[1].endswith("\\u4e2d")
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_results_and_errors_are_wrapped_on_a_terminal(small_machine: Machine, columns: int) -> None:
+    missing = screen(small_machine, columns, "history", DDNS_DATABASE_URL="sqlite:////tmp/none/ddns.sqlite3")
+    assert " ".join(" ".join(missing).split()) == (
+        'error: there is no database at /tmp/none/ddns.sqlite3; run "ddns init --name NAME"'
+    )
+    small_machine.init()
+    updated = screen(small_machine, columns, "run")
+    assert " ".join(" ".join(updated).split()).startswith(
+        "updated: 9.9.9.9 is version 1 of line; home.example.com A verified after "
+    )
+    assert len(updated) > 1 or columns == 80
+    assert all(len(line) <= columns for line in missing + updated)
+
+
 # help, version, completion
 
 
@@ -755,6 +777,22 @@ def test_no_summary_of_a_command_is_cut_off_or_wrapped(small_machine: Machine, c
     lines = small_machine.ddns("--help", COLUMNS=columns).out.splitlines()
     for command, summary in _COMMANDS.items():
         assert f"  {command:10}  {summary}" in lines
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_fits_a_narrow_terminal_and_breaks_no_word(small_machine: Machine, command: str) -> None:
+    wide, narrow = (small_machine.ddns(*command.split(), "--help", COLUMNS=columns).out for columns in ("80", "40"))
+    assert all(len(line) <= 40 for line in narrow.splitlines())
+    assert narrow.replace("\\\n", "").split() == wide.split()
+    assert not re.search(r"(?<!\S)(?<!Route )\d+$", re.sub(r"  \d$", "", narrow, flags=re.MULTILINE), re.MULTILINE)
+
+
+def test_a_command_that_the_help_breaks_is_one_that_a_shell_takes(small_machine: Machine) -> None:
+    help_text = small_machine.ddns("init", "--help", COLUMNS="40").out
+    example = help_text.partition("Example:\n")[2].partition("\n\n")[0]
+    assert len(example.splitlines()) == 2
+    done = subprocess.run(["sh", "-c", f"ddns() {{ printf '%s|' \"$@\"; }}\n{example}"], capture_output=True, text=True)
+    assert done.stdout == "init|--name|ddokso-scrap|--note|office line|"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -90,6 +90,7 @@ def test_without_it_lines_are_text(small_machine: Machine) -> None:
 
 def test_the_output_of_init_is_objects(small_machine: Machine) -> None:
     done = small_machine.ddns("--log-format", "json", "init", "--name", "line", "--ip", "9.9.9.9")
-    schema, created = objects(done.out)
+    place, schema, created = objects(done.out)
+    assert place["message"] == f"database: {small_machine.database.file}"
     assert schema["message"].endswith(" migrations applied")
     assert created["message"] == "created origin line: version 1 is 9.9.9.9"

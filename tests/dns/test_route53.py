@@ -93,7 +93,8 @@ def test_it_skips_private_zones(aws: FakeAws) -> None:
     assert zones["a.b.example.com"] == public
     assert (
         str(zones["a.example.org"])
-        == "no public hosted zone covers a.example.org; create one, or set DDNS_HOSTED_ZONE_ID"
+        == "no public hosted zone covers a.example.org; this account has example.com; create one, or set"
+        " DDNS_HOSTED_ZONE_ID"
     )
 
 
@@ -119,6 +120,24 @@ def test_it_reports_a_name_outside_of_every_zone_and_goes_on(aws: FakeAws) -> No
     assert str(zones["ab.example.com"]).startswith("no public hosted zone covers ab.example.com; ")
 
 
+def test_it_names_the_zones_that_are_spelt_most_like_a_name_without_one(aws: FakeAws) -> None:
+    (none,) = zones_of(open_route53(), "home.exmaple.com").values()
+    assert str(none).startswith("no public hosted zone covers home.exmaple.com; this account has none; ")
+    for name in ("aaa.net", "bbb.org", "example.com", "example.com", *(f"zone{number}.net" for number in range(9))):
+        aws.zone(name)
+    (misspelt,) = zones_of(open_route53(), "home.exmaple.com").values()
+    seen = str(misspelt).partition("this account has ")[2].partition(";")[0]
+    assert seen.startswith("example.com, ")
+    assert seen.count(", ") == 2
+    assert seen.endswith(" and 9 more")
+
+
+def test_it_names_a_few_of_the_given_zones(aws: FakeAws) -> None:
+    given = [aws.zone(f"{letter}.example.com") for letter in "bcdef"]
+    (error,) = zones_of(open_route53(given), "a.example.com").values()
+    assert f"{given[2]} (d.example.com) and 2 more; " in str(error)
+
+
 def test_it_does_not_guess_between_two_zones_of_one_name(aws: FakeAws) -> None:
     first, second, other = aws.zone(), aws.zone(), aws.zone("b.example.com")
     zones = zones_of(open_route53(), "a.example.com", "b.example.com")
@@ -136,7 +155,7 @@ def test_it_uses_only_the_given_zones(aws: FakeAws) -> None:
     names = ["a.b.example.com", "c.example.com"]
     assert zones_of(open_route53([top]), *names) == dict.fromkeys(names, top)
     assert zones_of(open_route53([top, inner, private]), *names) == {"a.b.example.com": inner, "c.example.com": private}
-    assert aws.count() == {"GetHostedZone": 4}
+    assert aws.count() == {"GetHostedZone": 4, "ListResourceRecordSets": 1}  # of b.example.com in the upper zone
 
 
 def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) -> None:
@@ -146,7 +165,8 @@ def test_it_reports_a_name_outside_of_the_given_zones_and_goes_on(aws: FakeAws) 
     assert zones["b.example.com"] == inner
     assert (
         str(zones["a.example.com"])
-        == f"a.example.com is not in hosted zone {inner}, {other}; correct DDNS_HOSTED_ZONE_ID"
+        == f"a.example.com is not in hosted zone {inner} (b.example.com), {other} (c.example.com);"
+        " correct DDNS_HOSTED_ZONE_ID"
     )
 
 
@@ -184,7 +204,7 @@ def test_it_uses_the_zone_that_a_record_is_pinned_to(aws: FakeAws) -> None:
         Record("c.b.example.com", "A"): None,
     }
     assert open_route53().zones_for(records) == records | {Record("c.b.example.com", "A"): inner}
-    assert aws.count() == {"GetHostedZone": 2, "ListHostedZones": 1}
+    assert aws.count() == {"GetHostedZone": 2, "ListHostedZones": 1, "ListResourceRecordSets": 1}  # b.example.com
 
 
 def test_a_pin_wins_over_the_given_zones(aws: FakeAws) -> None:
@@ -236,6 +256,46 @@ def test_it_knows_the_name_servers_of_a_zone(aws: FakeAws) -> None:
     assert open_route53().name_servers(private) == ()
     with pytest.raises(DnsError, match=r"^failed to read hosted zone ZNOPE: AWS answered NoSuchHostedZone"):
         open_route53().name_servers("ZNOPE")
+
+
+def delegate(aws: FakeAws, zone: str, name: str) -> None:
+    servers = [{"Value": "ns1.example.net."}, {"Value": "ns2.example.net."}, {"Value": "ns3.example.net."}]
+    aws.put(zone, {"Name": name, "Type": "NS", "TTL": 60, "ResourceRecords": servers})
+
+
+def test_a_name_below_a_delegation_is_in_no_zone(aws: FakeAws) -> None:
+    zone = aws.zone()
+    delegate(aws, zone, "b.example.com")
+    found = zones_of(open_route53(), "a.b.example.com", "c.d.b.example.com", "b.a.example.com", "bb.example.com")
+    for name in ("a.b.example.com", "c.d.b.example.com"):
+        assert str(found.pop(name)) == (
+            f"{name} is below b.example.com, which hosted zone {zone} delegates to ns1.example.net, ns2.example.net and"
+            f" 1 more; write {name}=ID in DDNS_RECORDS, with the ID of the zone that is there"
+        )
+    assert found == {"b.a.example.com": zone, "bb.example.com": zone}
+    assert aws.count()["ListResourceRecordSets"] == 3  # b, d.b and a
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_delegation_at_the_name_itself_must_not_be_overwritten(aws: FakeAws, several: bool) -> None:
+    zone = aws.zone()
+    delegate(aws, zone, HOME.name)
+    aws.put_address(zone, HOME.name, "9.9.9.9")
+    records = [HOME, Record("example.com", "A")] if several else [HOME]
+    found = open_route53().read(zone, records)
+    obstacle = "a delegation to ns1.example.net, ns2.example.net and 1 more"
+    assert (
+        found == {HOME: RecordSet((), None, obstacle), Record("example.com", "A"): None}
+        if several
+        else {HOME: RecordSet((), None, obstacle)}
+    )
+
+
+def test_the_zone_itself_is_not_delegated(aws: FakeAws) -> None:
+    zone, apex = aws.zone(), Record("example.com", "A")
+    assert open_route53().read(zone, [apex]) == {apex: None}
+    aws.put_address(zone, "example.com", "9.9.9.9")
+    assert open_route53().read(zone, [apex]) == {apex: RecordSet(("9.9.9.9",), 60)}
 
 
 # Reading

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ddns_updater.settings.variables import VARIABLES, default_settings, user_folder
+from ddns_updater.settings.home import user_folder
+from ddns_updater.settings.variables import VARIABLES, default_settings
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
@@ -139,7 +140,10 @@ def test_a_service_has_no_right_that_it_does_not_need(name: str) -> None:
 
 
 def test_both_services_have_the_same_rights() -> None:
-    own = ("Type", "ExecStart", "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartSec", "KillMode")
+    own = (
+        *("Type", "ExecStart", "TimeoutStartSec", "TimeoutStopSec", "KillMode"),
+        *("Restart", "RestartSec", "RestartPreventExitStatus"),
+    )
     one, other = ({key: value for key, value in service(name).items() if key not in own} for name in SERVICES)
     assert one == other
 
@@ -150,6 +154,12 @@ def test_a_service_is_not_ended_before_its_run_ends_by_itself() -> None:
     assert int(service("ddns-watch.service")["TimeoutStopSec"]) > limit
     assert service("ddns-watch.service")["KillMode"] == "mixed"  # SIGTERM is for the program, not for what it started
     assert f"--stop-timeout {service('ddns-watch.service')['TimeoutStopSec']}" in _README
+
+
+def test_the_loop_is_restarted_unless_its_settings_are_wrong(small_machine: Machine) -> None:
+    found = service("ddns-watch.service")
+    done = small_machine.ddns("watch", "--quiet", DDNS_TTL="soon")
+    assert (found["Restart"], found["RestartPreventExitStatus"]) == ("always", str(done.status))
 
 
 def test_the_service_runs_the_command_quietly(small_machine: Machine) -> None:
@@ -231,7 +241,7 @@ def test_the_image_runs_as_nobody_and_keeps_everything_in_the_volume(monkeypatch
     assert environment["PATH"].startswith(str(PurePosixPath(PROGRAM).parent) + ":")
     monkeypatch.setenv("HOME", environment["HOME"])
     default = default_settings()
-    for path in (user_folder(), default.state_folder, getattr(default.database, "path", None)):
+    for path in (user_folder().path, default.state_folder, getattr(default.database, "path", None)):
         assert path
         assert path.is_relative_to(STATE)
     assert not set(environment) & set(VARIABLES)  # the environment would win over the operator's .env

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ddns_updater.model import Agreement, Family, OnDrift
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings
 from ddns_updater.sources.spec import parse_source
 from tests.app.test_iam_policy import SETTINGS as POLICIES
@@ -80,7 +80,7 @@ def test_the_example_settings_hold_every_variable_once_in_order_with_a_sentence(
 def test_the_example_settings_change_nothing_before_they_are_edited(tmp_path: Path) -> None:
     file = tmp_path / "example"
     file.write_text(_EXAMPLE)
-    assert load_settings(file) == default_settings()
+    assert read_settings(file).valid() == default_settings()
 
 
 def test_every_example_of_a_setting_is_valid_and_a_default_is_the_default() -> None:

@@ -15,6 +15,7 @@ import pytest
 from ddns_updater.dns.route53_probe import IMPOSSIBLE, Route53Probe
 from ddns_updater.doctor.aws import Published, check_aws
 from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.aws import Client
 from ddns_updater.model import Family, Journal, Record, Version
@@ -50,13 +51,23 @@ def open_probe(kind: type[Route53Probe] = Route53Probe) -> Route53Probe:
 
 
 def checks(
-    *records: Record, latest: str | None = "9.9.9.9", kind: type[Route53Probe] = RealAwsProbe, ids: Sequence[str] = ()
+    *records: Record,
+    latest: str | None = "9.9.9.9",
+    kind: type[Route53Probe] = RealAwsProbe,
+    ids: Sequence[str] = (),
+    sent: Sequence[tuple[Record, str]] = (),
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
-    check = Checker("AWS", lambda _seconds, _error: nullcontext())
+    check = Checker("AWS", lambda _seconds, _error: nullcontext(), 10)
     journals = {Family.IPV4: Journal(Version(1, "line", 1, latest, ip_address(latest), NOW), (), NOW)} if latest else {}
     found: dict[str, Check] = {}
-    steps = check_aws(check, partial(open_probe, kind), lambda: open_route53(ids), dict.fromkeys(records), journals)
+    steps = check_aws(
+        check,
+        partial(open_probe, kind),
+        lambda: open_route53(ids),
+        dict.fromkeys(records),
+        Known(journals, frozenset(sent)),
+    )
     while True:
         try:
             each = next(steps)
@@ -199,6 +210,27 @@ def test_records_of_one_zone_are_tested_together(aws: FakeAws, zone_id: str) -> 
     assert {each.zone.id for each in published} == {zone_id}
 
 
+@pytest.mark.parametrize(
+    ("is_ours", "state", "advice"),
+    [
+        (False, State.FAILED, "leave one of them, or remove the name from DDNS_RECORDS"),
+        (True, State.WARNING, "ddns run --recheck"),
+    ],
+)
+def test_several_values_are_a_fault_unless_the_next_run_repairs_them(
+    aws: FakeAws, zone_id: str, is_ours: bool, state: State, advice: str
+) -> None:
+    values = [{"Value": "9.9.9.9"}, {"Value": "8.8.8.8"}]
+    aws.put(zone_id, {"Name": HOME.name, "Type": "A", "TTL": 60, "ResourceRecords": values})
+    found, _ = checks(HOME, sent=[(HOME, zone_id)] if is_ours else [(HOME, "ZOTHER")])
+    assert (found[str(HOME)].state, found[str(HOME)].advice) == (state, advice)
+
+
+def test_a_record_that_was_deleted_is_told_from_a_new_one(zone_id: str) -> None:
+    found, _ = checks(HOME, sent=[(HOME, zone_id)])
+    assert (found[str(HOME)].found, found[str(HOME)].advice) == ("does not exist any more", "ddns run --recheck")
+
+
 def test_many_records_with_the_same_result_share_one_check(aws: FakeAws, zone_id: str) -> None:
     many = [Record(f"h{n:03}.example.com", "A") for n in range(40)]
     for record in many[:30]:
@@ -277,7 +309,7 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over()), open_probe, open_route53, {HOME: None}, {}))
+    found = list(check_aws(Checker("AWS", lambda *_: Over(), 10), open_probe, open_route53, {HOME: None}, Known()))
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

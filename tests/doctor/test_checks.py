@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 def checker() -> Checker:
-    return Checker("group", lambda _seconds, _error: nullcontext())
+    return Checker("group", lambda _seconds, _error: nullcontext(), 10)
 
 
 # The database's clock
@@ -177,7 +177,7 @@ def test_a_check_cannot_take_longer_than_its_limit() -> None:
             pass
 
     with pytest.raises(Exception, match=r"^did not finish within 0\.2 s; is a firewall in the way"):
-        Checker("group", time_limit).attempt(0.2, hang)
+        Checker("group", time_limit, 0.2).attempt("name", hang)
 
 
 def test_the_summary_counts_the_checks_by_state() -> None:
@@ -211,8 +211,7 @@ def test_lines_are_wrapped_below_the_text_and_only_to_a_given_width() -> None:
         "  warn  file:",
         f"        {path}",
         "        is open",
-        "        ->",
-        f"        chmod 600 {path};",
+        f"        -> chmod 600 {path};",
         "        or see",
     ]
     assert check_lines(check, None, lambda text, colour: f"<{colour}>{text}").splitlines() == [

@@ -1,21 +1,16 @@
 """`ddns doctor` as a command: what it finds on a whole machine, how it shows it, and that it never writes."""
 
-import os
-import pty
+import json
 import re
 import signal
 import sqlite3
-import struct
 import sys
-import termios
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from fcntl import ioctl
 from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +32,7 @@ from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.nameserver import name_server
 from tests.support.services import AddressService, answer, running
+from tests.support.terminal import Terminal
 
 WITHOUT_DNS = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
 MODULES_WITH_EXTRAS = (
@@ -271,7 +267,7 @@ def test_an_invalid_database_url_is_not_replaced_by_the_default(small_machine: M
 
 def test_a_settings_file_that_cannot_be_read_skips_the_other_checks(small_machine: Machine) -> None:
     checks = found(small_machine, "--env-file", "missing")
-    assert checks["settings"]["found"] == "--env-file 'missing' is not a file"
+    assert checks["settings"]["found"] == f"--env-file '{small_machine.folder}/missing' is not a file"
     assert {checks[name]["state"] for name in ("address sources", "database", "records", "last run")} == {"skipped"}
 
 
@@ -283,11 +279,16 @@ def test_wrong_usage_is_status_2(small_machine: Machine) -> None:
 # Files
 
 
+def per_user_env(machine: Machine) -> Path:
+    """Return where the per-user settings file is, in a folder that exists."""
+    folder = machine.folder / ".config" / "ddns-updater"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / ".env"
+
+
 def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(small_machine: Machine) -> None:
     small_machine.init()
-    folder = small_machine.folder / ".config" / "ddns-updater"
-    folder.mkdir(parents=True, exist_ok=True)
-    env, local = folder / ".env", small_machine.folder / ".env"
+    env, local = per_user_env(small_machine), small_machine.folder / ".env"
     env.write_text("DDNS_HEARTBEAT_URL=https://hc-ping.example.com/a-ping-secret\n")
     local.write_text("DDNS_TTL=60\n")
     for file in (env, local):
@@ -323,7 +324,7 @@ def test_a_file_with_secrets_that_others_may_read_is_a_warning_with_the_command(
     ],
 )
 def test_only_a_settings_file_with_a_secret_has_to_be_private(small_machine: Machine, line: str, state: str) -> None:
-    env = small_machine.folder / ".env"
+    env = per_user_env(small_machine)
     env.write_text(f"{line}\n")
     env.chmod(0o644)
     name = line.partition("=")[0]
@@ -360,7 +361,7 @@ def test_a_folder_in_place_of_a_file_is_a_failure(small_machine: Machine, tmp_pa
 
 @pytest.mark.parametrize("content", [b"a line that is none\n", b"DDNS_TTL=\xff\n"])
 def test_a_settings_file_that_cannot_be_read_may_hold_secrets(small_machine: Machine, content: bytes) -> None:
-    env = small_machine.folder / ".env"
+    env = per_user_env(small_machine)
     env.write_bytes(content)
     env.chmod(0o644)
     check = found(small_machine)["settings file"]
@@ -610,37 +611,20 @@ def test_a_publication_that_failed_is_a_warning_with_its_reason(small_machine: M
 # Output
 
 
-class Terminal:
-    """A terminal of this width that runs `ddns doctor`; the end of the block waits for it."""
+def doctor_in_terminal(machine: Machine, columns: int, **changes: str) -> Terminal:
+    """Run `ddns doctor` without the extra dns in a terminal of this width."""
+    return Terminal(machine, columns, "doctor", program=("-c", WITHOUT_DNS), **changes)
 
-    def __init__(self, machine: Machine, columns: int, **changes: str) -> None:
-        ours, theirs = pty.openpty()
-        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self._ours = ours
-        self.process: Popen[bytes] = Popen(
-            [sys.executable, "-c", WITHOUT_DNS, "doctor"],
-            env=machine.environment | {"TERM": "xterm"} | changes,
-            cwd=machine.folder,
-            stdin=DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
 
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.wait(10)
-        os.close(self._ours)
-
-    def read(self, until: Callable[[str], bool] = lambda _: False) -> str:
-        """Return what is shown up to the end, or up to where `until` is true."""
-        shown = b""
-        with suppress(OSError):  # Linux reports the end of the output as an error
-            while not until(shown.decode(errors="replace")) and (piece := os.read(self._ours, 65536)):
-                shown += piece
-        return shown.decode().replace("\r\n", "\n")
+def seen(shown: str, columns: int) -> list[str]:
+    """Return what stands in the terminal in the end: after `\\r` a line is written over."""
+    lines = []
+    for line in shown.split("\n"):
+        cells = [" "] * columns
+        for piece in line.split("\r"):
+            cells[: len(piece)] = piece
+        lines.append("".join(cells).rstrip())
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -652,7 +636,7 @@ def test_a_terminal_shows_colours_unless_they_are_disabled(
 ) -> None:
     small_machine.init()
     changes = changes | {"DDNS_RECORDS": "-"}  # without AWS, which takes the most time
-    with Terminal(small_machine, 80, **changes) as terminal:
+    with doctor_in_terminal(small_machine, 80, **changes) as terminal:
         shown = terminal.read()
     assert ("\x1b[32mok  \x1b[0m" in shown) is coloured
     assert ("\x1b" in shown) is coloured
@@ -660,8 +644,8 @@ def test_a_terminal_shows_colours_unless_they_are_disabled(
 
 def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
     small_machine.init()
-    with Terminal(small_machine, 40, NO_COLOR="1") as terminal:
-        lines = terminal.read().splitlines()
+    with doctor_in_terminal(small_machine, 40, NO_COLOR="1") as terminal:
+        lines = seen(terminal.read(), 40)
     assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not wrapped
     assert all(re.match(r"(?:  (?:ok|note|warn|skip|FAIL) +| {8})\S", line) for line in lines if line.startswith(" "))
     assert terminal.process.returncode == 0
@@ -670,7 +654,7 @@ def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
 def test_checks_are_shown_as_they_end_and_ctrl_c_stops_with_one_line(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.service.play = services.hang
-    with Terminal(small_machine, 200, NO_COLOR="1", DDNS_IP_TIMEOUT="20") as terminal:
+    with doctor_in_terminal(small_machine, 200, NO_COLOR="1", DDNS_IP_TIMEOUT="20") as terminal:
         shown = terminal.read(lambda text: "state folder: " in text)
         assert "  ok    settings: all values are valid" in shown
         while not small_machine.service.requests:
@@ -678,6 +662,31 @@ def test_checks_are_shown_as_they_end_and_ctrl_c_stops_with_one_line(small_machi
         terminal.process.send_signal(signal.SIGINT)
         assert re.search(r"error: stopped after \d+ checks; nothing was changed\n$", terminal.read())
     assert terminal.process.returncode == 1
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_a_check_that_hangs_is_named_on_a_terminal_until_it_ends(small_machine: Machine, columns: int) -> None:
+    small_machine.init()
+    small_machine.service.play = services.hang
+    changes = {"NO_COLOR": "1", "DDNS_RECORDS": "-"}
+    awaited = f"  ...   {small_machine.service.url} (1 s)"
+    with doctor_in_terminal(small_machine, columns, **changes) as terminal:
+        shown = terminal.read(lambda text: " (1 s)" in text)
+        assert shown.rpartition("\r")[2] == awaited
+        assert "\x1b" not in shown
+        shown += terminal.read()
+    assert all(len(piece) <= columns or piece.count(" ", 8) == 0 for piece in re.split("[\r\n]", shown))
+    assert not any(line.startswith("  ...") for line in seen(shown, 200))
+    assert any(line.startswith(f"  warn  {small_machine.service.url}, ipv4:") for line in seen(shown, 200))
+
+
+def test_nothing_is_shown_of_a_check_that_hangs_in_a_pipe_or_with_json(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.service.play = services.hang
+    changes = {"NO_COLOR": "1", "DDNS_RECORDS": "-"}
+    assert not re.search(r"\.\.\.|\r", doctor(small_machine, **changes).out)
+    with Terminal(small_machine, 80, "doctor", "--json", program=("-c", WITHOUT_DNS), **changes) as terminal:
+        assert json.loads(terminal.read())["ok"] is False
 
 
 def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -696,7 +705,7 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
 
     open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
-    tools = Tools(sources, open_read_only, unused, unused, unused, unused, tenth, now, time.monotonic)
+    tools = Tools(sources, open_read_only, unused, unused, unused, unused, tenth, print, now, time.monotonic)
     start = time.monotonic()
     checks: dict[str, Check] = {}
     for check in examine(loaded, tools, None):

@@ -16,6 +16,7 @@ from ddns_updater.doctor.aws import Published
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.name_servers import check_name_servers
 from ddns_updater.errors import DnsError
+from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Record
 from tests.support import nameserver
 from tests.support.nameserver import Exchange, Fault, NameServer, name_server
@@ -53,8 +54,8 @@ class World(NamedTuple):
     ) -> dict[str, Check]:
         """Return each check by its name; the resolver acts as a public one."""
         published = [Published(record, zone or Zone(), ip_address(address) if address else None)]
-        check = Checker("DNS", lambda _seconds, _error: nullcontext())
-        found = list(check_name_servers(check, self.lookup(), published, time.monotonic, [self.resolver.host]))
+        check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
+        found = list(check_name_servers(check, self.lookup(), published, Deadline(30), [self.resolver.host]))
         assert len({each.name for each in found}) == len(found)
         return {each.name: each for each in found}
 
@@ -256,11 +257,11 @@ def test_a_resolver_that_refuses_says_nothing_about_the_record(world: World, cod
 
 
 def test_a_resolver_that_cannot_be_reached_is_a_note(world: World) -> None:
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
     found = {
         each.name: each
         for each in check_name_servers(
-            check, world.lookup(), [Published(HOME, Zone(), None)], time.monotonic, ["127.0.0.9"]
+            check, world.lookup(), [Published(HOME, Zone(), None)], Deadline(30), ["127.0.0.9"]
         )
     }
     assert found[f"{HOME} at resolver 127.0.0.9"].state is State.NOTE
@@ -304,9 +305,9 @@ def test_a_silent_server_is_asked_once_for_all_records(world: World) -> None:
     for each in world:
         each.fault = nameserver.hang
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), ip_address("9.9.9.9")) for n in range(5)]
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
     start = time.monotonic()
-    found = list(check_name_servers(check, world.lookup(0.2), published, time.monotonic, ["127.0.0.2"]))
+    found = list(check_name_servers(check, world.lookup(0.2), published, Deadline(30), ["127.0.0.2"]))
     assert time.monotonic() - start < 3
     assert len(found) == 1 + 5 * 3 + 5
     assert {each.state for each in found} == {State.WARNING, State.NOTE}
@@ -325,9 +326,9 @@ def test_a_parent_that_is_silent_is_asked_once_for_all_zones(world: World) -> No
 
 def test_lookups_that_would_take_too_long_are_one_skipped_check(world: World) -> None:
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), ip_address("9.9.9.9")) for n in range(5)]
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    times = itertools.count(0, 10)
-    found = list(check_name_servers(check, world.lookup(), published, lambda: next(times), []))
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
+    times = itertools.count(0, 9)
+    found = list(check_name_servers(check, world.lookup(), published, Deadline(30, lambda: next(times)), []))
     assert len(found) == 4
     assert (found[-1].state, found[-1].found) == (State.SKIPPED, "13 more lookups would take too long")
 
@@ -339,8 +340,8 @@ def test_every_zone_is_checked_and_not_only_those_of_the_first_records(world: Wo
     other = Zone("Z2", "example.org")
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
     published += [Published(Record(f"h{n}.example.org", "A"), other, None) for n in range(2)]
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    found = list(check_name_servers(check, world.lookup(), published, time.monotonic, []))
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
+    found = list(check_name_servers(check, world.lookup(), published, Deadline(30), []))
     asked = {name for name, kind, *_ in world.first.asked if kind == "A"}
     assert asked == {*(f"h{n}.example.com" for n in range(4)), "h0.example.org"}
     assert found[-1].found == "5 more were not looked up"
@@ -348,15 +349,15 @@ def test_every_zone_is_checked_and_not_only_those_of_the_first_records(world: Wo
 
 def test_only_some_of_many_records_are_looked_up_and_it_says_so(world: World) -> None:
     published = [Published(Record(f"h{n}.example.com", "A"), Zone(), None) for n in range(8)]
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    found = list(check_name_servers(check, world.lookup(), published, time.monotonic, []))
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
+    found = list(check_name_servers(check, world.lookup(), published, Deadline(30), []))
     assert found[-1].found == "3 more were not looked up"
     assert {name for name, kind, *_ in world.first.asked if kind == "A"} == {f"h{n}.example.com" for n in range(5)}
 
 
 @pytest.mark.parametrize(("with_extra", "said"), [(False, "need the extra dns"), (True, "no hosted zone was found")])
 def test_a_missing_extra_or_zone_is_one_skipped_check(world: World, with_extra: bool, said: str) -> None:
-    check = Checker("DNS", lambda _seconds, _error: nullcontext())
-    (found,) = check_name_servers(check, world.lookup() if with_extra else None, [], time.monotonic)
+    check = Checker("DNS", lambda _seconds, _error: nullcontext(), 10)
+    (found,) = check_name_servers(check, world.lookup() if with_extra else None, [], Deadline(30))
     assert found.state is State.SKIPPED
     assert said in found.found

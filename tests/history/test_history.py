@@ -4,7 +4,6 @@ import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +17,7 @@ from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Window
 from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database
+from tests.support.machine import Machine
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_an_origin_gets_a_number_that_no_row_and_no_origin_has(history: HistoryS
     assert history.append(origin, history.latest(origin).version, ip_address("192.0.2.2")).version.id == 43
 
 
-def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> None:
-    settings = mysql.settings()
+def test_origins_that_are_seeded_at_once_all_get_a_number(database: Database) -> None:
+    settings = database.settings()
     with factories.open_history(settings, for_init=True) as opened:
         opened.upgrade()
 
@@ -57,7 +57,7 @@ def test_origins_that_are_seeded_at_once_all_get_a_number(mysql: Database) -> No
     with ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(seed, range(60)))
     assert set(numbers) == set(range(1, 61))
-    assert mysql.sql("SELECT COUNT(DISTINCT originId) FROM admin_ip_history WHERE id = originId") == [(60,)]
+    assert database.sql("SELECT COUNT(DISTINCT originId) FROM admin_ip_history WHERE id = originId") == [(60,)]
 
 
 def test_versions_are_appended_one_by_one(history: HistoryStore, database: Database) -> None:
@@ -78,17 +78,33 @@ def test_a_version_that_another_run_appended_is_not_appended_again(history: Hist
     assert database.versions() == [(1, "192.0.2.1"), (2, "192.0.2.2")]
 
 
+def test_a_version_that_cannot_be_written_is_not_mistaken_for_another_run(machine: Machine) -> None:
+    machine.init()
+    with factories.open_history(machine.database.settings()) as history:
+        (origin,) = history.origins()
+        first = history.latest(origin).version
+        history.append(origin, first, ip_address("192.0.2.2"))
+    with (
+        factories.open_history(machine.database.settings(), read_only=True) as history,
+        pytest.raises(HistoryError, match=r"read-?only"),
+    ):
+        history.append(origin, first, ip_address("192.0.2.3"))
+
+
 def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
     four = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     six = history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
     history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
     assert history.origins() == (four, six)
     assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
+    assert [entry.family for entry in history.entries(six, 10, Window())] == [Family.IPV6]
+    assert history.summary(six, Window()).family is Family.IPV6
 
 
 def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
     origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
+    assert [history.origins(origin.name) for origin in origins] == [(origin,) for origin in origins]
     assert len({origin.id for origin in origins}) == 3
 
 
@@ -129,6 +145,22 @@ def test_an_origin_is_not_seeded_beside_rows_of_that_name_in_another_origin(
     assert [each.name for each in history.origins()] == ["other", name]
 
 
+def test_a_connection_is_closed_after_its_use(history: HistoryStore, database: Database) -> None:
+    with factories.open_history(database.settings()) as other:
+        assert other.origins() == history.origins() == ()
+    with pytest.raises(HistoryError):
+        other.origins()
+
+
+def test_an_origin_whose_rows_were_deleted_has_no_versions(history: HistoryStore, database: Database) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    database.sql("DELETE FROM admin_ip_history")
+    assert history.entries(origin, 10, Window()) == []
+    for read in (lambda: history.latest(origin), lambda: history.summary(origin, Window())):
+        with pytest.raises(HistoryError, match="origin line has no versions left: its rows were deleted"):
+            read()
+
+
 WHEN = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip
 FULL = Publication(
     record=Record("*.example.com", "A"),
@@ -162,18 +194,27 @@ def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: H
     version = history.latest(origin).version
     history.save(version, [BARE, FULL])
     later = WHEN + timedelta(days=1)
-    for written in (replace(FULL, record=BARE.record, created_at=later), replace(BARE, created_at=later)):
+    for written in (FULL._replace(record=BARE.record, created_at=later), BARE._replace(created_at=later)):
         history.save(version, [written])
-        assert history.latest(origin).publications == (FULL, replace(written, created_at=WHEN))
+        assert history.latest(origin).publications == (FULL, written._replace(created_at=WHEN))
+
+
+def test_publications_are_written_together_or_not_at_all(history: HistoryStore) -> None:
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    nameless = BARE._replace(record=Record(None, "A"))  # type: ignore[arg-type] # what no engine can store
+    with pytest.raises(HistoryError):
+        history.save(history.latest(origin).version, [FULL, nameless])
+    assert history.latest(origin).publications == ()
 
 
 def test_a_long_error_is_shortened(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    history.save(history.latest(origin).version, [replace(BARE, error="x" * 5000, drift="y" * 5000)])
-    assert history.latest(origin).publications == (replace(BARE, error="x" * 1000, drift="y" * 1000),)
+    history.save(history.latest(origin).version, [BARE._replace(error="x" * 5000, drift="y" * 5000)])
+    assert history.latest(origin).publications == (BARE._replace(error="x" * 1000, drift="y" * 1000),)
 
 
 def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: HistoryStore) -> None:
+    history.seed("another", Family.IPV4, ip_address("192.0.2.1"), None)
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin)
     history.save(first.version, [Publication(Record("home.example.com", "A"), first.read_at)])
@@ -188,7 +229,10 @@ def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history:
 def test_times_are_utc_whatever_the_time_zone_of_the_session(history: HistoryStore) -> None:
     if isinstance(history, MySqlHistory):
         history.execute("SET time_zone = '+09:00'")
-    journal = history.latest(history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None))
+    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    history.save(history.latest(origin).version, [FULL])
+    journal = history.latest(origin)
+    assert journal.publications == (FULL,)
     assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(journal.read_at - journal.version.created_at) < timedelta(seconds=30)
 
@@ -293,5 +337,9 @@ def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) ->
             history.execute("PRAGMA busy_timeout = 100")
             with pytest.raises(HistoryError, match="is locked by another program"):
                 history.latest(origin)
+            start = time.monotonic()
+            with pytest.raises(HistoryError, match="is locked by another program"):
+                history.seed("another", Family.IPV4, ip_address("192.0.2.1"), None)
+            assert time.monotonic() - start < 5  # only a number that was taken is tried again
             other.rollback()
         assert history.latest(origin).version.version == 1

@@ -19,17 +19,19 @@ from tests.support.services import answer
 
 
 class Opened:
-    """Opens connections to a database and counts them."""
+    """Opens connections to a database; counts them, and how many are open."""
 
     def __init__(self, database: Database) -> None:
         self._settings = database.settings()
-        self.count = 0
+        self.count = self.still_open = 0
 
     @contextmanager
     def __call__(self) -> Iterator[HistoryStore]:
         self.count += 1
         with factories.open_history(self._settings) as history:
+            self.still_open += 1
             yield history
+        self.still_open -= 1
 
 
 def connection_id(history: HistoryStore) -> int:
@@ -63,8 +65,8 @@ def test_an_old_connection_is_replaced(mysql: Database) -> None:
         for seconds in (0, 599, 2):
             clock.sleep(seconds)
             with kept.open():
-                pass
-    assert opened.count == 2
+                assert opened.still_open == 1
+    assert (opened.count, opened.still_open) == (2, 0)
 
 
 def test_an_sqlite_file_is_opened_each_time(small_machine: Machine) -> None:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from ddns_updater.errors import InvalidValue
 from ddns_updater.history.url import parse_database_url
 
 
@@ -18,3 +21,12 @@ def test_a_file_has_one_identity_however_it_is_written(tmp_path: Path) -> None:
     assert {each.file for each in found} == {file}
     assert {each.identity for each in found} == {f"sqlite:{file}"}
     assert not any(each.holds_secret for each in found)
+
+
+def test_a_port_is_taken_as_it_is_written() -> None:
+    assert parse_database_url("mysql://ddns@db.example.com:0/home").identity == "mysql:db.example.com:0/home"
+
+
+def test_a_url_of_bytes_that_are_no_text_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="is not a URL"):
+        parse_database_url("mysql://ddns:\udcff@db.example.com/home")

@@ -51,14 +51,17 @@ def history(database: Database) -> Iterator[SqlHistory]:
 
 
 def fill(history: SqlHistory, starts: list[int], numbers: list[int]) -> None:
-    """Replace all rows by versions that start at these seconds, among rows of two other origins."""
+    """Replace all rows by versions that start at these seconds, among rows of two other origins.
+
+    The newest rows have the lowest ids, so that only the versions tell their order.
+    """
     zone = EAST if history.engine == "mysql" else timedelta(0)
     rows = [(origin, 1 + offset, text(second(9), zone)) for origin in (0, 2) for offset in range(3)]
     rows += [(1, number, text(second(start), zone)) for number, start in zip(numbers, starts, strict=True)]
     history.execute("DELETE FROM admin_ip_history")
     history.execute_many(
         "INSERT INTO admin_ip_history (ip, name, originId, version, createdAt) VALUES ('192.0.2.1', 'line', ?, ?, ?)",
-        sorted(rows, key=lambda row: row[2]),
+        sorted(rows, key=lambda row: row[1], reverse=True),
     )
 
 
@@ -316,6 +319,8 @@ def test_one_version_is_no_change(small_machine: Machine) -> None:
         (["--summary", "--chart"], "--summary and --chart cannot be combined"),
         (["--chart", "--json"], "--chart and --json cannot be combined"),
         (["--chart", "--csv"], "--chart and --csv cannot be combined"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
+        (["--json", "--csv"], "--csv and --json cannot be combined"),
         (["--summary", "--csv"], "--summary and --csv cannot be combined"),
     ],
 )
@@ -358,10 +363,11 @@ def test_the_chart_is_readable_through_a_pipe_and_in_every_encoding(small_machin
     set_start(small_machine, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     piped = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="utf-8", COLUMNS="200"))
     assert (piped.status, piped.err) == (0, "")
-    header, bar, blank, summary = piped.out.splitlines()
+    header, bar, ticks, blank, summary = piped.out.splitlines()
     assert re.fullmatch(r"ADDRESS  2026-01-02 03:04 +20\d\d-\d\d-\d\d \d\d:\d\d  HELD", header)
     assert re.fullmatch(r"9\.9\.9\.9  █{40,}  \d+ d \d+ h", bar)
     assert len(bar) == 80
+    assert re.fullmatch(r"[ \w|]{9,80}", ticks)
     assert blank == ""
     assert summary.startswith("no change in ")
     plain = finish(small_machine.start("history", "--chart", PYTHONIOENCODING="latin-1")).out

@@ -12,8 +12,9 @@ from tests.support.receivers import SECRET, Receiver
 _BEFORE_THE_DIARY = [
     "return:Updater.run",
     "call:Reporter.report",
-    "call:StateFile.write",
+    "call:StateFile.locked",
     "call:Outbox.add",
+    "call:StateFile.replace",
     "call:replace_file",
 ]
 _BEFORE_IT_IS_TOLD = [

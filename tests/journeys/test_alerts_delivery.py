@@ -143,6 +143,18 @@ def test_a_run_stopped_while_it_sends_ends_cleanly_and_the_next_one_sends(
     assert receiver.events == ["changed"]
 
 
+def test_a_report_that_is_stopped_keeps_the_warnings_that_it_had(alerting: Machine, receiver: Receiver) -> None:
+    receiver.play = services.hang
+    alerting.service.address = "1.1.1.1"
+    process = alerting.start("run", DDNS_HEARTBEAT_URL=f"http://127.0.0.1:{free_port()}/")
+    while not receiver.got:
+        assert process.poll() is None
+    process.terminate()
+    first, second = finish(process).err.splitlines()
+    assert first.startswith("warning: failed to send the heartbeat: http://127.0.0.1/… cannot be reached")
+    assert second.startswith("warning: failed to finish the report of the run: stopped by SIGTERM")
+
+
 def test_without_its_extra_apprise_is_a_warning_that_says_how_to_install_it(
     alerting: Machine, receiver: Receiver
 ) -> None:

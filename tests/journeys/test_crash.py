@@ -26,8 +26,8 @@ _PLACES = [
     "return:Updater._detect",
     "return:Updater._compare",
     "call:SqlHistory.append",
-    "call:SqlHistory._insert",  # inside the transaction, before the statement
-    "return:SqlHistory._insert",  # inside the transaction, before the commit
+    "call:SqlHistory._insert",
+    "return:SqlHistory._insert",  # the version is recorded, and not read back yet
     "return:SqlHistory.append",
     "call:Publisher.publish",
     "return:Route53.zones_for",

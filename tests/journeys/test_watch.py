@@ -24,6 +24,7 @@ from tests.support.command import finish
 from tests.support.machine import Machine
 from tests.support.services import hang
 
+WAITS = "waiting for the run in progress to end; Ctrl-C again stops at once\n"
 _CHECKS = Path(__file__).parents[2] / "benchmarks" / "checks.py"
 
 
@@ -67,9 +68,31 @@ def test_a_signal_ends_it_only_after_the_run_in_hand(small_machine: Machine, num
     wait_until(lambda: "GetChange" in small_machine.aws.calls)
     process.send_signal(number)
     done = finish(process)
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (0, WAITS if number == signal.SIGINT else "")
     assert done.out.startswith("updated: 9.9.9.9 is version 1 of line; home.example.com A verified after ")
     assert small_machine.aws.calls.count("GetChange") == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_between_two_runs_a_signal_ends_it_without_a_word(small_machine: Machine, number: int) -> None:
+    small_machine.init()
+    process = small_machine.start("watch", "--every", "60")
+    output = Output(process)
+    output.until("updated: ")
+    time.sleep(0.3)
+    process.send_signal(number)
+    done = finish(process)
+    assert (done.status, done.err) == (0, "")
+
+
+def test_ctrl_c_is_answered_by_an_object_where_lines_are_objects(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.aws.fault("GetChange", pending, times=3)
+    process = small_machine.start("--log-format", "json", "watch", "--every", "60", "--quiet")
+    wait_until(lambda: "GetChange" in small_machine.aws.calls)
+    process.send_signal(signal.SIGINT)
+    line = json.loads(finish(process).err)
+    assert (line["level"], line["message"]) == ("info", WAITS.rstrip())
 
 
 def test_a_second_signal_ends_it_at_once_and_the_next_run_goes_on(small_machine: Machine) -> None:
@@ -166,7 +189,7 @@ def test_what_a_run_raises_does_not_end_it_and_is_shown() -> None:
             raise raised.pop()
         return good
 
-    repeat(run, 0.01, ended=results.append, crashed=shown.append)
+    repeat(run, 0.01, ended=results.append, crashed=shown.append, waits=unwanted)
     assert [str(error) for error in shown] == ["down", "gone", "a fault"]
     assert results == [good, good, good]
 
@@ -174,7 +197,7 @@ def test_what_a_run_raises_does_not_end_it_and_is_shown() -> None:
 def test_it_gives_the_signals_back() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(OriginError):
-        repeat(lambda: (_ for _ in ()).throw(OriginError("none")), 1, ended=print, crashed=print)
+        repeat(lambda: (_ for _ in ()).throw(OriginError("none")), 1, ended=print, crashed=print, waits=unwanted)
     assert {number: signal.getsignal(number) for number in before} == before
 
 
@@ -215,6 +238,10 @@ def catches(pid: int, number: int) -> bool:
     """Return whether a process has a handler for a signal (proc(5))."""
     (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("SigCgt")]
     return bool(int(line.split()[1], 16) & 1 << (number - 1))
+
+
+def unwanted() -> None:
+    raise AssertionError("it does not wait for a run")
 
 
 def wait_until(true: Callable[[], bool]) -> None:

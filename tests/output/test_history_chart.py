@@ -1,5 +1,6 @@
 """The timeline: geometry for every history and width, and how it reads."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from ddns_updater.model import Family, HistoryEntry, Version, Window
 from ddns_updater.output.history_chart import history_chart, span
+from ddns_updater.output.time_axis import tick_line
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ALWAYS = Window()
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 suite = settings(
     deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -91,8 +94,8 @@ def test_no_line_is_wider_than_the_terminal_and_each_version_has_a_mark(
 ) -> None:
     entries = line(*hours) + (line(*others, family=Family.IPV6) if two else [])
     rows = history_chart(entries, ALWAYS, width, "ascii").splitlines()
-    title = r"\d{4}-\d\d-\d\d \d\d:\d\d to \d{4}-\d\d-\d\d \d\d:\d\d"  # it and an address are never cut
-    assert all(len(row) <= width or re.fullmatch(rf"{title}|[0-9a-f:.]+", row) for row in rows)
+    title = r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? to \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"
+    assert all(len(row) <= width or re.fullmatch(rf"{title}|[0-9a-f:.]+", row) for row in rows)  # they are never cut
     assert sum("#" in row for row in rows) == len(entries)
     shown = [row.split()[0] for row in rows if row[0] in "12" and "to" not in row and "-" not in row]
     assert shown == [entry.version.ip for entry in entries]
@@ -102,9 +105,10 @@ def test_it_shows_the_axis_the_bars_and_how_long_each_was_held() -> None:
     assert history_chart(line(240, 24, 1, 455), ALWAYS, None, "utf-8").splitlines() == [
         "ADDRESS    2026-04-01 07:00                          2026-05-01 07:00  HELD",
         "192.0.2.4                       █████████████████████████████████████  18 d 23 h",
-        "192.0.2.3                       █                                      1 h 0 min",
+        "192.0.2.3                       ▌                                      1 h 0 min",
         "192.0.2.2                     ██                                       1 d 0 h",
         "192.0.2.1  ███████████████████                                         10 d 0 h",
+        "                    |Apr 6       |Apr 13       |Apr 20      |Apr 27",
     ]
 
 
@@ -114,6 +118,7 @@ def test_a_narrow_terminal_gets_the_dates_on_a_line_of_their_own() -> None:
         "ADDRESS                         HELD",
         "192.0.2.2        █████████████  20 d 0 h",
         "192.0.2.1  ██████               10 d 0 h",
+        "             |6   |13 |20  |27",
     ]
 
 
@@ -124,17 +129,66 @@ def test_long_addresses_in_a_narrow_terminal_stand_above_their_bars_and_families
         "2026-04-01          2026-05-01  HELD",
         "192.0.2.1",
         "                         #####  5 d 0 h",
+        "    |Apr 6 |Apr 13|Apr 20|",
         "IPV6",
         "2026-04-01          2026-05-01  HELD",
         "2001:db8:ffff:ffff:ffff:ffff:ffff:2",
         "          ####################  20 d 0 h",
         "2001:db8:ffff:ffff:ffff:ffff:ffff:1",
         "##########                      10 d 0 h",
+        "    |Apr 6 |Apr 13|Apr 20|",
     ]
 
 
 def test_a_window_is_the_axis() -> None:
     window = Window(NOW - timedelta(hours=48), NOW - timedelta(hours=24))
-    (title, *_, row) = history_chart(line(240, 36), window, 80, "ascii").splitlines()
+    (title, *_, row, ticks) = history_chart(line(240, 36), window, 80, "ascii").splitlines()
     assert title.split()[1:5] == ["2026-04-29", "07:00", "2026-04-30", "07:00"]
     assert re.fullmatch(r"192\.0\.2\.1  #{29} {32}10 d 0 h", row)  # half of the axis
+    assert ticks == "               |09:00  |12:00 |15:00  |18:00 |21:00 |Apr 30 |03:00 |"
+
+
+def test_six_versions_in_a_year_can_be_told_apart() -> None:
+    days = (61, 62, 57, 64, 59, 62)
+    chart = history_chart(line(*(24 * each for each in days)), ALWAYS, 80, "utf-8").splitlines()
+    assert chart == [
+        "ADDRESS    2025-05-01 07:00                           2026-05-01 07:00  HELD",
+        "192.0.2.6                                                  ▐██████████  62 d 0 h",
+        "192.0.2.5                                         █████████▌            59 d 0 h",
+        "192.0.2.4                               ██████████                      64 d 0 h",
+        "192.0.2.3                     ▐█████████                                57 d 0 h",
+        "192.0.2.2           ▐█████████▌                                         62 d 0 h",
+        "192.0.2.1  █████████▌                                                   61 d 0 h",
+        "               |Jun |Jul |Aug |Sep |Oct |Nov |Dec |2026|Feb |Mar |Apr|",
+    ]
+
+
+def test_a_few_seconds_have_an_axis_too() -> None:
+    entries = [
+        each._replace(version=each.version._replace(created_at=NOW - timedelta(seconds=8)), read_at=NOW)
+        for each in line(0)
+    ]
+    assert history_chart(entries, ALWAYS, 60, "utf-8").splitlines() == [
+        "ADDRESS    2026-05-01 06:59:52     2026-05-01 07:00:00  HELD",
+        "192.0.2.1  ███████████████████████████████████████████  8 s",
+        "                           |06:59:55",
+    ]
+
+
+@suite
+@given(st.integers(1, 4 * 10**9), st.integers(0, 10**9), st.integers(10, 250), st.sampled_from(["EST5", BERLIN]))
+def test_ticks_are_round_local_times_at_their_places(length: int, ago: int, columns: int, zone: str) -> None:
+    os.environ["TZ"] = zone
+    time.tzset()
+    end = NOW - timedelta(seconds=ago)
+    begin = end - timedelta(seconds=length)
+    shown = tick_line(begin, end, columns)
+    assert len(shown) <= columns
+    column = length / columns
+    for match in re.finditer(r"\|([^|]*)", shown):
+        at = (begin + timedelta(seconds=match.start() * column)).astimezone()
+        inside = [at + timedelta(seconds=column * part / 60) for part in range(61)]
+        label = match[1].strip()
+        forms = ("%H:%M:%S", "%H:%M", "%b %-d", "%-d", "%b", "%Y")
+        if label and column < 10:  # else a column is too long to be looked at second by second
+            assert any(label == each.strftime(form) for each in inside for form in forms), (label, at)

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -284,7 +283,7 @@ def test_the_table_has_aligned_columns_in_local_time() -> None:
 
 
 def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
-    drifted = replace(publication(VERIFIED, kind="AAAA"), drift="no record set", drift_at=RECORDED)
+    drifted = publication(VERIFIED, kind="AAAA")._replace(drift="no record set", drift_at=RECORDED)
     six = entry(1, drifted, ip="2001:db8::7")._replace(family=Family.IPV6)
     both = [six, entry(1, publication(VERIFIED, 3))]
     rows = [re.split(" {2,}", row)[:5] for row in history_table(both, None).splitlines()[1:]]
@@ -299,12 +298,40 @@ def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
     assert [row["family"] for row in csv.DictReader(io.StringIO(history_csv(both)))] == ["ipv6", "ipv4"]
 
 
-@pytest.mark.parametrize("width", [20, 80, 130])
-def test_the_table_is_cut_at_the_width_of_the_terminal(width: int) -> None:
-    whole, cut = history_table(ENTRIES, None).splitlines(), history_table(ENTRIES, width).splitlines()
-    assert max(map(len, cut)) <= width
-    for row, shown in zip(whole, cut, strict=True):
-        assert shown == (row if len(row) <= width else row[: width - 1] + "…")
+@pytest.mark.parametrize("width", [40, 80, 100, 130, 200])
+@pytest.mark.parametrize("entries", [ENTRIES, ENTRIES[:5], ENTRIES[:3]], ids=["both families", "many records", "short"])
+def test_the_table_fits_the_terminal_and_nothing_is_left_out(entries: list[HistoryEntry], width: int) -> None:
+    lines = history_table(entries, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any(re.search(r"(?<!\S)\d+$", line) for line in lines if not line.isdecimal())  # without its unit
+    shown = " ".join(" ".join(lines).split())
+    for row in history_table(entries, None).splitlines()[1:]:
+        for cell in re.split(" {2,}", row):
+            assert cell == "-" or cell in shown, cell
+
+
+def test_notes_stand_below_their_versions_where_their_column_does_not_fit() -> None:
+    note = "the router was replaced by one that keeps its address"
+    shown = history_table([entry(2, publication(VERIFIED), note=note), entry(1, publication(VERIFIED))], 76)
+    assert shown.splitlines() == [
+        "VERSION  ADDRESS    SINCE                HELD     DNS",
+        "2        192.0.2.2  2026-01-01 22:04:05  1 d 0 h  verified after 34 s",
+        "         the router was replaced by one that keeps its address",
+        "1        192.0.2.1  2026-01-01 22:04:05  1 d 0 h  verified after 34 s",
+    ]
+
+
+def test_in_a_narrow_terminal_everything_stands_below_the_address() -> None:
+    shown = history_table([entry(12, publication(VERIFIED), note="office line"), entry(11)], 40)
+    assert shown.splitlines() == [
+        "12  192.0.2.12",
+        "  since 2026-01-01 22:04:05,",
+        "  held 1 d 0 h, DNS: verified after 34 s",
+        "  note: office line",
+        "11  192.0.2.11",
+        "  since 2026-01-01 22:04:05,",
+        "  held 1 d 0 h",
+    ]
 
 
 def test_the_json_of_the_history_keeps_every_fact() -> None:

@@ -10,7 +10,7 @@ from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.dns.test_route53 import OBSTACLES
 from tests.run.test_publishing import CHANGE, HOME, age, failing, journal
-from tests.support.aws import refuse
+from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
 
 ADVICE = "correct it, or set DDNS_ON_DRIFT=repair"
@@ -135,11 +135,126 @@ def test_an_unchanged_record_has_no_drift(published: Machine) -> None:
 
 def test_a_new_version_starts_without_drift(published: Machine) -> None:
     cause_drift(published, "another address")
+    published.run()
     published.service.address = "1.1.1.1"
     done = published.ddns("run", "--json")
     assert (done.err, done.json["outcome"]) == ("", "updated")
     assert recorded_drift(published) == (None, None)
     published.statements_hold("1.1.1.1")
+
+
+def test_a_new_version_says_what_it_replaces_if_that_was_not_sent_by_this_program(published: Machine) -> None:
+    shown = cause_drift(published, "another address")
+    published.service.address = "1.1.1.1"
+    done = published.ddns("run", "--json")
+    assert (done.err, done.json["outcome"]) == (f"warning: {HOME} A held {shown}; it is being repaired\n", "updated")
+    assert recorded_drift(published)[0] == shown
+    published.statements_hold("1.1.1.1")
+
+
+def test_an_address_of_an_earlier_version_is_expected(published: Machine) -> None:
+    for address in ("1.1.1.1", "8.8.4.4"):
+        published.service.address = address
+        assert published.run()["outcome"] == "updated"
+    published.aws.put_address(published.zone_id, HOME, "9.9.9.9")
+    published.service.address = "1.0.0.1"
+    done = published.ddns("run")
+    assert (done.status, done.err) == (0, "")
+    assert recorded_drift(published) == (None, None)
+
+
+@pytest.mark.parametrize(("policy", "outcome"), [("repair", "updated"), ("report", "failed")])
+def test_several_values_under_a_new_version_are_drift(published: Machine, policy: str, outcome: str) -> None:
+    shown = cause_drift(published, "one more address")
+    before = current_record(published)
+    published.service.address = "1.1.1.1"
+    done = published.ddns("run", "--json", DDNS_ON_DRIFT=policy)
+    assert done.json["outcome"] == outcome
+    assert shown in done.err
+    assert recorded_drift(published)[0] == shown
+    assert current_record(published) == ((["1.1.1.1"], 60) if policy == "repair" else before)
+
+
+# Before the first publication
+
+
+def seeded(machine: Machine, *values: str) -> Machine:
+    """Give the machine a history at 9.9.9.9, and its name `values` that someone else wrote."""
+    initialise(machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    records = [{"Value": value} for value in values]
+    machine.aws.put(machine.zone_id, {"Name": HOME, "Type": "A", "TTL": 300, "ResourceRecords": records})
+    return machine
+
+
+def test_the_first_publication_says_what_it_replaces(machine: Machine) -> None:
+    seeded(machine, "8.8.8.8")
+    done = machine.ddns("run", "--dry-run")
+    assert (done.status, done.err) == (0, f"warning: {HOME} A held 8.8.8.8 with TTL 300; it would be replaced\n")
+    done = machine.ddns("run", "--quiet")
+    assert (done.status, done.err) == (0, f"warning: {HOME} A held 8.8.8.8 with TTL 300; it is being replaced\n")
+    assert current_record(machine) == (["9.9.9.9"], 300)
+    assert recorded_drift(machine)[0] == "8.8.8.8 with TTL 300"
+
+
+def test_the_first_publication_over_the_right_address_says_nothing(small_machine: Machine) -> None:
+    done = seeded(small_machine, "9.9.9.9").ddns("run", "--quiet")
+    assert (done.status, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("policy", ["repair", "report"])
+def test_several_values_that_someone_else_wrote_are_left_alone(small_machine: Machine, policy: str) -> None:
+    small_machine.environment["DDNS_ON_DRIFT"] = policy
+    seeded(small_machine, "8.8.8.8", "9.9.9.9")
+    for arguments in (["--dry-run"], [], []):
+        done = small_machine.ddns("run", *arguments)
+        assert done.status == 1
+        assert (
+            f"failed to change {HOME} A: it holds 2 values (8.8.8.8, 9.9.9.9), and none was written by this program;"
+            " leave only one of them, or remove the name from DDNS_RECORDS"
+        ) in done.err
+    assert current_record(small_machine) == (["8.8.8.8", "9.9.9.9"], 300)
+    assert small_machine.aws.count()[CHANGE] == 0
+    small_machine.aws.put_address(small_machine.zone_id, HOME, "8.8.8.8", 300)
+    assert small_machine.run()["outcome"] == "updated"
+
+
+def test_a_value_that_comes_before_the_first_check_is_repaired(small_machine: Machine) -> None:
+    initialise(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    small_machine.aws.fault("GetChange", pending)
+    small_machine.run(DDNS_VERIFY_TIMEOUT="0")
+    small_machine.aws.heal()
+    values = [{"Value": "9.9.9.9"}, {"Value": "8.8.8.8"}]
+    small_machine.aws.put(small_machine.zone_id, {"Name": HOME, "Type": "A", "TTL": 60, "ResourceRecords": values})
+    failing(small_machine)
+    assert journal(small_machine)[HOME]["state"] == "failed"
+    assert small_machine.run()["outcome"] == "updated"
+    assert current_record(small_machine) == (["9.9.9.9"], 60)
+
+
+def test_a_ttl_that_is_set_does_not_overwrite_what_is_only_reported(published: Machine) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    cause_drift(published, "another address")
+    failing(published)
+    failing(published, DDNS_TTL="300")
+    assert current_record(published) == (["8.8.8.8"], 60)
+
+
+# On request
+
+
+def test_a_recheck_on_request_repairs_at_once(published: Machine) -> None:
+    published.aws.put_address(published.zone_id, HOME, "8.8.8.8")
+    assert published.run()["outcome"] == "unchanged"
+    done = published.ddns("run", "--recheck", "--json")
+    assert (done.status, done.json["outcome"]) == (0, "updated")
+    assert current_record(published) == (["9.9.9.9"], 60)
+
+
+def test_a_recheck_on_request_works_when_rechecks_are_off(published: Machine) -> None:
+    published.aws.put_address(published.zone_id, HOME, "8.8.8.8")
+    done = published.ddns("run", "--recheck", DDNS_RECHECK_EVERY="0")
+    assert done.status == 0
+    assert current_record(published) == (["9.9.9.9"], 60)
 
 
 def test_a_repair_is_reported_even_with_quiet(published: Machine) -> None:

@@ -1,6 +1,6 @@
 """When an event is reported and when not: pure, over given clocks and over sequences that hypothesis generates."""
 
-from dataclasses import replace
+import json
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddns_updater.alerts.event import Event
-from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult
+from ddns_updater.alerts.event import Event, parse_event
+from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult, Seen
 from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -112,8 +112,9 @@ def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
     run_state, _ = after_runs(*failures(3))
     (one,) = holds("9.9.9.9", 1).results
     half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
-    run_state, events = advance(run_state, half, NOW, 3)
+    run_state, events = advance(run_state, half, NOW + HOUR, 3)
     assert events == []
+    assert (run_state.ended, run_state.outcome, run_state.last_success) == (NOW + HOUR, Outcome.UNCHANGED, None)
     assert run_state.incident
 
 
@@ -182,8 +183,27 @@ def test_a_change_whose_run_was_killed_before_its_report_is_reported_by_the_next
 def test_a_change_that_is_pending_at_first_is_reported_once_it_is_verified() -> None:
     (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
+    assert events_of(RunState(), pending, pending) == []
     (event,) = events_of(RunState(), pending, pending, holds("1.1.1.1", 2), holds("1.1.1.1", 2))
     assert event.facts["previous_address"] == "9.9.9.9"
+
+
+def test_the_previous_address_is_that_of_the_version_before_even_if_it_was_never_verified() -> None:
+    (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
+    (event,) = events_of(RunState(), holds("9.9.9.9", 1), pending, holds("8.8.8.8", 3, was="1.1.1.1"))
+    assert event.facts["previous_address"] == "1.1.1.1"
+
+
+def test_an_address_that_changes_and_changes_back_before_dns_follows_is_no_change() -> None:
+    (one,) = holds("1.1.1.1", 2, was="9.9.9.9").results
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING),))
+    back = RunResult("line", (holds("9.9.9.9", 3, was="1.1.1.1").results[0]._replace(outcome=Outcome.PENDING),))
+    assert events_of(RunState(), holds("9.9.9.9", 1), pending, back, holds("9.9.9.9", 3)) == []
+
+
+def test_a_database_that_was_set_back_reports_no_change() -> None:
+    assert events_of(RunState(), holds("9.9.9.9", 7), holds("1.1.1.1", 5)) == []
 
 
 @pytest.mark.parametrize("version", [1, 57])
@@ -213,6 +233,17 @@ def test_one_family_that_fails_does_not_hide_the_change_of_the_other() -> None:
     assert [each.kind for each in advance(run_state, both, NOW, 1)[1]] == ["changed", "failing"]
 
 
+def test_every_event_is_read_back_from_its_json() -> None:
+    run_state, events, now = RunState(), [], NOW + timedelta(milliseconds=1234)
+    runs = (holds("9.9.9.9", 1), holds("1.1.1.1", 2, was="9.9.9.9"), ended(Outcome.FAILED, "down"))
+    for run in (*runs, holds("1.1.1.1", 2, drift_at=NOW)):
+        run_state, more = advance(run_state, run, now, 1)
+        events += more
+    assert [each.kind for each in events] == ["changed", "failing", "recovered", "repaired"]
+    for event in events:
+        assert parse_event(json.loads(json.dumps(event.json()))) == event
+
+
 # The clock
 
 
@@ -232,9 +263,35 @@ def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
     assert after_runs(*failures(3), (Outcome.FAILED, DAY), *failures(1))[0].interval == MINUTE
 
 
+def test_runs_by_hand_do_not_change_the_usual_interval() -> None:
+    by_hand = [(Outcome.FAILED, timedelta(seconds=29))] * 5
+    run_state, _ = after_runs(*failures(3, HOUR), *by_hand, *failures(1, HOUR))
+    assert run_state.interval == HOUR
+    assert run_state.recent[-2:] == (NOW + 3 * HOUR + timedelta(seconds=5 * 29), run_state.ended)
+
+
+def test_the_times_of_the_last_six_runs_are_kept() -> None:
+    run_state, _ = after_runs(*failures(20))
+    assert run_state.recent == tuple(NOW + number * MINUTE for number in range(15, 21))
+
+
+def test_a_skipped_run_is_counted_and_leaves_the_last_result() -> None:
+    run_state, _ = after_runs((Outcome.UNCHANGED, MINUTE), (Outcome.SKIPPED, MINUTE))
+    assert run_state.runs == {Outcome.UNCHANGED: 1, Outcome.SKIPPED: 1}
+    assert (run_state.outcome, run_state.ended) == (Outcome.UNCHANGED, NOW + MINUTE)
+    assert (run_state.recent[-1], run_state.was_skipped) == (NOW + 2 * MINUTE, True)
+
+
+def test_the_last_success_is_that_of_the_last_good_run() -> None:
+    run_state, _ = after_runs((Outcome.UNCHANGED, MINUTE), *failures(2))
+    assert run_state.last_success == NOW + MINUTE
+
+
 # Any sequence of runs
 
-_SPANS = st.integers(0, 200_000).map(lambda seconds: timedelta(seconds=seconds)) | st.sampled_from([MINUTE, HOUR, DAY])
+_SPANS = st.integers(0, 200_000_000).map(lambda number: timedelta(milliseconds=number)) | st.sampled_from(
+    [MINUTE, HOUR, DAY]
+)
 _RUNS = st.lists(st.tuples(st.sampled_from(Outcome), _SPANS), max_size=60)
 
 
@@ -249,6 +306,7 @@ def test_alerts_keep_their_schedule_in_any_sequence_of_runs(
         run_state, events = advance(run_state, ended(outcome, "it is broken"), now, alert_after)
         bad_in_a_row += outcome.is_bad
         assert len(events) <= 1
+        assert [parse_event(json.loads(json.dumps(each.json()))) for each in events] == events
         for each in events:
             if each.kind == "failing":
                 assert bad_in_a_row >= alert_after
@@ -288,7 +346,7 @@ def test_a_repair_is_not_reported_again_when_its_record_comes_back() -> None:
 
 def test_many_repairs_in_one_run_are_one_event() -> None:
     (one,) = holds("9.9.9.9", 1, drift_at=NOW).results
-    many = [replace(one.publications[0], record=Record(f"host{number}.example.com", "A")) for number in range(30)]
+    many = [one.publications[0]._replace(record=Record(f"host{number}.example.com", "A")) for number in range(30)]
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW - MINUTE, 3)
     _, (event,) = advance(run_state, RunResult("line", (one._replace(publications=tuple(many)),)), NOW, 3)
     assert " and 27 more after an outside change" in event.title
@@ -298,7 +356,7 @@ def test_many_repairs_in_one_run_are_one_event() -> None:
 
 def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
     (one,) = holds("1.1.1.1", 2).results
-    sent = replace(one.publications[0], state=PublicationState.SUBMITTED, submitted_at=NOW)
+    sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW)
     pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
     run_state = RunState()
     for minutes in range(0, 31, 10):
@@ -308,9 +366,32 @@ def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
     assert "home.example.com A was sent to Route 53 more than 30 min ago" in event.text
 
 
+def test_a_record_that_waits_is_not_stuck_because_another_one_was_sent_long_ago() -> None:
+    (one,) = holds("1.1.1.1", 2).results
+    verified = one.publications[0]._replace(submitted_at=NOW - DAY)
+    sent = verified._replace(record=Record("b.example.com", "A"), state=PublicationState.SUBMITTED, submitted_at=NOW)
+    pending = RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(verified, sent)),))
+    run_state, events = advance(RunState(), pending, NOW + MINUTE, 1)
+    assert (run_state.incident, events) == (None, [])
+
+
+def test_what_a_record_held_is_known_from_its_last_good_check_alone() -> None:
+    (one,) = holds("9.9.9.9", 1).results
+    earlier = one.publications[0]._replace(checked_at=NOW - MINUTE)
+    good = {HOME: Seen(ip_address("9.9.9.9"), NOW - MINUTE)}
+    run_state = RunState()
+    for each in (
+        earlier,
+        earlier._replace(checked_at=NOW, error="it holds something else"),
+        earlier._replace(checked_at=NOW, address=ip_address("1.1.1.1"), state=PublicationState.SUBMITTED),
+    ):
+        run_state, _ = advance(run_state, RunResult("line", (one._replace(publications=(each,)),)), NOW, 3)
+        assert run_state.seen == good
+
+
 def test_a_record_that_is_no_longer_configured_is_forgotten() -> None:
     run_state, _ = advance(RunState(), holds("9.9.9.9", 1), NOW, 3)
-    assert list(run_state.seen) == ["home.example.com A"]
+    assert run_state.seen == {HOME: Seen(ip_address("9.9.9.9"), NOW)}
     (one,) = holds("9.9.9.9", 1).results
     without = RunResult("line", (one._replace(publications=()),))
     assert advance(run_state, without, NOW + MINUTE, 3)[0].seen == {}

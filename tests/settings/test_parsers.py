@@ -17,7 +17,7 @@ from ddns_updater.dns.names import normalize_name
 from ddns_updater.dns.route53 import plain
 from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Family
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.variables import VARIABLES
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.command import CommandSource
@@ -186,7 +186,7 @@ PIECE = st.sampled_from(
 def test_a_list_of_sources_comes_apart_where_it_was_put_together(pieces: list[str], comma: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DDNS_IP_SOURCES", comma.join(pieces))
-        assert load_settings().ip_sources == tuple(map(parse_source, pieces))
+        assert read_settings().valid().ip_sources == tuple(map(parse_source, pieces))
 
 
 VALUE = st.one_of(
@@ -207,7 +207,7 @@ def test_settings_of_any_environment_load_or_say_what_to_fix(environment: dict[s
     with pytest.MonkeyPatch.context() as patch:
         for key, value in environment.items():
             patch.setenv(key, value)
-        loaded, reason = tried(SettingsError, load_settings)
+        loaded, reason = tried(SettingsError, read_settings().valid)
         assert loaded or all(reason.splitlines())
 
 
@@ -216,5 +216,5 @@ def test_settings_of_any_file_load_or_say_what_to_fix(values: dict[str, str], re
     text = "".join(f"{key}='{value}'\n" for key, value in values.items()) + rest
     file = Path("any.env")
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
-    loaded, reason = tried(SettingsError, load_settings, file)
+    loaded, reason = tried(SettingsError, read_settings(file).valid)
     assert loaded or all(reason.splitlines())

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
-from ddns_updater.settings.load import load_settings, read_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import VARIABLES, default_settings
 from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.machine import Machine
 
-FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:///file"
+FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
 SECRET = "hunter2"
 NO_SOURCE = "is not an address source; write"
 ANY = "a URL such as https://ifconfig.me/ip, or see .env.example for the other kinds"
@@ -32,7 +32,7 @@ def load_with(environment: dict[str, Any], env_file: Path | None = None) -> Sett
     with pytest.MonkeyPatch.context() as patch:
         for key, value in environment.items():
             patch.setenv(key, str(value))
-        return load_settings(env_file)
+        return read_settings(env_file).valid()
 
 
 def problems(environment: dict[str, Any], env_file: Path | None = None) -> list[str]:
@@ -62,7 +62,7 @@ def user_env() -> Path:
 
 
 def test_everything_has_a_default() -> None:
-    settings = load_settings()
+    settings = read_settings().valid()
     assert settings == default_settings()
     assert settings.database == SqliteUrl(Path.home() / ".config" / "ddns-updater" / "ddns.sqlite3")
     assert (settings.name, settings.records, settings.hosted_zone_ids, settings.ttl) == (None, (), (), None)
@@ -215,13 +215,13 @@ def test_all_bad_values_are_reported_at_once_in_one_line_each(tmp_path: Path) ->
     )
     assert found == [
         f"{env_file}, line 2 cannot be read; write NAME=value",
-        "DDNS_RECORD is not a setting; did you mean DDNS_RECORDS?",
+        f"DDNS_RECORD is not a setting (in {env_file}); did you mean DDNS_RECORDS?",
         "DDNS_IP_RETRIES is empty; set a value or remove it",
         "DDNS_NAME='a\\nb' is not a name of 1 to 255 printable characters",
         f"DDNS_DATABASE_URL begins with 'postgres'; {FORMS}",
         "DDNS_RECORDS: 'home' is not a full domain name such as home.example.com",
         "DDNS_RECORDS: 'a..b' has the label '', which is not a valid DNS label",
-        "DDNS_TTL='5m' is not a whole number of seconds; write DDNS_TTL=300",
+        f"DDNS_TTL='5m' is not a whole number of seconds (set in {env_file}); write DDNS_TTL=300",
         f"DDNS_IP_SOURCES: 'ifconfig.me' {NO_SOURCE} {ANY}",
         f"DDNS_IP_SOURCES: 'ec2:i-1' {NO_SOURCE} {EC2}",
         "DDNS_IP_TIMEOUT='x' is not a whole number of seconds; write DDNS_IP_TIMEOUT=5",
@@ -520,20 +520,20 @@ def test_an_env_file_replaces_the_others(tmp_path: Path) -> None:
     write(user_env(), "DDNS_NAME=user\n")
     write(Path(".env"), "DDNS_TTL=2\n")
     other = write(tmp_path / "other", "DDNS_IP_RETRIES=1\n")
-    settings = load_settings(other)
+    settings = read_settings(other).valid()
     assert (settings.name, settings.ttl, settings.ip_retries) == (None, None, 1)
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "n" * 300], ids=["missing", "folder", "too long"])
 def test_an_env_file_that_is_named_has_to_be_there(name: str) -> None:
     (problem,) = problems({}, Path(name))
-    assert name in problem
+    assert str(Path(name).absolute()) in problem
     assert problem.endswith(("is not a file; name an existing one", ": File name too long; fix or remove it"))
 
 
 def test_a_folder_called_env_is_no_settings_file() -> None:
     Path(".env").mkdir()
-    assert load_settings() == default_settings()
+    assert read_settings().valid() == default_settings()
 
 
 def test_it_reads_what_people_write_into_env_files() -> None:
@@ -542,7 +542,7 @@ def test_it_reads_what_people_write_into_env_files() -> None:
         'DDNS_RECORDS="a.example.com,\nb.example.com"\nDDNS_TTL = 60\n'
     )
     Path(".env").write_bytes(text.encode())
-    settings = load_settings()
+    settings = read_settings().valid()
     records = (WantedRecord("a.example.com"), WantedRecord("b.example.com"))
     assert (settings.name, settings.records, settings.ttl) == ("office line", records, 60)
 
@@ -557,24 +557,24 @@ def test_it_reads_what_people_write_into_env_files() -> None:
 )
 def test_a_broken_line_is_named_by_its_number_and_not_shown(text: str, line: int) -> None:
     write(Path(".env"), text)
-    assert problems({}) == [f".env, line {line} cannot be read; write NAME=value"]
+    assert problems({}) == [f"{Path.cwd()}/.env, line {line} cannot be read; write NAME=value"]
 
 
 def test_a_line_without_a_value_is_empty() -> None:
     write(Path(".env"), "DDNS_TTL\n")
-    assert problems({}) == ["DDNS_TTL is empty; set a value or remove it"]
+    assert problems({}) == [f"DDNS_TTL is empty (set in {Path.cwd()}/.env); set a value or remove it"]
 
 
 def test_an_env_file_that_is_not_text_is_named() -> None:
     Path(".env").write_bytes("DDNS_NAME=bücher\n".encode("latin-1"))
     user_env().parent.parent.write_text("a file where a folder should be")
-    assert problems({}) == ["cannot read .env: it is not UTF-8 text; fix or remove it"]
+    assert problems({}) == [f"cannot read {Path.cwd()}/.env: it is not UTF-8 text; fix or remove it"]
 
 
 def test_aws_lines_reach_the_sdk(small_machine: Machine) -> None:
     small_machine.init()
     lines = [f"{key}={small_machine.environment[key]}" for key in small_machine.environment if key.startswith("AWS_")]
-    write(small_machine.folder / ".env", "\n".join(lines))
+    write(small_machine.folder / ".env", "\n".join(["DDNS_TTL=60", *lines]))
     bare = {key: None for key in small_machine.environment if key.startswith("AWS_")}
     done = small_machine.ddns("run", **bare)
     assert (done.status, done.err) == (0, "")
@@ -583,7 +583,7 @@ def test_aws_lines_reach_the_sdk(small_machine: Machine) -> None:
 
 def test_aws_lines_lose_against_the_environment(small_machine: Machine) -> None:
     small_machine.init()
-    write(small_machine.folder / ".env", "AWS_ENDPOINT_URL=http://127.0.0.1:1\n")
+    write(small_machine.folder / ".env", "DDNS_TTL=60\nAWS_ENDPOINT_URL=http://127.0.0.1:1\n")
     assert small_machine.ddns("run").status == 0
     assert small_machine.aws.address(small_machine.zone_id) == "9.9.9.9"
 
@@ -756,7 +756,7 @@ def test_a_null_character_in_a_path_is_a_problem_and_no_crash(file: bool) -> Non
 
 
 def test_settings_can_be_shown_without_their_secrets() -> None:
-    write(Path(".env"), f"AWS_SECRET_ACCESS_KEY={SECRET}\n")
+    write(user_env(), f"AWS_SECRET_ACCESS_KEY={SECRET}\n")
     url = {"DDNS_DATABASE_URL": f"mysql://u:{SECRET}@db/d", "DDNS_IP_SOURCES": f"https://ip.example.com/?key={SECRET}"}
     settings = load_with(url)
     assert settings.aws == {"AWS_SECRET_ACCESS_KEY": SECRET}

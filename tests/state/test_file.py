@@ -16,12 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.errors import StateError
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.model import Family, Incident, Outcome
+from ddns_updater.model import Family, Incident, Outcome, Record, Seen
+from ddns_updater.state.content import content_text, parse_content
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
+from tests.support.alerting import rewritten
 from tests.support.alerting import state_file as state_file_of
 from tests.support.command import finish
 from tests.support.machine import Machine
@@ -29,15 +32,10 @@ from tests.support.receivers import Receiver
 
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 COUNT = st.integers(0, 10**12)
-EVENT = st.fixed_dictionaries(
-    {
-        "event": st.sampled_from(["changed", "repaired", "failing", "recovered"]),
-        "time": st.text(),
-        "title": st.text(),
-        "text": st.text(),
-        "facts": st.none() | st.integers() | st.lists(st.text()),
-    }
-)
+FACTS = st.dictionaries(st.sampled_from(["cause", "since", "records"]), st.none() | st.integers() | st.lists(st.text()))
+SECOND = TIME.map(lambda time: time.replace(microsecond=0))
+EVENT = st.builds(Event, st.sampled_from(Kind), SECOND, st.none() | st.text(), st.text(), st.text(), FACTS)
+RECORD = st.builds(Record, st.text(), st.sampled_from(["A", "AAAA"]))
 INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
 STANDING = st.builds(
     RunState,
@@ -51,7 +49,7 @@ STANDING = st.builds(
     reported=st.dictionaries(
         st.sampled_from(Family), st.builds(Reported, COUNT, st.none() | st.ip_addresses(), st.none() | TIME)
     ),
-    seen=st.dictionaries(st.text(), st.tuples(st.ip_addresses(), TIME)),
+    seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(
@@ -70,17 +68,27 @@ def test_what_is_written_is_read_back(
     tmp_path: Path, default: str | None, origins: dict[str, RunState], outbox: Outbox
 ) -> None:
     book = state_file(tmp_path)
-    with book.write() as page:
+    with rewritten(book) as page:
         page.default, page.origins, page.outbox = default, origins, outbox
     again = book.read()
-    assert (again.default, again.origins, again.warnings) == (default, origins, [])
+    assert (again.default, again.origins, again.damage) == (default, origins, None)
     assert (again.outbox.undelivered, again.outbox.pauses) == (outbox.undelivered, outbox.pauses)
+
+
+def test_a_file_of_format_1_is_read_and_written_as_it_is() -> None:
+    text = (Path(__file__).parent / "format_1.json").read_text()
+    content = parse_content(json.loads(text))
+    assert content_text(content) == text.rstrip()
+    assert [each.event.kind for each in content.outbox.undelivered] == [Kind.CHANGED, Kind.FAILING]
+    assert content.origins["line"].seen == {
+        Record("home.example.com", "A"): Seen(ip_address("9.9.9.9"), datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC))
+    }
 
 
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with state_file(tmp_path).write():
+        with rewritten(state_file(tmp_path)):
             pass
     finally:
         os.umask(before)
@@ -123,12 +131,13 @@ def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -
 def full(book: StateFile) -> bytes:
     """Fill a state file and return its bytes."""
     now = datetime.now(UTC)
-    event = {"event": "failing", "time": "t", "title": "a", "text": "b"}
+    event = Event(Kind.FAILING, now.replace(microsecond=0), "line", "a", "b", {"cause": "broken"})
     run_state = RunState(
         {Outcome.FAILED: 3}, (now,), now, Outcome.FAILED, "it is broken", now, Incident(now, 3, "broken", 1, now),
-        {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)}, {"home.example.com A": (ip_address("9.9.9.9"), now)},
+        {Family.IPV4: Reported(1, ip_address("9.9.9.9"), now)},
+        {Record("home.example.com", "A"): Seen(ip_address("9.9.9.9"), now)},
     )  # fmt: skip
-    with book.write() as page:
+    with rewritten(book) as page:
         page.default, page.origins["line"] = "line", run_state
         page.outbox = Outbox([Undelivered("line", event, now, ("key",))], {"key": Pause(1, now, asked=True)})
     return book.path.read_bytes()
@@ -139,15 +148,14 @@ def test_one_that_was_cut_off_at_any_byte_is_begun_anew_with_a_warning(tmp_path:
     whole = full(book)
     for length in range(len(whole)):
         book.path.write_bytes(whole[:length])
-        (warning,) = book.read().warnings
         assert (
-            warning
+            book.read().damage
             == f"{book.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"
         )
     book.path.write_bytes(b"\0" * 4096)  # what a loss of power may leave
-    with book.write() as page:
-        assert page.warnings
-    assert book.read().warnings == []
+    with rewritten(book) as page:
+        assert page.damage
+    assert book.read().damage is None
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -173,7 +181,7 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
         before = json.dumps(changed[""]).encode()
         book.path.write_bytes(before)
         try:
-            with book.write() as page:
+            with rewritten(book) as page:
                 now = datetime.now(UTC)
                 assert all(each.moved_to(now) for each in page.origins.values())
                 assert page.outbox.due(["key"], now) is not None
@@ -181,7 +189,7 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
             assert len(path) < 2
             assert book.path.read_bytes() == before
         else:
-            assert book.read().warnings == []
+            assert book.read().damage is None
 
 
 FOREIGN = {
@@ -202,7 +210,7 @@ def test_a_file_that_is_newer_or_not_ours_is_left_as_it_is(tmp_path: Path, kind:
     book.path.parent.mkdir()
     book.path.write_bytes(FOREIGN[kind])
     advice = "another version.*upgrade" if kind == "newer" else "not a file of .*move it away"
-    with pytest.raises(StateError, match=advice), book.write():
+    with pytest.raises(StateError, match=advice), rewritten(book):
         pass
     assert book.path.read_bytes() == FOREIGN[kind]
 
@@ -281,7 +289,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, recei
     done = small_machine.ddns("run")
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
-    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; no alerts are sent until then\n")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; no alerts are sent until this is fixed\n")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -301,7 +309,7 @@ def test_a_state_file_that_cannot_grow_is_a_warning_and_stays_as_it_was(
     done = finish(alerting.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
     assert done.err.startswith(
-        f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until then\n"
+        f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until this is fixed\n"
     )
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".runs*"))

@@ -1,11 +1,15 @@
 """A machine with one webhook, and the time that passes for its state file."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ddns_updater.state.content import StateContent
+from ddns_updater.state.file import StateFile
 from tests.support.machine import Machine
 from tests.support.receivers import Receiver
 
@@ -27,6 +31,14 @@ def state_file(machine: Machine) -> Path:
     """Return the file in which the machine remembers its runs."""
     (path,) = (machine.folder / ".config" / "ddns-updater").glob("runs-*.json")
     return path
+
+
+@contextmanager
+def rewritten(file: StateFile) -> Iterator[StateContent]:
+    """Yield the content of a state file and write it back as the block leaves it."""
+    with file.locked() as content:
+        yield content
+        file.replace(content)
 
 
 def later(machine: Machine, seconds: float) -> None:

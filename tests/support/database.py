@@ -18,7 +18,7 @@ import pytest
 from ddns_updater.app.factories import open_history
 from ddns_updater.history.url import parse_database_url
 from ddns_updater.model import Family
-from ddns_updater.settings.load import load_settings
+from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import default_settings
 
@@ -167,4 +167,4 @@ def load_settings_with(environment: dict[str, Any]) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         for key, value in environment.items():
             patch.setenv(key, str(value))
-        return load_settings()
+        return read_settings().valid()
