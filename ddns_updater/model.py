@@ -156,6 +156,14 @@ class Change(NamedTuple):
     ttl: int
 
 
+class Sent(NamedTuple):
+    """An address that was sent to DNS for a record in a hosted zone."""
+
+    record: Record
+    zone_id: str
+    address: Address
+
+
 class Submission(NamedTuple):
     """The response to some of the changes sent: a change ID to follow, or an error."""
 
@@ -188,9 +196,12 @@ class Publication(NamedTuple):
     drift_at: datetime | None = None
 
     @property
-    def may_have_been_sent(self) -> bool:
-        """Return whether DNS may hold `address` because of this program: it was not refused, or was seen there."""
-        return self.state is not PublicationState.FAILED or self.verified_at is not None
+    def sent(self) -> "Sent | None":
+        """Return what DNS may have been sent: all but what Route 53 refused. None before the first try."""
+        refused = self.state is PublicationState.FAILED and not (self.change_id or self.verified_at)
+        if refused or self.address is None or self.hosted_zone_id is None:
+            return None
+        return Sent(self.record, self.hosted_zone_id, self.address)
 
 
 class Journal(NamedTuple):

@@ -13,15 +13,9 @@ _MIN_COLUMN = 24  # columns for the texts of a list; with less, they stand below
 _LITERAL = "\b"  # a paragraph that begins with it keeps its lines
 
 
-class Context(click.Context):
-    """The context of a command, whose help fits the terminal."""
+class Formatter(click.HelpFormatter):
+    """A formatter for the terminal at hand."""
 
-    def make_formatter(self) -> click.HelpFormatter:
-        """Return a formatter for the terminal at hand."""
-        return _Formatter()
-
-
-class _Formatter(click.HelpFormatter):
     def __init__(self) -> None:
         super().__init__(width=min(shutil.get_terminal_size().columns, _MAX_WIDTH) - 2)
 

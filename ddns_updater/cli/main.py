@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from ddns_updater import __version__
-from ddns_updater.cli.help import Context
 from ddns_updater.cli.options import Invocation, terminal
 from ddns_updater.cli.terminal import Terminal, flush_output
 from ddns_updater.errors import DdnsError
@@ -28,10 +27,18 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 }
 
 
+class _Context(click.Context):
+    """A context that imports the form of the help when help is wanted."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        formatter: click.HelpFormatter = import_module("ddns_updater.cli.help").Formatter()
+        return formatter
+
+
 class _Group(click.Group):
     """A group that imports a command when it is called and turns an error into one line and an exit status."""
 
-    context_class = Context
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -41,7 +48,7 @@ class _Group(click.Group):
             return None
         module = name.replace("-", "_")
         command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
-        command.context_class = Context
+        command.context_class = _Context
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above

@@ -93,7 +93,9 @@ def check_aws(
             kind = "" if zone.name_servers else " (private)"
             yield check.ok(name, f"{zone.name}{kind} covers {_named(records)}")
             published += [Published(record, zone, latest.get(record.type)) for record in records]
-        yield from _contents(check, probe, dns, zone_id, {each: each in known.sent for each in records}, latest)
+        yield from _contents(
+            check, probe, dns, zone_id, {each: (each, zone_id) in known.sent for each in records}, latest
+        )
     return tuple(published)
 
 

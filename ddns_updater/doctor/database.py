@@ -18,10 +18,10 @@ _MAX_DRIFT = 5  # seconds between two clocks
 
 
 class Known(NamedTuple):
-    """The latest version of each family that has one, and the records that DNS may have been sent."""
+    """The latest version of each family that has one, and the records with their zones that DNS may have been sent."""
 
     journals: Mapping[Family, Journal] = MappingProxyType({})
-    sent: frozenset[Record] = frozenset()
+    sent: frozenset[tuple[Record, str]] = frozenset()
 
 
 def check_database(
@@ -67,9 +67,11 @@ def check_database(
 
 def _sent(
     history: HistoryStore, origins: Mapping[Family, Origin], journals: Mapping[Family, Journal]
-) -> frozenset[Record]:
-    records = {each.record for journal in journals.values() for each in journal.publications if each.may_have_been_sent}
-    return frozenset(records).union(*(history.sent_before(origins[each], journals[each].version) for each in origins))
+) -> frozenset[tuple[Record, str]]:
+    found = {each.sent for journal in journals.values() for each in journal.publications}
+    for family, origin in origins.items():
+        found |= history.sent_before(origin, journals[family].version)
+    return frozenset((each.record, each.zone_id) for each in found if each)
 
 
 def _schema(check: Checker, missing: Sequence[str], grants: Sequence[str]) -> Iterator[Check]:

@@ -27,10 +27,10 @@ HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
 SENT = """
-SELECT p.recordName, p.recordType, p.address FROM admin_ip_history h
+SELECT p.recordName, p.recordType, p.hostedZoneId, p.address FROM admin_ip_history h
 JOIN admin_dns_publication p ON p.historyId = h.id
 WHERE h.originId = ? AND h.version < ? AND h.version >= ?
-  AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.verifiedAt IS NOT NULL)
+  AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
 """
 
 _LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"

@@ -1,12 +1,11 @@
 """The columns of `admin_dns_publication`, and the conversion of database rows to the values of the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from ddns_updater.model import (
-    Address,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -14,6 +13,7 @@ from ddns_updater.model import (
     Publication,
     PublicationState,
     Record,
+    Sent,
     Version,
     parse_address,
 )
@@ -98,13 +98,11 @@ def _publication(name: str, kind: str, *values: Any) -> Publication:
     return Publication(Record(name, kind), **fields)
 
 
-def sent_of(rows: Sequence[Row]) -> dict[Record, frozenset[Address]]:
-    """Return the addresses in `rows` by record."""
-    found: dict[Record, set[Address]] = {}
-    for name, kind, text in rows:
+def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
+    """Yield what was sent, by `rows`."""
+    for name, kind, zone_id, text in rows:
         if address := parse_address(text):
-            found.setdefault(Record(name, kind), set()).add(address)
-    return {record: frozenset(addresses) for record, addresses in found.items()}
+            yield Sent(Record(name, kind), zone_id, address)
 
 
 def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:

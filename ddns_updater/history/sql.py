@@ -18,7 +18,7 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Publication,
-    Record,
+    Sent,
     Version,
     Window,
 )
@@ -94,11 +94,11 @@ class SqlHistory(ABC):
         with self.errors():
             self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
 
-    def sent_before(self, origin: Origin, version: Version) -> dict[Record, frozenset[Address]]:
-        """Return the addresses that DNS may have been sent for each record, in the versions just before `version`."""
+    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
+        """Return what DNS may have been sent for the versions just before `version`."""
         with self.errors():
             rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
-        return sent_of(rows)
+        return frozenset(sent_of(rows))
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Write all publications of `version` or none; each replaces the one that exists for its record."""

@@ -1,10 +1,10 @@
 """The publications of one version during a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Address, Journal, Origin, Publication, Record
+from ddns_updater.model import Address, Journal, Origin, Publication, Record, Sent
 from ddns_updater.run.ports import History
 
 
@@ -20,7 +20,7 @@ class JournalWriter:
         self._publications = {each.record: each for each in journal.publications}
         self._history = history
         self._origin = origin
-        self._earlier: Mapping[Record, frozenset[Address]] | None = None
+        self._earlier: frozenset[Sent] | None = None
         self.dry_run = dry_run
         self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
 
@@ -38,15 +38,12 @@ class JournalWriter:
         """Return the publication of `record`, a new one if it has none."""
         return self._publications.get(record) or Publication(record, self.now())
 
-    def sent(self, record: Record) -> frozenset[Address]:
-        """Return the addresses that may have been sent to DNS for `record`, for this version and earlier ones."""
+    def sent(self, record: Record, zone_id: str) -> frozenset[Address]:
+        """Return the addresses that DNS may have been sent for `record`, for this version and earlier ones."""
         if self._earlier is None:
             self._earlier = self._history.sent_before(self._origin, self.version)
-        sent = self._earlier.get(record, frozenset())
-        publication = self._publications.get(record)
-        if publication and publication.address and publication.may_have_been_sent:
-            sent |= {publication.address}
-        return sent
+        now = {each.sent for each in self._publications.values()} - {None}
+        return frozenset(each.address for each in self._earlier | now if each and each[:2] == (record, zone_id))
 
     def write(self, publications: Iterable[Publication]) -> None:
         """Remember `publications` and save them."""

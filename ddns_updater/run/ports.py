@@ -21,6 +21,7 @@ from ddns_updater.model import (
     Publication,
     Record,
     RecordSet,
+    Sent,
     Submission,
     Version,
     Window,
@@ -42,8 +43,8 @@ class History(Protocol):
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
-    def sent_before(self, origin: Origin, version: Version) -> Mapping[Record, frozenset[Address]]:
-        """Return the addresses that DNS may have been sent for each record, in the versions just before `version`."""
+    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
+        """Return what DNS may have been sent for the versions just before `version`."""
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Save the publications of `version` over the existing ones."""

@@ -1,7 +1,7 @@
-"""The phase publish: find out which records are due, and send their changes.
+"""The publish phase: find out which records are due, and send their changes.
 
-The write order: the journal says `pending` before a change is sent, and `submitted` with its ID once Route 53 accepted
-it. A kill in between leaves a record that is still due, and an UPSERT can be repeated safely.
+The write order: the journal says `pending` before a change is sent, and `submitted` with its ID once Route 53 has
+accepted it. A kill in between leaves a record that is still due, and an UPSERT can be repeated safely.
 """
 
 import logging
@@ -32,8 +32,8 @@ _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
 class Policy(NamedTuple):
     """How to publish; times in seconds.
 
-    `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `recheck` does so in any case,
-    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of single records.
+    `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `recheck` checks every record in this run,
+    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records.
     """
 
     ttl: int | None = None
@@ -62,19 +62,19 @@ class Publisher:
 
     def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
         """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
-        stale = [record for record in records if self._needs_recheck(journal, record)]
-        unsent = [record for record in records if self._needs_upsert(journal, record)]
-        for zone_id, inside in self._by_zone(journal, stale + unsent):
+        to_recheck = [record for record in records if self._needs_recheck(journal, record)]
+        to_send = [record for record in records if self._needs_upsert(journal, record)]
+        for zone_id, inside in self._by_zone(journal, to_recheck + to_send):
             try:
                 existing = self._open_dns().read(zone_id, inside)
             except DnsError as error:
                 journal.save_error(inside, error)
                 continue
-            unmoved = {record for record in stale if journal.get(record).hosted_zone_id == zone_id}
+            unmoved = {record for record in to_recheck if journal.get(record).hosted_zone_id == zone_id}
             for record, found in existing.items():
                 log.info("%s in %s: %s", record, zone_id, described(found))
             steps = [
-                self._next_step(journal, record, found, zone_id, is_stale=record in unmoved)
+                self._next_step(journal, record, found, zone_id, is_recheck=record in unmoved)
                 for record, found in existing.items()
             ]
             journal.write(step.publication for step in steps if step.publication)
@@ -85,12 +85,13 @@ class Publisher:
         publication = journal.get(record)
         if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
             return True
-        if publication.address != journal.address:  # the row was edited, or its id was reused
+        if publication.address != journal.address:  # the row was edited, or the id of its version was reused
             return True
         pin = self._policy.pins.get(record)
         zones = (pin,) if pin else self._policy.hosted_zone_ids
         moved = bool(zones) and publication.hosted_zone_id not in zones
-        return moved or (self._policy.ttl is not None and publication.ttl != self._policy.ttl)
+        is_reported = publication.error is not None and self._policy.on_drift is OnDrift.REPORT
+        return moved or (self._policy.ttl not in (None, publication.ttl) and not is_reported)
 
     def _needs_recheck(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
@@ -98,8 +99,10 @@ class Publisher:
             return False
         if self._policy.recheck:
             return True
-        if publication.error or not self._policy.recheck_every:
-            return publication.error is not None  # the last check failed: only another check clears that
+        if publication.error:
+            return True  # the last check failed: only another check clears that
+        if not self._policy.recheck_every:
+            return False
         age = journal.now() - (publication.checked_at or publication.created_at)
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
@@ -122,42 +125,44 @@ class Publisher:
         yield from inside.items()
 
     def _next_step(
-        self, journal: JournalWriter, record: Record, found: RecordSet | None, zone_id: str, *, is_stale: bool
+        self, journal: JournalWriter, record: Record, found: RecordSet | None, zone_id: str, *, is_recheck: bool
     ) -> _Step:
-        """Decide what to do about a record that DNS was `found` to hold; a stale one was verified before."""
+        """Decide what to do about a record by what was `found` at its name; `is_recheck`: it was verified before."""
         publication = journal.get(record)
-        if is_stale and found and found.holds(journal.address, publication.ttl):
+        if is_recheck and found and found.holds(journal.address, publication.ttl):
             return _Step(publication._replace(checked_at=journal.now(), error=None))
-        known = journal.sent(record)
-        if publication.hosted_zone_id not in (None, zone_id):  # it has moved here from another zone
-            publication, known = publication._replace(ttl=None), frozenset()
-        is_shared = found is not None and len(found.values) > 1
-        if found and is_shared and not known:
-            return _Step(publication._replace(state=PublicationState.FAILED, error=str(_shared(record, found))))
-        has_drifted = is_stale or not _is_expected(found, {journal.address, *known})
+        if publication.hosted_zone_id not in (None, zone_id):
+            publication = publication._replace(ttl=None)  # that of the record in the zone where it was before
+        ours = journal.sent(record, zone_id)
+        has_several = found is not None and len(found.values) > 1
+        if found and has_several and not ours:
+            return _Step(publication._replace(state=PublicationState.FAILED, error=str(_foreign(record, found))))
+        has_drifted = is_recheck or not _is_expected(found, {journal.address, *ours})  # a recheck that got here failed
         if has_drifted:
             publication = publication._replace(drift=described(found), drift_at=journal.now())
-            if (is_stale or is_shared) and self._policy.on_drift is OnDrift.REPORT:
+            if (is_recheck or has_several) and self._policy.on_drift is OnDrift.REPORT:
                 return _Step(publication._replace(error=str(_drifted(journal, publication, found))))
         if found and found.obstacle:
             return _Step(
                 publication._replace(state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
             )
-        ttl = self._ttl(publication, found)
-        change = Change(record, (str(journal.address),), ttl)
+        change = Change(record, (str(journal.address),), self._ttl(publication, found))
         if not has_drifted:
             return _Step(change=change)
         verb = "would be" if journal.dry_run else "is being"
-        done = "repaired" if known else "replaced"
+        done = "repaired" if ours else "replaced"
         return _Step(publication, change, f"{record} held {publication.drift}; it {verb} {done}")
 
     def _ttl(self, publication: Publication, found: RecordSet | None) -> int:
-        asked = publication.ttl if publication.drift else None  # a repair may take several runs
+        asked = publication.ttl if publication.drift else None  # what a repair restores; it may take several runs
         ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
         return next(ttl for ttl in ttls if ttl is not None)
 
     def _send(self, journal: JournalWriter, zone_id: str, changes: Sequence[Change]) -> None:
-        """Send `changes`, those with the fewest attempts first, and write each answer as it comes."""
+        """Send `changes` and write each answer as it comes.
+
+        Those with the fewest attempts are first, because AWS's limits can leave the last ones unsent.
+        """
         if not changes:
             return
         changes = sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
@@ -191,7 +196,7 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
 
 
 def _is_expected(found: RecordSet | None, addresses: Collection[Address]) -> bool:
-    """Return whether a record that is due holds nothing, or one of `addresses`, or what must not be overwritten."""
+    """Return whether a due record holds nothing, one of `addresses`, or an obstacle, which is looked at later."""
     return found is None or found.obstacle is not None or any(found.holds(each, None) for each in addresses)
 
 
@@ -208,9 +213,9 @@ def _blocked(record: Record, obstacle: str) -> DnsError:
     )
 
 
-def _shared(record: Record, found: RecordSet) -> DnsError:
+def _foreign(record: Record, found: RecordSet) -> DnsError:
     return DnsError(
         f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
         " written by this program",
-        "leave one of them, or take the name out of DDNS_RECORDS",
+        "leave only one of them, or remove the name from DDNS_RECORDS",
     )

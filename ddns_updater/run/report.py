@@ -1,8 +1,9 @@
-"""The phase report: update the state file, write the metrics, ping the heartbeat and send the alerts.
+"""The report phase: update the state file, write the metrics, ping the heartbeat and send the alerts.
 
 A failure here is a warning; it does not change the outcome of the run. The write order: alerts go into the state file
 together with the counts that they come from, then to the channels, then out of the file. A kill in between leaves them
-to the next run; only a kill just after a channel accepted an alert makes that alert arrive twice.
+to the next run. An alert arrives twice when the kill came just after a channel accepted it, or when a channel accepts
+it after it was given up.
 """
 
 import time
@@ -65,7 +66,7 @@ class Reporter:
     ) -> Iterator[str]:
         """Report `result` of a run that ended at `ended`, and yield each warning as soon as it is known.
 
-        So the warnings before a time limit that ends the report are not lost. `given` is the name from --name or
+        Warnings given before a time limit cuts the report off are therefore kept. `given` is the name from --name or
         DDNS_NAME, None without one; `line` is the result as one line, for the heartbeat.
         """
         with ExitStack() as sending:
@@ -181,7 +182,7 @@ class Reporter:
 
     def _silent(self, error: StateError) -> str:
         """Return the text of `error`, which also keeps alerts from being sent."""
-        then = "no alerts are sent until then" if self._destinations.keys else None
+        then = "no alerts are sent until this is fixed" if self._destinations.keys else None
         return str(StateError(error.problem, error.advice, then=then))
 
     def _now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""The run: lock, detect, compare, confirm, record, publish, verify. The phase report follows it, in report.py.
+"""The run: lock, detect, compare, confirm, record, publish, verify. The report phase follows, in report.py.
 
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
@@ -126,8 +126,8 @@ class Updater:
             journal = self._compare(run, history, origin)
             if journal.version.address != found.address:
                 found = self._confirm(run, detection, found)
-                journal = self._record(run, history, origin, journal, found)
-            self._publisher.publish(journal, self._records(run))
+                journal = self._append_version(run, history, origin, journal, found)
+            self._publisher.publish(journal, self._records_of(run))
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED
@@ -155,7 +155,7 @@ class Updater:
         run.warnings += [warning] if warning else []
         return run.found
 
-    def _record(
+    def _append_version(
         self, run: _FamilyRun, history: History, origin: Origin, journal: JournalWriter, found: Detected
     ) -> JournalWriter:
         """Append a version with the address found; a confirmation can lead back to the latest one."""
@@ -172,14 +172,14 @@ class Updater:
         return run.journal
 
     def _verify(self, runs: Sequence[_FamilyRun], deadline: Deadline) -> None:
-        journals = [(run.journal, self._records(run)) for run in runs if run.journal]
+        journals = [(run.journal, self._records_of(run)) for run in runs if run.journal]
         self._verifier.verify(journals, timetable.verification(deadline))
 
     def _result(self, run: _FamilyRun) -> FamilyResult:
         """Return the result; where the run reached publish, its outcome follows from the states of the publications."""
         journal = run.journal
-        publications = tuple(journal.get(record) for record in self._records(run)) if journal else ()
-        errors = [each.error for each in publications if each.error]
+        publications = tuple(journal.get(record) for record in self._records_of(run)) if journal else ()
+        errors = [] if run.outcome else [each.error for each in publications if each.error]
         outcome = run.outcome or self._outcome(run, publications)
         found = None if outcome is Outcome.HELD else run.found  # a doubtful address is not reported as the address
         return FamilyResult(
@@ -207,7 +207,7 @@ class Updater:
     def _journal(self, history: History, origin: Origin, latest: Journal) -> JournalWriter:
         return JournalWriter(history, origin, latest, self._monotonic, dry_run=self._plan.dry_run)
 
-    def _records(self, run: _FamilyRun) -> list[Record]:
+    def _records_of(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]
 
 

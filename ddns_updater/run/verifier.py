@@ -1,4 +1,4 @@
-"""The phase verify: wait until the submitted changes are in sync, and read the records back.
+"""The verify phase: wait until the submitted changes are in sync, and read the records back.
 
 The journal says `verified` only after both. A kill before that leaves the record `submitted`, and the next run checks
 it again.
@@ -79,7 +79,9 @@ class Verifier:
             journal.write(each._replace(error=_unconfirmed(journal, each, error)) for each in publications)
             return _Sync.UNKNOWN
         if in_sync is None:
-            journal.write(each._replace(state=PublicationState.PENDING, change_id=None) for each in publications)
+            journal.write(
+                each._replace(state=PublicationState.PENDING, change_id=None, error=None) for each in publications
+            )
             return _Sync.UNKNOWN
         if in_sync:
             return _Sync.IN_SYNC

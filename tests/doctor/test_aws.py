@@ -55,7 +55,7 @@ def checks(
     latest: str | None = "9.9.9.9",
     kind: type[Route53Probe] = RealAwsProbe,
     ids: Sequence[str] = (),
-    sent: Sequence[Record] = (),
+    sent: Sequence[tuple[Record, str]] = (),
 ) -> tuple[dict[str, Check], tuple[Published, ...]]:
     """Return each check by its name, and what was found published."""
     check = Checker("AWS", lambda _seconds, _error: nullcontext(), 10)
@@ -211,24 +211,23 @@ def test_records_of_one_zone_are_tested_together(aws: FakeAws, zone_id: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("sent", "state", "advice"),
+    ("is_ours", "state", "advice"),
     [
-        ([], State.FAILED, "leave one of them, or remove the name from DDNS_RECORDS"),
-        ([HOME], State.WARNING, "ddns run --recheck"),
+        (False, State.FAILED, "leave one of them, or remove the name from DDNS_RECORDS"),
+        (True, State.WARNING, "ddns run --recheck"),
     ],
 )
 def test_several_values_are_a_fault_unless_the_next_run_repairs_them(
-    aws: FakeAws, zone_id: str, sent: list[Record], state: State, advice: str
+    aws: FakeAws, zone_id: str, is_ours: bool, state: State, advice: str
 ) -> None:
     values = [{"Value": "9.9.9.9"}, {"Value": "8.8.8.8"}]
     aws.put(zone_id, {"Name": HOME.name, "Type": "A", "TTL": 60, "ResourceRecords": values})
-    found, _ = checks(HOME, sent=sent)
+    found, _ = checks(HOME, sent=[(HOME, zone_id)] if is_ours else [(HOME, "ZOTHER")])
     assert (found[str(HOME)].state, found[str(HOME)].advice) == (state, advice)
 
 
-@pytest.mark.usefixtures("zone_id")
-def test_a_record_that_was_deleted_is_told_from_a_new_one() -> None:
-    found, _ = checks(HOME, sent=[HOME])
+def test_a_record_that_was_deleted_is_told_from_a_new_one(zone_id: str) -> None:
+    found, _ = checks(HOME, sent=[(HOME, zone_id)])
     assert (found[str(HOME)].found, found[str(HOME)].advice) == ("does not exist any more", "ddns run --recheck")
 
 

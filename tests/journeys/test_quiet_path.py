@@ -15,7 +15,7 @@ _OURS = {
     "dns": "names records",
     "history": "keepalive queries rows sql url",
     "lib": "deadline files http_errors humanize",
-    "output": "run",
+    "output": "layout run",
     "run": "detection incidents journal origins ports publisher report timetable updater verifier",
     "settings": "contradictions env_files home load parse remarks settings values variables",
     "sources": "address http spec",

@@ -10,7 +10,7 @@ from ddns_updater.app.init import initialise
 from ddns_updater.model import Family
 from tests.dns.test_route53 import OBSTACLES
 from tests.run.test_publishing import CHANGE, HOME, age, failing, journal
-from tests.support.aws import refuse
+from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
 
 ADVICE = "correct it, or set DDNS_ON_DRIFT=repair"
@@ -210,12 +210,33 @@ def test_several_values_that_someone_else_wrote_are_left_alone(small_machine: Ma
         assert done.status == 1
         assert (
             f"failed to change {HOME} A: it holds 2 values (8.8.8.8, 9.9.9.9), and none was written by this program;"
-            " leave one of them, or take the name out of DDNS_RECORDS"
+            " leave only one of them, or remove the name from DDNS_RECORDS"
         ) in done.err
     assert current_record(small_machine) == (["8.8.8.8", "9.9.9.9"], 300)
     assert small_machine.aws.count()[CHANGE] == 0
     small_machine.aws.put_address(small_machine.zone_id, HOME, "8.8.8.8", 300)
     assert small_machine.run()["outcome"] == "updated"
+
+
+def test_a_value_that_comes_before_the_first_check_is_repaired(small_machine: Machine) -> None:
+    initialise(small_machine.database.settings(), name="line", addresses={Family.IPV4: ip_address("9.9.9.9")})
+    small_machine.aws.fault("GetChange", pending)
+    small_machine.run(DDNS_VERIFY_TIMEOUT="0")
+    small_machine.aws.heal()
+    values = [{"Value": "9.9.9.9"}, {"Value": "8.8.8.8"}]
+    small_machine.aws.put(small_machine.zone_id, {"Name": HOME, "Type": "A", "TTL": 60, "ResourceRecords": values})
+    failing(small_machine)
+    assert journal(small_machine)[HOME]["state"] == "failed"
+    assert small_machine.run()["outcome"] == "updated"
+    assert current_record(small_machine) == (["9.9.9.9"], 60)
+
+
+def test_a_ttl_that_is_set_does_not_overwrite_what_is_only_reported(published: Machine) -> None:
+    published.environment["DDNS_ON_DRIFT"] = "report"
+    cause_drift(published, "another address")
+    failing(published)
+    failing(published, DDNS_TTL="300")
+    assert current_record(published) == (["8.8.8.8"], 60)
 
 
 # On request

@@ -159,7 +159,7 @@ def test_it_chooses_the_ttl(machine: Machine, existing: int | None, setting: str
 def test_it_applies_a_changed_ttl_without_a_change_of_address(machine: Machine) -> None:
     machine.run()
     assert machine.run(DDNS_TTL="300")["outcome"] == "updated"
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
     asked = len(machine.aws.calls)
     assert machine.run(DDNS_TTL="300")["outcome"] == "unchanged"
     assert machine.run()["outcome"] == "unchanged"  # without DDNS_TTL, the TTL in DNS is kept

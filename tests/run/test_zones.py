@@ -165,3 +165,29 @@ def test_a_pin_that_becomes_wrong_leaves_dns_as_it_is_until_it_is_fixed(machine:
     assert (done.status, done.err, done.json["outcome"]) == (0, "", "unchanged")
     assert journal(machine)[HOME]["lastError"] is None
     assert machine.aws.count()[CHANGE] == 1
+
+
+def test_values_in_the_zone_that_a_record_moves_to_are_not_ours(machine: Machine) -> None:
+    other = machine.aws.zone()
+    machine.environment["DDNS_RECORDS"] = f"{HOME}={machine.zone_id}"
+    machine.run()
+    values = [{"Value": "9.9.9.9"}, {"Value": "8.8.8.8"}]
+    machine.aws.put(other, {"Name": HOME, "Type": "A", "TTL": 300, "ResourceRecords": values})
+    machine.environment["DDNS_RECORDS"] = f"{HOME}={other}"
+    machine.service.address = "1.1.1.1"
+    for _ in range(2):
+        _, text = failing(machine)
+        assert "it holds 2 values (9.9.9.9, 8.8.8.8), and none was written by this program" in text
+    assert len(machine.aws.record_sets(other)[HOME, "A"]["ResourceRecords"]) == 2
+
+
+def test_a_record_that_moves_back_holds_what_is_ours(machine: Machine) -> None:
+    other = machine.aws.zone()
+    for zone, address in [(machine.zone_id, "9.9.9.9"), (other, "1.1.1.1"), (other, "8.8.4.4")]:
+        machine.environment["DDNS_RECORDS"] = f"{HOME}={zone}"
+        machine.service.address = address
+        assert machine.run()["outcome"] == "updated"
+    machine.environment["DDNS_RECORDS"] = f"{HOME}={machine.zone_id}"
+    done = machine.ddns("run")
+    assert (done.status, done.err) == (0, "")
+    assert machine.aws.address(machine.zone_id) == "8.8.4.4"

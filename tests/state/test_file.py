@@ -289,7 +289,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning(small_machine: Machine, recei
     done = small_machine.ddns("run")
     assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
     assert done.err.startswith("warning: failed to write /dev/null/state/runs-")
-    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; no alerts are sent until then\n")
+    assert done.err.endswith("make it writable, or set DDNS_STATE_FOLDER; no alerts are sent until this is fixed\n")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -309,7 +309,7 @@ def test_a_state_file_that_cannot_grow_is_a_warning_and_stays_as_it_was(
     done = finish(alerting.start("run", program=("-B", "-c", limited), DDNS_ALERT_AFTER="1"))
     assert done.status == (1 if fails else 0)
     assert done.err.startswith(
-        f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until then\n"
+        f"warning: failed to write {path}: File too large; make room for it; no alerts are sent until this is fixed\n"
     )
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".runs*"))
