@@ -32,6 +32,7 @@ class MySqlServer:
         common = [
             "--no-defaults",
             f"--datadir={folder / 'data'}",
+            f"--tmpdir={folder / 'tmp'}",  # in a shared one, each server that starts deletes the tables of the others
             f"--user={getpass.getuser()}",
             "--skip-log-bin",
             "--skip-innodb-doublewrite",
@@ -40,7 +41,8 @@ class MySqlServer:
             "--performance-schema=OFF",
         ]
         mariadb = Path(program).resolve().name == "mariadbd"
-        (folder / "data").mkdir()
+        for each in ("data", "tmp"):
+            (folder / each).mkdir()
         with (folder / "log").open("wb") as log:
             if mariadb:
                 script = _mariadb_bootstrap(Path(program).resolve().parents[1] / "share")
