@@ -12,6 +12,7 @@ _TOGETHER = (
     r"\bRoute (?=53\b)"
     r"|(?<![^\s(])(?<!Route )\d+ (?=[a-z])"  # a number and its unit: 34 s, 3 runs
     r"|(?<=\d [dh]) (?=\d+ (?:h|min)\b)"  # both units of a duration: 3 h 20 min
+    r"|(?:(?<=\d [shd])|(?<=\d min)) (?=ago\b)"
     r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)"  # a date and its time
     r"|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b|[+-]\d\d\b)"  # a time and its zone
 )

@@ -36,6 +36,11 @@ def _is_inseparable(line: str) -> bool:
         ("since 2026-05-03 14:00 UTC (3 h 20 min)", 27, ["since 2026-05-03 14:00 UTC", "(3 h 20 min)"]),
         ("since 2026-05-03 14:00:09 or so", 20, ["since", "2026-05-03 14:00:09", "or so"]),
         ("the version 1 is 9.9.9.9 of 30 runs", 30, ["the version 1 is 9.9.9.9 of", "30 runs"]),
+        (
+            "last run: 2026-05-03 14:00 UTC (12 s ago), failed",
+            37,
+            ["last run: 2026-05-03 14:00 UTC", "(12 s ago), failed"],
+        ),
         ("it points Route 53 at home", 16, ["it points", "Route 53 at home"]),
         ('now run "ddns init --name NAME"', 27, ["now run", '"ddns init --name NAME"']),
         ('now run "ddns init --name NAME"', 20, ['now run "ddns init', '--name NAME"']),
