@@ -35,9 +35,9 @@ def rows(engine: str, databases: Sequence[DatabaseUrl], rounds: int, digits: int
 
 
 def _fill(history: SqlHistory, origins: int, versions: int) -> None:
-    """Insert 10**`versions` versions of each of 10**`origins` origins, in one statement.
+    """Insert 10**`versions` versions of each of 10**`origins` origins, each with a name of its own.
 
-    The rows are in the order of origins, so that the first versions lie as far apart as possible.
+    The rows are in the order of origins, so that the newest versions lie as far apart as possible.
     """
     digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
     origin = "".join(f" + o{place}.n * {10**place}" for place in range(origins))
@@ -46,5 +46,6 @@ def _fill(history: SqlHistory, origins: int, versions: int) -> None:
     with history.transaction():
         history.execute(
             f"INSERT INTO admin_ip_history (ip, name, originId, version) WITH d AS ({digits})"
-            f" SELECT '192.0.2.7', 'line', 1{origin}, 1{version} FROM {', '.join(tables)} ORDER BY 3, 4"
+            f" SELECT '192.0.2.7', CAST(1{origin} AS CHAR), 1{origin}, 1{version}"
+            f" FROM {', '.join(tables)} ORDER BY 3, 4"
         )

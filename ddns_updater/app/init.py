@@ -14,12 +14,11 @@ from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import (
     Address,
     Family,
-    Origin,
     Version,
 )
 from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detection
-from ddns_updater.run.ports import HistoryStore
+from ddns_updater.run.origins import by_family
 from ddns_updater.settings.settings import Settings
 
 
@@ -51,7 +50,7 @@ def initialise(
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
     try:
         with factories.open_history(settings) as history:
-            existing = _origins(history, wanted)
+            existing = by_family(history, history.origins(wanted))
     except NotInitialised:
         existing = {}
     found = dict(addresses)
@@ -64,17 +63,13 @@ def initialise(
         if not locked:
             raise HistoryError("another ddns init is running on this database", "wait until it ends")
         migrations = history.upgrade()
-        existing = _origins(history, wanted)
+        existing = by_family(history, history.origins(wanted))
         seeded = []
         for family in families:
             created = family not in existing
             origin = history.seed(wanted, family, found[family], note) if created else existing[family]
             seeded.append(Seeded(history.latest(origin).version, created))
     return InitResult(migrations, tuple(seeded), tuple(warnings))
-
-
-def _origins(history: HistoryStore, name: str) -> dict[Family, Origin]:
-    return {origin.family: origin for origin in history.origins(name)}
 
 
 def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:

@@ -55,7 +55,7 @@ def check_database(
             return Known()
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt("origin", partial(choose_origins, history.origins, name))
+            origins = check.attempt("origin", partial(choose_origins, history, name))
             journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
             sent = check.attempt("origin", lambda: _sent(history, origins, journals))
         except DdnsError as error:

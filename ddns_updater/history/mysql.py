@@ -155,6 +155,9 @@ class MySqlHistory(SqlHistory):
     def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         self._connection.cursor().executemany(_with_placeholders(sql), rows)
 
+    def quoted(self, text: str) -> str:
+        return super().quoted(text.replace("\\", "\\\\"))
+
     def is_duplicate(self, error: BaseException | None) -> bool:
         return isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
 

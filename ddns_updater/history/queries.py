@@ -18,11 +18,29 @@ class Dialect(NamedTuple):
     inserted: str  # the value that the INSERT has for a column
 
 
-ORIGINS = "SELECT originId, name, ip FROM admin_ip_history WHERE version = 1 AND name IS NOT NULL AND ip IS NOT NULL"
+# The lowest and the highest originId between two, each with its newest row, whatever other rows there are. Asked again
+# for those in between, it reads one row of each origin, however many versions there are; no single query does that on
+# every engine. ORDER BY and LIMIT, because MAX reads every version there.
+_OUTERMOST = """
+SELECT o.originId, h.version, h.name, h.ip
+FROM (SELECT MIN(originId) AS originId FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?
+      UNION SELECT MAX(originId) FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?) o
+LEFT JOIN admin_ip_history h ON h.originId = o.originId
+     AND h.version = (SELECT version FROM admin_ip_history WHERE originId = o.originId ORDER BY version DESC LIMIT 1)
+WHERE o.originId IS NOT NULL ORDER BY o.originId
+"""
+OUTERMOST = _OUTERMOST.format(chosen="")
+OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
 
 APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
 
-OF_NAME = "SELECT originId, name FROM admin_ip_history WHERE name = ? AND ip LIKE ?"
+VERSIONS = "SELECT MIN(version), MAX(version) FROM admin_ip_history WHERE originId = ?"
+HAS_ADDRESS = "SELECT 1 FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL LIMIT 1"
+
+# HEX, because the database may take names for the same that are not.
+OF_NAME = """
+SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NULL GROUP BY originId, HEX(name)
+"""
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
@@ -68,6 +86,11 @@ def latest(dialect: Dialect) -> str:
     return _versions(dialect, _LATEST, "NULL")
 
 
+def newest(dialect: Dialect) -> str:
+    """Return the query for the same version without its publications; rows.version_of reads its row."""
+    return f"SELECT {_version_columns(dialect)} FROM ({_LATEST}) h"  # noqa: S608 - only names from this program
+
+
 def entries(dialect: Dialect) -> str:
     """Return the query for the versions within a window, newest first; rows.entries_of reads its rows."""
     began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
@@ -92,14 +115,18 @@ def save(dialect: Dialect) -> str:
 def _versions(dialect: Dialect, chosen: str, until: str) -> str:
     """Return the query for the versions that `chosen` selects, each with its publications."""
     columns = [dialect.utc_seconds.format(f"p.{each.name}") if each.is_time else f"p.{each.name}" for each in COLUMNS]
-    created = dialect.local_seconds.format("h.createdAt")
     return f"""
-SELECT h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}, {until},
+SELECT {_version_columns(dialect)}, {until},
        p.recordName, p.recordType, {", ".join(columns)}
 FROM ({chosen}) h
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id
 ORDER BY h.version DESC, p.recordName, p.recordType
 """  # noqa: S608 - only names from this program
+
+
+def _version_columns(dialect: Dialect) -> str:
+    created = dialect.local_seconds.format("h.createdAt")
+    return f"h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}"
 
 
 def _seconds(dialect: Dialect, column: str) -> str:

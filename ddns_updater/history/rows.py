@@ -83,14 +83,16 @@ def publication_row(version: Version, publication: Publication) -> Row:
     return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
 
 
+def version_of(row: Row) -> Version:
+    """Return the version in the first columns of `row`."""
+    key, name, version, ip, created_at, note = row[:6]
+    return Version(key, name, version, ip, parse_address(ip), time_of(created_at), note)
+
+
 def journal_of(rows: Sequence[Row]) -> Journal:
     """Return the version in `rows`: one row for each of its publications, or a single row without any."""
-    key, name, version, ip, created_at, note, read_at, _until, *_ = rows[0]
-    return Journal(
-        Version(key, name, version, ip, parse_address(ip), time_of(created_at), note),
-        tuple(_publication(*row[8:]) for row in rows if row[8] is not None),
-        time_of(read_at),
-    )
+    publications = tuple(_publication(*row[8:]) for row in rows if row[8] is not None)
+    return Journal(version_of(rows[0]), publications, time_of(rows[0][6]))
 
 
 def _publication(name: str, kind: str, *values: Any) -> Publication:

@@ -31,7 +31,7 @@ _COLUMNS = {
 # Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
 _INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
-_INDEXES = ("admin_ip_history_origin_version", "admin_ip_history_version_name")
+_INDEXES = ("admin_ip_history_origin_version", "admin_ip_history_name_origin_version")
 _MAX_SHOWN = 10
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import entries_of, journal_of, publication_row, sent_of, summary_of, time_of
+from ddns_updater.history.rows import entries_of, journal_of, publication_row, sent_of, summary_of, time_of, version_of
 from ddns_updater.model import (
     Address,
     Family,
@@ -25,6 +25,7 @@ from ddns_updater.model import (
 
 _SEED_TRIES = 100  # each one that fails means that another writer succeeded
 _LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
+_MAX_ID = 2**63 - 1
 _EVER = 2**62  # seconds; later than any time, and earlier than any when negative
 
 
@@ -54,17 +55,60 @@ class SqlHistory(ABC):
     # What a run needs
 
     def origins(self, name: str | None = None) -> tuple[Origin, ...]:
-        """Return every origin, or those called `name`, oldest first.
+        """Return every origin, or those called `name`, in the order of their keys.
 
-        The first row of an origin is version 1, and the family is that of its address.
+        The newest row of an originId gives its name and family; no other row has to exist. An originId without any
+        address is no origin.
         """
         with self.errors():
-            if name is None:
-                rows = self.execute(f"{queries.ORIGINS} ORDER BY id").fetchall()
-            else:  # the database may ignore case and accents when it compares names
-                found = self.execute(f"{queries.ORIGINS} AND name = ? ORDER BY id", (name,)).fetchall()
-                rows = [row for row in found if row[1] == name]
-        return tuple(Origin(row[0], row[1], Family.IPV6 if ":" in row[2] else Family.IPV4) for row in rows)
+            rows = [row for row in self._newest_rows(name) if row[2] or self._has_address(row[0])]
+        return tuple(Origin(row[0], row[1], Family.IPV6 if ":" in (row[2] or "") else Family.IPV4) for row in rows)
+
+    def _newest_rows(self, name: str | None) -> list[tuple[Any, str, str | None]]:
+        """Return originId, name and address of the newest row of each originId, or of those that are called `name`.
+
+        They are read from both ends, two in one query.
+        """
+        sql = queries.OUTERMOST if name is None else queries.OUTERMOST_OF_NAME
+        rows: list[Any] = []
+        low, high = -_MAX_ID, _MAX_ID
+        while low < high:
+            found = self.execute(sql, ((low, high) if name is None else (name, low, high)) * 2).fetchall()
+            rows += found
+            low, high = (found[0][0], found[-1][0]) if found else (high, high)
+        # The database may ignore case and accents when it compares names, and the newest row may have another name.
+        newest = [(each[0], *each[2:]) for each in rows if each[1] is not None and each[2] is not None]
+        return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
+
+    def _has_address(self, origin_id: Any) -> bool:
+        return bool(self.execute(queries.HAS_ADDRESS, (origin_id,)).fetchone())
+
+    def newest(self, origin: Origin) -> tuple[Version, datetime]:
+        """Return the version with the highest number, and when it was read; only the shared table has to exist."""
+        with self.errors():
+            row = self.execute(queries.newest(self.dialect), (origin.id,)).fetchone()
+        if not row:
+            raise _without_versions(origin)
+        return version_of(row), time_of(row[6])
+
+    def joining(self, kept: Origin, moved: Origin) -> str:
+        """Return the UPDATE that makes the versions of `moved` versions of `kept`; no version is taken twice.
+
+        They go below those of `kept` when they are older and there is room, so that the newest stays the newest. Else
+        they go above.
+        """
+        with self.errors():
+            (first, last), (first_moved, last_moved) = (
+                self.execute(queries.VERSIONS, (origin.id,)).fetchone() for origin in (kept, moved)
+            )
+        is_older = self.newest(moved)[0].created_at <= self.newest(kept)[0].created_at
+        below = first - 1 - last_moved
+        shift = below if is_older and first_moved + below >= 1 else last + 1 - first_moved
+        number = f", version = version {'+' if shift > 0 else '-'} {abs(shift)}" if shift else ""
+        return (
+            f"UPDATE admin_ip_history SET originId = {kept.id}{number}"  # noqa: S608 - only shown
+            f" WHERE originId = {moved.id} AND name = {self.quoted(moved.name)}"
+        )
 
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
         """Take the lock of `origin` without waiting; yield False when it is taken."""
@@ -151,16 +195,22 @@ class SqlHistory(ABC):
 
     def _seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
         with self.errors():
-            rows = self.execute(queries.OF_NAME, (name, "%:%" if family is Family.IPV6 else "%.%")).fetchall()
-            orphan = next((row[0] for row in rows if row[1] == name), None)
-            if orphan is not None:
-                raise HistoryError(
-                    f"failed to create origin {name}: rows of originId {orphan} have that name and none is version 1",
-                    "give the oldest of them version 1, or choose another name",
-                )
             number = max(each or 0 for each in self.execute(queries.HIGHEST).fetchone()) + 1
+            self._refuse_strays(name, number)
             self.execute(queries.SEED, (number, str(address), name, number, note))
         return Origin(number, name, family)
+
+    def _refuse_strays(self, name: str, number: int) -> None:
+        """Raise HistoryError when there are rows called `name` that no origin has; `number` is a free originId."""
+        found = self.execute(queries.OF_NAME, (name,)).fetchall()
+        strays = {row[0] for row in found if row[1] == name} - {origin.id for origin in self.origins(name)}
+        for stray in strays:
+            rows = f"originId {'IS NULL' if stray is None else f'= {stray}'} AND name = {self.quoted(name)}"
+            statement = f"UPDATE admin_ip_history SET originId = {number} WHERE {rows}"  # noqa: S608 - only shown
+            raise HistoryError(
+                f"failed to create origin {name}: rows of originId {stray} have that name, but not its newest row",
+                f"choose another name, or make them an origin of their own: {statement}",
+            )
 
     # What `doctor` needs
 
@@ -217,6 +267,10 @@ class SqlHistory(ABC):
     @abstractmethod
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute one statement for every row of values."""
+
+    def quoted(self, text: str) -> str:
+        """Return `text` as a literal in SQL for the operator to paste."""
+        return "'" + text.replace("'", "''") + "'"
 
     @abstractmethod
     def errors(self) -> AbstractContextManager[None]:

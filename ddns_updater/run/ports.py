@@ -34,6 +34,12 @@ class History(Protocol):
     def origins(self, name: str | None = None) -> tuple[Origin, ...]:
         """Return the origins with this name, or all origins."""
 
+    def newest(self, origin: Origin) -> tuple[Version, datetime]:
+        """Return the latest version of `origin`, and when it was read, also where `upgrade` was never called."""
+
+    def joining(self, kept: Origin, moved: Origin) -> str:
+        """Return the statement that makes the versions of `moved` versions of `kept`, for the operator to execute."""
+
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
         """Take the lock of `origin` without waiting; False when another run holds it."""
 

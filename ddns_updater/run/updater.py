@@ -98,7 +98,7 @@ class Updater:
         name = self._plan.name
         try:
             with self._whole_run(), self._open_history() as history, ExitStack() as locks:
-                origins = choose_origins(history.origins, name)
+                origins = choose_origins(history, name)
                 name = next(iter(origins.values())).name
                 for run in runs:
                     self._run_family(run, history, name, origins.get(run.family), locks)

@@ -536,9 +536,9 @@ def test_an_account_with_the_grants_of_the_readme_is_ok(small_machine: Machine, 
         )
         database.sql(f"GRANT UPDATE ON {name}.admin_dns_publication TO ?@?", (user, "%"))
         assert "grants" not in found(small_machine)
-        database.sql("DROP INDEX admin_ip_history_version_name ON admin_ip_history")
+        database.sql("DROP INDEX admin_ip_history_name_origin_version ON admin_ip_history")
         checks = found(small_machine)
-        assert checks["schema"]["found"] == "lacks index admin_ip_history_version_name"
+        assert checks["schema"]["found"] == "lacks index admin_ip_history_name_origin_version"
         assert "small-secret" not in str(checks)
     finally:
         database.sql("DROP USER ?@?", (user, "%"))

@@ -108,6 +108,43 @@ def test_names_that_differ_in_case_or_accent_are_different_origins(history: Hist
     assert len({origin.id for origin in origins}) == 3
 
 
+def test_an_origin_is_found_by_whatever_row_is_its_newest(history: HistoryStore, database: Database) -> None:
+    for key, version in [(17, 4), (17, 9), (17, 8), (3, 2), (40, 1)]:
+        database.sql(
+            "INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)",
+            (f"192.0.2.{version}", f"line{key}", version, key),
+        )
+    assert [(each.id, each.name) for each in history.origins()] == [(3, "line3"), (17, "line17"), (40, "line40")]
+    (origin,) = history.origins("line17")
+    assert (history.latest(origin).version.version, history.latest(origin).version.ip) == (9, "192.0.2.9")
+
+
+def test_a_row_without_an_origin_id_or_a_version_is_no_origin(database: Database) -> None:
+    number = "integer PRIMARY KEY" if database.engine == "sqlite" else "bigint AUTO_INCREMENT PRIMARY KEY"
+    columns = "createdAt datetime, ip varchar(45), name varchar(20), version int, originId bigint"
+    database.sql(f"CREATE TABLE admin_ip_history (id {number}, {columns})")
+    for row in [("nobody", None, 1), ("no version", 5, None), ("line", 7, 3), ("line", 7, None)]:
+        values = "('192.0.2.1', ?, ?, ?)"
+        database.sql(f"INSERT INTO admin_ip_history (ip, name, originId, version) VALUES {values}", row)
+    with factories.open_history(database.settings()) as opened:
+        assert [(each.id, each.name) for each in opened.origins()] == [(7, "line")]
+
+
+@pytest.mark.parametrize("name", ["line", "it's", "back\\slash"])
+def test_an_origin_is_not_seeded_beside_rows_of_that_name_in_another_origin(
+    history: HistoryStore, database: Database, name: str
+) -> None:
+    for version, each in enumerate([name, "other"], 4):
+        values = ("192.0.2.1", each, version, 17)
+        database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", values)
+    with pytest.raises(HistoryError, match="rows of originId 17 have that name, but not its newest row") as refused:
+        history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None)
+    assert database.versions() == [(4, "192.0.2.1"), (5, "192.0.2.1")]
+    database.sql((refused.value.advice or "").partition(": ")[2])
+    assert database.sql("SELECT name, originId FROM admin_ip_history ORDER BY id") == [(name, 18), ("other", 17)]
+    assert [each.name for each in history.origins()] == ["other", name]
+
+
 def test_a_connection_is_closed_after_its_use(history: HistoryStore, database: Database) -> None:
     with factories.open_history(database.settings()) as other:
         assert other.origins() == history.origins() == ()
@@ -122,17 +159,6 @@ def test_an_origin_whose_rows_were_deleted_has_no_versions(history: HistoryStore
     for read in (lambda: history.latest(origin), lambda: history.summary(origin, Window())):
         with pytest.raises(HistoryError, match="origin line has no versions left: its rows were deleted"):
             read()
-
-
-@pytest.mark.parametrize("number", [0, 17])  # 0 is the default of the column
-def test_an_origin_is_not_seeded_beside_rows_of_that_name_without_a_first_version(
-    history: HistoryStore, database: Database, number: int
-) -> None:
-    row = ("192.0.2.1", "line", 4, number)
-    database.sql("INSERT INTO admin_ip_history (ip, name, version, originId) VALUES (?, ?, ?, ?)", row)
-    with pytest.raises(HistoryError, match=f"rows of originId {number} have that name and none is version 1"):
-        history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    assert database.versions() == [(4, "192.0.2.1")]
 
 
 WHEN = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # an hour that some time zones skip

@@ -1,0 +1,2 @@
+-- Finds the origins of a name without reading other rows.
+CREATE INDEX IF NOT EXISTS admin_ip_history_name_origin_version ON admin_ip_history (name, originId, version);

@@ -1,2 +1,0 @@
--- Finds the origins (the first row of each is version 1) without reading other rows.
-CREATE INDEX IF NOT EXISTS admin_ip_history_version_name ON admin_ip_history (version, name);

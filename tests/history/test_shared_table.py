@@ -1,0 +1,133 @@
+"""The shared table as people really have it: made by hand or by an ORM, purged, and read by others."""
+
+import pytest
+
+from tests.support.database import Database
+from tests.support.machine import Machine
+
+_MINE = {"mysql": "bigint AUTO_INCREMENT PRIMARY KEY", "sqlite": "integer PRIMARY KEY"}
+
+
+def by_hand(database: Database, *rows: tuple[int, int, str]) -> None:
+    """Make the table as a person does, without keys, with rows of "line": originId, version and ip."""
+    database.sql(
+        f"CREATE TABLE admin_ip_history (id {_MINE[database.engine]}, createdAt datetime DEFAULT CURRENT_TIMESTAMP,"
+        " updatedAt datetime DEFAULT CURRENT_TIMESTAMP, ip varchar(255), name varchar(255), version int DEFAULT 1,"
+        " originId bigint DEFAULT 0, note text)"
+    )
+    insert(database, *rows)
+
+
+def insert(database: Database, *rows: tuple[int, int, str]) -> None:
+    """Insert rows of "line" as their owner does: originId, version and ip."""
+    for row in rows:
+        database.sql("INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (?, ?, ?, 'line')", row)
+
+
+def rows_of(database: Database) -> list[tuple[int, int, str]]:
+    """Return originId, version and ip of every row, in order."""
+    found = database.sql("SELECT originId, version, ip FROM admin_ip_history ORDER BY originId, version")
+    return [(int(origin), int(version), str(ip)) for origin, version, ip in found]
+
+
+# Rows that are gone
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ("version = 1", [2, 3, 4]),
+        ("version < 4", [4]),
+        ("version IN (1, 3)", [2, 4]),
+        ("version = 4", [1, 2, 3]),
+    ],
+)
+def test_an_origin_goes_on_when_rows_were_purged(machine: Machine, gone: str, left: list[int]) -> None:
+    machine.init("1.1.1.1")
+    insert(machine.database, (1, 2, "8.8.8.8"), (1, 3, "1.0.0.1"), (1, 4, "8.8.4.4"))
+    machine.database.sql(f"DELETE FROM admin_ip_history WHERE {gone}")
+    before = rows_of(machine.database)
+    assert [version for _, version, _ in before] == left
+    assert machine.run()["outcome"] == "updated"
+    assert rows_of(machine.database) == [*before, (1, left[-1] + 1, "9.9.9.9")]
+    assert machine.aws.address(machine.zone_id) == "9.9.9.9"
+    assert machine.run()["outcome"] == "unchanged"
+    done = machine.ddns("init", "--name", "line")
+    assert done.status == 0
+    assert f"version {left[-1] + 1} is 9.9.9.9; nothing changed" in done.out
+    assert rows_of(machine.database) == [*before, (1, left[-1] + 1, "9.9.9.9")]
+    assert machine.ddns("history", "--summary").status == machine.ddns("status").status == 0
+
+
+# Rows of one name under two originIds
+
+
+@pytest.fixture
+def divided(machine: Machine) -> Machine:
+    """Give a machine whose table was made by hand, the first row with the column's default."""
+    by_hand(machine.database, (0, 1, "1.1.1.1"), (1, 2, "8.8.8.8"), (1, 3, "8.8.4.4"))
+    machine.database.sql("UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00' WHERE version = 1")
+    return machine
+
+
+def test_init_refuses_one_name_under_two_origin_ids_and_changes_nothing(divided: Machine) -> None:
+    listing = "SHOW TABLES" if divided.database.engine == "mysql" else "SELECT name FROM sqlite_master"
+    before = rows_of(divided.database), divided.database.sql(listing)
+    done = divided.ddns("init", "--name", "line")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "under two originIds: 0 (version 1 is 1.1.1.1, " in done.err
+    assert " d " in done.err
+    assert "and 1 (version 3 is 8.8.4.4, " in done.err
+    assert (rows_of(divided.database), divided.database.sql(listing)) == before
+
+
+def statements(text: str) -> list[str]:
+    """Return the statements in a message, as somebody pastes them."""
+    return [f"UPDATE {each.partition(';')[0]}" for each in text.strip().split("UPDATE ")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("number", "kept", "rows"),
+    [
+        (0, 1, [(1, 1, "1.1.1.1"), (1, 2, "8.8.8.8"), (1, 3, "8.8.4.4")]),
+        (1, 0, [(0, 1, "1.1.1.1"), (0, 2, "8.8.8.8"), (0, 3, "8.8.4.4")]),
+    ],
+)
+def test_the_statement_in_the_message_unites_them(
+    divided: Machine, number: int, kept: int, rows: list[tuple[int, int, str]]
+) -> None:
+    divided.database.sql(statements(divided.ddns("init", "--name", "line").err)[number])
+    assert rows_of(divided.database) == rows
+    assert divided.ddns("init", "--name", "line").status == 0
+    assert divided.run()["outcome"] == "updated"
+    assert rows_of(divided.database) == [*rows, (kept, 4, "9.9.9.9")]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_run_refuses_what_appeared_later_and_the_statement_does_not_collide(machine: Machine, number: int) -> None:
+    machine.init("1.1.1.1")
+    machine.run()
+    theirs = [(7, version, f"8.8.8.{version}") for version in range(1, 7)]
+    insert(machine.database, *theirs)
+    published, before = machine.aws.address(machine.zone_id), rows_of(machine.database)
+    done = machine.ddns("run")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert (rows_of(machine.database), machine.aws.address(machine.zone_id)) == (before, published)
+    checks = machine.ddns("doctor", "--json").json["checks"]
+    (check,) = [each for each in checks if (each["group"], each["name"]) == ("database", "origin")]
+    assert check["state"] == "failed"
+    assert check["advice"] in done.err
+    machine.database.sql(statements(done.err)[number])
+    after = rows_of(machine.database)
+    assert sorted(ip for _, _, ip in after) == sorted(ip for _, _, ip in before)
+    assert {origin for origin, _, _ in after} == {7 if number == 0 else 1}
+    assert [version for _, version, _ in after] == list(range(1, 9))
+    assert machine.run()["outcome"] in ("updated", "unchanged")
+    assert rows_of(machine.database)[-1][2] == machine.aws.address(machine.zone_id) == "9.9.9.9"
+
+
+def test_two_names_may_be_as_far_apart_as_they_like(machine: Machine) -> None:
+    machine.init("1.1.1.1")
+    machine.database.sql("INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (0, 1, '8.8.8.8', 'Line')")
+    assert machine.run("--name", "line")["outcome"] == "updated"
+    assert rows_of(machine.database) == [(0, 1, "8.8.8.8"), (1, 1, "1.1.1.1"), (1, 2, "9.9.9.9")]
