@@ -68,11 +68,6 @@ class InvalidValue(ValueError):
         return "; ".join(filter(None, (self.problem, self.advice)))
 
 
-def missing_extra(what: str, extra: str) -> SettingsError:
-    """Return the error for `what`, which needs an optional package that is not installed."""
-    return SettingsError(f"{what} needs the extra {extra}", f"in the checkout, run pipx install --force '.[{extra}]'")
-
-
 class OriginError(SettingsError):
     """Report that the origin to use is missing or ambiguous."""
 

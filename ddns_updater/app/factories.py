@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
-from ddns_updater.errors import AlertError, DnsError, StateError, missing_extra
+from ddns_updater.errors import AlertError, DnsError, SettingsError, StateError
 from ddns_updater.history.sql import Schema
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
@@ -119,7 +119,7 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
     except ImportError as error:
         if spec.extra is None:
             raise
-        raise missing_extra(f"the address source {spec.kind}:", spec.extra) from error
+        raise _missing_extra(f"the address source {spec.kind}:", spec.extra) from error
 
 
 def _open_tls() -> "SSLContext":
@@ -135,7 +135,7 @@ def authority(settings: Settings) -> Authority | None:
     try:
         from ddns_updater.dns.name_servers import NameServers
     except ImportError as error:
-        raise missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
+        raise _missing_extra("DDNS_VERIFY_NAME_SERVERS", "dns") from error
     return NameServers()
 
 
@@ -175,7 +175,7 @@ def open_moto(port: int) -> "ThreadedMotoServer":
     try:
         from moto.server import ThreadedMotoServer
     except ImportError as error:
-        raise missing_extra("the demo", "demo") from error
+        raise _missing_extra("the demo", "demo") from error
     return ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
 
 
@@ -208,7 +208,7 @@ def _notify(spec: ChannelSpec, event: Event) -> None:
     try:
         from ddns_updater.alerts.apprise import notify
     except ImportError as error:
-        missing = missing_extra("DDNS_NOTIFY_URLS", "notify")
+        missing = _missing_extra("DDNS_NOTIFY_URLS", "notify")
         raise AlertError(missing.problem, missing.advice) from error
     notify(spec, event)
 
@@ -223,6 +223,12 @@ def _write_metrics(path: Path, result: RunResult, run_state: RunState, now: date
     try:
         from ddns_updater.output.metrics import write_metrics
     except ImportError as error:
-        missing = missing_extra("DDNS_METRICS_FILE", "metrics")
+        missing = _missing_extra("DDNS_METRICS_FILE", "metrics")
         raise StateError(missing.problem, missing.advice) from error
     write_metrics(path, result, run_state, now)
+
+
+def _missing_extra(what: str, extra: str) -> SettingsError:
+    from ddns_updater.lib.installation import missing_extra  # looks for the other extras, which a run need not
+
+    return missing_extra(what, extra)

@@ -3,17 +3,15 @@
 import os
 import stat
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from ddns_updater.doctor.check import Check, Checker, State
-from ddns_updater.errors import missing_extra
+from ddns_updater.lib.installation import is_installed, missing_extra
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS
 
 _AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_EXTRAS = {"dns": "dns", "interface": "pyroute2", "metrics": "prometheus_client", "notify": "apprise"}
 
 
 def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
@@ -124,18 +122,11 @@ def _extras(check: Checker, settings: Settings) -> Iterator[Check]:
         wanted["metrics"] = "DDNS_METRICS_FILE"
     if settings.apprise:
         wanted["notify"] = "DDNS_NOTIFY_URLS"
-    missing = [extra for extra in sorted(wanted) if not _is_installed(_EXTRAS[extra])]
+    missing = [extra for extra in sorted(wanted) if not is_installed(extra)]
     for extra in missing:
         yield check.error(f"extra {extra}", missing_extra(wanted[extra], extra))
     if not missing:
         yield check.ok("extras", f"{', '.join(sorted(wanted))} installed" if wanted else "none needed")
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ValueError:  # it was imported without a spec
-        return False
 
 
 def _channels(check: Checker, settings: Settings) -> Check:

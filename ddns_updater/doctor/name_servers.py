@@ -9,6 +9,7 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.deadline import Deadline
 from ddns_updater.lib.humanize import counted
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Address, Record, parse_address
 
 PUBLIC_RESOLVERS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
@@ -60,7 +61,7 @@ def check_name_servers(
     `lookup` is None when the extra dns is missing.
     """
     if lookup is None:
-        yield check.skipped("name servers", "DNS checks need the extra dns", "pipx install --force '.[dns]'")
+        yield check.skipped("name servers", "DNS checks need the extra dns", install_advice("dns"))
         return
     if not published:
         yield check.skipped("name servers", "no hosted zone was found")

@@ -16,7 +16,7 @@ _TOGETHER = (
     r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)"  # a date and its time
     r"|(?<=\d\d:\d\d) (?=[A-Z]{2,5}\b|[+-]\d\d\b)"  # a time and its zone
 )
-_COMMAND = r"(?<!\S)(?:chmod|mkdir|pipx|sudo|uv) [^;,]*"  # stays whole for copying, however long it is
+_COMMAND = r"(?<!\S)(?:chmod|chown|mkdir|pipx|sudo|uv|/\S+/pip) [^;,]*"  # stays whole for copying, however long it is
 _WHERE_IT_FITS = (
     r'(?<!\S)(?:"[^"]+"|`[^`]+`'  # a command or prose
     r"|ddns [\w-]+(?: --[\w-]+(?: [\w.-]+)?)*"

@@ -23,6 +23,7 @@ from ddns_updater.app.init import initialise
 from ddns_updater.dns.name_servers import NameServers
 from ddns_updater.errors import Stopped
 from ddns_updater.lib.deadline import Deadline, time_limit
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, Record
 from ddns_updater.run.ports import Authority
 from ddns_updater.run.publisher import Policy, Publisher
@@ -380,10 +381,7 @@ def test_without_the_extra_it_says_which_one_is_missing(line: Machine) -> None:
     without = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
     done = finish(line.start("run", program=("-c", without)))
     assert (done.status, done.out) == (2, "")
-    assert (
-        done.err
-        == "error: DDNS_VERIFY_NAME_SERVERS needs the extra dns; in the checkout, run pipx install --force '.[dns]'\n"
-    )
+    assert done.err == f"error: DDNS_VERIFY_NAME_SERVERS needs the extra dns; {install_advice('dns')}\n"
     assert line.aws.calls == []
 
 

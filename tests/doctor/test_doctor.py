@@ -21,6 +21,7 @@ from ddns_updater.doctor.check import Check, State
 from ddns_updater.doctor.examine import Tools, examine
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.deadline import time_limit
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.settings.load import read_settings
 from tests.dns.test_name_servers import delegated_to, may_mount
 from tests.doctor.test_name_servers import referral
@@ -139,7 +140,7 @@ def test_a_healthy_machine_passes(healthy: Machine) -> None:
         "  ok    identity: arn:aws:",
         "  ok    home.example.com A: holds 9.9.9.9, TTL 60 s, the latest version\n",
         f"  skip  write permission in {healthy.zone_id}: tested only on AWS itself, not on 127.0.0.1\n",
-        "  skip  name servers: DNS checks need the extra dns\n        -> pipx install --force '.[dns]'\n",
+        f"  skip  name servers: DNS checks need the extra dns\n        -> {install_advice('dns')}\n",
         "  ok    schedule: runs come every ",
     ):
         assert said in done.out
@@ -646,7 +647,10 @@ def test_lines_are_wrapped_in_a_narrow_terminal(small_machine: Machine) -> None:
     small_machine.init()
     with doctor_in_terminal(small_machine, 40, NO_COLOR="1") as terminal:
         lines = seen(terminal.read(), 40)
-    assert all(len(line) <= 40 or line.count(" ", 8) == 0 for line in lines)  # a path is not wrapped
+    long = [line for line in lines if len(line) > 40]
+    assert all(
+        line.count(" ", 8) == 0 or "/pip install " in line for line in long
+    )  # a path or a command is not wrapped
     assert all(re.match(r"(?:  (?:ok|note|warn|skip|FAIL) +| {8})\S", line) for line in lines if line.startswith(" "))
     assert terminal.process.returncode == 0
 

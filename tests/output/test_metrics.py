@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ddns_updater import __version__
 from ddns_updater.lib.files import replace_file
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, RunResult
 from ddns_updater.output.metrics import write_metrics
 from ddns_updater.state.run_state import RunState
@@ -491,9 +492,7 @@ def test_without_the_extra_the_run_is_as_good_and_says_which_one_is_missing(smal
     without = f"import sys; sys.modules['prometheus_client'] = None; {_AS_A_MODULE}"
     done = finish(small_machine.start("run", program=("-c", without)))
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
-    assert done.err == (
-        "warning: DDNS_METRICS_FILE needs the extra metrics; in the checkout, run pipx install --force '.[metrics]'\n"
-    )
+    assert done.err == (f"warning: DDNS_METRICS_FILE needs the extra metrics; {install_advice('metrics')}\n")
     small_machine.run()
     assert Metrics(file).counts() == {"updated": 1, "unchanged": 1}
 

@@ -6,6 +6,7 @@ import dns.rrset
 import pytest
 
 from ddns_updater.errors import InvalidValue
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family
 from ddns_updater.sources.dns import DnsSource
 from ddns_updater.sources.spec import DnsSpec, parse_source
@@ -209,5 +210,5 @@ def test_without_its_extra_it_says_which_is_needed(trial: Trial) -> None:
     prelude = "import runpy, sys; sys.modules['dns'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
     process = trial.machine.start("run", program=("-c", prelude), DDNS_IP_SOURCES="dns:opendns")
     out, err = process.communicate(timeout=30)
-    message = "error: the address source dns: needs the extra dns; in the checkout, run pipx install --force '.[dns]'\n"
+    message = f"error: the address source dns: needs the extra dns; {install_advice('dns')}\n"
     assert (process.returncode, out, err) == (2, "", message)

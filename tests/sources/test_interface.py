@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.errors import SourceError
+from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family
 from ddns_updater.sources.interface import pick, usable
 from tests.support.command import Finished
@@ -144,10 +145,7 @@ def test_without_its_extra_it_says_which_is_needed(trial: Trial) -> None:
     prelude = "import runpy, sys; sys.modules['pyroute2'] = None; runpy.run_module('ddns_updater', run_name='__main__')"
     process = trial.machine.start("run", program=("-c", prelude), DDNS_IP_SOURCES="interface:eth0")
     out, err = process.communicate(timeout=30)
-    message = (
-        "error: the address source interface: needs the extra interface;"
-        " in the checkout, run pipx install --force '.[interface]'\n"
-    )
+    message = f"error: the address source interface: needs the extra interface; {install_advice('interface')}\n"
     assert (process.returncode, out, err) == (2, "", message)
 
 
