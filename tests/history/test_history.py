@@ -1,5 +1,6 @@
 """The contract of History, on every engine."""
 
+import sqlite3
 import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -331,7 +333,10 @@ def test_sqlite_waits_for_a_short_lock_and_names_a_long_one(sqlite: Database) ->
     with factories.open_history(sqlite.settings(), for_init=True) as history:
         history.upgrade()
         origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-        with closing(sqlite.connect()) as other:
+        with closing(sqlite3.connect(sqlite.file, check_same_thread=False)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            Timer(0.3, other.rollback).start()
+            assert history.latest(origin).version.version == 1
             other.execute("BEGIN EXCLUSIVE")
             assert isinstance(history, SqliteHistory)
             history.execute("PRAGMA busy_timeout = 100")

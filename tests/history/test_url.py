@@ -30,3 +30,8 @@ def test_a_port_is_taken_as_it_is_written() -> None:
 def test_a_url_of_bytes_that_are_no_text_is_refused() -> None:
     with pytest.raises(InvalidValue, match="is not a URL"):
         parse_database_url("mysql://ddns:\udcff@db.example.com/home")
+
+
+def test_an_empty_certificate_authority_does_not_turn_the_check_of_the_server_off() -> None:
+    with pytest.raises(InvalidValue, match="has ssl_ca='', which cannot be read"):
+        parse_database_url("mysql://ddns@db.example.com/home?ssl_ca=")
