@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ddns_updater.errors import InvalidValue
+from ddns_updater.lib.files import named_path
 
 _EXAMPLES = (
     "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
@@ -108,10 +109,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
 def _sqlite(url: SplitResult) -> SqliteUrl:
     if url.netloc or not url.path.removeprefix("/") or url.query or "\0" in unquote(url.path):
         raise InvalidValue("names no file", "write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
-    try:
-        return SqliteUrl(Path(unquote(url.path.removeprefix("/"))).expanduser())
-    except RuntimeError:
-        raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None
+    return SqliteUrl(named_path(unquote(url.path.removeprefix("/"))))
 
 
 def _mysql(url: SplitResult, port: int) -> MySqlUrl:
@@ -136,14 +134,15 @@ def _tls(query: str) -> dict[str, Any]:
                 "has an unknown parameter", f"use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
             )
         else:
+            path = named_path(value)
             try:
-                Path(value).open("rb").close()
+                path.open("rb").close()
             except (OSError, ValueError) as error:  # ValueError: it holds a null character
                 cause = error.strerror if isinstance(error, OSError) else error
                 raise InvalidValue(
                     f"has {parameter}={value!r}, which cannot be read: {cause}", "name a readable file"
                 ) from None
-            options[parameter] = value
+            options[parameter] = str(path)
     if options and "ssl_ca" not in options:
         raise InvalidValue(f"has {next(iter(options))} without ssl_ca", "add ssl_ca=FILE to verify the server")
     return options

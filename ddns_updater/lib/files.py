@@ -1,4 +1,4 @@
-"""Atomic replacement of files, so that a reader sees the old or the new one even after a kill; and file locks."""
+"""Paths as operators write them; files that are replaced at once, so that a reader never sees half of one; locks."""
 
 import fcntl
 import os
@@ -7,7 +7,20 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
+from ddns_updater.errors import InvalidValue
+
 NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # errno of a write for which there is no room
+
+
+def named_path(text: str) -> Path:
+    """Return the path that `text` names, in which a leading `~` is a home folder; raises InvalidValue."""
+    try:
+        path = os.path.expanduser(text)  # noqa: PTH111 - the other one takes a relative HOME for a folder
+    except ValueError:  # the name of the user holds a null character
+        path = text
+    if text.startswith("~") and not path.startswith("/"):
+        raise InvalidValue("begins with the home folder of an unknown user", "write the full path")
+    return Path(path)
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:

@@ -152,7 +152,7 @@ class Reporter:
         try:
             channels = self._destinations.open_channels()
             for number, (alert, key) in enumerate(due):
-                if key in stuck or key not in channels:
+                if key in stuck:
                     continue
                 seconds = alert_seconds(deadline, len(due) - number)
                 if seconds is None:

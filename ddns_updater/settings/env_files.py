@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ddns_updater.errors import SettingsError
+from ddns_updater.errors import InvalidValue, SettingsError
+from ddns_updater.lib.files import named_path
 from ddns_updater.settings.home import user_folder, user_name
 from ddns_updater.settings.variables import VARIABLES
 
@@ -61,7 +62,10 @@ def read_env_files(env_file: Path | None) -> EnvFiles:
 
 def _read_required(path: Path, *, option: str = "") -> EnvFiles:
     """Read a file that is meant for this program; whatever is wrong with it is a problem."""
-    path = path.absolute()
+    try:
+        path = named_path(str(path)).absolute()
+    except InvalidValue as error:
+        return EnvFiles((), (SettingsError(f"{option}{str(path)!r} {error.problem}", error.advice),), {path: _ABSENT})
     try:
         if not path.is_file():
             missing = SettingsError(f"{option}{str(path)!r} is not a file", "name an existing one")

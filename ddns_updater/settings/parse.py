@@ -1,10 +1,10 @@
 """Parse the texts of variables into values, and collect every problem instead of stopping at the first."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ddns_updater.errors import InvalidValue, SettingsError
+from ddns_updater.lib.files import named_path
 from ddns_updater.settings.values import InvalidItems
 from ddns_updater.settings.variables import Setting
 
@@ -62,7 +62,9 @@ class Parser:
             return text, variable
         subject = f"{file_variable}={file!r}"
         try:
-            text = Path(file).read_text(encoding="utf-8").strip()
+            text = named_path(file).read_text(encoding="utf-8-sig").strip()
+        except InvalidValue as error:
+            self._reject(setting, f"{subject} {error.problem}", error.advice)
         except (OSError, ValueError) as error:
             cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             self._reject(setting, f"{subject} cannot be read: {cause}", "name a file that holds the value")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ddns_updater.errors import InvalidValue
+from ddns_updater.lib.files import named_path
 from ddns_updater.model import Family
 
 T = TypeVar("T", bound=Hashable)
@@ -103,12 +104,4 @@ def metrics_file(text: str) -> Path:
     """Return the path of a file that Prometheus' node exporter reads."""
     if not text.endswith(".prom"):
         raise InvalidValue("does not end in .prom, so the node exporter would not read it", "rename it")
-    return path(text)
-
-
-def path(text: str) -> Path:
-    """Return the path of a file or folder; `~` is the home folder."""
-    try:
-        return Path(text).expanduser()
-    except (RuntimeError, ValueError):  # ValueError: the name of the user holds a null character
-        raise InvalidValue("begins with the home folder of an unknown user", "write the full path") from None
+    return named_path(text)

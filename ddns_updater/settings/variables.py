@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from ddns_updater.alerts.urls import parse_apprise, parse_heartbeat, parse_webhooks
 from ddns_updater.dns.records import parse_record, parse_zone_id
 from ddns_updater.history.url import SqliteUrl, parse_database_url
+from ddns_updater.lib.files import named_path
 from ddns_updater.model import Agreement, OnDrift
 from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.settings import Settings
-from ddns_updater.settings.values import choice, family, items, metrics_file, origin_name, path, switch, whole
+from ddns_updater.settings.values import choice, family, items, metrics_file, origin_name, switch, whole
 from ddns_updater.sources.spec import DEFAULT_SOURCES, SEPARATOR, parse_source, without_secrets
 
 
@@ -222,7 +223,7 @@ SETTINGS = (
     Setting(
         "DDNS_STATE_FOLDER",
         "state_folder",
-        path,
+        named_path,
         "The folder of the state file: the results of recent runs and undelivered alerts.",
         default=lambda: user_folder().path,
         example="~/.config/ddns-updater",

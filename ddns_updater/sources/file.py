@@ -1,5 +1,7 @@
 """An address source that reads a file, which another program keeps up to date: `file:/path`."""
 
+from codecs import BOM_UTF8
+
 from ddns_updater.errors import SourceError
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
@@ -25,4 +27,4 @@ class FileSource:
             raise SourceError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
         if len(content) > _MAX_BYTES:
             raise SourceError("holds more than an address")
-        return public_address(content.decode("ascii", "replace"), family)
+        return public_address(content.removeprefix(BOM_UTF8).decode("ascii", "replace"), family)

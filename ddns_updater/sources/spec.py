@@ -3,11 +3,11 @@
 import os
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ddns_updater.errors import InvalidValue
+from ddns_updater.lib.files import named_path
 
 _INVALID = "is not an address source"
 _URL = "a URL such as https://ifconfig.me/ip"
@@ -133,9 +133,9 @@ class FileSpec(SourceSpec):
     form = "file:/full/path"
 
     def _parse(self, rest: str) -> str:
-        (path,) = _matched(r"(/.*[^/])", rest)
-        self.path = Path(path)
-        return f"file:{os.path.realpath(path)}"
+        (path,) = _matched(r"((?:~[^/]*)?/.*[^/])", rest)
+        self.path = named_path(path)
+        return f"file:{os.path.realpath(self.path)}"
 
 
 class CommandSpec(SourceSpec):
@@ -148,7 +148,10 @@ class CommandSpec(SourceSpec):
         self.words = tuple(shlex.split(rest))
         if not self.words:
             raise ValueError
-        self.name = f"command:{self.words[0]}"
+        program, *arguments = self.words
+        self.name = f"command:{program}"
+        if program.startswith("~") and "/" in program:
+            self.words = (str(named_path(program)), *arguments)
         return f"command:{shlex.join(self.words)}"
 
 

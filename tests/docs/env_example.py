@@ -9,7 +9,8 @@ _WIDTH = 118  # characters after the mark of a comment
 _HEAD = """\
 Settings of ddns-updater. Copy this to ~/.config/ddns-updater/.env (chmod 600) or to .env in the working directory.
 The environment wins over both. Every setting is optional; its line shows the default, or an example if there is none.
-A name with _FILE reads a secret from a file instead (a Docker or systemd credential); set only one of the two."""
+A name with _FILE reads a secret from a file instead (a Docker or systemd credential); set only one of the two.
+Where a file or folder is named, a leading ~ is the home folder."""
 
 _FOOT = """\
 # AWS_… variables are passed to the AWS SDK unchanged; its own files (~/.aws) work as well.

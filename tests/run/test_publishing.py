@@ -160,7 +160,7 @@ def test_it_chooses_the_ttl(machine: Machine, existing: int | None, setting: str
 def test_it_applies_a_changed_ttl_without_a_change_of_address(machine: Machine) -> None:
     machine.run()
     assert machine.run(DDNS_TTL="300")["outcome"] == "updated"
-    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 60  # as it was sent
+    assert machine.aws.record_sets(machine.zone_id)[HOME, "A"]["TTL"] == 300
     asked = len(machine.aws.calls)
     assert machine.run(DDNS_TTL="300")["outcome"] == "unchanged"
     assert machine.run()["outcome"] == "unchanged"  # without DDNS_TTL, the TTL in DNS is kept
@@ -719,6 +719,18 @@ def test_a_version_that_was_edited_manually_is_published(small_machine: Machine)
     small_machine.service.address = "8.8.8.8"
     assert small_machine.run()["outcome"] == "updated"
     assert small_machine.aws.address(small_machine.zone_id) == "8.8.8.8"
+
+
+def test_what_the_journal_says_of_another_address_is_forgotten(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.run()
+    small_machine.database.sql("UPDATE admin_dns_publication SET attempts = 7, verifiedAt = '2020-01-01 00:00:00'")
+    small_machine.database.sql("UPDATE admin_ip_history SET ip = '8.8.8.8'")
+    small_machine.service.address = "8.8.8.8"
+    assert small_machine.run()["outcome"] == "updated"
+    assert journal(small_machine)[HOME]["attempts"] == 1
+    ((verified_at,),) = small_machine.database.sql("SELECT verifiedAt FROM admin_dns_publication")
+    assert not verified_at.startswith("2020")
 
 
 def test_an_adopted_address_with_spaces_is_replaced_by_a_clean_version(small_machine: Machine) -> None:

@@ -1,22 +1,26 @@
 """The phase report over a state file, a channel that accepts or fails, and given clocks."""
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event, Kind
-from ddns_updater.errors import AlertError
+from ddns_updater.errors import AlertError, StateError
 from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.lib.files import flocked
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.report import Destinations, Reporter
+from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
-from ddns_updater.state.outbox import Undelivered
+from ddns_updater.state.outbox import Pause, Undelivered
+from ddns_updater.state.run_state import RunState
 from tests.support.alerting import rewritten
 
 START = 1_767_355_200.0  # seconds since 1970
@@ -24,34 +28,58 @@ HOUR = 3600
 
 
 class World:
-    """A reporter with one channel; `now` is the time, `accepted` has the events that the channel took."""
+    """A reporter with the channels of `keys`, a heartbeat and metrics, on given clocks.
 
-    def __init__(self, file: StateFile, *, fails: bool = False) -> None:
+    `now` is the time and `left` the seconds that a report has. `accepted` has the events that a channel took, `pinged`
+    the outcomes that the heartbeat got, `metrics` what was written. `play` is called before an alert is accepted,
+    `opened` is how often the channels were opened.
+    """
+
+    def __init__(self, file: StateFile, *, keys: Sequence[str] = ("key",)) -> None:
         self.now = START
-        self.monotonic = 100.0
+        self.left = 10.0
         self.accepted: list[str] = []
+        self.pinged: list[Outcome] = []
+        self.metrics: list[tuple[RunResult, RunState, datetime]] = []
         self.file = file
-        self._fails = fails
-
-    def report(self, outcome: Outcome, seconds: float = 10) -> list[str]:
-        """Report one run that ended just now, and return the warnings."""
-        channels = Destinations(("key",), lambda: {"key": Channel("key", "the channel", self._send)})
-        reporter = Reporter(
-            self.file,
-            channels,
+        self.opened = 0
+        self.play: Callable[[Event], object] = lambda _event: None
+        self.reporter = Reporter(
+            file,
+            Destinations(
+                tuple(keys),
+                partial(self._open, keys),
+                ping=lambda outcome, _line: self.pinged.append(outcome),
+                write_metrics=lambda *written: self.metrics.append(written),
+            ),
             alert_after=1,
             limit=time_limit,
             clock=lambda: self.now,
         )
+
+    def report(self, outcome: Outcome, *, given: str | None = "line", resolved: str | None = "line") -> list[str]:
+        """Report one run that ended just now, and return the warnings."""
         error = "no address" if outcome is Outcome.FAILED else None
-        result = RunResult("line", (FamilyResult(Family.IPV4, outcome, error=error),))
-        ended = datetime.fromtimestamp(self.now - 0.001, UTC)  # a little before it is reported
-        return list(reporter.report(result, "line", "", ended, Deadline(seconds, lambda: self.monotonic)))
+        result = RunResult(resolved, (FamilyResult(Family.IPV4, outcome, error=error),))
+        start = self.left
+        deadline = Deadline(start, lambda: start - self.left)
+        return list(self.reporter.report(result, given, "the result", self.ended, deadline))
+
+    @property
+    def ended(self) -> datetime:
+        return datetime.fromtimestamp(self.now - 0.001, UTC)  # a little before it is reported
+
+    def fail(self, _event: Event) -> None:
+        """Be a play: use all the time that there is, and fail."""
+        self.left = 0
+        raise AlertError("the channel does not answer")
+
+    def _open(self, keys: Sequence[str]) -> dict[str, Channel]:
+        self.opened += 1
+        return {key: Channel(key, f"channel {key}", self._send) for key in keys}
 
     def _send(self, event: Event) -> None:
-        if self._fails:
-            self.monotonic += 10  # all the time that there was
-            raise AlertError("the channel does not answer")
+        self.play(event)
         self.accepted.append(event.kind)
 
 
@@ -83,7 +111,8 @@ def waiting(world: World, count: int) -> None:
 
 
 def test_a_channel_that_fails_is_one_warning_however_many_alerts_wait_for_it(file: StateFile) -> None:
-    world = World(file, fails=True)
+    world = World(file)
+    world.play = world.fail
     waiting(world, 3)
     warnings = world.report(Outcome.UNCHANGED)
     assert warnings == ["failed to send an alert: the channel does not answer; a later run tries again"]
@@ -91,18 +120,172 @@ def test_a_channel_that_fails_is_one_warning_however_many_alerts_wait_for_it(fil
 
 
 def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(file: StateFile) -> None:
-    world = World(file, fails=True)
+    world = World(file)
+    world.play = world.fail
     waiting(world, 130)
     assert world.report(Outcome.UNCHANGED)[0] == "dropped 30 alerts: too many are undelivered"
     assert [each.event.facts["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
 
 
 def test_undelivered_alerts_are_dropped_after_a_day(file: StateFile) -> None:
-    world = World(file, fails=True)
+    world = World(file)
+    world.play = world.fail
     waiting(world, 2)
     world.now += 24 * HOUR + 1
     assert world.report(Outcome.UNCHANGED) == ["dropped 2 alerts undelivered after 24 h"]
     assert world.file.read().outbox.undelivered == []
+
+
+def test_an_alert_for_which_no_time_is_left_is_sent_by_the_next_run(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 2)
+    world.play = lambda _event: setattr(world, "left", 0.09)
+    assert world.report(Outcome.UNCHANGED) == ["no time was left to send an alert; the next run sends it"]
+    assert [each.event.facts["number"] for each in file.read().outbox.undelivered] == [1]
+    world.left = 10
+    assert world.report(Outcome.UNCHANGED) == []
+    assert (world.accepted, file.read().outbox.undelivered) == (["repaired", "repaired"], [])
+
+
+def test_a_channel_that_refuses_an_alert_for_good_gets_the_next_one(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 2)
+
+    def refuse_first(event: Event) -> None:
+        if event.facts["number"] == 0:
+            raise AlertError("the channel refused", "check its URL", again=False)
+
+    world.play = refuse_first
+    assert world.report(Outcome.UNCHANGED) == ["failed to send an alert: the channel refused; check its URL"]
+    assert (world.accepted, file.read().outbox.undelivered) == (["repaired"], [])
+
+
+def test_a_channel_is_left_alone_for_as_long_as_it_asks(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 1)
+
+    def busy(_event: Event) -> None:
+        raise AlertError("the channel is busy", seconds=1000)
+
+    world.play = busy
+    world.report(Outcome.UNCHANGED)
+    (pause,) = file.read().outbox.pauses.values()
+    assert pause == Pause(1, datetime.fromtimestamp(START + 1000, UTC), asked=True)
+
+
+def test_a_channel_that_hangs_is_left_when_its_time_is_over(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 1)
+    end = threading.Event()
+    world.play = lambda _event: end.wait(60)
+    world.left = 0.2
+    (warning,) = world.report(Outcome.UNCHANGED)
+    end.set()
+    assert warning == "failed to send an alert: channel key did not answer within 0.2 s; a later run tries again"
+
+
+def test_an_error_of_a_channel_that_is_a_bug_propagates(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 1)
+    world.play = lambda event: event.facts["nothing"]
+    with pytest.raises(KeyError):
+        world.report(Outcome.UNCHANGED)
+
+
+def test_channels_are_opened_for_an_alert_alone(file: StateFile) -> None:
+    world = World(file)
+    world.report(Outcome.UNCHANGED)
+    assert world.opened == 0
+    world.report(Outcome.FAILED)
+    assert world.opened == 1
+
+
+def test_an_alert_that_waits_is_due_at_once_after_the_clock_went_back(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 1)
+    world.play = world.fail
+    world.report(Outcome.UNCHANGED)
+    world.now -= 30 * 24 * HOUR
+    world.play, world.left = lambda _event: None, 10
+    world.report(Outcome.UNCHANGED)
+    assert world.accepted == ["repaired"]
+
+
+def test_without_a_channel_an_incident_counts_no_alert(file: StateFile) -> None:
+    world = World(file, keys=())
+    assert world.report(Outcome.FAILED) == []
+    incident = file.read().origins["line"].incident
+    assert incident
+    assert (incident.failed_runs, incident.alerts, file.read().outbox.undelivered) == (1, 0, [])
+
+
+def test_a_run_that_could_not_look_up_its_origin_is_reported_by_the_name_that_it_had(file: StateFile) -> None:
+    world = World(file)
+    world.report(Outcome.UNCHANGED, given=None)
+    sent: list[Event] = []
+    world.play = sent.append
+    world.report(Outcome.FAILED, given=None, resolved=None)
+    assert [each.origin for each in sent] == ["line"]
+    assert [result.name for result, *_ in world.metrics] == ["line", "line"]
+
+
+# Heartbeat and metrics
+
+
+def test_the_heartbeat_gets_every_outcome_but_that_of_a_skipped_run(file: StateFile) -> None:
+    world = World(file)
+    for outcome in Outcome:
+        world.report(outcome)
+    assert world.pinged == [outcome for outcome in Outcome if outcome is not Outcome.SKIPPED]
+
+
+def test_the_metrics_have_the_counts_and_the_time_at_which_the_last_run_ended(file: StateFile) -> None:
+    world = World(file)
+    for _ in range(2):
+        world.report(Outcome.UNCHANGED)
+        _, run_state, at = world.metrics[-1]
+        assert at == world.ended
+        world.now += 60
+    assert run_state.runs == {Outcome.UNCHANGED: 2}
+
+
+def test_a_damaged_file_is_a_warning_and_starts_anew(file: StateFile) -> None:
+    world = World(file)
+    world.report(Outcome.UNCHANGED)
+    file.path.write_bytes(file.path.read_bytes()[:-1])
+    (warning,) = world.report(Outcome.UNCHANGED)
+    assert warning.startswith(f"{file.path} is damaged; ")
+    assert file.read().origins["line"].runs == {Outcome.UNCHANGED: 1}
+
+
+def test_while_the_file_cannot_be_read_the_metrics_have_the_given_name_and_no_counts(file: StateFile) -> None:
+    world = World(file)
+    file.path.mkdir()
+    (warning,) = world.report(Outcome.FAILED, resolved=None)
+    assert warning.endswith("move it away, or set DDNS_STATE_FOLDER; no alerts are sent until this is fixed")
+    ((result, run_state, at),) = world.metrics
+    assert (result.name, run_state, at.timestamp()) == ("line", RunState(), START)
+    assert (world.accepted, world.pinged) == ([], [Outcome.FAILED])
+
+
+class Full(StateFile):
+    """A state file on a full disk."""
+
+    def replace(self, content: StateContent) -> None:  # noqa: ARG002 - the signature of what it replaces
+        raise StateError(f"failed to write {self.path}: no room", "make room for it")
+
+
+@pytest.mark.parametrize("keys", [("key",), ()])
+def test_an_alert_that_cannot_be_saved_is_not_sent_and_the_run_is_counted_in_the_metrics(
+    tmp_path: Path, keys: Sequence[str]
+) -> None:
+    world = World(file := Full(tmp_path, "test"), keys=keys)
+    silent = "; no alerts are sent until this is fixed" if keys else ""
+    assert world.report(Outcome.FAILED) == [f"failed to write {file.path}: no room; make room for it{silent}"]
+    assert (world.accepted, world.metrics[0][1].runs) == ([], {Outcome.FAILED: 1})
+
+
+# Two runs at once
 
 
 def test_a_run_sends_nothing_while_another_one_sends(file: StateFile) -> None:

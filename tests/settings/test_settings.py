@@ -126,6 +126,11 @@ def test_it_takes_a_good_value(key: str, text: str, attribute: str, value: objec
     [
         ("DDNS_NAME", "a\tb", "='a\\tb' is not a name of 1 to 255 printable characters"),
         ("DDNS_NAME", "\udcff", "='\\udcff' is not a name of 1 to 255 printable characters"),
+        (
+            "DDNS_METRICS_FILE",
+            "/var/ddns.txt",
+            "='/var/ddns.txt' does not end in .prom, so the node exporter would not read it; rename it",
+        ),
         ("DDNS_RECORDS", "home", ": 'home' is not a full domain name such as home.example.com"),
         ("DDNS_RECORDS", " , ", "=',' lists nothing; set a value or remove it"),
         (

@@ -18,7 +18,7 @@ from tests.support.source_trial import Trial
 NEW = "9.9.9.9"
 
 
-@pytest.mark.parametrize("content", [NEW, f"{NEW}\n", f" \t{NEW}\r\n\n", NEW + " " * 121])
+@pytest.mark.parametrize("content", [NEW, f"{NEW}\n", f" \t{NEW}\r\n\n", NEW + " " * 121, f"\ufeff{NEW}\r\n"])
 def test_it_reads_the_address_in_the_file(trial: Trial, tmp_path: Path, content: str) -> None:
     path = tmp_path / "wan ip.txt"
     path.write_text(content)
