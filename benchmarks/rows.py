@@ -8,6 +8,7 @@ from benchmarks.interleaved import Row, ratio, take_turns, wall
 from ddns_updater.app.factories import open_history
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.url import DatabaseUrl
+from ddns_updater.model import Family
 from ddns_updater.settings.variables import default_settings
 
 _CALLS = 20  # in a row, for one measurement
@@ -24,7 +25,7 @@ def rows(engine: str, databases: Sequence[DatabaseUrl], rounds: int, digits: int
             assert isinstance(history, SqlHistory)
             history.upgrade()
             _fill(history, *size)
-            origin = history.origins()[-1]
+            origin = history.origins()[-1].of(Family.IPV4)
             measures[f"latest, {engine}, {name}"] = partial(wall, partial(history.latest, origin), _CALLS)
             measures[f"origins, {engine}, {name}"] = partial(wall, partial(history.origins, origin.name), _CALLS)
         times = take_turns(measures, rounds)

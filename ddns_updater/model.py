@@ -31,6 +31,10 @@ class Family(StrEnum):
         """Return the type of the record sets that hold addresses of this family."""
         return "A" if self is Family.IPV4 else "AAAA"
 
+    def has(self, address: Address | None) -> bool:
+        """Return whether `address` is one of this family; None is not."""
+        return address is not None and address.version == (4 if self is Family.IPV4 else 6)
+
 
 class Agreement(StrEnum):
     """Whether a second source must confirm a changed address before it is recorded."""
@@ -88,6 +92,18 @@ class Origin(NamedTuple):
     id: Hashable
     name: str
     family: Family
+
+
+class StoredOrigin(NamedTuple):
+    """An origin as the database has it; `family` is that of its newest address, None when no late row holds one."""
+
+    id: Hashable
+    name: str
+    family: Family | None
+
+    def of(self, family: Family) -> Origin:
+        """Return it as the origin of `family`."""
+        return Origin(self.id, self.name, family)
 
 
 class Version(NamedTuple):

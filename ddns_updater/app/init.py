@@ -50,7 +50,7 @@ def initialise(
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
     try:
         with factories.open_history(settings) as history:
-            existing = by_family(history, history.origins(wanted))
+            existing = by_family(history, history.origins(wanted), families)
     except NotInitialised:
         existing = {}
     found = dict(addresses)
@@ -63,7 +63,7 @@ def initialise(
         if not locked:
             raise HistoryError("another ddns init is running on this database", "wait until it ends")
         migrations = history.upgrade()
-        existing = by_family(history, history.origins(wanted))
+        existing = by_family(history, history.origins(wanted), families)
         seeded = []
         for family in families:
             created = family not in existing

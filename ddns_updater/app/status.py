@@ -19,7 +19,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     found = None
     try:
         with factories.open_history(settings) as history:
-            origins = choose_origins(history, given)
+            origins = choose_origins(history, given, settings.ip_families)
             journals = {family: history.latest(origin) for family, origin in origins.items()}
             found = next(iter(origins.values())).name
     except HistoryError as error:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Address, Family, Journal, Origin, PublicationState, Record
-from ddns_updater.run.origins import choose_origins
+from ddns_updater.run.origins import choose_origins, misfit
 from ddns_updater.run.ports import HistoryStore
 
 _MAX_DRIFT = 5  # seconds between two clocks
@@ -55,7 +55,7 @@ def check_database(
             return Known()
         yield from _schema(check, missing, grants)
         try:
-            origins = check.attempt("origin", partial(choose_origins, history, name))
+            origins = check.attempt("origin", partial(choose_origins, history, name, families))
             journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
             sent = check.attempt("origin", lambda: _sent(history, origins, journals))
         except DdnsError as error:
@@ -107,7 +107,10 @@ def _versions(check: Checker, journals: Mapping[Family, Journal], families: Sequ
     for family, journal in journals.items():
         version = journal.version
         since = version.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        yield check.ok(f"{family} origin", f"{version.name}, version {version.version}: {version.ip} since {since}")
+        if wrong := misfit(version, family):
+            yield check.warning(f"{family} origin", wrong, "the next run records the right one; to do it now: ddns run")
+        else:
+            yield check.ok(f"{family} origin", f"{version.name}, version {version.version}: {version.ip} since {since}")
         for each in journal.publications:
             if each.state is PublicationState.FAILED and each.error and family in families:
                 yield check.warning(f"last publication of {each.record}", each.error, '"ddns run" tries it now')

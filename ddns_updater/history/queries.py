@@ -35,7 +35,7 @@ OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
 APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
 
 VERSIONS = "SELECT MIN(version), MAX(version) FROM admin_ip_history WHERE originId = ?"
-HAS_ADDRESS = "SELECT 1 FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL LIMIT 1"
+LATE_ADDRESSES = "SELECT ip FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL ORDER BY version DESC LIMIT 20"
 
 # HEX, because the database may take names for the same that are not.
 OF_NAME = """

@@ -83,6 +83,14 @@ def publication_row(version: Version, publication: Publication) -> Row:
     return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
 
 
+def family_of(ip: str | None) -> Family | None:
+    """Return the family of the address that `ip` stands for, also in an unusual notation; None when it is none."""
+    address = parse_address((ip or "").strip())
+    if address is None:
+        return None
+    return Family.IPV4 if getattr(address, "ipv4_mapped", address) else Family.IPV6
+
+
 def version_of(row: Row) -> Version:
     """Return the version in the first columns of `row`."""
     key, name, version, ip, created_at, note = row[:6]

@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Protocol
 from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import entries_of, journal_of, publication_row, sent_of, summary_of, time_of, version_of
+from ddns_updater.history.rows import (
+    entries_of,
+    family_of,
+    journal_of,
+    publication_row,
+    sent_of,
+    summary_of,
+    time_of,
+    version_of,
+)
 from ddns_updater.model import (
     Address,
     Family,
@@ -19,6 +28,7 @@ from ddns_updater.model import (
     Origin,
     Publication,
     Sent,
+    StoredOrigin,
     Version,
     Window,
 )
@@ -54,15 +64,23 @@ class SqlHistory(ABC):
 
     # What a run needs
 
-    def origins(self, name: str | None = None) -> tuple[Origin, ...]:
+    def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return every origin, or those called `name`, in the order of their keys.
 
-        The newest row of an originId gives its name and family; no other row has to exist. An originId without any
-        address is no origin.
+        The newest row of an originId gives its name and family, a late one the family when that holds no address; no
+        other row has to exist. An originId without any address is no origin.
         """
+        origins = []
         with self.errors():
-            rows = [row for row in self._newest_rows(name) if row[2] or self._has_address(row[0])]
-        return tuple(Origin(row[0], row[1], Family.IPV6 if ":" in (row[2] or "") else Family.IPV4) for row in rows)
+            for origin_id, called, ip in self._newest_rows(name):
+                family = family_of(ip)
+                if family is None:
+                    late = [row[0] for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
+                    if not late:
+                        continue
+                    family = next(filter(None, map(family_of, late)), None)
+                origins.append(StoredOrigin(origin_id, called, family))
+        return tuple(origins)
 
     def _newest_rows(self, name: str | None) -> list[tuple[Any, str, str | None]]:
         """Return originId, name and address of the newest row of each originId, or of those that are called `name`.
@@ -79,9 +97,6 @@ class SqlHistory(ABC):
         # The database may ignore case and accents when it compares names, and the newest row may have another name.
         newest = [(each[0], *each[2:]) for each in rows if each[1] is not None and each[2] is not None]
         return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
-
-    def _has_address(self, origin_id: Any) -> bool:
-        return bool(self.execute(queries.HAS_ADDRESS, (origin_id,)).fetchone())
 
     def newest(self, origin: Origin) -> tuple[Version, datetime]:
         """Return the version with the highest number, and when it was read; only the shared table has to exist."""

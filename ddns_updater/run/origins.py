@@ -5,15 +5,14 @@ from collections.abc import Sequence
 
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Family, Origin
+from ddns_updater.model import Family, Origin, StoredOrigin, Version
 from ddns_updater.run.ports import History
 
 
-def choose_origins(history: History, name: str | None) -> dict[Family, Origin]:
-    """Return the origins called `name`, or those of the only name there is, by family.
+def choose_origins(history: History, name: str | None, families: Sequence[Family]) -> dict[Family, Origin]:
+    """Return the origins called `name`, or those of the only name there is, by family; `families` are those wanted.
 
-    Raises NotInitialised when there is none, OriginError when `name` is unknown or missing, HistoryError when two
-    origins of that name could be meant.
+    Raises NotInitialised when there is none, OriginError when `name` is unknown or missing, and what `by_family` does.
     """
     origins = history.origins(name) or history.origins()
     names = sorted({origin.name for origin in origins})
@@ -28,16 +27,41 @@ def choose_origins(history: History, name: str | None) -> dict[Family, Origin]:
             f"there is no origin {wanted!r}, only {listed}",
             f'correct it, or run "ddns init --name {shlex.quote(wanted)}"',
         )
-    return by_family(history, [origin for origin in origins if origin.name == wanted])
+    return by_family(history, [origin for origin in origins if origin.name == wanted], families)
 
 
-def by_family(history: History, origins: Sequence[Origin]) -> dict[Family, Origin]:
-    """Return the origins of one name by family; raises HistoryError when two of them could be meant."""
+def by_family(history: History, origins: Sequence[StoredOrigin], families: Sequence[Family]) -> dict[Family, Origin]:
+    """Return the origins of one name by family.
+
+    Where one family is wanted and there is one origin, it is that, whatever its rows hold. Else the newest address of
+    each decides. Raises HistoryError when two of them could be meant, or when one holds no address.
+    """
+    if len(origins) == len(families) == 1:
+        return {families[0]: origins[0].of(families[0])}
     chosen: dict[Family, Origin] = {}
     for origin in origins:
-        if chosen.setdefault(origin.family, origin) != origin:
-            raise _ambiguous(history, chosen[origin.family], origin)
+        if origin.family is None:
+            raise _without_family(history, origin.of(families[0]))
+        if origin.family in chosen:
+            raise _ambiguous(history, chosen[origin.family], origin.of(origin.family))
+        chosen[origin.family] = origin.of(origin.family)
     return chosen
+
+
+def misfit(version: Version, family: Family) -> str | None:
+    """Return what is wrong with the text in `version` of an origin of `family`, None when nothing is."""
+    if not version.ip or family.has(version.address):
+        return None
+    return f"version {version.version} of {version.name} is {version.ip!r}, which is not an {family} address"
+
+
+def _without_family(history: History, origin: Origin) -> HistoryError:
+    version, _ = history.newest(origin)
+    return HistoryError(
+        f"the family of origin {origin.name} is unknown: version {version.version} of originId {origin.id} is"
+        f" {version.ip!r}, which is not an address",
+        "correct it, or set DDNS_IP_FAMILIES to its one family",
+    )
 
 
 def _ambiguous(history: History, one: Origin, other: Origin) -> HistoryError:

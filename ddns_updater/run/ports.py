@@ -22,6 +22,7 @@ from ddns_updater.model import (
     Record,
     RecordSet,
     Sent,
+    StoredOrigin,
     Submission,
     Version,
     Window,
@@ -31,7 +32,7 @@ from ddns_updater.model import (
 class History(Protocol):
     """Where versions and publications are kept; its methods raise HistoryError."""
 
-    def origins(self, name: str | None = None) -> tuple[Origin, ...]:
+    def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return the origins with this name, or all origins."""
 
     def newest(self, origin: Origin) -> tuple[Version, datetime]:

@@ -29,7 +29,7 @@ from ddns_updater.model import (
 from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detected, Detection
 from ddns_updater.run.journal import JournalWriter
-from ddns_updater.run.origins import choose_origins, unseeded
+from ddns_updater.run.origins import choose_origins, misfit, unseeded
 from ddns_updater.run.ports import AddressSource, History
 from ddns_updater.run.publisher import Publisher
 from ddns_updater.run.verifier import Verifier
@@ -98,7 +98,7 @@ class Updater:
         name = self._plan.name
         try:
             with self._whole_run(), self._open_history() as history, ExitStack() as locks:
-                origins = choose_origins(history, name)
+                origins = choose_origins(history, name, self._plan.families)
                 name = next(iter(origins.values())).name
                 for run in runs:
                     self._run_family(run, history, name, origins.get(run.family), locks)
@@ -146,6 +146,8 @@ class Updater:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
         run.previous_address = latest.version.address
+        wrong = misfit(latest.version, run.family)
+        run.warnings += [wrong] if wrong else []
         run.journal = self._journal(history, origin, latest)
         return run.journal
 

@@ -23,7 +23,7 @@ from ddns_updater.run.ports import HistoryStore
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
-from tests.support.database import Database
+from tests.support.database import Database, only_origin
 from tests.support.machine import Machine
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
 def test_a_database_opened_read_only_refuses_writes(machine: Machine) -> None:
     machine.init()
     with factories.open_history(machine.database.settings(), read_only=True) as history:
-        (origin,) = history.origins()
+        origin = only_origin(history)
         journal = history.latest(origin)
         with pytest.raises(HistoryError, match=r"read-?only"):
             history.append(origin, journal.version, ip_address("1.1.1.1"))

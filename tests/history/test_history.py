@@ -18,7 +18,7 @@ from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Window
 from ddns_updater.run.ports import HistoryStore
-from tests.support.database import Database
+from tests.support.database import Database, only_origin
 from tests.support.machine import Machine
 
 
@@ -35,7 +35,7 @@ def test_an_origin_starts_with_version_1_and_has_its_id(history: HistoryStore, d
     assert database.sql("SELECT id, ip, name, version, originId, note FROM admin_ip_history") == [
         (origin.id, "192.0.2.1", "line", 1, origin.id, "a note")
     ]
-    assert history.origins() == (origin,)
+    assert only_origin(history) == origin
     assert history.latest(origin).version.note == "a note"
 
 
@@ -83,7 +83,7 @@ def test_a_version_that_another_run_appended_is_not_appended_again(history: Hist
 def test_a_version_that_cannot_be_written_is_not_mistaken_for_another_run(machine: Machine) -> None:
     machine.init()
     with factories.open_history(machine.database.settings()) as history:
-        (origin,) = history.origins()
+        origin = only_origin(history)
         first = history.latest(origin).version
         history.append(origin, first, ip_address("192.0.2.2"))
     with (
@@ -97,7 +97,7 @@ def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
     four = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     six = history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
     history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
-    assert history.origins() == (four, six)
+    assert [each.of(Family(each.family or "")) for each in history.origins()] == [four, six]
     assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
     assert [entry.family for entry in history.entries(six, 10, Window())] == [Family.IPV6]
     assert history.summary(six, Window()).family is Family.IPV6
@@ -106,7 +106,7 @@ def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
 def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
     origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
     assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
-    assert [history.origins(origin.name) for origin in origins] == [(origin,) for origin in origins]
+    assert [only_origin(history, origin.name) for origin in origins] == origins
     assert len({origin.id for origin in origins}) == 3
 
 
@@ -117,7 +117,7 @@ def test_an_origin_is_found_by_whatever_row_is_its_newest(history: HistoryStore,
             (f"192.0.2.{version}", f"line{key}", version, key),
         )
     assert [(each.id, each.name) for each in history.origins()] == [(3, "line3"), (17, "line17"), (40, "line40")]
-    (origin,) = history.origins("line17")
+    origin = only_origin(history, "line17")
     assert (history.latest(origin).version.version, history.latest(origin).version.ip) == (9, "192.0.2.9")
 
 

@@ -14,7 +14,7 @@ from ddns_updater.errors import HistoryError
 from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.model import Window
 from ddns_updater.run.ports import HistoryStore
-from tests.support.database import Database
+from tests.support.database import Database, only_origin
 from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer, certificates
 
@@ -193,7 +193,7 @@ def test_a_row_without_a_date_is_the_oldest(database: Database) -> None:
     database.sql("UPDATE admin_ip_history SET createdAt = NULL")
     _upgrade(database)
     with factories.open_history(database.settings()) as history:
-        (origin,) = history.origins()
+        origin = only_origin(history)
         newest, oldest = history.entries(origin, 10, Window())
         assert history.latest(origin).version == newest.version
         assert history.summary(origin, Window()).first_recorded_at == _EPOCH

@@ -1,9 +1,12 @@
 """The shared table as people really have it: made by hand or by an ORM, purged, and read by others."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.database import Database
 from tests.support.machine import Machine
+from tests.support.services import running
 
 _MINE = {"mysql": "bigint AUTO_INCREMENT PRIMARY KEY", "sqlite": "integer PRIMARY KEY"}
 
@@ -131,3 +134,83 @@ def test_two_names_may_be_as_far_apart_as_they_like(machine: Machine) -> None:
     machine.database.sql("INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (0, 1, '8.8.8.8', 'Line')")
     assert machine.run("--name", "line")["outcome"] == "updated"
     assert rows_of(machine.database) == [(0, 1, "8.8.8.8"), (1, 1, "1.1.1.1"), (1, 2, "9.9.9.9")]
+
+
+# What the rows hold
+
+V6 = "2620:fe::fe"
+
+
+@pytest.fixture
+def dual(machine: Machine) -> Iterator[Machine]:
+    """Give a machine for both families, never initialised."""
+    with running("::1") as ipv6_service:
+        ipv6_service.address = V6
+        machine.environment["DDNS_IP_FAMILIES"] = "ipv4,ipv6"
+        machine.environment["DDNS_IP_SOURCES"] = f"{machine.service.url},{ipv6_service.url}"
+        yield machine
+
+
+def test_the_only_origin_of_a_name_is_that_of_the_only_family(machine: Machine) -> None:
+    first = [(1, 1, "2001:db8::1"), (1, 2, "8.8.8.8")]  # as curl answers on a line with both
+    by_hand(machine.database, *first)
+    done = machine.ddns("init", "--name", "line")
+    assert (done.status, done.err) == (0, "")
+    assert machine.run()["outcome"] == "updated"
+    assert rows_of(machine.database) == [*first, (1, 3, "9.9.9.9")]
+    machine.database.sql("UPDATE admin_ip_history SET ip = '2001:db8::2' WHERE version = 3")
+    done = machine.ddns("run", "--json")
+    assert done.json["outcome"] == "updated"
+    assert done.err == "warning: version 3 of line is '2001:db8::2', which is not an ipv4 address\n"
+    assert rows_of(machine.database) == [*first, (1, 3, "2001:db8::2"), (1, 4, "9.9.9.9")]
+
+
+def test_with_both_families_the_newest_address_decides(dual: Machine) -> None:
+    first = [(1, 1, "2001:db8::1"), (1, 2, "8.8.8.8")]
+    by_hand(dual.database, *first)
+    done = dual.ddns("init", "--name", "line")
+    assert (done.status, done.err) == (0, "")
+    assert dual.run()["outcome"] == "updated"
+    assert rows_of(dual.database) == [*first, (1, 3, "9.9.9.9"), (3, 1, V6)]
+    assert dual.run(DDNS_IP_FAMILIES="ipv6")["outcome"] == "unchanged"
+    assert dual.run(DDNS_IP_FAMILIES="ipv4")["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize("families", ["ipv4", "ipv4,ipv6"])
+@pytest.mark.parametrize("text", ["8.8.4.4:443", "::ffff:8.8.4.4", " 9.9.9.9", "9.9.9.9\n", "the office"])
+def test_a_text_that_is_not_an_address_is_told_as_it_is_and_replaced(dual: Machine, families: str, text: str) -> None:
+    dual.environment["DDNS_IP_FAMILIES"] = families
+    first = [(1, 1, "8.8.8.8"), (1, 2, text)]
+    by_hand(dual.database, *first)
+    assert dual.ddns("init", "--name", "line").status == 0
+    told = f"version 2 of line is {text!r}, which is not an ipv4 address"
+    checks = dual.ddns("doctor", "--json").json["checks"]
+    assert [each["found"] for each in checks if each["name"] == "ipv4 origin" and each["state"] == "warning"] == [told]
+    dry = dual.ddns("run", "--dry-run")
+    assert dry.err == f"warning: {told}\n"
+    assert "9.9.9.9 " in dry.out
+    done = dual.ddns("run", "--json")
+    assert (done.json["outcome"], done.err) == ("updated", f"warning: {told}\n")
+    assert [row for row in rows_of(dual.database) if row[2] != V6] == [*first, (1, 3, "9.9.9.9")]
+    assert dual.aws.address(dual.zone_id) == "9.9.9.9"
+    assert dual.ddns("run").err == ""
+
+
+def test_an_origin_without_any_address_is_of_no_family_unless_there_is_one(dual: Machine) -> None:
+    by_hand(dual.database, (1, 1, "the office"))
+    for command in ("init", "run"):
+        done = dual.ddns(command, "--name", "line")
+        assert done.status == 1
+        assert "version 1 of originId 1 is 'the office', which is not an address; correct it, or set" in done.err
+        assert rows_of(dual.database) == [(1, 1, "the office")]
+    dual.environment["DDNS_IP_FAMILIES"] = "ipv4"
+    assert dual.ddns("init", "--name", "line").status == 0
+    assert dual.run()["outcome"] == "updated"
+    assert rows_of(dual.database) == [(1, 1, "the office"), (1, 2, "9.9.9.9")]
+
+
+def test_two_origins_of_the_family_that_is_not_wanted_are_refused_too(machine: Machine) -> None:
+    by_hand(machine.database, (1, 1, "2001:db8::1"), (7, 1, "2001:db8::2"))
+    done = machine.ddns("init", "--name", "line")
+    assert (done.status, "under two originIds" in done.err) == (1, True)
+    assert rows_of(machine.database) == [(1, 1, "2001:db8::1"), (7, 1, "2001:db8::2")]

@@ -313,7 +313,7 @@ def test_only_the_family_that_another_run_has_locked_is_skipped(dual: Machine) -
     dual.ddns("init", "--name", "line")
     with factories.open_history(dual.database.settings()) as history:
         (origin,) = (each for each in history.origins("line") if each.family is Family.IPV6)
-        with history.lock(origin) as mine:
+        with history.lock(origin.of(Family.IPV6)) as mine:
             assert mine
             done = dual.ddns("run", "--json")
     assert (done.status, done.err, done.json["outcome"]) == (0, "", "updated")

@@ -32,6 +32,7 @@ from tests.dns.test_route53 import OBSTACLES
 from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
 from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
 from tests.support.command import finish
+from tests.support.database import only_origin
 from tests.support.fakes import Clock
 from tests.support.machine import AWS, Machine
 from tests.support.sdk import open_route53
@@ -472,7 +473,7 @@ def publish(
     verify_timeout: float = 45,
 ) -> list[Publication]:
     """Publish and verify on `clock`; return the publications as they were stored."""
-    (origin,) = history.origins()
+    origin = only_origin(history)
     writer = JournalWriter(history, origin, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]

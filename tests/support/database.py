@@ -17,7 +17,8 @@ import pytest
 
 from ddns_updater.app.factories import open_history
 from ddns_updater.history.url import parse_database_url
-from ddns_updater.model import Family
+from ddns_updater.model import Family, Origin
+from ddns_updater.run.ports import History
 from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import default_settings
@@ -88,6 +89,13 @@ class Database:
         if kind not in _tables:
             _tables[kind] = _sqlite_tables() if self.engine == "sqlite" else _mysql_tables(self.url)
         _tables[kind](self)
+
+
+def only_origin(history: History, name: str | None = None) -> Origin:
+    """Return the only origin in a database, or the only one called `name`, by its newest address."""
+    (origin,) = history.origins(name)
+    assert origin.family is not None
+    return origin.of(origin.family)
 
 
 _tables: dict[str, Callable[[Database], None]] = {}
