@@ -70,9 +70,11 @@ class SqlHistory(ABC):
         The newest row of an originId gives its name and family, a late one the family when that holds no address; no
         other row has to exist. An originId without any address is no origin.
         """
-        origins = []
+        origins: list[StoredOrigin] = []
         with self.errors():
             for origin_id, called, ip in self._newest_rows(name):
+                if origins and origins[-1][:2] == (origin_id, called):
+                    continue  # its newest version is there twice, which `init` refuses
                 family = family_of(ip)
                 if family is None:
                     late = [row[0] for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]

@@ -296,7 +296,7 @@ def test_runs_by_hand_do_not_make_the_usual_interval_shorter() -> None:
 
 
 def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine) -> None:
-    small_machine.init()
+    small_machine.ddns("init", "--name", "line", "--ip", "9.9.9.9", "--ip", "2600::1")
     small_machine.run()
     assert "  ipv4 is not in DDNS_IP_FAMILIES" in small_machine.ddns("status", DDNS_IP_FAMILIES="ipv6").out
 

@@ -375,6 +375,16 @@ def test_a_record_that_waits_is_not_stuck_because_another_one_was_sent_long_ago(
     assert (run_state.incident, events) == (None, [])
 
 
+def test_the_cause_of_a_failed_run_is_its_error_also_while_a_record_is_stuck() -> None:
+    (one,) = holds("1.1.1.1", 2).results
+    sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW - HOUR)
+    pending = one._replace(outcome=Outcome.PENDING, publications=(sent,))
+    failed = FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")
+    run_state, _ = advance(RunState(), RunResult("line", (pending, failed)), NOW, 1)
+    assert run_state.incident
+    assert run_state.incident.cause == "no address"
+
+
 def test_what_a_record_held_is_known_from_its_last_good_check_alone() -> None:
     (one,) = holds("9.9.9.9", 1).results
     earlier = one.publications[0]._replace(checked_at=NOW - MINUTE)

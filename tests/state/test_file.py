@@ -125,6 +125,24 @@ def test_an_incident_without_a_name_becomes_that_of_the_origin(tmp_path: Path) -
         assert page.origins["line"].incident == incident
 
 
+def test_an_origin_that_was_renamed_keeps_its_state_and_its_alerts(tmp_path: Path) -> None:
+    state, now = RunState(runs={Outcome.UPDATED: 7}), datetime.now(UTC)
+    page = state_file(tmp_path).read()
+    page.default, page.origins["line"] = "line", state
+    page.outbox.add("line", [Event(Kind.CHANGED, now, "line", "", "", {})], ["key"], now)
+    assert page.name_of(None, "office") == "office"
+    assert (page.default, page.origins) == ("office", {"office": state})
+    assert [each.origin for each in page.outbox.undelivered] == ["office"]
+
+
+def test_an_origin_that_has_a_state_of_its_own_does_not_get_that_of_another(tmp_path: Path) -> None:
+    states = {"line": RunState(runs={Outcome.UPDATED: 7}), "other": RunState(runs={Outcome.UPDATED: 1})}
+    page = state_file(tmp_path).read()
+    page.default, page.origins = "line", dict(states)
+    assert page.name_of(None, "other") == "other"
+    assert (page.default, page.origins) == ("other", states)
+
+
 # Broken and strange files
 
 
@@ -192,6 +210,26 @@ def test_a_strange_value_in_any_place_is_taken_or_noticed(tmp_path: Path, strang
             assert book.read().damage is None
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"failed": 3', '"failed": -3'),
+        ('"recent": [', '"recent": [253402300799.0, '),  # the last second of the year 9999
+        ('"recent": [', '"recent": [-62135596800.0, '),  # the first of the year 1
+        ('"home.example.com A"', '"home.example.com"'),
+        ('"title": "a"', '"title": 1'),
+        ('"name": "line"', '"name": 1'),
+        ('+00:00"', '"'),
+    ],
+)
+def test_a_value_that_cannot_be_is_damage(tmp_path: Path, right: str, wrong: str) -> None:
+    book = state_file(tmp_path)
+    text = full(book).decode()
+    assert right in text
+    book.path.write_text(text.replace(right, wrong))
+    assert book.read().damage
+
+
 FOREIGN = {
     "text": b"my shopping list\n",
     "json": b'{"program": "another", "format": 1}',
@@ -199,6 +237,8 @@ FOREIGN = {
     "null": b"null",
     "deep": b"[" * 100_000,
     "huge": b" " * 17_000_000,
+    "huge and well formed": b'{"program": "ddns-updater", "format": 1, "default": null, "origins": {}, "owed": []'
+    b', "waits": {}}' + b" " * 17_000_000,
     "newer": b'{"program": "ddns-updater", "format": 2, "new": true}',
     "binary": bytes(range(256)),
 }
