@@ -96,9 +96,12 @@ class MySqlHistory(SqlHistory):
             ssl_verify_identity=url.ssl_verify_identity if url.ssl_ca else None,
         )
 
+    def close(self) -> None:
+        with suppress(pymysql.err.MySQLError):  # closed already, because it was lost
+            super().close()
+
     def reconnect(self) -> None:
-        with suppress(pymysql.err.MySQLError):
-            self._connection.close()
+        self.close()
         self._lost, self._session = self._session, None
         with self.errors():
             self._connection = self.connect()
