@@ -91,7 +91,12 @@ class Runner:
             sources=self._sources,
             open_history=self._history.open,
             publisher=Publisher(self._policy, open_dns),
-            verifier=Verifier(open_dns, timeout=self._settings.verify_timeout, authority=self._authority),
+            verifier=Verifier(
+                open_dns,
+                timeout=self._settings.verify_timeout,
+                arrival=timetable.latest_arrival(self._settings.run_timeout),
+                authority=self._authority,
+            ),
             whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
             limit=time_limit,
         )

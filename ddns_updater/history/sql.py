@@ -162,7 +162,8 @@ class SqlHistory(ABC):
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
         with self.errors():
-            rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
+            values = (origin.id, version.version, version.version - _LOOK_BACK)
+            rows = self.execute(queries.sent(self.dialect), values).fetchall()
         return frozenset(sent_of(rows))
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
