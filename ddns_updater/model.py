@@ -319,7 +319,8 @@ class FamilyResult(NamedTuple):
 class RunResult(NamedTuple):
     """The result of a run, with one result for each address family.
 
-    `warnings` are those of the report phase: alerts, heartbeat, metrics and the state file.
+    `warnings` are those of no single family: a database session that was lost, and those of the report phase (alerts,
+    heartbeat, metrics and the state file).
     """
 
     name: str | None

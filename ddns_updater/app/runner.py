@@ -110,7 +110,7 @@ class Runner:
                 warnings.extend(self._report(result, timetable.report(rest)))  # one by one, as they come
         except Stopped as error:
             warnings.append(f"failed to finish the report of the run: {error}")
-        return result._replace(warnings=tuple(warnings))
+        return result._replace(warnings=(*result.warnings, *warnings))
 
     def _cut_off(self, error: str) -> None:
         """Report a run that only the end of the process can stop; the process ends when this returns."""
