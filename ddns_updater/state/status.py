@@ -16,7 +16,8 @@ class Status(NamedTuple):
     """The status of an origin; `journals` is empty when the database is unavailable.
 
     `records` are the configured ones of each configured family, with their publication for the latest version;
-    `run_state` is None when the state file cannot be read.
+    `run_state` is None when the state file cannot be read; `rivals` has a line for each claim
+    of another origin on those records.
     """
 
     name: str | None
@@ -26,6 +27,7 @@ class Status(NamedTuple):
     run_state: RunState | None
     backlogs: tuple[Backlog, ...] = ()
     errors: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
@@ -33,14 +35,12 @@ class Status(NamedTuple):
         waiting = [str(each) for each in self.backlogs if not self._is_stuck(each)]
         if not any(self.records.values()):
             return ["no record follows the line: DDNS_RECORDS is not set", *waiting]
-        return [
-            *(
-                f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
-                for family, records in self.records.items()
-                if not records
-            ),
-            *waiting,
+        idle = [
+            f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
+            for family, records in self.records.items()
+            if not records
         ]
+        return [*self.rivals, *idle, *waiting]
 
     @property
     def problems(self) -> list[str]:
