@@ -31,6 +31,7 @@ from ddns_updater.model import (
     StoredOrigin,
     Version,
     Window,
+    parse_address,
 )
 
 _SEED_TRIES = 100  # each one that fails means that another writer succeeded
@@ -152,8 +153,35 @@ class SqlHistory(ABC):
         return self.latest(origin)
 
     def _insert(self, origin: Origin, version: int, address: Address) -> None:
-        with self.errors():
-            self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+        with self.errors(), self.transaction():
+            self.insert(origin, version, address)
+
+    def insert(
+        self, origin: Origin, version: int, address: Address, *, note: str | None = None, key: int | None = None
+    ) -> None:
+        """Insert a version in the current transaction, with the `id` that is `key`, or with the table's next one.
+
+        It is read back: a column or a trigger that alters it would make each run append another version.
+        """
+        unfilled = {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
+        values = {
+            "ip": str(address),
+            "name": origin.name,
+            "version": version,
+            "originId": origin.id,
+            "note": "" if note is None and "note" in unfilled else note,
+        }
+        if key is not None:
+            values["id"] = key
+        self.execute(queries.insert(list(values), unfilled), list(values.values()))
+        stored = self.execute(queries.STORED, (origin.id, version)).fetchone()
+        if not stored or stored[0] is None or (parse_address(stored[1]), stored[2]) != (address, origin.name):
+            found = f"{stored[1]!r} of {stored[2]!r} with id {stored[0]}" if stored else "nothing"
+            raise HistoryError(
+                f"table admin_ip_history alters what is written to it: version {version} of {origin.name},"
+                f" {address}, is read back as {found}",
+                "make the columns ip and name varchar(255), or correct the trigger that does it",
+            )
 
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
@@ -214,8 +242,10 @@ class SqlHistory(ABC):
         with self.errors():
             number = max(each or 0 for each in self.execute(queries.HIGHEST).fetchone()) + 1
             self._refuse_strays(name, number)
-            self.execute(queries.SEED, (number, str(address), name, number, note))
-        return Origin(number, name, family)
+            origin = Origin(number, name, family)
+            with self.transaction():
+                self.insert(origin, 1, address, note=note, key=number)
+        return origin
 
     def _refuse_strays(self, name: str, number: int) -> None:
         """Raise HistoryError when there are rows called `name` that no origin has; `number` is a free originId."""
