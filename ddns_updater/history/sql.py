@@ -17,6 +17,7 @@ from ddns_updater.history.rows import (
     publication_row,
     sent_of,
     summary_of,
+    text_of,
     time_of,
     utc_text,
     version_of,
@@ -53,6 +54,14 @@ class Schema(Protocol):
     def outdated(self, history: "SqlHistory") -> Sequence[str]:
         """Return what the tables lack."""
 
+    def examine(
+        self, history: "SqlHistory", name: str | None, families: Sequence[Family]
+    ) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the shared table; raises HistoryError when it takes no new versions."""
+
+    def rehearse(self, history: "SqlHistory", name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when the shared table takes no new versions."""
+
 
 class SqlHistory(ABC):
     """The port HistoryStore on one open connection; every method raises HistoryError when the database fails."""
@@ -82,7 +91,7 @@ class SqlHistory(ABC):
                     continue  # its newest version is there twice, which `init` refuses
                 family = family_of(ip)
                 if family is None:
-                    late = [row[0] for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
+                    late = [text_of(row[0]) for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
                     if not late:
                         continue
                     family = next(filter(None, map(family_of, late)), None)
@@ -102,7 +111,11 @@ class SqlHistory(ABC):
             rows += found
             low, high = (found[0][0], found[-1][0]) if found else (high, high)
         # The database may ignore case and accents when it compares names, and the newest row may have another name.
-        newest = [(each[0], *each[2:]) for each in rows if each[1] is not None and each[2] is not None]
+        newest = [
+            (each[0], text_of(each[2]), text_of(each[3]))
+            for each in rows
+            if each[1] is not None and each[2] is not None
+        ]
         return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
 
     def newest(self, origin: Origin) -> tuple[Version, datetime]:
@@ -180,11 +193,10 @@ class SqlHistory(ABC):
         self.execute(queries.insert(list(values), unfilled), list(values.values()))
         stored = self.execute(queries.STORED, (origin.id, version)).fetchone()
         if not stored or stored[0] is None or (parse_address(stored[1]), stored[2]) != (address, origin.name):
-            found = f"{stored[1]!r} of {stored[2]!r} with id {stored[0]}" if stored else "nothing"
+            found = f"{stored[1]!r} of {stored[2]!r}, id {stored[0]}" if stored else "nothing"
             raise HistoryError(
-                f"table admin_ip_history alters what is written to it: version {version} of {origin.name},"
-                f" {address}, is read back as {found}",
-                "make the columns ip and name varchar(255), or correct the trigger that does it",
+                f"table admin_ip_history alters what is written to it: {address} of {origin.name!r} is read as {found}",
+                "make its columns ip and name varchar(255), or correct the trigger that does it",
             )
 
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
@@ -233,6 +245,10 @@ class SqlHistory(ABC):
     def lock_init(self) -> AbstractContextManager[bool]:
         """Take the lock of `init` without waiting; yield False when it is taken."""
         return self._lock("init")
+
+    def rehearse(self, name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
+        self._schema().rehearse(self, name, families)
 
     def upgrade(self) -> int:
         """Create or upgrade the tables and return how many migrations were applied."""
@@ -288,6 +304,13 @@ class SqlHistory(ABC):
     def outdated(self) -> Sequence[str]:
         """Return what the tables lack; writes nothing."""
         return self._schema().outdated(self)
+
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the shared table, each with what to do or None; writes nothing.
+
+        Raises HistoryError when versions of `families` cannot be added to it.
+        """
+        return self._schema().examine(self, name, families)
 
     def missing_grants(self) -> Sequence[str]:
         """Return the grants that a run needs and this account lacks; grants through a role are not seen."""
