@@ -12,6 +12,8 @@
 What hangs is interrupted about a second before the work or the report ends (`run_limit`).
 """
 
+from datetime import timedelta
+
 from ddns_updater.lib.deadline import Deadline
 
 LOCK_SECONDS = 2.0  # for the lock of the state file, which others hold only briefly
@@ -22,6 +24,7 @@ _AFTER_RUN = 10  # seconds
 _REPORT = 10.0  # seconds
 _MARGIN = 1.5  # seconds by which the report ends before it is interrupted
 _USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
+_ARRIVAL = 60.0  # seconds that a change may be on its way after the run that sent it
 _SHORTEST_TRY = 0.1  # seconds; with less, nothing is sent
 
 
@@ -38,6 +41,11 @@ def session_seconds(run_timeout: int) -> int:
 def detection_seconds(work: float, families: int) -> float:
     """Return the seconds for the address of one of `families`; at least half of `work` is left to publish."""
     return work / 2 / families
+
+
+def latest_arrival(run_timeout: float) -> timedelta:
+    """Return how long after a change was sent without an answer it may arrive: the run may have sent it again."""
+    return timedelta(seconds=run_timeout + _ARRIVAL)
 
 
 def verification(work: Deadline) -> Deadline:
