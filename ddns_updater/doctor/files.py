@@ -78,8 +78,9 @@ def _database_file(check: Checker, file: Path) -> Check:
     if _is_folder(file):
         return check.failed("database file", f"{file} is a folder", "name a file in DDNS_DATABASE_URL")
     mode = stat.S_IMODE(file.stat().st_mode)
-    for place in (file, file.parent):
-        if not os.access(place, os.R_OK | os.W_OK):
+    locks = sorted(each for each in file.parent.glob("*.lock") if each.name.startswith(f"{file.name}."))
+    for place in (file, file.parent, *locks):  # SQLite writes its journal beside the file
+        if not os.access(place, os.R_OK | os.W_OK | (os.X_OK if place.is_dir() else 0)):
             return check.failed("database file", f"{place} cannot be written", "check who owns it")
     if mode & 0o022:
         return check.warning(

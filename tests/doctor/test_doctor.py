@@ -1,6 +1,7 @@
 """`ddns doctor` as a command: what it finds on a whole machine, how it shows it, and that it never writes."""
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -532,6 +533,40 @@ def test_an_address_that_is_not_the_latest_version_is_a_note(small_machine: Mach
 
 
 # Database
+
+
+# Root without the capability that makes it blind to the mode of a file.
+_WITHOUT_OVERRIDE = (
+    "import os, sys; os.execvp('setpriv', ['setpriv', '--bounding-set', '-dac_override', sys.executable,"
+    " '-m', 'ddns_updater', *sys.argv[1:]])"
+)
+
+
+@pytest.mark.parametrize("place", ["file", "folder", "lock"])
+def test_an_sqlite_database_that_may_only_be_read_fails_the_check(small_machine: Machine, place: str) -> None:
+    """The check says what a run that changes the address does."""
+    folder = small_machine.folder / "data"
+    file = folder / "ddns.sqlite3"
+    small_machine.environment["DDNS_DATABASE_URL"] = f"sqlite:///{file}"
+    small_machine.init()
+    small_machine.run()
+    program = ("-c", _WITHOUT_OVERRIDE) if os.geteuid() == 0 else ("-m", "ddns_updater")
+    small_machine.service.address = "1.1.1.1"
+    target, mode = {"file": (file, 0o444), "folder": (folder, 0o555), "lock": (Path(f"{file}.1.lock"), 0o444)}[place]
+    before, usual = file.read_bytes(), target.stat().st_mode
+    if place == "folder":
+        Path(f"{file}.1.lock").unlink()
+    target.chmod(mode)
+    try:
+        done = finish(small_machine.start("doctor", "--json", program=program))
+        run = finish(small_machine.start("run", program=program))
+    finally:
+        target.chmod(usual)
+    (check,) = [each for each in done.json["checks"] if each["name"] == "database file"]
+    assert (done.status, check["state"], check["found"]) == (1, "failed", f"{target} cannot be written")
+    assert (run.status, run.out, run.err.count("\n")) == (1, "", 1)
+    assert f"{file}" in run.err
+    assert file.read_bytes() == before
 
 
 @pytest.fixture
