@@ -7,7 +7,7 @@ from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.output.run import run_json, run_lines, run_warnings
+from ddns_updater.output.run import run_facts, run_json, run_lines, run_warnings
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 
@@ -47,10 +47,10 @@ def show(out: Terminal, result: RunResult, *, as_json: bool, quiet: bool) -> Non
     """Print `result` and its warnings; `quiet` omits a result that changed nothing."""
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(run_json(result))
-    for warning in run_warnings(result):
-        out.warning(warning, name=result.name)
-    for outcome, line in run_lines(result):
+    for warning, facts in run_warnings(result):
+        out.warning(warning, name=result.name, **facts)
+    for (outcome, line), facts in zip(run_lines(result), run_facts(result), strict=True):
         if outcome.is_bad:
-            out.error(line, prefix="", outcome=outcome, name=result.name)
+            out.error(line, prefix="", outcome=outcome, name=result.name, **facts)
         elif not as_json and not (quiet and outcome in _QUIET):
-            out.info(line, outcome=outcome, name=result.name)
+            out.info(line, outcome=outcome, name=result.name, **facts)

@@ -65,8 +65,11 @@ class Terminal:
 
 
 class _JsonFormatter(logging.Formatter):
+    """The form of log lines; what a line is about stands in `extra={"facts": {…}}`, as JSON values."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return _object(record.levelname.lower(), record.getMessage(), {"logger": record.name})
+        facts = {"logger": record.name, **getattr(record, "facts", {})}
+        return _object(record.levelname.lower(), record.getMessage(), facts)
 
 
 def _object(level: str, text: str, facts: dict[str, object]) -> str:

@@ -63,7 +63,13 @@ class Verifier:
             answers = [(sent, self._poll(sent)) for sent in waiting]
             synced += [sent for sent, answer in answers if answer is _Sync.IN_SYNC]
             waiting = [sent for sent, answer in answers if answer is _Sync.PENDING]
-            if not waiting or deadline.left() < pause:
+            if not waiting:
+                break
+            is_over = deadline.left() < pause
+            for sent in waiting:
+                what = "there is no time left to wait" if is_over else f"waiting {pause:g} s"
+                sent.journal.log(f"{what} for change {sent.change_id} to be in sync", sent.records)
+            if is_over:
                 break
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
@@ -84,6 +90,7 @@ class Verifier:
             )
             return _Sync.UNKNOWN
         if in_sync:
+            journal.log(f"change {sent.change_id} is in sync", sent.records)
             return _Sync.IN_SYNC
         journal.write(each._replace(error=None) for each in publications if each.error)  # an earlier one
         return _Sync.PENDING
@@ -117,6 +124,7 @@ class Verifier:
         deadline: Deadline,
     ) -> Publication:
         """Return `each` after reading it back and asking its name servers."""
+        journal.log(f"{each.record} in hosted zone {each.hosted_zone_id} holds {described(found)}", [each.record])
         if not (found and found.holds(journal.address, each.ttl)):
             cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
             return each._replace(state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
