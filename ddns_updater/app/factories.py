@@ -18,6 +18,7 @@ from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
+from ddns_updater.run.timetable import session_seconds
 from ddns_updater.settings.load import ca_bundle, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -60,7 +61,8 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
         case MySqlUrl() as url:
             from ddns_updater.history.mysql import MySqlHistory
 
-            opened = MySqlHistory(url, _schema, patient=for_init, read_only=read_only)
+            idle = session_seconds(settings.run_timeout)
+            opened = MySqlHistory(url, _schema, idle=idle, patient=for_init, read_only=read_only)
     try:
         yield opened
     finally:

@@ -44,8 +44,9 @@ SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NU
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
-SENT = """
-SELECT p.recordName, p.recordType, p.hostedZoneId, p.address FROM admin_ip_history h
+_SENT = """
+SELECT p.recordName, p.recordType, p.hostedZoneId, p.address, CASE WHEN p.state = 'pending' THEN {at} END
+FROM admin_ip_history h
 JOIN admin_dns_publication p ON p.historyId = h.id
 WHERE h.originId = ? AND h.version < ? AND h.version >= ?
   AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
@@ -111,6 +112,11 @@ def entries(dialect: Dialect) -> str:
 def summary(dialect: Dialect) -> str:
     """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
     return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+
+
+def sent(dialect: Dialect) -> str:
+    """Return the query for what was sent for a range of versions; rows.sent_of reads its rows."""
+    return _SENT.format(at=dialect.utc_seconds.format("COALESCE(p.submittedAt, p.createdAt)"))
 
 
 def claims(dialect: Dialect, names: int) -> str:
