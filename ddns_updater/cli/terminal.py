@@ -82,11 +82,11 @@ def _fitting(text: str, stream: TextIO) -> str:
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """Return the width of `stream`, without one of stdout, in columns; None when it is not a terminal."""
+    """Return the width of `stream`, without one of stdout, in columns; None when it is no terminal, or has none."""
     stream = stream or sys.stdout
     if not stream or not stream.isatty():  # None when closed
         return None
-    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns
+    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns or None  # 0 on a serial console
 
 
 def paint(text: str, colour: str) -> str:
