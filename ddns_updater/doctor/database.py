@@ -61,6 +61,7 @@ def check_database(
             yield check.skipped("origin", "the schema cannot be read")
             return Known()
         yield from _schema(check, history, missing)
+        yield from _table(check, history, name, families)
         try:
             origins = check.attempt("origin", partial(choose_origins, history, name, families))
             journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
@@ -92,6 +93,17 @@ def _schema(check: Checker, history: HistoryStore, missing: Sequence[str]) -> It
         check.attempt("grants", history.check_writing)
     except DdnsError as error:
         yield check.error("grants", error)
+
+
+def _table(check: Checker, history: HistoryStore, name: str | None, families: Sequence[Family]) -> Iterator[Check]:
+    """Report what keeps the table of versions from taking new ones, or else what is odd about it."""
+    try:
+        remarks = check.attempt("table", lambda: history.examine(name, families))
+    except DdnsError as error:
+        yield check.error("table", error)
+        return
+    for text, advice in remarks:
+        yield check.warning("table", text, advice) if advice else check.note("table", text)
 
 
 def compare_addresses(

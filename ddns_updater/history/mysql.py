@@ -20,6 +20,19 @@ _CONNECT_TIMEOUT = 5  # seconds
 _ANSWER_TIMEOUT = 10  # seconds for one answer
 _INIT_IDLE = 3600  # seconds; the session with the lock of `init` waits while another one builds an index
 _UNTIL_ENDED = 2  # seconds in which the server releases the locks of a session that was ended
+# A default that is no function cannot date a row, such as the '0000-00-00' that a second timestamp column got.
+_UNFILLED = """
+SELECT LOWER(COLUMN_NAME) FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'admin_ip_history'
+AND (COLUMN_NAME = 'note' AND IS_NULLABLE = 'NO'
+     OR COLUMN_NAME IN ('createdAt', 'updatedAt') AND DATA_TYPE IN ('datetime', 'timestamp', 'date')
+        AND COALESCE(GENERATION_EXPRESSION, '') = ''
+        AND NOT (COALESCE(COLUMN_DEFAULT, '') LIKE '%(%' OR COALESCE(COLUMN_DEFAULT, '') LIKE 'CURRENT_TIMESTAMP%'))
+"""
+_HAS_TABLE = """
+SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
+AND (BINARY TABLE_NAME = ? OR @@lower_case_table_names <> 0)
+"""
 
 
 class _Connection(pymysql.connections.Connection):
@@ -45,10 +58,11 @@ class MySqlHistory(SqlHistory):
     engine = "mysql"
     dialect = Dialect(
         now="UNIX_TIMESTAMP()",
-        local_seconds="UNIX_TIMESTAMP({})",
+        local_seconds="FLOOR(UNIX_TIMESTAMP({}))",
         utc_seconds="TIMESTAMPDIFF(SECOND, '1970-01-01', {})",
         on_conflict="ON DUPLICATE KEY UPDATE",
         inserted="VALUES({})",  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
+        unfilled=_UNFILLED,
     )
     has_own_clock = True
 
@@ -147,14 +161,15 @@ class MySqlHistory(SqlHistory):
         try:
             self.reconnect()
             with self.errors():
-                for statement in (queries.APPEND, queries.save(self.dialect)):
+                insert = queries.insert(queries.VERSION_COLUMNS, self.unfilled())
+                for statement in (insert, queries.save(self.dialect)):
                     self.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
         finally:
             self._init_command = own
             self.reconnect()
 
     def has_table(self, name: str) -> bool:
-        return bool(self.execute("SHOW TABLES LIKE ?", (name,)).fetchone())
+        return bool(self.execute(_HAS_TABLE, (name, name)).fetchone())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

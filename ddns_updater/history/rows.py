@@ -85,6 +85,13 @@ def publication_row(version: Version, publication: Publication) -> Row:
     return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
 
 
+def text_of(value: Any) -> Any:
+    """Return what a column for text holds as text, also where it is of another type; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def family_of(ip: str | None) -> Family | None:
     """Return the family of the address that `ip` stands for, also in an unusual notation; None when it is none."""
     address = parse_address((ip or "").strip())
@@ -96,6 +103,7 @@ def family_of(ip: str | None) -> Family | None:
 def version_of(row: Row) -> Version:
     """Return the version in the first columns of `row`."""
     key, name, version, ip, created_at, note = row[:6]
+    name, ip = text_of(name), text_of(ip)
     return Version(key, name, version, ip, parse_address(ip), time_of(created_at), note)
 
 

@@ -93,6 +93,9 @@ class HistoryStore(History, Protocol):
     def lock_init(self) -> AbstractContextManager[bool]:
         """Take the lock of `init` without waiting; False when another one holds it."""
 
+    def rehearse(self, name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
+
     def upgrade(self) -> int:
         """Create what is missing, bring old tables up to date, and return how many steps that took."""
 
@@ -104,6 +107,12 @@ class HistoryStore(History, Protocol):
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what a run writes; nothing is written."""
+
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
+
+        Raises HistoryError when versions of `families` cannot be added to it.
+        """
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept for another run."""
