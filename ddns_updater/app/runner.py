@@ -1,6 +1,6 @@
 """Runs with the same settings, one after another; each run is followed by its report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -10,10 +10,9 @@ from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
 from ddns_updater.model import FamilyResult, Outcome, RunResult
-from ddns_updater.output.run import run_lines
 from ddns_updater.run import timetable
 from ddns_updater.run.publisher import Policy, Publisher
-from ddns_updater.run.report import Reporter
+from ddns_updater.run.report import Report, Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
@@ -99,28 +98,26 @@ class Runner:
     def _with_report(self, result: RunResult, deadline: Deadline) -> RunResult:
         """Report `result` and return it with the warnings of the report, also of one that was stopped."""
         rest = deadline.at_least(0.1)
-        warnings: list[str] = []
+        report = Report(result)
         try:
             with self._limit(rest.left()) if self._report_time else nullcontext():  # the state file has its own limit
-                warnings.extend(self._report(result, timetable.report(rest)))  # one by one, as they come
+                self._report(report, timetable.report(rest))
         except Stopped as error:
-            warnings.append(f"failed to finish the report of the run: {error}")
-        return result._replace(warnings=tuple(warnings))
+            report.warn(f"failed to finish the report of the run: {error}")
+        return report.result
 
     def _cut_off(self, error: str) -> None:
         """Report a run that only the end of the process can stop; the process ends when this returns."""
         if not self._plan.dry_run:
-            for _ in self._report(self._failure(error), Deadline(self._report_time)):
-                pass  # nobody is left to show a warning to
+            self._report(Report(self._failure(error)), Deadline(self._report_time))
 
     def _failure(self, error: str) -> RunResult:
         """Return the result of a run that ended without one."""
         results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
         return RunResult(self._name, results)
 
-    def _report(self, result: RunResult, deadline: Deadline) -> Iterator[str]:
-        line = " / ".join(line for _, line in run_lines(result))
-        return self._reporter.report(result, self._name, line, datetime.now(UTC), deadline)
+    def _report(self, report: Report, deadline: Deadline) -> None:
+        self._reporter.report(report, self._name, datetime.now(UTC), deadline)
 
     def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
         setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"

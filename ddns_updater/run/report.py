@@ -7,7 +7,7 @@ it after it was given up.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,7 @@ from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due, Undelivered
 from ddns_updater.state.run_state import RunState
 
-Ping = Callable[[Outcome, str], None]
+Ping = Callable[[RunResult], None]
 WriteMetrics = Callable[[RunResult, RunState, datetime], None]
 
 
@@ -40,6 +40,20 @@ class Destinations(NamedTuple):
     open_channels: Callable[[], Mapping[str, Channel]] = dict
     ping: Ping | None = None
     write_metrics: WriteMetrics | None = None
+
+
+class Report:
+    """The report of a run as it grows, so that nothing is lost when a time limit cuts it off.
+
+    `result` is that of the run, with the warnings of the report.
+    """
+
+    def __init__(self, result: RunResult) -> None:
+        self.result = result
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.result = self.result._replace(warnings=(*self.result.warnings, text))
 
 
 class Reporter:
@@ -61,23 +75,18 @@ class Reporter:
         self._limit = limit
         self._clock = clock
 
-    def report(
-        self, result: RunResult, given: str | None, line: str, ended: datetime, deadline: Deadline
-    ) -> Iterator[str]:
-        """Report `result` of a run that ended at `ended`, and yield each warning as soon as it is known.
+    def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
+        """Report the run of `report`, which ended at `ended`, and add each warning to it as soon as it is known.
 
-        Warnings given before a time limit cuts the report off are therefore kept. `given` is the name from --name or
-        DDNS_NAME, None without one; `line` is the result as one line, for the heartbeat.
+        `given` is the name from --name or DDNS_NAME, None without one.
         """
         with ExitStack() as sending:
-            due = yield from self._update_state(result, given, ended, sending)
-            yield from self._ping(result.outcome, line, heartbeat_seconds(deadline, has_alerts=bool(due)))
+            due = self._update_state(report, given, ended, sending)
+            self._ping(report, heartbeat_seconds(deadline, has_alerts=bool(due)))
             if due:
-                yield from self._send_alerts(due, deadline)
+                self._send_alerts(report, due, deadline)
 
-    def _update_state(
-        self, result: RunResult, given: str | None, ended: datetime, sending: ExitStack
-    ) -> Generator[str, None, Sequence[Due]]:
+    def _update_state(self, report: Report, given: str | None, ended: datetime, sending: ExitStack) -> Sequence[Due]:
         """Write the state file and the metrics; return the alerts to send, none while another run sends.
 
         `sending` gets the lock for sending. It is taken under the lock of the file, so no other run can have sent in
@@ -89,64 +98,66 @@ class Reporter:
                 with self._limit(LOCK_SECONDS, self._busy()):
                     content = stack.enter_context(self._state_file.locked())
             except StateError as error:
-                yield self._silent(error)
-                yield from self._write_metrics(result._replace(name=given or result.name), RunState(), now)
+                report.warn(self._silent(error))
+                self._write_metrics(report, given or report.result.name, RunState(), now)
                 return ()
-            name, run_state = yield from self._advance(content, result, given, ended, now)
+            name, run_state = self._advance(content, report, given, ended, now)
             due: Sequence[Due] = content.outbox.due(self._destinations.keys, now)
             try:
                 self._state_file.replace(content)
                 if due and not sending.enter_context(self._state_file.sending()):
                     due = ()
             except StateError as error:
-                yield self._silent(error)
+                report.warn(self._silent(error))
                 due = ()  # an alert that is not in the file cannot be marked as delivered
             # under the lock of the file, so that the counters in the metrics never decrease
             at = run_state.recent[-1] if run_state.recent else now
-            yield from self._write_metrics(result._replace(name=name), run_state, at)
+            self._write_metrics(report, name, run_state, at)
         return due
 
     def _advance(
-        self, content: StateContent, result: RunResult, given: str | None, ended: datetime, now: datetime
-    ) -> Generator[str, None, tuple[str, RunState]]:
+        self, content: StateContent, report: Report, given: str | None, ended: datetime, now: datetime
+    ) -> tuple[str, RunState]:
         """Put the run state after `result`, and its alerts, into `content`; return the origin's name and that state."""
         if content.damage:
-            yield content.damage
-        name = content.name_of(given, result.name)
+            report.warn(content.damage)
+        name = content.name_of(given, report.result.name)
         run_state, back = content.origins.get(name, RunState()).moved_to(now)
         if back:
             ended = now  # by the clock to which the earlier times were moved
             content.outbox.bring_forward(now)
-            yield f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
+            report.warn(
+                f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
+            )
         keys = self._destinations.keys
         alert_after = self._alert_after if keys else None
-        run_state, events = advance(run_state, result._replace(name=name or None), ended, alert_after)
+        run_state, events = advance(run_state, report.result._replace(name=name or None), ended, alert_after)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
         if expired := content.outbox.drop_expired(now):
-            yield f"dropped {counted(expired, 'alert')} undelivered after 24 h"
+            report.warn(f"dropped {counted(expired, 'alert')} undelivered after 24 h")
         if surplus := content.outbox.drop_surplus():
-            yield f"dropped {counted(surplus, 'alert')}: too many are undelivered"
+            report.warn(f"dropped {counted(surplus, 'alert')}: too many are undelivered")
         return name, run_state
 
-    def _write_metrics(self, result: RunResult, run_state: RunState, now: datetime) -> Iterator[str]:
+    def _write_metrics(self, report: Report, name: str | None, run_state: RunState, now: datetime) -> None:
         if self._destinations.write_metrics is None:
             return
         slow = StateError(f"failed to write the metrics: it took longer than {METRICS_SECONDS:g} s", "check that disk")
         try:
             with self._limit(METRICS_SECONDS, slow):
-                self._destinations.write_metrics(result, run_state, now)
+                self._destinations.write_metrics(report.result._replace(name=name), run_state, now)
         except StateError as error:
-            yield str(error)
+            report.warn(str(error))
 
-    def _ping(self, outcome: Outcome, line: str, seconds: float) -> Iterator[str]:
+    def _ping(self, report: Report, seconds: float) -> None:
         ping = self._destinations.ping
-        if ping is None or outcome is Outcome.SKIPPED:  # then the other run pings
+        if ping is None or report.result.outcome is Outcome.SKIPPED:  # then the other run pings
             return
-        if failure := _call_within(seconds, partial(ping, outcome, line), "its service"):
-            yield f"failed to send the heartbeat: {failure}"
+        if failure := _call_within(seconds, partial(ping, report.result), "its service"):
+            report.warn(f"failed to send the heartbeat: {failure}")
 
-    def _send_alerts(self, due: Sequence[Due], deadline: Deadline) -> Iterator[str]:
+    def _send_alerts(self, report: Report, due: Sequence[Due], deadline: Deadline) -> None:
         """Send the alerts that are due; save each delivery at once."""
         stuck: set[str] = set()  # channels that failed; later alerts wait, to keep their order
         try:
@@ -156,17 +167,18 @@ class Reporter:
                     continue
                 seconds = alert_seconds(deadline, len(due) - number)
                 if seconds is None:
-                    yield "no time was left to send an alert; the next run sends it"
+                    report.warn("no time was left to send an alert; the next run sends it")
                     return
                 channel = channels[key]
                 failure = _call_within(seconds, partial(channel.send, alert.event), channel.name)
                 if failure:
                     later = "a later run tries again" if failure.again else None
-                    yield str(DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later))
+                    error = DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later)
+                    report.warn(str(error))
                     stuck |= {key} if failure.again else set()
                 self._save_delivery(alert, key, failure)
         except DdnsError as error:
-            yield str(error)
+            report.warn(str(error))
 
     def _save_delivery(self, alert: Undelivered, key: str, failure: AlertError | None) -> None:
         with self._state_file.locked() as content:
