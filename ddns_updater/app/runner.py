@@ -40,7 +40,13 @@ class Runner:
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
         state_file = factories.state_file(settings)
-        self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
+        self._reporter = Reporter(
+            state_file,
+            destinations,
+            alert_after=settings.alert_after,
+            run_timeout=settings.run_timeout,
+            limit=time_limit,
+        )
         reports = not dry_run and bool(destinations.keys or destinations.ping)
         self._report_time = timetable.report_seconds(settings.run_timeout) if reports else 0
         wanted = settings.record_sets

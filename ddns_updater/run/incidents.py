@@ -1,8 +1,8 @@
 """Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
 An incident starts with the first run that failed or was held, and ends with the first good one. Runs that are
-`skipped`, or `pending` for up to half an hour, neither start nor end one. An alert is sent after DDNS_ALERT_AFTER runs,
-reminders after 1 h, 6 h and then daily, and a last one when it is over.
+`skipped` for a short time (see skips.py), or `pending` for up to half an hour, neither start nor end one. An alert is
+sent after DDNS_ALERT_AFTER runs, reminders after 1 h, 6 h and then daily, and a last one when it is over.
 """
 
 from collections.abc import Mapping, Sequence

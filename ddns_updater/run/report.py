@@ -9,7 +9,7 @@ it after it was given up.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.incidents import advance
+from ddns_updater.run.skips import judge_skips
 from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
@@ -45,7 +46,7 @@ class Destinations(NamedTuple):
 class Report:
     """The report of a run as it grows, so that nothing is lost when a time limit cuts it off.
 
-    `result` is that of the run, with the warnings of the report.
+    `result` is that of the run, with the warnings of the report; a run skipped for too long becomes a failed one.
     """
 
     def __init__(self, result: RunResult) -> None:
@@ -65,13 +66,15 @@ class Reporter:
         destinations: Destinations,
         *,
         alert_after: int,
+        run_timeout: float,
         limit: Limit,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the destinations; `alert_after` failed runs in a row start the alerts."""
+        """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s."""
         self._state_file = state_file
         self._destinations = destinations
         self._alert_after = alert_after
+        self._run_timeout = timedelta(seconds=run_timeout)
         self._limit = limit
         self._clock = clock
 
@@ -129,6 +132,7 @@ class Reporter:
             report.warn(
                 f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
             )
+        run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
         keys = self._destinations.keys
         alert_after = self._alert_after if keys else None
         run_state, events = advance(run_state, report.result._replace(name=name or None), ended, alert_after)

@@ -10,7 +10,7 @@ from typing import Any
 from ddns_updater.alerts.event import parse_event
 from ddns_updater.model import Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
-from ddns_updater.state.run_state import Reported, RunState
+from ddns_updater.state.run_state import Reported, RunState, Skips
 
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -117,7 +117,13 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             for family, each in run_state.reported.items()
         },
         "seen": {str(record): [str(each.address), _epoch(each.at)] for record, each in run_state.seen.items()},
+        # left out when empty: the first version of format 1 did not have it
+        **({"skips": _skips_json(run_state.skips)} if run_state.skips else {}),
     }
+
+
+def _skips_json(skips: Mapping[Family, Skips]) -> dict[str, Any]:
+    return {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in skips.items()}
 
 
 def _run_state(content: Mapping[str, Any]) -> RunState:
@@ -147,6 +153,10 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
         seen={
             _record(record): Seen(ip_address(_text(address)), _time(at))
             for record, (address, at) in content["seen"].items()
+        },
+        skips={
+            Family(family): Skips(_time(each["since"]), _count(each["runs"]))
+            for family, each in content.get("skips", {}).items()
         },
     )
 

@@ -19,12 +19,19 @@ class Reported(NamedTuple):
     drift_at: datetime | None = None
 
 
+class Skips(NamedTuple):
+    """How many runs in a row were skipped for one family, and when the first of them ended (UTC)."""
+
+    since: datetime
+    runs: int
+
+
 class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
-    correctly.
+    correctly, `skips` the families that the last run had to skip.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -36,6 +43,7 @@ class RunState(NamedTuple):
     incident: Incident | None = None
     reported: Mapping[Family, Reported] = MappingProxyType({})
     seen: Mapping[Record, Seen] = MappingProxyType({})
+    skips: Mapping[Family, Skips] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:
@@ -75,5 +83,6 @@ class RunState(NamedTuple):
             last_success=self.last_success and self.last_success - back,
             incident=incident,
             seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
+            skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
         )
         return moved, back

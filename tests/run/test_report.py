@@ -53,6 +53,7 @@ class World:
                 write_metrics=lambda *written: self.metrics.append(written),
             ),
             alert_after=1,
+            run_timeout=55,
             limit=time_limit,
             clock=lambda: self.now,
         )
