@@ -192,7 +192,8 @@ class Publication(NamedTuple):
     """A row of `admin_dns_publication`: the publication of one version in one record set.
 
     Times are aware UTC times by the database's clock. `created_at` is when the record was first due, `verified_at` when
-    DNS was first seen to hold the address, `checked_at` when it was last seen to. `address` and `ttl` (in seconds) are
+    DNS was first seen to hold the address, `checked_at` when it was last seen to, or when another origin was last found
+    to publish the record. `address` and `ttl` (in seconds) are
     what was requested. `drift` is what a verified record was last found to hold instead, and `drift_at` when.
     """
 
@@ -218,6 +219,21 @@ class Publication(NamedTuple):
         if refused or self.address is None or self.hosted_zone_id is None:
             return None
         return Sent(self.record, self.hosted_zone_id, self.address)
+
+
+class Claim(NamedTuple):
+    """What the journal of an origin says of a record in a hosted zone.
+
+    `origin_id` is the key of the origin, `name` its name. `holds` is whether it publishes the record, rather than was
+    kept from it by another; `at` is when it last checked.
+    """
+
+    record: Record
+    zone_id: str
+    origin_id: Hashable
+    name: str
+    holds: bool
+    at: datetime
 
 
 class Journal(NamedTuple):

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, StateError
-from ddns_updater.model import Family, Journal
+from ddns_updater.model import Claim, Family, Journal, Origin
+from ddns_updater.run.claims import claims_since, rivalry, rivals
 from ddns_updater.run.origins import choose_origins, unseeded
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status
@@ -16,11 +18,15 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     given = name or settings.name
     journals: dict[Family, Journal] = {}
     errors: list[str] = []
+    claims: list[Claim] = []
     found = None
     try:
         with factories.open_history(settings) as history:
             origins = choose_origins(history, given, settings.ip_families)
             journals = {family: history.latest(origin) for family, origin in origins.items()}
+            claims = [
+                each for family in origins for each in _rivals(history, origins[family], journals[family], settings)
+            ]
             found = next(iter(origins.values())).name
     except HistoryError as error:
         errors.append(str(error))
@@ -45,8 +51,15 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
             for family in settings.ip_families
         },
         run_state=run_state,
+        rivals=tuple("; ".join(rivalry(each)) for each in claims),
         errors=(
             *errors,
             *(str(unseeded(found, family)) for family in settings.ip_families if found and family not in journals),
         ),
     )
+
+
+def _rivals(history: HistoryStore, origin: Origin, journal: Journal, settings: Settings) -> list[Claim]:
+    records = [each for each in settings.record_sets if each.type == origin.family.record_type]
+    since = claims_since(journal.read_at, settings.recheck_every)
+    return rivals(origin, history.claims(records, since))

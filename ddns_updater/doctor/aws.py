@@ -9,6 +9,7 @@ from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Address, Record, RecordSet
+from ddns_updater.run.claims import refusal, rivalry, rivals, stronger_claim
 from ddns_updater.run.ports import Dns
 
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
@@ -57,6 +58,7 @@ def check_aws(
     open_dns: Callable[[], Dns],
     wanted: Mapping[Record, str | None],
     known: Known,
+    recheck_every: float,
 ) -> Generator[Check, None, tuple[Published, ...]]:
     """Check `wanted`, each record with the zone it is pinned to; return those whose hosted zone was found."""
     if not wanted:
@@ -92,11 +94,27 @@ def check_aws(
         else:
             kind = "" if zone.name_servers else " (private)"
             yield check.ok(name, f"{zone.name}{kind} covers {_named(records)}")
+            yield from _claims(check, known, zone_id, records, recheck_every)
             published += [Published(record, zone, latest.get(record.type)) for record in records]
         yield from _contents(
             check, probe, dns, zone_id, {each: (each, zone_id) in known.sent for each in records}, latest
         )
     return tuple(published)
+
+
+def _claims(
+    check: Checker, known: Known, zone_id: str, records: Sequence[Record], recheck_every: float
+) -> Iterator[Check]:
+    """Report the records that another origin publishes, or is set up to publish."""
+    origins = {family.record_type: origin for family, origin in known.origins.items()}
+    for record in records:
+        if origin := origins.get(record.type):
+            claims = [each for each in known.claims if (each.record, each.zone_id) == (record, zone_id)]
+            name = f"claim on {record}"
+            if stronger := stronger_claim(origin, claims):
+                yield check.error(name, refusal(stronger, recheck_every))
+            else:
+                yield from (check.warning(name, *rivalry(each)) for each in rivals(origin, claims))
 
 
 def _contents(

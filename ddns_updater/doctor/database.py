@@ -1,7 +1,7 @@
 """The database: whether it answers, its schema is up to date, it has the origin, and its clock is right."""
 
 import shlex
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
-from ddns_updater.model import Address, Family, Journal, Origin, PublicationState, Record
+from ddns_updater.model import Address, Claim, Family, Journal, Origin, PublicationState, Record
+from ddns_updater.run.claims import claims_since
 from ddns_updater.run.origins import choose_origins, misfit
 from ddns_updater.run.ports import HistoryStore
 
@@ -18,16 +19,23 @@ _MAX_DRIFT = 5  # seconds between two clocks
 
 
 class Known(NamedTuple):
-    """The latest version of each family that has one, and the records with their zones that DNS may have been sent."""
+    """The origin and latest version of each family that has one; `sent` are the records that DNS may have been sent.
 
+    `claims` are those of all origins on the configured records, `sent` has each record with its zone.
+    """
+
+    origins: Mapping[Family, Origin] = MappingProxyType({})
     journals: Mapping[Family, Journal] = MappingProxyType({})
     sent: frozenset[tuple[Record, str]] = frozenset()
+    claims: Sequence[Claim] = ()
 
 
 def check_database(
     check: Checker,
     open_history: Callable[[], AbstractContextManager[HistoryStore]],
     families: Sequence[Family],
+    records: Collection[Record],
+    recheck_every: float,
     name: str | None,
     now: Callable[[], datetime],
     monotonic: Callable[[], float],
@@ -58,11 +66,13 @@ def check_database(
             origins = check.attempt("origin", partial(choose_origins, history, name, families))
             journals = check.attempt("origin", lambda: {each: history.latest(origins[each]) for each in origins})
             sent = check.attempt("origin", lambda: _sent(history, origins, journals))
+            since = claims_since(next(iter(journals.values())).read_at, recheck_every)
+            claims = check.attempt("origin", lambda: history.claims(records, since))
         except DdnsError as error:
             yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
             return Known()
         yield from _versions(check, journals, families)
-        return Known(journals, sent)
+        return Known(origins, journals, sent, claims)
 
 
 def _sent(

@@ -72,14 +72,23 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     known = Known()
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
         known = yield from check_database(
-            check, tools.open_history, settings.ip_families, name, tools.now, tools.monotonic
+            check,
+            tools.open_history,
+            settings.ip_families,
+            wanted,
+            settings.recheck_every,
+            name,
+            tools.now,
+            tools.monotonic,
         )
         yield from compare_addresses(check, known.journals, addresses)
     else:
         yield check.skipped("database", _PROBLEM)
 
     if usable("DDNS_RECORDS", "DDNS_HOSTED_ZONE_ID", "DDNS_IP_FAMILIES"):
-        published = yield from check_aws(group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, known)
+        published = yield from check_aws(
+            group("AWS", _AWS), tools.open_probe, tools.open_dns, wanted, known, settings.recheck_every
+        )
         if wanted:
             deadline = Deadline(_ALL_DNS, tools.monotonic)
             yield from check_name_servers(group("DNS", _DNS), tools.open_lookup(), published, deadline)

@@ -51,6 +51,17 @@ WHERE h.originId = ? AND h.version < ? AND h.version >= ?
   AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
 """
 
+# An origin that was kept from a record has `failed` there, and never `verifiedAt`.
+_CLAIMS = """
+SELECT p.recordName, p.recordType, p.hostedZoneId, h.originId, MAX(h.name),
+       MAX(CASE WHEN p.state <> 'failed' OR p.verifiedAt IS NOT NULL THEN 1 ELSE 0 END), MAX({at})
+FROM admin_dns_publication p JOIN admin_ip_history h ON h.id = p.historyId
+WHERE p.recordName IN ({names}) AND p.hostedZoneId IS NOT NULL
+  AND (p.checkedAt >= ? OR (p.checkedAt IS NULL AND p.state <> 'failed' AND COALESCE(p.submittedAt, p.createdAt) >= ?))
+GROUP BY p.recordName, p.recordType, p.hostedZoneId, h.originId
+ORDER BY h.originId
+"""
+
 _LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
 
 # The versions current within a window: those that began in it, and those that began before it and ended after its
@@ -100,6 +111,12 @@ def entries(dialect: Dialect) -> str:
 def summary(dialect: Dialect) -> str:
     """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
     return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+
+
+def claims(dialect: Dialect, names: int) -> str:
+    """Return the query for the claims on records of so many names; rows.claims_of reads its rows."""
+    at = dialect.utc_seconds.format("COALESCE(p.checkedAt, p.submittedAt, p.createdAt)")
+    return _CLAIMS.format(at=at, names=", ".join("?" * names))
 
 
 def save(dialect: Dialect) -> str:

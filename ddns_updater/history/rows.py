@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ddns_updater.model import (
+    Claim,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -43,7 +44,8 @@ def _time_or_none(epoch: Any) -> datetime | None:
     return None if epoch is None else time_of(epoch)
 
 
-def _utc_text(time: datetime | None) -> str | None:
+def utc_text(time: datetime | None) -> str | None:
+    """Return `time` as a column in UTC has it."""
     return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -56,7 +58,7 @@ def _shortened(text: str | None) -> str | None:
 
 
 def _time(name: str, field: str, *, is_kept: bool = False) -> Column:
-    return Column(name, field, _utc_text, _time_or_none, is_time=True, is_kept=is_kept)
+    return Column(name, field, utc_text, _time_or_none, is_time=True, is_kept=is_kept)
 
 
 KEY = ("historyId", "recordName", "recordType")  # these make a publication unique
@@ -113,6 +115,12 @@ def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
     for name, kind, zone_id, text in rows:
         if address := parse_address(text):
             yield Sent(Record(name, kind), zone_id, address)
+
+
+def claims_of(rows: Sequence[Row]) -> Iterator[Claim]:
+    """Yield the claims in `rows`."""
+    for name, kind, zone_id, origin_id, called, holds, at in rows:
+        yield Claim(Record(name, kind), zone_id, origin_id, called, bool(holds), time_of(at))
 
 
 def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:

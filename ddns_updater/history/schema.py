@@ -31,7 +31,10 @@ _COLUMNS = {
 # Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
 _INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
-_INDEXES = ("admin_ip_history_origin_version", "admin_ip_history_name_origin_version")
+_INDEXES = {
+    "admin_ip_history": ("admin_ip_history_origin_version", "admin_ip_history_name_origin_version"),
+    "admin_dns_publication": ("admin_dns_publication_record_checked",),
+}
 _MAX_SHOWN = 10
 
 
@@ -82,8 +85,8 @@ def outdated(history: SqlHistory) -> list[str]:
             return [f"migration {each}" for each in wanted]
         for table in _COLUMNS:
             _check_columns(history, table)
-        present = {row[2] for row in history.execute("SHOW INDEX FROM admin_ip_history").fetchall()}
-        return [f"index {index}" for index in _INDEXES if index not in present]
+        present = {row[2] for table in _INDEXES for row in history.execute(f"SHOW INDEX FROM {table}").fetchall()}
+        return [f"index {each}" for indexes in _INDEXES.values() for each in indexes if each not in present]
 
 
 def _folder() -> Path:

@@ -1,7 +1,7 @@
 """The history in an SQL database; the engines differ in connecting, locking, dialect and error codes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -10,6 +10,7 @@ from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
 from ddns_updater.history.rows import (
+    claims_of,
     entries_of,
     family_of,
     journal_of,
@@ -17,16 +18,19 @@ from ddns_updater.history.rows import (
     sent_of,
     summary_of,
     time_of,
+    utc_text,
     version_of,
 )
 from ddns_updater.model import (
     Address,
+    Claim,
     Family,
     HistoryEntry,
     HistorySummary,
     Journal,
     Origin,
     Publication,
+    Record,
     Sent,
     StoredOrigin,
     Version,
@@ -160,6 +164,16 @@ class SqlHistory(ABC):
         with self.errors():
             rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
         return frozenset(sent_of(rows))
+
+    def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
+        """Return the claims of every origin on `records` that were checked at `since` or later, by originId."""
+        names = sorted({each.name for each in records})
+        if not names:
+            return ()
+        time = utc_text(since)
+        with self.errors():
+            rows = self.execute(queries.claims(self.dialect, len(names)), (*names, time, time)).fetchall()
+        return [each for each in claims_of(rows) if each.record in records]
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Write all publications of `version` or none; each replaces the one that exists for its record."""

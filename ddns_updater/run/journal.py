@@ -1,10 +1,11 @@
 """The publications of one version during a run."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Address, Journal, Origin, Publication, Record, Sent
+from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, Sent
+from ddns_updater.run.claims import stronger_claim
 from ddns_updater.run.ports import History
 
 
@@ -44,6 +45,12 @@ class JournalWriter:
             self._earlier = self._history.sent_before(self._origin, self.version)
         now = {each.sent for each in self._publications.values()} - {None}
         return frozenset(each.address for each in self._earlier | now if each and each[:2] == (record, zone_id))
+
+    def stronger_claims(self, records: Collection[Record], zone_id: str, since: datetime) -> dict[Record, Claim]:
+        """Return the claim of another origin on each of `records` that this origin may not publish."""
+        claims = [each for each in self._history.claims(records, since) if each.zone_id == zone_id]
+        found = {each: stronger_claim(self._origin, [one for one in claims if one.record == each]) for each in records}
+        return {record: claim for record, claim in found.items() if claim}
 
     def write(self, publications: Iterable[Publication]) -> None:
         """Remember `publications` and save them."""

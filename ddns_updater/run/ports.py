@@ -3,7 +3,7 @@
 A run needs only a part of the history; HistoryStore is the whole, which other commands use and an engine implements.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import (
     Address,
     Change,
+    Claim,
     Family,
     HistoryEntry,
     HistorySummary,
@@ -52,6 +53,9 @@ class History(Protocol):
 
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
+
+    def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
+        """Return the claims of every origin on `records` that were checked at `since` or later, in a fixed order."""
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Save the publications of `version` over the existing ones."""

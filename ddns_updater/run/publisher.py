@@ -14,6 +14,7 @@ from ddns_updater.errors import DnsError
 from ddns_updater.model import (
     Address,
     Change,
+    Claim,
     OnDrift,
     Publication,
     PublicationState,
@@ -21,6 +22,7 @@ from ddns_updater.model import (
     RecordSet,
     described,
 )
+from ddns_updater.run.claims import claims_since, refusal
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Dns
 
@@ -65,10 +67,13 @@ class Publisher:
         to_recheck = [record for record in records if self._needs_recheck(journal, record)]
         to_send = [record for record in records if self._needs_upsert(journal, record)]
         for zone_id, inside in self._by_zone(journal, to_recheck + to_send):
+            ours = self._ours(journal, zone_id, inside)
+            if not ours:
+                continue
             try:
-                existing = self._open_dns().read(zone_id, inside)
+                existing = self._open_dns().read(zone_id, ours)
             except DnsError as error:
-                journal.save_error(inside, error)
+                journal.save_error(ours, error)
                 continue
             unmoved = {record for record in to_recheck if journal.get(record).hosted_zone_id == zone_id}
             for record, found in existing.items():
@@ -123,6 +128,13 @@ class Publisher:
             else:
                 inside.setdefault(zone, []).append(record)
         yield from inside.items()
+
+    def _ours(self, journal: JournalWriter, zone_id: str, records: Sequence[Record]) -> list[Record]:
+        """Return those of `records` that no other origin publishes; note the error of the others."""
+        since = claims_since(journal.now(), self._policy.recheck_every)
+        claims = journal.stronger_claims(records, zone_id, since)
+        journal.write(_refused(journal, claim, self._policy.recheck_every) for claim in claims.values())
+        return [record for record in records if record not in claims]
 
     def _next_step(
         self, journal: JournalWriter, record: Record, found: RecordSet | None, zone_id: str, *, is_recheck: bool
@@ -192,6 +204,18 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
         ttl=change.ttl,
         change_id=None,
         error=None,
+    )
+
+
+def _refused(journal: JournalWriter, claim: Claim, recheck_every: float) -> Publication:
+    """Return a new publication: what an earlier one says was sent is no longer this origin's to check."""
+    return Publication(
+        claim.record,
+        journal.get(claim.record).created_at,
+        state=PublicationState.FAILED,
+        hosted_zone_id=claim.zone_id,
+        error=str(refusal(claim, recheck_every)),
+        checked_at=journal.now(),
     )
 
 

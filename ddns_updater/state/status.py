@@ -15,7 +15,8 @@ class Status(NamedTuple):
     """The status of an origin; `journals` is empty when the database is unavailable.
 
     `records` are the configured ones of each configured family, with their publication for the latest version;
-    `run_state` is None when the state file cannot be read.
+    `run_state` is None when the state file cannot be read; `rivals` has a line for each claim
+    of another origin on those records.
     """
 
     name: str | None
@@ -24,13 +25,14 @@ class Status(NamedTuple):
     records: Mapping[Family, Sequence[tuple[Record, Publication | None]]]
     run_state: RunState | None
     errors: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """Return what may be meant so, a line each."""
         if not any(self.records.values()):
             return ["no record follows the line: DDNS_RECORDS is not set"]
-        return [
+        return [*self.rivals] + [
             f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
             for family, records in self.records.items()
             if not records

@@ -66,7 +66,8 @@ def checks(
         partial(open_probe, kind),
         lambda: open_route53(ids),
         dict.fromkeys(records),
-        Known(journals, frozenset(sent)),
+        Known(journals=journals, sent=frozenset(sent)),
+        3600,
     )
     while True:
         try:
@@ -309,7 +310,9 @@ def test_a_peer_that_hangs_costs_a_bounded_time(aws: FakeAws, zone_id: str) -> N
 
         def __exit__(self, *_: object) -> None: ...
 
-    found = list(check_aws(Checker("AWS", lambda *_: Over(), 10), open_probe, open_route53, {HOME: None}, Known()))
+    found = list(
+        check_aws(Checker("AWS", lambda *_: Over(), 10), open_probe, open_route53, {HOME: None}, Known(), 3600)
+    )
     assert [(each.name, each.state) for each in found] == [
         ("identity", State.FAILED),
         ("hosted zones", State.SKIPPED),

@@ -1,0 +1,3 @@
+-- Finds the origins that publish one record, however many versions there are.
+CREATE INDEX IF NOT EXISTS admin_dns_publication_record_checked
+ON admin_dns_publication (recordName, recordType, checkedAt);
