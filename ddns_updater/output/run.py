@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import (
     FamilyResult,
@@ -32,6 +33,11 @@ def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
 def run_warnings(result: RunResult) -> list[str]:
     """Return every warning of the run."""
     return [*(warning for each in result.results for warning in each.warnings), *result.warnings]
+
+
+def alert_line(event: Event) -> str:
+    """Return an alert as one line."""
+    return " ".join(f"{event.title}. {event.text}".split())
 
 
 def run_json(result: RunResult) -> str:

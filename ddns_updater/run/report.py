@@ -7,8 +7,8 @@ it after it was given up.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
@@ -20,6 +20,7 @@ from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.incidents import advance
+from ddns_updater.run.news import News, everything, find_news
 from ddns_updater.run.skips import judge_skips
 from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
 from ddns_updater.state.content import StateContent
@@ -47,10 +48,15 @@ class Report:
     """The report of a run as it grows, so that nothing is lost when a time limit cuts it off.
 
     `result` is that of the run, with the warnings of the report; a run skipped for too long becomes a failed one.
+    `run_state` is what the state file has under `name` after the run, None when it could not be written. `is_first` is
+    whether it knew no run before.
     """
 
     def __init__(self, result: RunResult) -> None:
         self.result = result
+        self.name = ""
+        self.run_state: RunState | None = None
+        self.is_first = False
 
     def warn(self, text: str) -> None:
         """Add a warning."""
@@ -67,14 +73,19 @@ class Reporter:
         *,
         alert_after: int,
         run_timeout: float,
+        quiet: bool = False,
         limit: Limit,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s."""
+        """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s.
+
+        The runs are `quiet` when the alerts about their incident are printed in place of each failure.
+        """
         self._state_file = state_file
         self._destinations = destinations
         self._alert_after = alert_after
         self._run_timeout = timedelta(seconds=run_timeout)
+        self._quiet = quiet
         self._limit = limit
         self._clock = clock
 
@@ -89,6 +100,37 @@ class Reporter:
             if due:
                 self._send_alerts(report, due, deadline)
 
+    @contextmanager
+    def news(self, report: Report, warnings: Sequence[str]) -> Iterator[News]:
+        """Yield what to print of the run of `report`, which has `warnings`; when the block ends, save that it was.
+
+        A kill in between repeats it. It is everything when the runs are not quiet, and when the state file may not be
+        kept from run to run: it cannot be written, or knew no run before, as in a container without a volume.
+        """
+        now = self._now()
+        if not self._quiet or report.run_state is None:
+            yield everything(warnings)
+            return
+        news, after = find_news(report.run_state, report.result, warnings, now)
+        if after is report.run_state:
+            yield everything(warnings) if report.is_first else news
+            return
+        with ExitStack() as stack:
+            try:
+                content = self._locked(stack)
+            except StateError:
+                yield everything(warnings)
+                return
+            run_state = content.origins.get(report.name, report.run_state)  # another run may have printed it
+            news, content.origins[report.name] = find_news(run_state, report.result, warnings, now)
+            yield everything(warnings) if report.is_first else news
+            with suppress(StateError):  # then the next run prints it again
+                self._state_file.replace(content)
+
+    def _locked(self, stack: ExitStack) -> StateContent:
+        with self._limit(LOCK_SECONDS, self._busy()):
+            return stack.enter_context(self._state_file.locked())
+
     def _update_state(self, report: Report, given: str | None, ended: datetime, sending: ExitStack) -> Sequence[Due]:
         """Write the state file and the metrics; return the alerts to send, none while another run sends.
 
@@ -98,8 +140,7 @@ class Reporter:
         now = self._now()
         with ExitStack() as stack:
             try:
-                with self._limit(LOCK_SECONDS, self._busy()):
-                    content = stack.enter_context(self._state_file.locked())
+                content = self._locked(stack)
             except StateError as error:
                 report.warn(self._silent(error))
                 self._write_metrics(report, given or report.result.name, RunState(), now)
@@ -108,6 +149,7 @@ class Reporter:
             due: Sequence[Due] = content.outbox.due(self._destinations.keys, now)
             try:
                 self._state_file.replace(content)
+                report.name, report.run_state = name, run_state
                 if due and not sending.enter_context(self._state_file.sending()):
                     due = ()
             except StateError as error:
@@ -121,7 +163,7 @@ class Reporter:
     def _advance(
         self, content: StateContent, report: Report, given: str | None, ended: datetime, now: datetime
     ) -> tuple[str, RunState]:
-        """Put the run state after `result`, and its alerts, into `content`; return the origin's name and that state."""
+        """Put the run state after the run, and its alerts, into `content`; return the origin's name and that state."""
         if content.damage:
             report.warn(content.damage)
         name = content.name_of(given, report.result.name)
@@ -132,10 +174,12 @@ class Reporter:
             report.warn(
                 f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
             )
+        report.is_first = not run_state.recent
         run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
         keys = self._destinations.keys
-        alert_after = self._alert_after if keys else None
-        run_state, events = advance(run_state, report.result._replace(name=name or None), ended, alert_after)
+        alert_after = self._alert_after if keys or self._quiet else None
+        result = report.result._replace(name=name or None)
+        run_state, events = advance(run_state, result, ended, alert_after, quiet=self._quiet)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
         if expired := content.outbox.drop_expired(now):

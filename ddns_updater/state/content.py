@@ -54,7 +54,9 @@ class StateContent:
         moved = self.origins.pop(before, None)
         if moved:
             known = self.origins.get(after, moved)
-            self.origins[after] = known._replace(incident=known.incident or moved.incident)
+            self.origins[after] = known._replace(
+                incident=known.incident or moved.incident, unprinted=known.unprinted or moved.unprinted
+            )
             self.outbox.rename(before, after)
 
 
@@ -111,19 +113,24 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             "cause": incident.cause,
             "told": incident.alerts,
             "told_at": _epoch(incident.alerted_at),
+            **({"quiet": True} if incident.quiet else {}),
         },
         "told": {
             family: {"version": each.version, "address": str(each.address or ""), "drift_at": _epoch(each.drift_at)}
             for family, each in run_state.reported.items()
         },
         "seen": {str(record): [str(each.address), _epoch(each.at)] for record, each in run_state.seen.items()},
-        # left out when empty: the first version of format 1 did not have it
-        **({"skips": _skips_json(run_state.skips)} if run_state.skips else {}),
+        **{key: value for key, value in _later_json(run_state).items() if value},
     }
 
 
-def _skips_json(skips: Mapping[Family, Skips]) -> dict[str, Any]:
-    return {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in skips.items()}
+def _later_json(run_state: RunState) -> dict[str, Any]:
+    """Return the fields that the first version of format 1 did not have; they are left out when empty."""
+    return {
+        "skips": {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in run_state.skips.items()},
+        "unprinted": run_state.unprinted and run_state.unprinted.json(),
+        "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
+    }
 
 
 def _run_state(content: Mapping[str, Any]) -> RunState:
@@ -143,6 +150,7 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             _text(incident["cause"]),
             _count(incident["told"]),
             _optional_time(incident["told_at"]),
+            incident.get("quiet") is True,
         ),
         reported={
             Family(family): Reported(
@@ -158,6 +166,8 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             Family(family): Skips(_time(each["since"]), _count(each["runs"]))
             for family, each in content.get("skips", {}).items()
         },
+        unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
+        printed={text: _time(at) for text, at in content.get("printed", {}).items()},
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ddns_updater.alerts.event import Event
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen
 
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
@@ -31,7 +32,8 @@ class RunState(NamedTuple):
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
-    correctly, `skips` the families that the last run had to skip.
+    correctly, `skips` the families that the last run had to skip. `unprinted` is an alert that a quiet run has to
+    print, `printed` what quiet runs have printed and when.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -44,6 +46,8 @@ class RunState(NamedTuple):
     reported: Mapping[Family, Reported] = MappingProxyType({})
     seen: Mapping[Record, Seen] = MappingProxyType({})
     skips: Mapping[Family, Skips] = MappingProxyType({})
+    unprinted: Event | None = None
+    printed: Mapping[str, datetime] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:
@@ -84,5 +88,6 @@ class RunState(NamedTuple):
             incident=incident,
             seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
             skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
+            printed={text: at - back for text, at in self.printed.items()},
         )
         return moved, back

@@ -36,7 +36,7 @@ FACTS = st.dictionaries(st.sampled_from(["cause", "since", "records"]), st.none(
 SECOND = TIME.map(lambda time: time.replace(microsecond=0))
 EVENT = st.builds(Event, st.sampled_from(Kind), SECOND, st.none() | st.text(), st.text(), st.text(), FACTS)
 RECORD = st.builds(Record, st.text(), st.sampled_from(["A", "AAAA"]))
-INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
+INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME, st.booleans())
 STANDING = st.builds(
     RunState,
     runs=st.dictionaries(st.sampled_from(Outcome), COUNT),
@@ -51,6 +51,8 @@ STANDING = st.builds(
     ),
     seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
     skips=st.dictionaries(st.sampled_from(Family), st.builds(Skips, TIME, COUNT)),
+    unprinted=st.none() | EVENT,
+    printed=st.dictionaries(st.text(), TIME),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(

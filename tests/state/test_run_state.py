@@ -53,6 +53,7 @@ def test_a_clock_that_goes_back_moves_every_time_by_as_much() -> None:
             incident=Incident(now - 4 * HOUR, 3, "broken", 1, now - 2 * HOUR),
             seen={home: Seen(ip_address("9.9.9.9"), now - 6 * HOUR)},
             skips={Family.IPV4: Skips(now - 7 * HOUR, 4)},
+            printed={"no room": now - 8 * HOUR},
         )
 
     assert state(NOW).moved_to(NOW - 2 * MINUTE) == (state(NOW - 2 * MINUTE), 2 * MINUTE)
