@@ -1,14 +1,17 @@
 """What `ddns run --quiet` prints, which is what cron mails: the start of an incident, its reminders, its end."""
 
+import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.run.test_skips import locked
 from tests.support import services
 from tests.support.alerting import BAD_ADDRESS, HOUR, later, state_file
 from tests.support.aws import pending
@@ -26,10 +29,10 @@ class Cron:
         self.mail = mail
         self.statuses: list[int] = []
 
-    def run(self, times: int = 1, *arguments: str, apart: float = 60, **changes: Any) -> None:
+    def run(self, times: int = 1, *, apart: float = 60, **changes: Any) -> None:
         """Run it that many times, and let a minute pass after each."""
         for _ in range(times):
-            self.take(self.machine.ddns("run", "--quiet", *arguments, **changes))
+            self.take(self.machine.ddns("run", "--quiet", **changes))
             later(self.machine, apart)
 
     def take(self, done: Finished) -> None:
@@ -65,15 +68,17 @@ def small(small_machine: Machine, tmp_path: Path) -> Cron:
     return Cron(small_machine, tmp_path / "mail")
 
 
-def hide(machine: Machine) -> Callable[[], None]:
-    """Let the database be away; return what brings it back."""
-    if machine.database.engine == "sqlite":
-        away = machine.database.file.rename(machine.database.file.with_suffix(".away"))
-        return lambda: away.rename(machine.database.file) and None
-    url = machine.environment["DDNS_DATABASE_URL"]
-    machine.database.sql("RENAME TABLE admin_ip_history TO hidden")
-    assert url
-    return lambda: machine.database.sql("RENAME TABLE hidden TO admin_ip_history") and None
+@contextmanager
+def hidden(machine: Machine) -> Iterator[None]:
+    """Take what a run reads of the database away for the length of the block."""
+    if machine.database.engine == "mysql":
+        machine.database.sql("RENAME TABLE admin_ip_history TO hidden")
+        yield
+        machine.database.sql("RENAME TABLE hidden TO admin_ip_history")
+        return
+    away = machine.database.file.rename(machine.database.file.with_suffix(".away"))
+    yield
+    away.rename(machine.database.file)
 
 
 def test_an_hour_of_outage_is_its_start_a_reminder_and_its_end(cron: Cron) -> None:
@@ -98,12 +103,11 @@ def test_an_hour_of_outage_is_its_start_a_reminder_and_its_end(cron: Cron) -> No
 
 
 def test_an_outage_of_the_database_that_ends_with_a_new_address(cron: Cron) -> None:
-    back = hide(cron.machine)
     cron.machine.service.address = "1.1.1.1"
-    cron.run(5)
+    with hidden(cron.machine):
+        cron.run(5)
     (first,) = cron.read()
     assert starts(first, 3)
-    back()
     cron.run(3)
     change, end = cron.read()
     assert change.startswith("updated: 1.1.1.1 (was 9.9.9.9) is version 2 of line; home.example.com A verified ")
@@ -124,7 +128,7 @@ def test_it_follows_the_setting_and_a_failure_that_ends_before_is_never_printed(
 
 
 def test_it_prints_when_the_alert_is_raised(small: Cron, receiver: Receiver) -> None:
-    webhook = {"DDNS_WEBHOOK_URLS": receiver.url}
+    webhook: dict[str, Any] = {"DDNS_WEBHOOK_URLS": receiver.url}
     small.machine.service.address = BAD_ADDRESS
     for _ in range(130):
         small.run(**webhook)
@@ -135,8 +139,6 @@ def test_it_prints_when_the_alert_is_raised(small: Cron, receiver: Receiver) -> 
 
 
 def test_skipped_runs_are_an_incident_too(cron: Cron) -> None:
-    from tests.run.test_skips import locked
-
     cron.run(3)
     with locked(cron.machine):
         cron.run(10)
@@ -195,7 +197,7 @@ def test_wrong_settings_are_printed_each_time(small: Cron) -> None:
 def test_a_dry_run_prints_its_failure(small: Cron) -> None:
     small.machine.service.address = BAD_ADDRESS
     for _ in range(2):
-        assert small.machine.ddns("run", "--quiet", "--dry-run").err.startswith("failed: ")
+        assert small.machine.ddns("run", "--quiet", "--dry-run").err.startswith("dry run, failed: ")
 
 
 # Runs by hand in between
@@ -230,7 +232,7 @@ def test_a_start_is_printed_though_a_run_by_hand_was_the_third_to_fail(
 
 def test_a_warning_is_printed_once_a_day(small: Cron, receiver: Receiver) -> None:
     receiver.play = services.answer("", "500 No")
-    heartbeat = {"DDNS_HEARTBEAT_URL": receiver.url}
+    heartbeat: dict[str, Any] = {"DDNS_HEARTBEAT_URL": receiver.url}
     small.run(5, **heartbeat)
     warning = "warning: failed to send the heartbeat: http://127.0.0.1/… answered with status 500"
     assert small.read() == [warning]
@@ -270,8 +272,6 @@ def test_json_has_every_result_that_is_not_unchanged_and_stderr_follows_the_inci
 
 
 def test_lines_for_a_log_collector_are_objects(small: Cron) -> None:
-    import json
-
     small.machine.service.address = BAD_ADDRESS
     lines = [small.machine.ddns("--log-format", "json", "run", "--quiet").err for _ in range(3)]
     small.machine.service.address = "9.9.9.9"
