@@ -62,6 +62,7 @@ def initialise(
     with factories.open_history(settings, for_init=True) as history, history.lock_init() as locked:
         if not locked:
             raise HistoryError("another ddns init is running on this database", "wait until it ends")
+        history.rehearse(wanted, families)
         migrations = history.upgrade()
         existing = by_family(history, history.origins(wanted), families)
         seeded = []

@@ -97,7 +97,11 @@ class Runner:
             raise
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        return Report(result) if self._plan.dry_run else self._with_report(result, deadline)
+        report = Report(result) if self._plan.dry_run else self._with_report(result, deadline)
+        missing = factories.missing_channel(self._settings)
+        if missing and not any(str(missing) in each for each in report.result.warnings):  # an alert has told it
+            report.warn(str(missing))
+        return report
 
     def show(self, report: Report) -> None:
         """Show the result of a run with its warnings."""
@@ -116,7 +120,12 @@ class Runner:
             sources=self._sources,
             open_history=self._history.open,
             publisher=Publisher(self._policy, open_dns),
-            verifier=Verifier(open_dns, timeout=self._settings.verify_timeout, authority=self._authority),
+            verifier=Verifier(
+                open_dns,
+                timeout=self._settings.verify_timeout,
+                arrival=timetable.latest_arrival(self._settings.run_timeout),
+                authority=self._authority,
+            ),
             whole_run=self._limit_run,
             limit=time_limit,
         )

@@ -1,5 +1,6 @@
 """The SQL of the history: each query for a dialect, with `?` for its values."""
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ddns_updater.history.rows import COLUMNS, KEY
@@ -16,6 +17,7 @@ class Dialect(NamedTuple):
     utc_seconds: str
     on_conflict: str  # what follows an INSERT that may meet an existing row, and then the columns to update
     inserted: str  # the value that the INSERT has for a column
+    unfilled: str  # the query for the columns, in lower case, that the table leaves to whoever inserts a row
 
 
 # The lowest and the highest originId between two, each with its newest row, whatever other rows there are. Asked again
@@ -32,7 +34,7 @@ WHERE o.originId IS NOT NULL ORDER BY o.originId
 OUTERMOST = _OUTERMOST.format(chosen="")
 OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
 
-APPEND = "INSERT INTO admin_ip_history (ip, name, version, originId, note) VALUES (?, ?, ?, ?, NULL)"
+STORED = "SELECT id, ip, name FROM admin_ip_history WHERE originId = ? AND version = ?"
 
 VERSIONS = "SELECT MIN(version), MAX(version) FROM admin_ip_history WHERE originId = ?"
 LATE_ADDRESSES = "SELECT ip FROM admin_ip_history WHERE originId = ? AND ip IS NOT NULL ORDER BY version DESC LIMIT 20"
@@ -42,10 +44,10 @@ OF_NAME = """
 SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NULL GROUP BY originId, HEX(name)
 """
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
-SEED = "INSERT INTO admin_ip_history (id, ip, name, version, originId, note) VALUES (?, ?, ?, 1, ?, ?)"
 
-SENT = """
-SELECT p.recordName, p.recordType, p.hostedZoneId, p.address FROM admin_ip_history h
+_SENT = """
+SELECT p.recordName, p.recordType, p.hostedZoneId, p.address, CASE WHEN p.state = 'pending' THEN {at} END
+FROM admin_ip_history h
 JOIN admin_dns_publication p ON p.historyId = h.id
 WHERE h.originId = ? AND h.version < ? AND h.version >= ?
   AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
@@ -62,7 +64,8 @@ GROUP BY p.recordName, p.recordType, p.hostedZoneId, h.originId
 ORDER BY h.originId
 """
 
-_LATEST = "SELECT * FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"
+_COLUMNS = "id, createdAt, ip, name, version, originId, note"  # the shared table may have others, of any name
+_LATEST = f"SELECT {_COLUMNS} FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"  # noqa: S608
 
 # The versions current within a window: those that began in it, and those that began before it and ended after its
 # start. The shared table has no index on createdAt, so this walks down from the newest version and stops at the limit.
@@ -73,7 +76,7 @@ _ENDED = """COALESCE(
      ORDER BY n.version LIMIT 1)
 )"""
 _WITHIN = """
-SELECT v.*, {ended} AS ended FROM admin_ip_history v
+SELECT {columns}, {ended} AS ended FROM admin_ip_history v
 WHERE v.originId = ? AND {began} < ? AND ({began} >= ? OR COALESCE({ended}, ?) > ?)
 ORDER BY v.version DESC LIMIT ?
 """
@@ -92,6 +95,19 @@ FROM (SELECT began, ended, isFirst, began < ? AND (began >= ? OR COALESCE(ended,
 """
 
 
+VERSION_COLUMNS = ("ip", "name", "version", "originId", "note")
+
+
+def insert(columns: Sequence[str], unfilled: Collection[str]) -> str:
+    """Return the statement that inserts values for `columns` and the times in `unfilled`, names in lower case."""
+    now = [each for each in ("createdAt", "updatedAt") if each.lower() in unfilled]
+    values = ["?"] * len(columns) + ["CURRENT_TIMESTAMP"] * len(now)
+    return (
+        f"INSERT INTO admin_ip_history ({', '.join([*columns, *now])})"  # noqa: S608 - only names from this program
+        f" VALUES ({', '.join(values)})"
+    )
+
+
 def latest(dialect: Dialect) -> str:
     """Return the query for the version with the highest number; rows.journal_of reads its rows."""
     return _versions(dialect, _LATEST, "NULL")
@@ -105,12 +121,18 @@ def newest(dialect: Dialect) -> str:
 def entries(dialect: Dialect) -> str:
     """Return the query for the versions within a window, newest first; rows.entries_of reads its rows."""
     began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
-    return _versions(dialect, _WITHIN.format(began=began, ended=ended), "h.ended")
+    columns = ", ".join(f"v.{each}" for each in _COLUMNS.split(", "))
+    return _versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended), "h.ended")
 
 
 def summary(dialect: Dialect) -> str:
     """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
     return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+
+
+def sent(dialect: Dialect) -> str:
+    """Return the query for what was sent for a range of versions; rows.sent_of reads its rows."""
+    return _SENT.format(at=dialect.utc_seconds.format("COALESCE(p.submittedAt, p.createdAt)"))
 
 
 def claims(dialect: Dialect, names: int) -> str:

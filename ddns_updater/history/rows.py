@@ -85,6 +85,13 @@ def publication_row(version: Version, publication: Publication) -> Row:
     return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
 
 
+def text_of(value: Any) -> Any:
+    """Return what a column for text holds as text, also where it is of another type; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def family_of(ip: str | None) -> Family | None:
     """Return the family of the address that `ip` stands for, also in an unusual notation; None when it is none."""
     address = parse_address((ip or "").strip())
@@ -96,6 +103,7 @@ def family_of(ip: str | None) -> Family | None:
 def version_of(row: Row) -> Version:
     """Return the version in the first columns of `row`."""
     key, name, version, ip, created_at, note = row[:6]
+    name, ip = text_of(name), text_of(ip)
     return Version(key, name, version, ip, parse_address(ip), time_of(created_at), note)
 
 
@@ -112,9 +120,9 @@ def _publication(name: str, kind: str, *values: Any) -> Publication:
 
 def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
     """Yield what was sent, by `rows`."""
-    for name, kind, zone_id, text in rows:
+    for name, kind, zone_id, text, unanswered_at in rows:
         if address := parse_address(text):
-            yield Sent(Record(name, kind), zone_id, address)
+            yield Sent(Record(name, kind), zone_id, address, _time_or_none(unanswered_at))
 
 
 def claims_of(rows: Sequence[Row]) -> Iterator[Claim]:

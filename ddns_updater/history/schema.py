@@ -18,6 +18,8 @@ from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
 
 from ddns_updater.errors import HistoryError
+from ddns_updater.history.adoption import examine as examine
+from ddns_updater.history.adoption import rehearse as rehearse
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.lib.humanize import listed
 
@@ -30,7 +32,13 @@ _COLUMNS = {
 }
 # Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
-_INDEX_EXISTS = 1061  # MySQL's ER_DUP_KEYNAME; SQLite's migrations say IF NOT EXISTS
+# MySQL's ER_DUP_KEYNAME, and MariaDB's error for a table with system versioning, whose indexes `rehearse` demands;
+# SQLite's migrations say IF NOT EXISTS.
+_INDEX_EXISTS = (1061, 4119)
+# A name of 255 characters is too long for the indexes of MyISAM and of old row formats, and a text for any; then this
+# part of it has to do. It finds an origin as well, but reads all of its versions.
+_KEY_TOO_LONG = (1071, 1170, 1709)  # ER_TOO_LONG_KEY, ER_BLOB_KEY_WITHOUT_LENGTH, ER_INDEX_COLUMN_TOO_LONG
+_SHORTER_INDEX = "CREATE INDEX admin_ip_history_name_origin_version ON admin_ip_history (name(191), originId, version)"
 _INDEXES = {
     "admin_ip_history": ("admin_ip_history_origin_version", "admin_ip_history_name_origin_version"),
     "admin_dns_publication": ("admin_dns_publication_record_checked",),
@@ -61,7 +69,9 @@ def upgrade(history: SqlHistory) -> int:
             try:
                 backend.apply_one(migration)
             except backend.DatabaseError as error:
-                if error.args[0] != _INDEX_EXISTS:
+                if error.args[0] in _KEY_TOO_LONG and migration.id.startswith("0003"):
+                    history.execute(_SHORTER_INDEX)
+                elif error.args[0] not in _INDEX_EXISTS:
                     raise
                 backend.mark_migrations([migration])
         return len(migrations)
@@ -109,6 +119,7 @@ def _check_columns(history: SqlHistory, table: str) -> None:
 def _check_versions(history: SqlHistory) -> None:
     twice = history.execute(
         "SELECT originId, version, COUNT(*), MIN(id), MAX(id) FROM admin_ip_history"
+        " WHERE originId IS NOT NULL AND version IS NOT NULL"
         " GROUP BY originId, version HAVING COUNT(*) > 1 ORDER BY originId, version"
     ).fetchall()
     if twice:

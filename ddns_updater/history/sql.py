@@ -17,6 +17,7 @@ from ddns_updater.history.rows import (
     publication_row,
     sent_of,
     summary_of,
+    text_of,
     time_of,
     utc_text,
     version_of,
@@ -35,6 +36,7 @@ from ddns_updater.model import (
     StoredOrigin,
     Version,
     Window,
+    parse_address,
 )
 
 _SEED_TRIES = 100  # each one that fails means that another writer succeeded
@@ -51,6 +53,14 @@ class Schema(Protocol):
 
     def outdated(self, history: "SqlHistory") -> Sequence[str]:
         """Return what the tables lack."""
+
+    def examine(
+        self, history: "SqlHistory", name: str | None, families: Sequence[Family]
+    ) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the shared table; raises HistoryError when it takes no new versions."""
+
+    def rehearse(self, history: "SqlHistory", name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when the shared table takes no new versions."""
 
 
 class SqlHistory(ABC):
@@ -81,7 +91,7 @@ class SqlHistory(ABC):
                     continue  # its newest version is there twice, which `init` refuses
                 family = family_of(ip)
                 if family is None:
-                    late = [row[0] for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
+                    late = [text_of(row[0]) for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
                     if not late:
                         continue
                     family = next(filter(None, map(family_of, late)), None)
@@ -101,7 +111,11 @@ class SqlHistory(ABC):
             rows += found
             low, high = (found[0][0], found[-1][0]) if found else (high, high)
         # The database may ignore case and accents when it compares names, and the newest row may have another name.
-        newest = [(each[0], *each[2:]) for each in rows if each[1] is not None and each[2] is not None]
+        newest = [
+            (each[0], text_of(each[2]), text_of(each[3]))
+            for each in rows
+            if each[1] is not None and each[2] is not None
+        ]
         return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
 
     def newest(self, origin: Origin) -> tuple[Version, datetime]:
@@ -156,13 +170,44 @@ class SqlHistory(ABC):
         return self.latest(origin)
 
     def _insert(self, origin: Origin, version: int, address: Address) -> None:
-        with self.errors():
-            self.execute(queries.APPEND, (str(address), origin.name, version, origin.id))
+        with self.errors(), self.transaction():
+            self.insert(origin, version, address)
+
+    def insert(
+        self, origin: Origin, version: int, address: Address, *, note: str | None = None, key: int | None = None
+    ) -> None:
+        """Insert a version in the current transaction, with the `id` that is `key`, or with the table's next one.
+
+        It is read back: a column or a trigger that alters it would make each run append another version.
+        """
+        unfilled = self.unfilled()
+        values = {
+            "ip": str(address),
+            "name": origin.name,
+            "version": version,
+            "originId": origin.id,
+            "note": "" if note is None and "note" in unfilled else note,
+        }
+        if key is not None:
+            values["id"] = key
+        self.execute(queries.insert(list(values), unfilled), list(values.values()))
+        stored = self.execute(queries.STORED, (origin.id, version)).fetchone()
+        if not stored or stored[0] is None or (parse_address(stored[1]), stored[2]) != (address, origin.name):
+            found = f"{stored[1]!r} of {stored[2]!r}, id {stored[0]}" if stored else "nothing"
+            raise HistoryError(
+                f"table admin_ip_history alters what is written to it: {address} of {origin.name!r} is read as {found}",
+                "make its columns ip and name varchar(255), or correct the trigger that does it",
+            )
+
+    def unfilled(self) -> set[str]:
+        """Return the columns of the shared table that only an INSERT fills, though it need not, in lower case."""
+        return {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
 
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
         with self.errors():
-            rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
+            values = (origin.id, version.version, version.version - _LOOK_BACK)
+            rows = self.execute(queries.sent(self.dialect), values).fetchall()
         return frozenset(sent_of(rows))
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
@@ -206,6 +251,10 @@ class SqlHistory(ABC):
         """Take the lock of `init` without waiting; yield False when it is taken."""
         return self._lock("init")
 
+    def rehearse(self, name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
+        self._schema().rehearse(self, name, families)
+
     def upgrade(self) -> int:
         """Create or upgrade the tables and return how many migrations were applied."""
         return self._schema().upgrade(self)
@@ -228,8 +277,10 @@ class SqlHistory(ABC):
         with self.errors():
             number = max(each or 0 for each in self.execute(queries.HIGHEST).fetchone()) + 1
             self._refuse_strays(name, number)
-            self.execute(queries.SEED, (number, str(address), name, number, note))
-        return Origin(number, name, family)
+            origin = Origin(number, name, family)
+            with self.transaction():
+                self.insert(origin, 1, address, note=note, key=number)
+        return origin
 
     def _refuse_strays(self, name: str, number: int) -> None:
         """Raise HistoryError when there are rows called `name` that no origin has; `number` is a free originId."""
@@ -259,15 +310,27 @@ class SqlHistory(ABC):
         """Return what the tables lack; writes nothing."""
         return self._schema().outdated(self)
 
-    def missing_grants(self) -> Sequence[str]:
-        """Return the grants that a run needs and this account lacks; grants through a role are not seen."""
-        return ()
+    @abstractmethod
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what a run writes; nothing is written."""
+
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the shared table, each with what to do or None; writes nothing.
+
+        Raises HistoryError when versions of `families` cannot be added to it.
+        """
+        return self._schema().examine(self, name, families)
 
     # The connection
 
     @abstractmethod
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
+
+    def reconnect(self) -> None:
+        """Open a new connection in place of one that was lost, as ConnectionLost says."""
+        with self.errors():
+            self._connection = self.connect()
 
     def close(self) -> None:
         """Close the connection, which releases its locks."""
@@ -310,6 +373,10 @@ class SqlHistory(ABC):
     @abstractmethod
     def is_duplicate(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that a unique key was violated."""
+
+    def is_denied(self, error: BaseException | None) -> bool:  # noqa: ARG002 - SQLite has no accounts
+        """Return whether a driver's exception says that the account lacks a right."""
+        return False
 
     def is_conflict(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that another writer was first; the transaction can be repeated."""

@@ -15,6 +15,13 @@ from ddns_updater.lib.files import flocked
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
 
+# A default that is no function cannot date a row.
+_UNFILLED = """
+SELECT lower(name) FROM pragma_table_xinfo('admin_ip_history')
+WHERE hidden = 0 AND (lower(name) = 'note' AND "notnull" OR lower(name) IN ('createdat', 'updatedat')
+      AND (dflt_value IS NULL OR lower(dflt_value) = 'null' OR dflt_value GLOB '[-+0-9''"]*'))
+"""
+
 
 class SqliteHistory(SqlHistory):
     """History in one SQLite file; the file and its lock files are readable by their owner alone."""
@@ -26,6 +33,7 @@ class SqliteHistory(SqlHistory):
         utc_seconds="CAST(strftime('%s', {}) AS INTEGER)",
         on_conflict=f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET",
         inserted="excluded.{}",
+        unfilled=_UNFILLED,
     )
     has_own_clock = False
 
@@ -78,8 +86,15 @@ class SqliteHistory(SqlHistory):
         with flocked(file, wait=False) as taken:
             yield taken
 
+    def check_writing(self) -> None:
+        pass  # who may write the file is seen from outside: doctor/files.py
+
     def has_table(self, name: str) -> bool:
-        return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())
+        return bool(
+            self.execute(
+                "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = ?", (name,)
+            ).fetchone()
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -31,7 +31,10 @@ from ddns_updater.model import (
 
 
 class History(Protocol):
-    """Where versions and publications are kept; its methods raise HistoryError."""
+    """Where versions and publications are kept; its methods raise HistoryError.
+
+    ConnectionLost says that the locks are gone too, and that nothing may be done on the ground of what was read.
+    """
 
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return the origins with this name, or all origins."""
@@ -42,8 +45,14 @@ class History(Protocol):
     def joining(self, kept: Origin, moved: Origin) -> str:
         """Return the statement that makes the versions of `moved` versions of `kept`, for the operator to execute."""
 
+    def reconnect(self) -> None:
+        """Open a new connection in place of one that was lost, as ConnectionLost says."""
+
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
-        """Take the lock of `origin` without waiting; False when another run holds it."""
+        """Take the lock of `origin` without waiting; False when another run holds it.
+
+        A lock that the database still keeps for the connection before `reconnect` is taken from it.
+        """
 
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
@@ -84,6 +93,9 @@ class HistoryStore(History, Protocol):
     def lock_init(self) -> AbstractContextManager[bool]:
         """Take the lock of `init` without waiting; False when another one holds it."""
 
+    def rehearse(self, name: str, families: Sequence[Family]) -> None:
+        """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
+
     def upgrade(self) -> int:
         """Create what is missing, bring old tables up to date, and return how many steps that took."""
 
@@ -93,8 +105,14 @@ class HistoryStore(History, Protocol):
     def outdated(self) -> Sequence[str]:
         """Return what `upgrade` would create or change; writes nothing."""
 
-    def missing_grants(self) -> Sequence[str]:
-        """Return the grants that a run needs and this account is seen to lack."""
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what a run writes; nothing is written."""
+
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
+
+        Raises HistoryError when versions of `families` cannot be added to it.
+        """
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept for another run."""

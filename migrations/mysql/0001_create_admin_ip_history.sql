@@ -10,4 +10,4 @@ CREATE TABLE IF NOT EXISTS admin_ip_history (
     originId bigint NOT NULL DEFAULT 0,
     note text NULL,
     PRIMARY KEY (id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;

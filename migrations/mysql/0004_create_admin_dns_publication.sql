@@ -20,4 +20,4 @@ CREATE TABLE IF NOT EXISTS admin_dns_publication (
     driftAt datetime NULL,
     PRIMARY KEY (id),
     UNIQUE KEY admin_dns_publication_record (historyId, recordName, recordType)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4;
