@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import (
     FamilyResult,
@@ -48,6 +49,11 @@ def run_warnings(result: RunResult) -> list[tuple[str, Facts]]:
     """Return every warning of the run, and what it is about as `run_facts` does."""
     of_families = [(warning, _facts(each)) for each in result.results for warning in each.warnings]
     return [*of_families, *((warning, {}) for warning in result.warnings)]
+
+
+def alert_line(event: Event) -> str:
+    """Return an alert as one line."""
+    return " ".join(f"{event.title}. {event.text}".split())
 
 
 def run_json(result: RunResult) -> str:
