@@ -48,6 +48,12 @@ class History(Protocol):
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
 
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
+
+        Raises HistoryError when it is seen that versions of `families` cannot be added to it.
+        """
+
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
@@ -95,12 +101,6 @@ class HistoryStore(History, Protocol):
 
     def outdated(self) -> Sequence[str]:
         """Return what `upgrade` would create or change; writes nothing."""
-
-    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
-        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
-
-        Raises HistoryError when versions of `families` cannot be added to it.
-        """
 
     def missing_grants(self) -> Sequence[str]:
         """Return the grants that a run needs and this account is seen to lack."""

@@ -164,13 +164,16 @@ def test_a_publication_table_with_other_columns_is_not_adopted(database: Databas
 def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_mistaken_for_another_run(machine: Machine) -> None:
     database = machine.database
     database.sql(_BY_HAND[database.engine])
-    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
     _insert(database, ("9.9.9.9", "line", 1, 1), ("8.8.8.8", "line", 2, 1))
-    machine.ddns("init", "--name", "line")
-    done = machine.ddns("run")
-    assert done.status == 1
-    assert done.out == ""
-    assert "failed: the database" in done.err
+    assert machine.ddns("init", "--name", "line").status == 0
+    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
+    for arguments in (["run"], ["run", "--dry-run"]):
+        done = machine.ddns(*arguments)
+        assert done.status == 1
+        assert done.out == ""
+        assert "failed: the database" in done.err or "--dry-run" in arguments
+        assert done.err.count("\n") == 1
+    assert database.versions() == [(1, "9.9.9.9"), (2, "8.8.8.8")]
 
 
 def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> None:
