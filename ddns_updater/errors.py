@@ -9,7 +9,8 @@
     │   └── Disagreement      1   sources contradict one another, or no second source confirms the address
     ├── HistoryError          1   the database could not be used
     │   ├── NotInitialised    1   the table or the origin is missing: run `ddns init` first
-    │   └── VersionTaken      1   another writer has appended that version
+    │   ├── VersionTaken      1   another writer has appended that version
+    │   └── ConnectionLost    1   the database session ended, and with it its locks
     ├── DnsError              1   the DNS provider refused, failed or holds something else
     ├── AlertError            1   an alert or a heartbeat could not be sent
     ├── StateError            1   the state file, or another file written after a run, could not be used
@@ -105,6 +106,10 @@ class NotInitialised(HistoryError):
 
 class VersionTaken(HistoryError):
     """Report that the version to append exists already."""
+
+
+class ConnectionLost(HistoryError):
+    """Report that the database session ended, and with it its locks: what was read under them may be out of date."""
 
 
 class DnsError(DdnsError):

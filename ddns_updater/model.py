@@ -173,28 +173,36 @@ class Change(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """An address that was sent to DNS for a record in a hosted zone."""
+    """An address that was sent to DNS for a record in a hosted zone.
+
+    `unanswered_at` is when, if no answer to that was seen: it may arrive later. None if it was answered.
+    """
 
     record: Record
     zone_id: str
     address: Address
+    unanswered_at: datetime | None = None
 
 
 class Submission(NamedTuple):
-    """The response to some of the changes sent: a change ID to follow, or an error."""
+    """The response to some of the changes sent: a change ID to follow, or an error.
+
+    `is_refused` is whether the error is an answer of the DNS provider; without one, the changes may arrive yet.
+    """
 
     changes: tuple[Change, ...]
     change_id: str | None = None
     error: str | None = None
+    is_refused: bool = False
 
 
 class Publication(NamedTuple):
     """A row of `admin_dns_publication`: the publication of one version in one record set.
 
-    Times are aware UTC times by the database's clock. `created_at` is when the record was first due, `verified_at` when
-    DNS was first seen to hold the address, `checked_at` when it was last seen to, or when another origin was last found
-    to publish the record. `address` and `ttl` (in seconds) are
-    what was requested. `drift` is what a verified record was last found to hold instead, and `drift_at` when.
+    Times are aware UTC times by the database's clock. `created_at` is when the record was first due, `submitted_at`
+    when a change was last sent, `verified_at` when DNS was first seen to hold the address, `checked_at` when it was
+    last seen to, or when another origin was last found to publish the record. `address` and `ttl` (in seconds) are what
+    was requested. `drift` is what a verified record was last found to hold instead, and `drift_at` when.
     """
 
     record: Record
@@ -218,7 +226,8 @@ class Publication(NamedTuple):
         refused = self.state is PublicationState.FAILED and not (self.change_id or self.verified_at)
         if refused or self.address is None or self.hosted_zone_id is None:
             return None
-        return Sent(self.record, self.hosted_zone_id, self.address)
+        unanswered_at = (self.submitted_at or self.created_at) if self.state is PublicationState.PENDING else None
+        return Sent(self.record, self.hosted_zone_id, self.address, unanswered_at)
 
 
 class Claim(NamedTuple):
@@ -310,7 +319,8 @@ class FamilyResult(NamedTuple):
 class RunResult(NamedTuple):
     """The result of a run, with one result for each address family.
 
-    `warnings` are those of the report phase: alerts, heartbeat, metrics and the state file.
+    `warnings` are those of no single family: a database session that was lost, and those of the report phase (alerts,
+    heartbeat, metrics and the state file).
     """
 
     name: str | None

@@ -11,6 +11,7 @@ _KINDS = {
     Kind.REPAIRED: apprise.NotifyType.WARNING,
     Kind.FAILING: apprise.NotifyType.FAILURE,
     Kind.RECOVERED: apprise.NotifyType.SUCCESS,
+    Kind.TEST: apprise.NotifyType.INFO,
 }
 
 

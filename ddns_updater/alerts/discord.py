@@ -11,7 +11,13 @@ from ddns_updater.alerts.event import Event, Kind
 
 _TITLE, _TEXT = 256, 4096  # Discord's limits for an embed, in characters
 _MARKDOWN = re.compile(r"[\\*_~`|>\[\]#]")  # otherwise text between two wildcards would turn italic
-_COLOURS = {Kind.CHANGED: 0x3498DB, Kind.REPAIRED: 0xF1C40F, Kind.FAILING: 0xE74C3C, Kind.RECOVERED: 0x2ECC71}
+_COLOURS = {
+    Kind.CHANGED: 0x3498DB,
+    Kind.REPAIRED: 0xF1C40F,
+    Kind.FAILING: 0xE74C3C,
+    Kind.RECOVERED: 0x2ECC71,
+    Kind.TEST: 0x3498DB,
+}
 
 
 def payload(event: Event) -> Mapping[str, Any]:

@@ -21,10 +21,11 @@ class Kind(StrEnum):
     REPAIRED = "repaired"
     FAILING = "failing"
     RECOVERED = "recovered"
+    TEST = "test"
 
 
 class Event(NamedTuple):
-    """An alert; `time` is an aware time in whole seconds, `facts` are the further JSON fields of its kind.
+    """An alert; `time` is an aware time in whole seconds, `facts` are the further JSON fields.
 
     `origin` is None while its name is unknown.
     """
@@ -47,6 +48,11 @@ class Event(NamedTuple):
             "text": self.text,
             **self.facts,
         }
+
+    def sent_by(self, host: str) -> "Event":
+        """Return the event as `host` sends it, with its name in the text and in the field `host`."""
+        shown = host.encode(errors="replace").decode()  # a host name need not be UTF-8
+        return self._replace(text=f"{self.text} Sent by {shown}.", facts={"host": shown, **self.facts})
 
 
 def parse_event(content: Mapping[str, Any]) -> Event:
@@ -150,6 +156,18 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
         f"Cause: {_cause(incident)}. Address now: {' and '.join(held)}.{dns} Nothing to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
+    )
+
+
+def test(origin: str | None, now: datetime) -> Event:
+    """Return the event that shows whether a channel works."""
+    return Event(
+        Kind.TEST,
+        now.replace(microsecond=0),
+        origin,
+        f"{origin or 'ddns'}: test message",
+        "Alerts of ddns-updater arrive here. Nothing happened. Nothing to do.",
+        {},
     )
 
 

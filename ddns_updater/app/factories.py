@@ -1,11 +1,12 @@
 """The adapters that the settings name; each is imported when it is first needed, because most runs need few."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import randrange
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from ddns_updater.alerts.channel import Channel
@@ -17,6 +18,7 @@ from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
+from ddns_updater.run.timetable import session_seconds
 from ddns_updater.settings.load import ca_bundle, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -59,7 +61,8 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
         case MySqlUrl() as url:
             from ddns_updater.history.mysql import MySqlHistory
 
-            opened = MySqlHistory(url, _schema, patient=for_init, read_only=read_only)
+            idle = session_seconds(settings.run_timeout)
+            opened = MySqlHistory(url, _schema, idle=idle, patient=for_init, read_only=read_only)
     try:
         yield opened
     finally:
@@ -188,20 +191,35 @@ def destinations(settings: Settings) -> Destinations:
     """Return where runs are reported to; a channel is imported only when there is an alert to send."""
     return Destinations(
         keys=tuple(spec.key for spec in settings.channels),
-        open_channels=partial(_channels, settings),
+        open_channels=partial(channels, settings),
         ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
 
 
-def _channels(settings: Settings) -> dict[str, Channel]:
+def channels(settings: Settings) -> dict[str, Channel]:
+    """Return the channels by key; each alert names this machine."""
+    host = gethostname()
     found: list[Channel] = []
     if settings.webhooks:
         from ddns_updater.alerts.webhooks import post
 
-        found += [Channel(spec.key, spec.name, partial(post, spec)) for spec in settings.webhooks]
-    found += [Channel(spec.key, spec.name, partial(_notify, spec)) for spec in settings.apprise]
+        found += [_channel(spec, post, host) for spec in settings.webhooks]
+    found += [_channel(spec, _notify, host) for spec in settings.apprise]
     return {channel.key: channel for channel in found}
+
+
+def _channel(spec: ChannelSpec, send: Callable[[ChannelSpec, Event], None], host: str) -> Channel:
+    return Channel(spec.key, spec.name, lambda event: send(spec, event.sent_by(host)))
+
+
+def missing_channel(settings: Settings) -> SettingsError | None:
+    """Return that a channel lacks its extra, None when none does; the extra is not imported."""
+    if not settings.apprise:
+        return None
+    from ddns_updater.lib.installation import is_installed
+
+    return None if is_installed("notify") else _missing_extra("DDNS_NOTIFY_URLS", "notify")
 
 
 def _notify(spec: ChannelSpec, event: Event) -> None:

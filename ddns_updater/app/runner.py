@@ -78,7 +78,11 @@ class Runner:
             raise
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        return result if self._plan.dry_run else self._with_report(result, deadline)
+        reported = result if self._plan.dry_run else self._with_report(result, deadline)
+        missing = factories.missing_channel(self._settings)
+        if missing and not any(str(missing) in each for each in reported.warnings):  # an alert has told it
+            reported = reported._replace(warnings=(*reported.warnings, str(missing)))
+        return reported
 
     def close(self) -> None:
         """Close the connection kept between runs."""
@@ -91,7 +95,12 @@ class Runner:
             sources=self._sources,
             open_history=self._history.open,
             publisher=Publisher(self._policy, open_dns),
-            verifier=Verifier(open_dns, timeout=self._settings.verify_timeout, authority=self._authority),
+            verifier=Verifier(
+                open_dns,
+                timeout=self._settings.verify_timeout,
+                arrival=timetable.latest_arrival(self._settings.run_timeout),
+                authority=self._authority,
+            ),
             whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
             limit=time_limit,
         )
@@ -105,7 +114,7 @@ class Runner:
                 warnings.extend(self._report(result, timetable.report(rest)))  # one by one, as they come
         except Stopped as error:
             warnings.append(f"failed to finish the report of the run: {error}")
-        return result._replace(warnings=tuple(warnings))
+        return result._replace(warnings=(*result.warnings, *warnings))
 
     def _cut_off(self, error: str) -> None:
         """Report a run that only the end of the process can stop; the process ends when this returns."""

@@ -9,6 +9,7 @@ from ddns_updater.run.claims import claims_since, rivalry, rivals
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
+from ddns_updater.state.backlog import Backlog, backlogs
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status
 
@@ -31,10 +32,13 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     except HistoryError as error:
         errors.append(str(error))
     run_state = None
+    waiting: tuple[Backlog, ...] = ()
     try:
         content = factories.state_file(settings).read()
         errors += [content.damage] if content.damage else []
-        run_state = content.origins.get(content.name_of(given, found), RunState())
+        kept = content.name_of(given, found)
+        run_state = content.origins.get(kept, RunState())
+        waiting = backlogs(content.outbox, kept, settings.channel_names)
     except StateError as error:
         errors.append(str(error))
     known = {family: {each.record: each for each in journal.publications} for family, journal in journals.items()}
@@ -51,6 +55,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
             for family in settings.ip_families
         },
         run_state=run_state,
+        backlogs=waiting,
         rivals=tuple("; ".join(rivalry(each)) for each in claims),
         errors=(
             *errors,

@@ -22,6 +22,7 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
     "watch": "Run in a loop, instead of cron",
     "status": "Show the address, records and last run",
     "history": "List the address history",
+    "notify": "Send a test message to every channel",
     "doctor": "Check everything a run depends on",
     "iam-policy": "Print the least-privilege IAM policy",
 }

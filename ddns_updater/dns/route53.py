@@ -114,7 +114,8 @@ class Route53:
                     middle = len(batch) // 2
                     waiting[:0] = [batch[:middle], batch[middle:]]
                 else:
-                    yield Submission(tuple(batch), error=str(error))
+                    is_refused = aws.was_answered(error.__cause__)
+                    yield Submission(tuple(batch), error=str(error), is_refused=is_refused)
             else:
                 yield Submission(tuple(batch), change_id=_bare_id(answer["Id"]))
 

@@ -56,12 +56,11 @@ def check_database(
             yield _clock(check, theirs, now())
         try:
             missing = check.attempt("schema", history.outdated)
-            grants = [] if missing else check.attempt("grants", history.missing_grants)
         except DdnsError as error:
             yield check.error("schema", error)
             yield check.skipped("origin", "the schema cannot be read")
             return Known()
-        yield from _schema(check, missing, grants)
+        yield from _schema(check, history, missing)
         yield from _table(check, history, name, families)
         try:
             origins = check.attempt("origin", partial(choose_origins, history, name, families))
@@ -85,14 +84,15 @@ def _sent(
     return frozenset((each.record, each.zone_id) for each in found if each)
 
 
-def _schema(check: Checker, missing: Sequence[str], grants: Sequence[str]) -> Iterator[Check]:
+def _schema(check: Checker, history: HistoryStore, missing: Sequence[str]) -> Iterator[Check]:
     if missing:
         yield check.failed("schema", f"lacks {', '.join(missing)}", 'run "ddns init --name NAME"')
-    else:
-        yield check.ok("schema", "up to date")
-    if grants:
-        found = f"the account itself lacks {', '.join(grants)}; a role may grant it"
-        yield check.note("grants", found, "compare its grants with those in the README")
+        return
+    yield check.ok("schema", "up to date")
+    try:
+        check.attempt("grants", history.check_writing)
+    except DdnsError as error:
+        yield check.error("grants", error)
 
 
 def _table(check: Checker, history: HistoryStore, name: str | None, families: Sequence[Family]) -> Iterator[Check]:

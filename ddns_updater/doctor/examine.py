@@ -97,7 +97,9 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
         resolved = next((journal.version.name for journal in known.journals.values()), None)
-        yield from check_runs(group("runs", _FILES), tools.read_state, name, resolved, tools.now())
+        yield from check_runs(
+            group("runs", _FILES), tools.read_state, name, resolved, tools.now(), settings.channel_names
+        )
     else:
         yield group("runs", _FILES).skipped("last run", _PROBLEM)
 

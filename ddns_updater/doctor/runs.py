@@ -1,19 +1,28 @@
 """The last run of this machine, and whether runs still come from cron, a timer or `ddns watch`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.humanize import counted, duration
+from ddns_updater.state.backlog import Backlog, backlogs
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.run_state import RunState
 
 
 def check_runs(
-    check: Checker, read_state: Callable[[], StateContent], given: str | None, resolved: str | None, now: datetime
+    check: Checker,
+    read_state: Callable[[], StateContent],
+    given: str | None,
+    resolved: str | None,
+    now: datetime,
+    channels: Mapping[str, str],
 ) -> Iterator[Check]:
-    """Check the state of the origin that was `given` by name, else of the one that the database `resolved`."""
+    """Check the state of the origin that was `given` by name, else of the one that the database `resolved`.
+
+    `channels` has the name of each configured channel by its key.
+    """
     try:
         content = check.attempt("last run", read_state)
     except DdnsError as error:
@@ -21,7 +30,8 @@ def check_runs(
         return
     if content.damage:
         yield check.warning("state file", content.damage, "nothing to do; the next run starts a new one")
-    run_state = content.origins.get(given or resolved or content.default or "")
+    name = given or resolved or content.default or ""
+    run_state = content.origins.get(name)
     if run_state is None or not run_state.recent:
         yield check.note(
             "last run", "none recorded on this machine", "ddns run; then schedule it every minute as in the README"
@@ -29,6 +39,7 @@ def check_runs(
         return
     yield _last(check, run_state, now)
     yield _schedule(check, run_state, now)
+    yield from _undelivered(check, backlogs(content.outbox, name, channels), channels)
 
 
 def _last(check: Checker, run_state: RunState, now: datetime) -> Check:
@@ -57,3 +68,14 @@ def _schedule(check: Checker, run_state: RunState, now: datetime) -> Check:
     if interval is None:
         return check.note("schedule", "too few runs are recorded to tell how often they come")
     return check.ok("schedule", f"runs come {often}")
+
+
+def _undelivered(check: Checker, waiting: Sequence[Backlog], channels: Mapping[str, str]) -> Iterator[Check]:
+    name = "undelivered alerts"
+    if channels and not waiting:
+        yield check.ok(name, "none")
+    for each in waiting:
+        if each.channel:
+            yield check.warning(name, str(each), "ddns notify --test shows why")
+        else:
+            yield check.note(name, str(each), "they are dropped after a day, if no run has the channel")

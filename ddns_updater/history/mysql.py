@@ -1,7 +1,6 @@
 """History on MySQL 8.0 and later, and on MariaDB 10.11 and later."""
 
 import hashlib
-import re
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,35 +8,18 @@ from typing import Any
 
 import pymysql
 import pymysql.connections
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 
-from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.history import queries
+from ddns_updater.history.mysql_errors import DENIED, translated
 from ddns_updater.history.queries import Dialect
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl
 
 _CONNECT_TIMEOUT = 5  # seconds
 _ANSWER_TIMEOUT = 10  # seconds for one answer
-_READ_ONLY = (
-    ER.OPTION_PREVENTS_STATEMENT,
-    1792,
-    1836,
-)  # --read-only, a read-only transaction, read-only mode
-_LOST = (CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
-_LOCKED = (ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK)
-_DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
-_OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
-
-_NEEDED = {
-    "admin_ip_history": ("SELECT", "INSERT"),
-    "admin_dns_publication": ("SELECT", "INSERT", "UPDATE"),
-}
-_GRANTS = """
-SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES
-UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA
-UNION SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES
-  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
-"""
+_INIT_IDLE = 3600  # seconds; the session with the lock of `init` waits while another one builds an index
+_UNTIL_ENDED = 2  # seconds in which the server releases the locks of a session that was ended
 # A default that is no function cannot date a row, such as the '0000-00-00' that a second timestamp column got.
 _UNFILLED = """
 SELECT LOWER(COLUMN_NAME) FROM information_schema.COLUMNS
@@ -85,12 +67,25 @@ class MySqlHistory(SqlHistory):
     has_own_clock = True
 
     def __init__(
-        self, url: MySqlUrl, schema: Callable[[], Schema], *, patient: bool = False, read_only: bool = False
+        self,
+        url: MySqlUrl,
+        schema: Callable[[], Schema],
+        *,
+        idle: int,
+        patient: bool = False,
+        read_only: bool = False,
     ) -> None:
-        """Connect; `patient` sets no time limit (for building an index), `read_only` refuses writes."""
-        self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else None
+        """Connect; the server ends the session after `idle` seconds without a statement, and releases its locks.
+
+        `patient` sets no time limit (for building an index), `read_only` refuses writes.
+        """
+        # By the answer to either, PyMySQL also learns what an init_connect of the server did to autocommit.
+        self._for_writing = f"SET SESSION wait_timeout = {_INIT_IDLE if patient else idle}, sql_safe_updates = 0"
+        self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else self._for_writing
         self._url = url
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT
+        self._session: int | None = None  # the ID of this session, once it has taken a lock
+        self._lost: int | None = None  # the ID of the session before it, if that had taken one
         with self.errors():
             super().__init__(self.connect(), url.database, schema)
 
@@ -115,6 +110,16 @@ class MySqlHistory(SqlHistory):
             ssl_verify_identity=url.ssl_verify_identity if url.ssl_ca else None,
         )
 
+    def close(self) -> None:
+        with suppress(pymysql.err.MySQLError):  # closed already, because it was lost
+            super().close()
+
+    def reconnect(self) -> None:
+        self.close()
+        self._lost, self._session = self._session, None
+        with self.errors():
+            self._connection = self.connect()
+
     def answers(self) -> bool:
         try:
             self._connection.ping(reconnect=False)
@@ -128,24 +133,40 @@ class MySqlHistory(SqlHistory):
         # at most 64 characters; the digest is made here because MySQL 9.6 and later have no MD5().
         name = f"ddns:{hashlib.sha256(self.database.encode()).hexdigest()[:32]}:{key}"
         with self.errors():
-            taken = self.execute("SELECT GET_LOCK(?, 0)", (name,)).fetchone()[0]
-        yield taken == 1
-        if taken == 1:  # the server may notice late that a connection was closed
+            taken, holder = self._try_lock(name)
+            if not taken and holder and holder == self._lost:  # the server has not noticed that it is lost
+                with suppress(pymysql.err.MySQLError):
+                    self.execute("KILL ?", (holder,))  # an account may always end its own sessions
+                taken, holder = self._try_lock(name, wait=_UNTIL_ENDED)
+        if taken:
+            self._session = holder
+        yield taken
+        if taken:  # the server may notice late that a connection was closed
             with suppress(pymysql.err.MySQLError):
                 self.execute("DO RELEASE_LOCK(?)", (name,))
+
+    def _try_lock(self, name: str, *, wait: int = 0) -> tuple[bool, int | None]:
+        """Return whether this session has the lock within `wait` seconds, and the ID of the session that has it."""
+        taken, holder = self.execute("SELECT GET_LOCK(?, ?), IS_USED_LOCK(?)", (name, wait, name)).fetchone()
+        return taken == 1, holder
 
     @property
     def place(self) -> str:
         return self._url.place
 
-    def missing_grants(self) -> Sequence[str]:
-        with self.errors():
-            user, _, host = self.execute("SELECT CURRENT_USER()").fetchone()[0].rpartition("@")
-            rows = {table: self.execute(_GRANTS, (table,)).fetchall() for table in _NEEDED}
-        given = {table: {row[1].upper() for row in rows[table] if row[0] == f"'{user}'@'{host}'"} for table in _NEEDED}
-        return [
-            f"{each} on {table}" for table, needed in _NEEDED.items() for each in needed if each not in given[table]
-        ]
+    def check_writing(self) -> None:
+        # EXPLAIN needs the rights of the statement that it explains, including those on single columns and from roles;
+        # in a read-only session columns are not looked at.
+        own, self._init_command = self._init_command, self._for_writing
+        try:
+            self.reconnect()
+            with self.errors():
+                insert = queries.insert(queries.VERSION_COLUMNS, self.unfilled())
+                for statement in (insert, queries.save(self.dialect)):
+                    self.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
+        finally:
+            self._init_command = own
+            self.reconnect()
 
     def has_table(self, name: str) -> bool:
         return bool(self.execute(_HAS_TABLE, (name, name)).fetchone())
@@ -175,6 +196,9 @@ class MySqlHistory(SqlHistory):
     def is_duplicate(self, error: BaseException | None) -> bool:
         return isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
 
+    def is_denied(self, error: BaseException | None) -> bool:
+        return isinstance(error, pymysql.err.MySQLError) and error.args[0] in DENIED
+
     def is_conflict(self, error: BaseException | None) -> bool:
         deadlock = isinstance(error, pymysql.err.OperationalError) and error.args[0] == ER.LOCK_DEADLOCK
         return deadlock or self.is_duplicate(error)
@@ -184,58 +208,9 @@ class MySqlHistory(SqlHistory):
         try:
             yield
         except (pymysql.err.MySQLError, RuntimeError, UnicodeError) as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: Exception) -> HistoryError:
-        code = error.args[0] if error.args else 0
-        text = str(error.args[1]) if len(error.args) > 1 else str(error)
-        where = f"{self._url.host}:{self._url.port}"
-        if isinstance(error, UnicodeError):
-            return HistoryError(
-                f"failed to reach the database: {where} is not a valid host", "correct DDNS_DATABASE_URL"
-            )
-        if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
-            return HistoryError(
-                f"failed to verify the database at {where}: {_cause(text)}", "check ssl_ca in DDNS_DATABASE_URL"
-            )
-        if code == CR.CR_CONN_HOST_ERROR:
-            return HistoryError(
-                f"failed to reach the database at {where}: {_cause(text)}", "is it running, and is that its address?"
-            )
-        if code == ER.ACCESS_DENIED_ERROR:
-            return HistoryError(
-                f"the database at {where} refused the login of {self._url.user}",
-                "check user and password in DDNS_DATABASE_URL",
-            )
-        if code == ER.BAD_DB_ERROR:
-            return HistoryError(
-                f"database {self._url.database} does not exist at {where}", "create it, or correct DDNS_DATABASE_URL"
-            )
-        if code in _OLD_SCHEMA:
-            return NotInitialised(
-                f"the schema of {self._url.database} is missing or old: {text}", 'run "ddns init --name NAME"'
-            )
-        if code in _DENIED:
-            return HistoryError(
-                f"the database at {where} denied access: {text}", "give the account the grants in the README"
-            )
-        if code in _READ_ONLY:
-            return HistoryError(f"the database at {where} is read-only: {text}", "use the primary server")
-        if code in _LOST:
-            return HistoryError(
-                f"lost the connection to the database at {where}: {_cause(text)}", then="the next run tries again"
-            )
-        if code in _LOCKED:
-            return HistoryError(f"the database at {where} is locked: {text}", then="the next run tries again")
-        return HistoryError(f"the database at {where} failed: {text} ({code})")
+            raise translated(error, self._url) from error
 
 
 def _with_placeholders(sql: str) -> str:
     """Return `sql` with PyMySQL's placeholder instead of `?`."""
     return sql.replace("%", "%%").replace("?", "%s")
-
-
-def _cause(text: str) -> str:
-    """Return the operating system's message from the parentheses in which the driver quotes it."""
-    inner = re.search(r"\((?:\[[^]]*\] )?(.*?)(?: \(_ssl\.c:\d+\))?\)$", text)
-    return inner[1] if inner else text

@@ -45,8 +45,9 @@ SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NU
 """
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 
-SENT = """
-SELECT p.recordName, p.recordType, p.hostedZoneId, p.address FROM admin_ip_history h
+_SENT = """
+SELECT p.recordName, p.recordType, p.hostedZoneId, p.address, CASE WHEN p.state = 'pending' THEN {at} END
+FROM admin_ip_history h
 JOIN admin_dns_publication p ON p.historyId = h.id
 WHERE h.originId = ? AND h.version < ? AND h.version >= ?
   AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
@@ -94,6 +95,9 @@ FROM (SELECT began, ended, isFirst, began < ? AND (began >= ? OR COALESCE(ended,
 """
 
 
+VERSION_COLUMNS = ("ip", "name", "version", "originId", "note")
+
+
 def insert(columns: Sequence[str], unfilled: Collection[str]) -> str:
     """Return the statement that inserts values for `columns` and the times in `unfilled`, names in lower case."""
     now = [each for each in ("createdAt", "updatedAt") if each.lower() in unfilled]
@@ -124,6 +128,11 @@ def entries(dialect: Dialect) -> str:
 def summary(dialect: Dialect) -> str:
     """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
     return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+
+
+def sent(dialect: Dialect) -> str:
+    """Return the query for what was sent for a range of versions; rows.sent_of reads its rows."""
+    return _SENT.format(at=dialect.utc_seconds.format("COALESCE(p.submittedAt, p.createdAt)"))
 
 
 def claims(dialect: Dialect, names: int) -> str:

@@ -120,9 +120,9 @@ def _publication(name: str, kind: str, *values: Any) -> Publication:
 
 def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
     """Yield what was sent, by `rows`."""
-    for name, kind, zone_id, text in rows:
+    for name, kind, zone_id, text, unanswered_at in rows:
         if address := parse_address(text):
-            yield Sent(Record(name, kind), zone_id, address)
+            yield Sent(Record(name, kind), zone_id, address, _time_or_none(unanswered_at))
 
 
 def claims_of(rows: Sequence[Row]) -> Iterator[Claim]:

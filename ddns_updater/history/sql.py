@@ -182,7 +182,7 @@ class SqlHistory(ABC):
 
         It is read back: a column or a trigger that alters it would make each run append another version.
         """
-        unfilled = {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
+        unfilled = self.unfilled()
         values = {
             "ip": str(address),
             "name": origin.name,
@@ -201,10 +201,15 @@ class SqlHistory(ABC):
                 "make its columns ip and name varchar(255), or correct the trigger that does it",
             )
 
+    def unfilled(self) -> set[str]:
+        """Return the columns of the shared table that only an INSERT fills, though it need not, in lower case."""
+        return {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
+
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
         with self.errors():
-            rows = self.execute(queries.SENT, (origin.id, version.version, version.version - _LOOK_BACK)).fetchall()
+            values = (origin.id, version.version, version.version - _LOOK_BACK)
+            rows = self.execute(queries.sent(self.dialect), values).fetchall()
         return frozenset(sent_of(rows))
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
@@ -307,6 +312,10 @@ class SqlHistory(ABC):
         """Return what the tables lack; writes nothing."""
         return self._schema().outdated(self)
 
+    @abstractmethod
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what a run writes; nothing is written."""
+
     def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the shared table, each with what to do or None; writes nothing.
 
@@ -314,15 +323,16 @@ class SqlHistory(ABC):
         """
         return self._schema().examine(self, name, families)
 
-    def missing_grants(self) -> Sequence[str]:
-        """Return the grants that a run needs and this account lacks; grants through a role are not seen."""
-        return ()
-
     # The connection
 
     @abstractmethod
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
+
+    def reconnect(self) -> None:
+        """Open a new connection in place of one that was lost, as ConnectionLost says."""
+        with self.errors():
+            self._connection = self.connect()
 
     def close(self) -> None:
         """Close the connection, which releases its locks."""
@@ -365,6 +375,10 @@ class SqlHistory(ABC):
     @abstractmethod
     def is_duplicate(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that a unique key was violated."""
+
+    def is_denied(self, error: BaseException | None) -> bool:  # noqa: ARG002 - SQLite has no accounts
+        """Return whether a driver's exception says that the account lacks a right."""
+        return False
 
     def is_conflict(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that another writer was first; the transaction can be repeated."""

@@ -14,6 +14,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
+    ParamValidationError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
@@ -115,6 +116,16 @@ def _is_about_credentials(cause: BaseException | None) -> bool:
 def error_code(error: BaseException | None) -> str:
     """Return AWS's code for `error`, such as AccessDenied; empty when `error` is not an answer from AWS."""
     return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def was_answered(error: BaseException | None) -> bool:
+    """Return whether `error` says that AWS refused a call; without such an answer it may have done what was asked.
+
+    A retry may have failed to connect after AWS received the call before it, so that is no answer either.
+    """
+    if isinstance(error, ClientError):
+        return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 500)) < 500
+    return isinstance(error, NoCredentialsError | CredentialRetrievalError | ParamValidationError)
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def _state_text(result: RunResult, each: FamilyResult, state: PublicationState, 
             return "verified again"
         return f"verified after {duration(propagation(those) or timedelta(0))}"
     if state is PublicationState.SUBMITTED:
-        return "submitted and not yet in sync; the next run checks again"
+        return "submitted and not yet verified; the next run checks again"
     return "not published yet; the next run tries again"
 
 

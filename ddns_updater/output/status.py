@@ -76,6 +76,17 @@ def status_json(status: Status) -> str:
             }
             if incident
             else None,
+            "undelivered": [
+                {
+                    "channel": backlog.channel,
+                    "since": _iso(backlog.since),
+                    "alerts": [
+                        {"event": each.event.kind, "title": each.event.title, "since": _iso(each.since)}
+                        for each in backlog.alerts
+                    ],
+                }
+                for backlog in status.backlogs
+            ],
         },
         indent=2,
     )

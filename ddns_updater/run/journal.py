@@ -41,10 +41,19 @@ class JournalWriter:
 
     def sent(self, record: Record, zone_id: str) -> frozenset[Address]:
         """Return the addresses that DNS may have been sent for `record`, for this version and earlier ones."""
+        own = {each.sent for each in self._publications.values()} - {None}
+        return frozenset(each.address for each in self._sent_earlier() | own if each and each[:2] == (record, zone_id))
+
+    def unanswered_at(self, publication: Publication) -> datetime | None:
+        """Return when another address was last sent to the same record without an answer; None if never."""
+        place = (publication.record, publication.hosted_zone_id)
+        sent = [each for each in self._sent_earlier() if each[:2] == place and each.address != publication.address]
+        return max((each.unanswered_at for each in sent if each.unanswered_at), default=None)
+
+    def _sent_earlier(self) -> frozenset[Sent]:
         if self._earlier is None:
             self._earlier = self._history.sent_before(self._origin, self.version)
-        now = {each.sent for each in self._publications.values()} - {None}
-        return frozenset(each.address for each in self._earlier | now if each and each[:2] == (record, zone_id))
+        return self._earlier
 
     def stronger_claims(self, records: Collection[Record], zone_id: str, since: datetime) -> dict[Record, Claim]:
         """Return the claim of another origin on each of `records` that this origin may not publish."""

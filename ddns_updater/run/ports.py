@@ -31,7 +31,10 @@ from ddns_updater.model import (
 
 
 class History(Protocol):
-    """Where versions and publications are kept; its methods raise HistoryError."""
+    """Where versions and publications are kept; its methods raise HistoryError.
+
+    ConnectionLost says that the locks are gone too, and that nothing may be done on the ground of what was read.
+    """
 
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return the origins with this name, or all origins."""
@@ -42,8 +45,14 @@ class History(Protocol):
     def joining(self, kept: Origin, moved: Origin) -> str:
         """Return the statement that makes the versions of `moved` versions of `kept`, for the operator to execute."""
 
+    def reconnect(self) -> None:
+        """Open a new connection in place of one that was lost, as ConnectionLost says."""
+
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
-        """Take the lock of `origin` without waiting; False when another run holds it."""
+        """Take the lock of `origin` without waiting; False when another run holds it.
+
+        A lock that the database still keeps for the connection before `reconnect` is taken from it.
+        """
 
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
@@ -102,8 +111,8 @@ class HistoryStore(History, Protocol):
     def outdated(self) -> Sequence[str]:
         """Return what `upgrade` would create or change; writes nothing."""
 
-    def missing_grants(self) -> Sequence[str]:
-        """Return the grants that a run needs and this account is seen to lack."""
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what a run writes; nothing is written."""
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept for another run."""

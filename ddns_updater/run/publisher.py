@@ -20,6 +20,7 @@ from ddns_updater.model import (
     PublicationState,
     Record,
     RecordSet,
+    Submission,
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
@@ -183,11 +184,11 @@ class Publisher:
         if journal.dry_run:
             return
         for answer in self._open_dns().upsert(zone_id, changes):
-            state = PublicationState.SUBMITTED if answer.change_id else PublicationState.FAILED
+            state = _state_after(answer)
             journal.write(
                 journal.get(change.record)._replace(
                     state=state, change_id=answer.change_id, error=answer.error,
-                    attempts=journal.get(change.record).attempts + 1, submitted_at=journal.now(),
+                    attempts=journal.get(change.record).attempts + 1,
                 )
                 for change in answer.changes
             )  # fmt: skip
@@ -204,7 +205,15 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
         ttl=change.ttl,
         change_id=None,
         error=None,
+        submitted_at=None if journal.dry_run else journal.now(),
     )
+
+
+def _state_after(answer: Submission) -> PublicationState:
+    """Return the state of what was sent; without an answer it is as it was, because the change may arrive yet."""
+    if answer.change_id:
+        return PublicationState.SUBMITTED
+    return PublicationState.FAILED if answer.is_refused else PublicationState.PENDING
 
 
 def _refused(journal: JournalWriter, claim: Claim, recheck_every: float) -> Publication:

@@ -143,7 +143,7 @@ class Reporter:
         ping = self._destinations.ping
         if ping is None or outcome is Outcome.SKIPPED:  # then the other run pings
             return
-        if failure := _call_within(seconds, partial(ping, outcome, line), "its service"):
+        if failure := call_within(seconds, partial(ping, outcome, line), "its service"):
             yield f"failed to send the heartbeat: {failure}"
 
     def _send_alerts(self, due: Sequence[Due], deadline: Deadline) -> Iterator[str]:
@@ -159,7 +159,7 @@ class Reporter:
                     yield "no time was left to send an alert; the next run sends it"
                     return
                 channel = channels[key]
-                failure = _call_within(seconds, partial(channel.send, alert.event), channel.name)
+                failure = call_within(seconds, partial(channel.send, alert.event), channel.name)
                 if failure:
                     later = "a later run tries again" if failure.again else None
                     yield str(DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later))
@@ -189,7 +189,7 @@ class Reporter:
         return datetime.fromtimestamp(self._clock(), UTC)
 
 
-def _call_within(seconds: float, send: Callable[[], None], receiver: str) -> AlertError | None:
+def call_within(seconds: float, send: Callable[[], None], receiver: str) -> AlertError | None:
     """Call `send` and return its error, None if it succeeded within `seconds`.
 
     It runs in a thread that is abandoned when the time is over, because a resolver that hangs is a call into C that

@@ -7,9 +7,12 @@
     report               a quarter of the run, 10 s at most, and what the work left
       state file, metrics  2 s for the lock of the file, 1.5 s to write the metrics
       heartbeat, alerts    equal parts of the rest
+    10 s more              then the database gives up the session of a run that vanished, and its lock
 
 What hangs is interrupted about a second before the work or the report ends (`run_limit`).
 """
+
+from datetime import timedelta
 
 from ddns_updater.lib.deadline import Deadline
 
@@ -17,9 +20,11 @@ LOCK_SECONDS = 2.0  # for the lock of the state file, which others hold only bri
 METRICS_SECONDS = 1.5  # during which others wait for the state file
 
 _LAST_WRITES = 5.0  # seconds to read records back and to write the journal
+_AFTER_RUN = 10  # seconds
 _REPORT = 10.0  # seconds
 _MARGIN = 1.5  # seconds by which the report ends before it is interrupted
 _USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
+_ARRIVAL = 60.0  # seconds that a change may be on its way after the run that sent it
 _SHORTEST_TRY = 0.1  # seconds; with less, nothing is sent
 
 
@@ -28,9 +33,19 @@ def report_seconds(run_timeout: float) -> float:
     return min(_REPORT, run_timeout / 4)
 
 
+def session_seconds(run_timeout: int) -> int:
+    """Return the seconds without a statement after which the database ends the session of a run."""
+    return run_timeout + _AFTER_RUN
+
+
 def detection_seconds(work: float, families: int) -> float:
     """Return the seconds for the address of one of `families`; at least half of `work` is left to publish."""
     return work / 2 / families
+
+
+def latest_arrival(run_timeout: float) -> timedelta:
+    """Return how long after a change was sent without an answer it may arrive: the run may have sent it again."""
+    return timedelta(seconds=run_timeout + _ARRIVAL)
 
 
 def verification(work: Deadline) -> Deadline:

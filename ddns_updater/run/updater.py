@@ -3,15 +3,26 @@
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
 An unknown address changes nothing.
+
+The lock ends with the database session. A run that loses its session begins again, once: it takes the lock anew and
+reads everything again, so nothing is written or sent on the ground of what was read under the lost lock.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
-from ddns_updater.errors import DdnsError, Disagreement, SettingsError, Stopped, VersionTaken
+from ddns_updater.errors import (
+    ConnectionLost,
+    DdnsError,
+    Disagreement,
+    HistoryError,
+    SettingsError,
+    Stopped,
+    VersionTaken,
+)
 from ddns_updater.lib.deadline import Deadline, Limit, Monotonic
 from ddns_updater.model import (
     Address,
@@ -56,10 +67,18 @@ class _FamilyRun:
         self.found: Detected | None = None
         self.previous_address: Address | None = None
         self.recorded = False
+        self.touched = False  # before the run began again
         self.journal: JournalWriter | None = None
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
         self.error: str | None = None
+
+    def begin_again(self) -> None:
+        """Forget what was read; what was done stays."""
+        if self.journal:
+            self.touched |= self.journal.touched
+            self.warnings += self.journal.warnings
+        self.found = self.journal = None
 
     def fail(self, error: DdnsError) -> None:
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
@@ -96,24 +115,54 @@ class Updater:
         deadline = Deadline(self._plan.run_timeout, self._monotonic)
         runs = [_FamilyRun(family) for family in self._plan.families]
         name = self._plan.name
+        warnings: list[str] = []
         try:
-            with self._whole_run(), self._open_history() as history, ExitStack() as locks:
-                origins = choose_origins(history, name, self._plan.families)
-                name = next(iter(origins.values())).name
-                for run in runs:
-                    self._run_family(run, history, name, origins.get(run.family), locks)
-                if not self._plan.dry_run:
-                    self._verify([run for run in runs if run.outcome is None], deadline)
+            with self._whole_run(), self._open_history() as history:
+                for is_last in (False, True):
+                    try:
+                        origins = choose_origins(history, name, self._plan.families)
+                        name = next(iter(origins.values())).name
+                        self._do(runs, history, name, origins, deadline)
+                        break
+                    except ConnectionLost as error:
+                        if is_last or not _is_reconnected(history):
+                            raise
+                        warnings.append(str(ConnectionLost(error.problem, then="the run began again")))
+                        for run in runs:
+                            run.begin_again()
         except SettingsError:
             raise
         except DdnsError as error:
             for run in runs:
                 if run.outcome is None:
                     run.fail(error)
-        return RunResult(name, tuple(self._result(run) for run in runs), self._plan.dry_run)
+        return RunResult(name, tuple(self._result(run) for run in runs), self._plan.dry_run, tuple(warnings))
+
+    def _do(
+        self,
+        runs: Sequence[_FamilyRun],
+        history: History,
+        name: str,
+        origins: Mapping[Family, Origin],
+        deadline: Deadline,
+    ) -> None:
+        """Do the phases for the families that have no outcome yet."""
+        seconds = timetable.detection_seconds(deadline.left(), len(runs))
+        with ExitStack() as locks:
+            for run in runs:
+                if run.outcome is None:
+                    self._run_family(run, history, name, origins.get(run.family), locks, seconds)
+            if not self._plan.dry_run:
+                self._verify([run for run in runs if run.outcome is None], deadline)
 
     def _run_family(
-        self, run: _FamilyRun, history: History, name: str, origin: Origin | None, locks: ExitStack
+        self,
+        run: _FamilyRun,
+        history: History,
+        name: str,
+        origin: Origin | None,
+        locks: ExitStack,
+        detection_seconds: float,
     ) -> None:
         """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
@@ -122,7 +171,7 @@ class Updater:
             if not locks.enter_context(history.lock(origin)):
                 run.outcome = Outcome.SKIPPED
                 return
-            detection, found = self._detect(run)
+            detection, found = self._detect(run, detection_seconds)
             journal = self._compare(run, history, origin)
             if journal.version.address != found.address:
                 found = self._confirm(run, detection, found)
@@ -131,13 +180,12 @@ class Updater:
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED
-        except (Stopped, SettingsError):
+        except (ConnectionLost, Stopped, SettingsError):
             raise
         except DdnsError as error:
             run.fail(error)
 
-    def _detect(self, run: _FamilyRun) -> tuple[Detection, Detected]:
-        seconds = timetable.detection_seconds(self._plan.run_timeout, len(self._plan.families))
+    def _detect(self, run: _FamilyRun, seconds: float) -> tuple[Detection, Detected]:
         detection = Detection(self._sources, run.family, Deadline(seconds, self._monotonic), self._limit)
         run.found = detection.first()
         return detection, run.found
@@ -145,7 +193,8 @@ class Updater:
     def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> JournalWriter:
         latest = history.latest(origin)
         log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
-        run.previous_address = latest.version.address
+        if not run.recorded:
+            run.previous_address = latest.version.address
         wrong = misfit(latest.version, run.family)
         run.warnings += [wrong] if wrong else []
         run.journal = self._journal(history, origin, latest)
@@ -195,7 +244,7 @@ class Updater:
             source=found.source if found else None,
             recorded=run.recorded,
             publications=publications,
-            warnings=(*run.warnings, *(journal.warnings if journal else ())),
+            warnings=tuple(dict.fromkeys([*run.warnings, *(journal.warnings if journal else ())])),
             error=run.error or (_summary(errors) if errors else None),
         )
 
@@ -205,13 +254,23 @@ class Updater:
             return Outcome.FAILED
         if PublicationState.SUBMITTED in states or (PublicationState.PENDING in states and not self._plan.dry_run):
             return Outcome.PENDING
-        return Outcome.UPDATED if run.recorded or (run.journal and run.journal.touched) else Outcome.UNCHANGED
+        touched = run.touched or (run.journal and run.journal.touched)
+        return Outcome.UPDATED if run.recorded or touched else Outcome.UNCHANGED
 
     def _journal(self, history: History, origin: Origin, latest: Journal) -> JournalWriter:
         return JournalWriter(history, origin, latest, self._monotonic, dry_run=self._plan.dry_run)
 
     def _records_of(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]
+
+
+def _is_reconnected(history: History) -> bool:
+    try:
+        history.reconnect()
+    except HistoryError as error:
+        log.info("%s", error)
+        return False
+    return True
 
 
 def _summary(errors: Sequence[str]) -> str:

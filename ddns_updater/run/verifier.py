@@ -6,6 +6,7 @@ it again.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -44,12 +45,17 @@ class Verifier:
         open_dns: Callable[[], Dns],
         *,
         timeout: float = 45,
+        arrival: timedelta = timedelta(0),
         authority: Authority | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take `open_dns` as Publisher does; `timeout` is the longest wait in seconds."""
+        """Take `open_dns` as Publisher does; `timeout` is the longest wait in seconds.
+
+        A change that was sent without an answer may arrive until `arrival` later.
+        """
         self._open_dns = open_dns
         self._timeout = timeout
+        self._arrival = arrival
         self._authority = authority
         self._sleep = sleep
 
@@ -127,8 +133,15 @@ class Verifier:
         if mismatch:
             return each._replace(error=_unconfirmed(journal, each, mismatch))
         now = journal.now()
+        if self._may_be_replaced(journal, each, now):
+            return each._replace(error=None)  # a later run reads it again
         verified_at = each.verified_at or now
         return each._replace(state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
+
+    def _may_be_replaced(self, journal: JournalWriter, each: Publication, now: datetime) -> bool:
+        """Return whether another address may still arrive, sent by a run that saw no answer."""
+        sent_at = journal.unanswered_at(each)
+        return sent_at is not None and now < sent_at + self._arrival
 
 
 def _submitted(journal: JournalWriter, records: Sequence[Record]) -> list[_Sent]:

@@ -53,3 +53,8 @@ class Settings(NamedTuple):
     def channels(self) -> tuple[ChannelSpec, ...]:
         """Return where alerts are sent to."""
         return (*self.webhooks, *self.apprise)
+
+    @property
+    def channel_names(self) -> dict[str, str]:
+        """Return the name of each channel by its key."""
+        return {spec.key: spec.name for spec in self.channels}

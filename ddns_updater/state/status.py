@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
+from ddns_updater.state.backlog import Backlog
 from ddns_updater.state.run_state import RunState
 
-_GRACE = timedelta(minutes=10)  # for DNS to follow before that is a problem
+_GRACE = timedelta(minutes=10)  # for DNS to follow, and for an alert to be delivered, before that is a problem
 
 
 class Status(NamedTuple):
@@ -24,19 +25,22 @@ class Status(NamedTuple):
     journals: Mapping[Family, Journal]
     records: Mapping[Family, Sequence[tuple[Record, Publication | None]]]
     run_state: RunState | None
+    backlogs: tuple[Backlog, ...] = ()
     errors: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
-        """Return what may be meant so, a line each."""
+        """Return what may be meant so or may pass, a line each."""
+        waiting = [str(each) for each in self.backlogs if not self._is_stuck(each)]
         if not any(self.records.values()):
-            return ["no record follows the line: DDNS_RECORDS is not set"]
-        return [*self.rivals] + [
+            return ["no record follows the line: DDNS_RECORDS is not set", *waiting]
+        idle = [
             f"no record follows the {family} address: DDNS_RECORDS has no {family.record_type} record"
             for family, records in self.records.items()
             if not records
         ]
+        return [*self.rivals, *idle, *waiting]
 
     @property
     def problems(self) -> list[str]:
@@ -48,7 +52,12 @@ class Status(NamedTuple):
         incident = self.run_state and self.run_state.incident
         cause = incident.cause if incident else ""  # joins the errors of the run
         of_runs = run_problems(self.run_state, self.now) if self.run_state else []
-        return of_runs + [each for each in dict.fromkeys(found) if each not in cause]
+        stuck = [f'{each}; "ddns notify --test" shows why' for each in self.backlogs if self._is_stuck(each)]
+        return of_runs + [each for each in dict.fromkeys([*found, *stuck]) if each not in cause]
+
+    def _is_stuck(self, backlog: Backlog) -> bool:
+        """Return whether a configured channel has been unable to deliver for too long."""
+        return backlog.channel is not None and self.now - backlog.since > _GRACE
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:

@@ -11,15 +11,34 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.lib.humanize import counted
+from ddns_updater.lib.humanize import counted, local_time
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.incidents import advance
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import run_problems
+from tests.support.alerting import later
 from tests.support.aws import pending, refuse
 from tests.support.machine import Machine
+from tests.support.receivers import SECRET, Receiver
 from tests.support.services import answer
 from tests.support.terminal import Terminal, screen
+
+
+def change_unreported(small_machine: Machine, receiver: Receiver) -> None:
+    """Let the address change while the only channel accepts nothing."""
+    small_machine.environment["DDNS_WEBHOOK_URLS"] = receiver.url
+    small_machine.init()
+    small_machine.run()
+    receiver.play = answer("", "500 No")
+    small_machine.service.address = "1.1.1.1"
+    small_machine.run()
+
+
+def _undelivered(machine: Machine) -> list[Any]:
+    """Return what the state file holds of undelivered alerts."""
+    found: list[Any] = json.loads(state_file(machine).read_text())["owed"]
+    return found
+
 
 NOW = datetime(2026, 5, 3, 14, 0, tzinfo=UTC)
 
@@ -299,6 +318,47 @@ def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine
     small_machine.ddns("init", "--name", "line", "--ip", "9.9.9.9", "--ip", "2600::1")
     small_machine.run()
     assert "  ipv4 is not in DDNS_IP_FAMILIES" in small_machine.ddns("status", DDNS_IP_FAMILIES="ipv6").out
+
+
+# Undelivered alerts
+
+
+def test_undelivered_alerts_are_shown_and_become_a_problem_in_time(small_machine: Machine, receiver: Receiver) -> None:
+    change_unreported(small_machine, receiver)
+    since = local_time(datetime.fromtimestamp(_undelivered(small_machine)[0]["since"], UTC))
+    text = f"1 alert (changed) is undelivered since {since} to http://127.0.0.1/…"
+    done = small_machine.ddns("status")
+    assert (done.status, done.out.splitlines()[:2]) == (0, ["all is well", text])
+    assert small_machine.ddns("status", "--json").json["notes"] == [text]
+    later(small_machine, 660)
+    small_machine.run(DDNS_RECHECK_EVERY="0")
+    (problem,) = problems(small_machine)
+    assert problem.startswith("1 alert (changed) is undelivered since 20")
+    assert problem.endswith(' to http://127.0.0.1/…; "ddns notify --test" shows why')
+    receiver.play = None
+    later(small_machine, 3600)
+    small_machine.run()
+    assert _undelivered(small_machine) == []
+    assert problems(small_machine) == []
+
+
+def test_its_json_lists_each_undelivered_alert_and_no_secret(small_machine: Machine, receiver: Receiver) -> None:
+    change_unreported(small_machine, receiver)
+    secret = f"{receiver.base.replace('://', f'://me:{SECRET}@')}/{SECRET}?key={SECRET}"
+    done = small_machine.ddns("status", "--json", DDNS_WEBHOOK_URLS=secret)
+    (backlog,) = done.json["undelivered"]
+    assert backlog["channel"] is None  # the key is that of another URL
+    (alert,) = backlog["alerts"]
+    assert (alert["event"], alert["title"]) == ("changed", "line: address changed to 1.1.1.1")
+    assert datetime.fromisoformat(alert["since"]).utcoffset() == timedelta(0)
+    assert backlog["since"] == alert["since"]
+    later(small_machine, 660)
+    small_machine.run(DDNS_WEBHOOK_URLS=None)
+    assert problems(small_machine, DDNS_WEBHOOK_URLS=None) == []  # of a channel that was removed
+    for found in (small_machine.ddns("status", *arguments) for arguments in ((), ("--json",))):
+        assert "http://127.0.0.1/…" in found.out or "http://127.0.0.1/\\u2026" in found.out
+        assert SECRET not in found.out + found.err
+    assert SECRET not in done.out + done.err
 
 
 # In a terminal

@@ -32,7 +32,17 @@ from tests.support.services import AddressService, answer, running
 from tests.support.terminal import screen
 
 PASSWORD = "p@ss/w#rd:%"
-COMMANDS = ("demo", "init", "run", "watch", "status", "history", "doctor", "iam-policy")  # in the order of the help
+COMMANDS = (
+    "demo",
+    "init",
+    "run",
+    "watch",
+    "status",
+    "history",
+    "notify",
+    "doctor",
+    "iam-policy",
+)  # in the order of the help
 AS_INSTALLED = ("-c", "import sys; sys.argv[0] = 'ddns'; from ddns_updater.cli.main import main; main()")
 
 
@@ -180,7 +190,9 @@ def test_it_answers_a_wrong_command_line_with_one_line_that_points_to_the_help(
     assert nothing_exists(small_machine)
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["init", "--name", "x"], ["history"]])
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["run", "--json"], ["init", "--name", "x"], ["history"], ["notify", "--test"]]
+)
 def test_every_command_reports_all_bad_settings_at_once(small_machine: Machine, arguments: list[str]) -> None:
     done = small_machine.ddns(*arguments, DDNS_TTL="5m", DDNS_RECORDS="home", DDNS_NAME="")
     assert (done.status, done.out) == (2, "")

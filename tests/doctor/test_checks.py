@@ -1,14 +1,16 @@
 """The checks of `ddns doctor` that need no whole machine: clocks, recorded runs, and their text."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.app import factories
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import check_database
@@ -22,6 +24,7 @@ from ddns_updater.output.doctor import check_lines, checks_json, summary
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
+from ddns_updater.state.outbox import Outbox
 from ddns_updater.state.run_state import RunState
 from tests.support.database import Database, only_origin
 from tests.support.machine import Machine
@@ -73,9 +76,16 @@ def test_a_database_opened_read_only_refuses_writes(machine: Machine) -> None:
 # The runs
 
 
-def runs(run_state: RunState | None, *, given: str | None = None, resolved: str | None = "line") -> list[Check]:
-    content = StateContent("line", {"line": run_state} if run_state else {})
-    return list(check_runs(checker(), lambda: content, given, resolved, NOW))
+def runs(
+    run_state: RunState | None,
+    *,
+    given: str | None = None,
+    resolved: str | None = "line",
+    outbox: Outbox | None = None,
+    channels: Mapping[str, str] = MappingProxyType({}),
+) -> list[Check]:
+    content = StateContent("line", {"line": run_state} if run_state else {}, outbox)
+    return list(check_runs(checker(), lambda: content, given, resolved, NOW, channels))
 
 
 def run_state(every: timedelta, last: timedelta, **changes: object) -> RunState:
@@ -144,9 +154,26 @@ def test_while_the_database_is_down_the_only_origin_is_checked() -> None:
 def test_a_state_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     state_file = StateFile(tmp_path, SqliteUrl(tmp_path / "db").identity)
     state_file.path.write_text('{"program": "another"}')
-    (check,) = check_runs(checker(), state_file.read, None, "line", NOW)
+    (check,) = check_runs(checker(), state_file.read, None, "line", NOW, {})
     assert check.state is State.FAILED
     assert check.found.endswith("is not a file of ddns-updater")
+
+
+def test_undelivered_alerts_are_a_warning_for_each_channel_that_is_configured() -> None:
+    minute = timedelta(minutes=1)
+    outbox = Outbox()
+    event = Event(Kind.FAILING, NOW, "line", "line: failing", "", {})
+    outbox.add("line", [event], ["a", "b"], NOW - timedelta(hours=2))
+    outbox.add("other", [event], ["c"], NOW)
+    *_, of_a, of_b = runs(run_state(minute, minute), outbox=outbox, channels={"a": "https://a.example.com/…"})
+    assert {of_a.name, of_b.name} == {"undelivered alerts"}
+    assert (of_a.state, of_a.advice) == (State.WARNING, "ddns notify --test shows why")
+    assert of_a.found.startswith("1 alert (failing) is undelivered since 2026-01-02 ")
+    assert of_a.found.endswith(" to https://a.example.com/…")
+    assert of_b.state is State.NOTE
+    assert of_b.found.endswith(" to a channel that is not configured here")
+    *_, none = runs(run_state(minute, minute), channels={"a": "https://a.example.com/…"})
+    assert (none.name, none.state, none.found) == ("undelivered alerts", State.OK, "none")
 
 
 # The text

@@ -32,6 +32,7 @@ from tests.support.command import Finished, finish
 from tests.support.database import Database
 from tests.support.machine import Machine
 from tests.support.nameserver import name_server
+from tests.support.receivers import Receiver
 from tests.support.services import AddressService, answer, running
 from tests.support.terminal import Terminal
 
@@ -332,6 +333,22 @@ def test_only_a_settings_file_with_a_secret_has_to_be_private(small_machine: Mac
     checks = found(small_machine, DDNS_RECORDS=None, **{name: None})
     assert checks["settings file"]["state"] == state
     assert "=secret" not in str(checks)
+
+
+def test_undelivered_alerts_are_a_warning_with_the_host_of_the_channel_alone(
+    small_machine: Machine, receiver: Receiver
+) -> None:
+    small_machine.environment["DDNS_WEBHOOK_URLS"] = receiver.url
+    small_machine.init()
+    small_machine.run()
+    assert found(small_machine)["undelivered alerts"]["state"] == "ok"
+    receiver.play = answer("", "500 No")
+    small_machine.service.address = "1.1.1.1"
+    small_machine.run()
+    told = found(small_machine)["undelivered alerts"]
+    assert (told["state"], told["advice"]) == ("warning", "ddns notify --test shows why")
+    assert told["found"].startswith("1 alert (changed) is undelivered since 20")
+    assert told["found"].endswith(" to http://127.0.0.1/…")
 
 
 def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """Which alerts are sent, by real command lines and loopback receivers: each one once, and none without a cause."""
 
 import re
+import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 
 from tests.run.test_drift import grow_old
 from tests.support import services
-from tests.support.alerting import BAD_ADDRESS, DAY, HOUR, fail, later, recover
+from tests.support.alerting import BAD_ADDRESS, DAY, HOUR, fail, later, recover, state_file
 from tests.support.command import finish
 from tests.support.database import Database, replace_port
 from tests.support.machine import Machine
@@ -87,6 +88,27 @@ def test_an_alert_says_since_when_what_dns_says_and_what_to_do(small_machine: Ma
     assert "DNS when last verified: home.example.com A held 1.1.1.1 (20" in failing["text"]
     assert "). Nothing is lost: every run tries again. " in failing["text"]
     assert "Run `ddns doctor` on the machine to see what to fix." in failing["text"]
+
+
+def test_every_alert_names_the_host_that_sends_it_whatever_the_form(alerting: Machine, receiver: Receiver) -> None:
+    host = socket.gethostname()
+    with receiving() as slack:
+        alerting.environment["DDNS_WEBHOOK_URLS"] = f"{receiver.url},slack+{slack.url}"
+        receiver.play = services.answer("", "500 No")
+        fail(alerting, 3)
+        alerting.service.address = "1.1.1.1"
+        alerting.ddns("run")
+        assert '"host"' not in state_file(alerting).read_text()  # whoever sends it is named, also after a move
+        receiver.play = None
+        receiver.got.clear()
+        later(alerting, 61)
+        alerting.ddns("run")
+        assert receiver.events == ["recovered", "changed"]
+        for event in receiver.take():
+            assert event["host"] == host
+            assert event["text"].endswith(f" Sent by {host}.")
+        for sent in slack.take():
+            assert sent["text"].endswith(f" Sent by {host}.")
 
 
 def test_a_repaired_record_is_reported_once(small_machine: Machine, receiver: Receiver) -> None:

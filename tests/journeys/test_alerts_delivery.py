@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import services
 from tests.support.alerting import BAD_ADDRESS, DAY, fail, later, recover
-from tests.support.command import finish
+from tests.support.command import Finished, finish
 from tests.support.machine import AWS, Machine
 from tests.support.mysqld import free_port
 from tests.support.receivers import SECRET, Receiver, receiving
@@ -164,6 +164,34 @@ def test_without_its_extra_apprise_is_a_warning_that_says_how_to_install_it(
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
     assert done.err.startswith("warning: failed to send an alert: DDNS_NOTIFY_URLS needs the extra notify; ")
     assert receiver.events == ["changed"]
+
+
+def _without_notify(machine: Machine, *arguments: str) -> Finished:
+    """Run one command where apprise is not installed, and never imported."""
+    program = f"import sys; sys.modules['apprise'] = None; from ddns_updater.cli.main import main; main({arguments!r})"
+    return finish(machine.start(program=("-c", program), DDNS_NOTIFY_URLS=f"ntfy://{SECRET}"))
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("run", "--quiet"), ("run", "--dry-run")])
+def test_a_missing_extra_is_a_warning_on_every_run_also_with_nothing_to_send(
+    alerting: Machine, arguments: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        done = _without_notify(alerting, *arguments)
+        assert done.status == 0
+        (line,) = done.err.splitlines()
+        assert line.startswith("warning: DDNS_NOTIFY_URLS needs the extra notify; in the checkout, run ")
+        assert SECRET not in line
+    (warning,) = _without_notify(alerting, "run", "--json").json["warnings"]
+    assert warning == line.removeprefix("warning: ")
+    assert alerting.ddns("run", DDNS_NOTIFY_URLS=f"ntfy://{SECRET}").err == ""  # it is installed here
+
+
+def test_a_missing_extra_is_told_once_when_an_alert_is_due(alerting: Machine) -> None:
+    alerting.service.address = "1.1.1.1"
+    done = _without_notify(alerting, "run")
+    (line,) = done.err.splitlines()
+    assert line.startswith("warning: failed to send an alert: DDNS_NOTIFY_URLS needs the extra notify; ")
 
 
 # Secrets

@@ -163,7 +163,7 @@ _STATEMENTS = [
 @pytest.mark.parametrize("fault", ["cut", "lose"])
 @pytest.mark.parametrize("after", [0, 1])
 @pytest.mark.parametrize("statement", _STATEMENTS)
-def test_a_database_that_goes_away_in_the_middle_of_a_run_loses_nothing(
+def test_a_database_that_goes_away_for_good_in_the_middle_of_a_run_loses_nothing(
     mysql: Database,
     aws: FakeAws,
     service: services.AddressService,
@@ -176,7 +176,7 @@ def test_a_database_that_goes_away_in_the_middle_of_a_run_loses_nothing(
     machine.init("8.8.8.8")
     service.address = "1.1.1.1"
     with closing(Proxy(urlsplit(mysql.url).port or 0)) as proxy:
-        proxy.on(statement, fault, after=after)
+        proxy.on(statement, fault, after=after, for_good=True)
         through = replace_port(mysql.url, proxy.port)
         broken = machine.ddns("run", DDNS_DATABASE_URL=through)
     if proxy.fired:

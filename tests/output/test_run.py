@@ -129,7 +129,7 @@ UPDATED = "updated: 192.0.2.7 (was 192.0.2.1) is version 2 of line; "
         (
             (publication(VERIFIED), publication(SUBMITTED, name="vpn"), publication(PENDING, name="www")),
             (
-                "home.example.com A verified after 34 s; vpn.example.com A submitted and not yet in sync;"
+                "home.example.com A verified after 34 s; vpn.example.com A submitted and not yet verified;"
                 " the next run checks again; www.example.com A not published yet; the next run tries again"
             ),
         ),

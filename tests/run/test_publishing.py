@@ -336,7 +336,7 @@ def test_it_leaves_a_change_pending_and_follows_it_in_the_next_run(machine: Mach
     assert (row["state"], row["lastError"]) == ("submitted", None)
     assert row["changeId"]
     assert machine.ddns("run", "--quiet", DDNS_VERIFY_TIMEOUT="0").out == (
-        "pending: 9.9.9.9 is version 1 of line; home.example.com A submitted and not yet in sync;"
+        "pending: 9.9.9.9 is version 1 of line; home.example.com A submitted and not yet verified;"
         " the next run checks again\n"
     )
     machine.aws.heal()
@@ -545,7 +545,10 @@ def test_it_keeps_the_record_due_and_reports_the_aws_failure(machine: Machine, c
     assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
     row = journal(machine)[HOME]
     assert row["lastError"] == records[HOME]["error"]
-    assert row["state"] == {CHANGE: "failed", "GetChange": "submitted"}.get(operation, "pending")
+    unanswered = "did not answer" in said or "InternalFailure" in said  # it may arrive yet
+    assert row["state"] == {CHANGE: "pending" if unanswered else "failed", "GetChange": "submitted"}.get(
+        operation, "pending"
+    )
     machine.statements_hold("1.1.1.1")
 
 

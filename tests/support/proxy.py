@@ -7,7 +7,10 @@ from threading import Thread
 
 
 class Proxy:
-    """`fault` is asked about what the client sends: "cut" before forwarding it, "lose" its answer, "hang", or None."""
+    """`fault` is asked about what the client sends: "cut" before forwarding it, "lose" its answer, "hang", or None.
+
+    With `keeps_server` the server does not learn that a client is gone, as when its line dropped.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -15,6 +18,7 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self.fault: Callable[[bytes], str | None] = lambda _: None
         self.fired = False
+        self.keeps_server = False
         self._open: list[socket.socket] = []
         Thread(target=self._serve, daemon=True).start()
 
@@ -29,11 +33,16 @@ class Proxy:
         """Close every connection there is now."""
         self._close(*self._open)
 
-    def on(self, statement: str, fault: str, *, after: int = 0) -> None:
-        """Do `fault` to the next statement that contains a text, after the first `after` of them."""
+    def on(self, statement: str, fault: str, *, after: int = 0, for_good: bool = False) -> None:
+        """Do `fault` to the next statement that contains a text, after the first `after` of them.
+
+        With `for_good` whatever follows is cut.
+        """
         skipped = iter(range(after + 1))
 
         def decide(piece: bytes) -> str | None:
+            if self.fired and for_good:
+                return "cut"
             if statement.encode() not in piece or next(skipped, None) != after:
                 return None
             self.fired = True
@@ -77,7 +86,7 @@ class Proxy:
                 if fault == "lose":
                     losing.append(True)
                 server.sendall(piece)
-        self._close(client, server)
+        self._close(client, *([] if self.keeps_server else [server]))
 
     def _downstream(self, client: socket.socket, server: socket.socket, losing: list[bool]) -> None:
         with suppress(OSError):

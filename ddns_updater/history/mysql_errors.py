@@ -1,0 +1,94 @@
+"""What the errors of MySQL, MariaDB and PyMySQL mean to the operator.
+
+https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+https://mariadb.com/kb/en/mariadb-error-code-reference/
+"""
+
+import re
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from ddns_updater.errors import NEXT_RUN, ConnectionLost, HistoryError, NotInitialised
+from ddns_updater.history.url import MySqlUrl
+
+DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
+_OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
+_READ_ONLY = (ER.OPTION_PREVENTS_STATEMENT, 1836)  # --read-only, read-only mode
+_READ_ONLY_TRANSACTION = 1792
+_LOCKED = (ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK)
+_TOO_MANY = (ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED)
+_TOO_SLOW = (1969, 3024)  # MariaDB's max_statement_time, MySQL's max_execution_time
+_LOST = (
+    CR.CR_SERVER_GONE_ERROR,
+    CR.CR_SERVER_LOST,
+    ER.SERVER_SHUTDOWN,
+    1927,  # MariaDB: the session was killed
+    4031,  # MySQL: the session was idle for wait_timeout
+)
+
+
+def translated(error: Exception, url: MySqlUrl) -> HistoryError:
+    """Return what `error` of the database at `url` means."""
+    code = error.args[0] if error.args else 0
+    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    where = f"{url.host}:{url.port}"
+    if isinstance(error, UnicodeError):
+        return HistoryError(f"failed to reach the database: {where} is not a valid host", "correct DDNS_DATABASE_URL")
+    if code in _LOST or isinstance(error, pymysql.err.InterfaceError):  # that of a connection that PyMySQL has closed
+        cause = _cause(text) or "it was closed"
+        return ConnectionLost(f"lost the connection to the database at {where}: {cause}", then=NEXT_RUN)
+    return _of_login(code, text, where, url) or _of_statement(code, text, where, url)
+
+
+def _of_login(code: int, text: str, where: str, url: MySqlUrl) -> HistoryError | None:
+    if code == CR.CR_CONN_HOST_ERROR and "certificate" in text:
+        return HistoryError(
+            f"failed to verify the database at {where}: {_cause(text)}", "check ssl_ca in DDNS_DATABASE_URL"
+        )
+    if code == CR.CR_CONN_HOST_ERROR:
+        return HistoryError(
+            f"failed to reach the database at {where}: {_cause(text)}", "is it running, and is that its address?"
+        )
+    if code == ER.ACCESS_DENIED_ERROR:
+        return HistoryError(
+            f"the database at {where} refused the login of {url.user}",
+            "check user and password in DDNS_DATABASE_URL",
+        )
+    if code == ER.BAD_DB_ERROR:
+        return HistoryError(
+            f"database {url.database} does not exist at {where}", "create it, or correct DDNS_DATABASE_URL"
+        )
+    if code in _TOO_MANY:
+        return HistoryError(
+            f"the database at {where} has no connection left: {text}",
+            "raise that limit (ddns init needs two connections, a run one), or end other programs",
+        )
+    return None
+
+
+def _of_statement(code: int, text: str, where: str, url: MySqlUrl) -> HistoryError:
+    if code in _OLD_SCHEMA:
+        return NotInitialised(f"the schema of {url.database} is missing or old: {text}", 'run "ddns init --name NAME"')
+    if code in DENIED:
+        return HistoryError(
+            f"the database at {where} denied access: {text}", "give the account the grants in the README"
+        )
+    if code in _READ_ONLY:
+        return HistoryError(f"the database at {where} is read-only: {text}", "use the primary server")
+    if code == _READ_ONLY_TRANSACTION:
+        return HistoryError(
+            f"the database at {where} is read-only for this account: {text}",
+            "turn transaction_read_only (on MariaDB tx_read_only) off for it",
+        )
+    if code in _LOCKED:
+        return HistoryError(f"the database at {where} is locked: {text}", then=NEXT_RUN)
+    if code in _TOO_SLOW:
+        return HistoryError(f"the database at {where} stopped a statement: {text}", "raise that limit")
+    return HistoryError(f"the database at {where} failed: {text} ({code})")
+
+
+def _cause(text: str) -> str:
+    """Return the operating system's message from the parentheses in which the driver quotes it."""
+    inner = re.search(r"\((?:\[[^]]*\] )?(.*?)(?: \(_ssl\.c:\d+\))?\)$", text)
+    return inner[1] if inner else text
