@@ -42,8 +42,11 @@ def judge(history: SqlHistory, name: str | None, families: Sequence[Family]) -> 
     table = read(history)
     if table is None:
         return None
-    found = obstacles(table, name, families)
-    return Judgement(found, [*remarks(table)], table.constraints, table.can_roll_back, table.is_numbered)
+    found, noted = obstacles(table, name, families), [*remarks(table)]
+    if table.triggers:
+        noted += [Remark(f"{each.problem}; a trigger has to fill it") for each in found if not each.is_certain]
+        found = [each for each in found if each.is_certain]
+    return Judgement(found, noted, table.constraints, table.can_roll_back, table.is_numbered)
 
 
 def obstacles(table: MySqlTable, name: str | None, families: Sequence[Family]) -> list[Obstacle]:
