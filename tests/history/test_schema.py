@@ -241,6 +241,26 @@ def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(
         mysql.sql("DROP USER ddns_readme@'%'")
 
 
+def test_the_account_for_init_can_adopt_a_table(mysql: Database, small_machine: Machine) -> None:
+    mysql.sql(_BY_HAND["mysql"].replace(" note text", " note text, tenant varchar(9) NOT NULL"))
+    mysql.sql("INSERT INTO admin_ip_history VALUES (1, NOW(), NOW(), '8.8.8.8', 'line', 1, 1, NULL, 'x')")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (grant,) = [each.strip() for each in readme.splitlines() if each.startswith("GRANT ") and "CREATE" in each]
+    mysql.sql("CREATE USER ddns_readme@'%' IDENTIFIED BY 'x'")
+    url = f"mysql://ddns_readme:x@{mysql.url.partition('@')[2]}"
+    try:
+        mysql.sql(_for_test(grant, mysql.url.rpartition("/")[2]))
+        refused = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=url)
+        assert (refused.status, "MODIFY `tenant` varchar(9)" in refused.err) == (1, True)
+        mysql.sql("CREATE TRIGGER theirs BEFORE INSERT ON admin_ip_history FOR EACH ROW SET NEW.tenant = 'y'")
+        done = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=url)  # it cannot see the trigger
+        assert (done.status, done.err) == (0, "")
+        assert small_machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
+        assert mysql.sql("SELECT version, tenant FROM admin_ip_history ORDER BY id") == [(1, "x"), (2, "y")]
+    finally:
+        mysql.sql("DROP USER ddns_readme@'%'")
+
+
 def _for_test(grant: str, database: str) -> str:
     privileges = grant.partition(" ON ")[0]
     table = grant.partition(" ON ")[2].partition(" TO ")[0].partition(".")[2]
