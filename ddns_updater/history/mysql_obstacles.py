@@ -63,7 +63,8 @@ def obstacles(table: MySqlTable, name: str | None, families: Sequence[Family]) -
             found.append(Obstacle(f"index {index} allows each {of} only once", (drop,)))
     for key, pairs in table.keys.items():
         if any(column.lower() in ("ip", "version", "note") for column, _ in pairs):
-            found.append(Obstacle(f"foreign key {key} refers to {pairs[0][1]}", (f"DROP FOREIGN KEY {quoted(key)}",)))
+            drop = f"DROP FOREIGN KEY {quoted(key)}"
+            found.append(Obstacle(f"foreign key {key} refers to {pairs[0][1]}", (drop,), is_certain=False))
     if not table.has_transactions and table.engine not in _ENGINES:
         found.append(Obstacle(f"its engine is {table.engine}", ("ENGINE = InnoDB",)))
     if not table.partitioned_by <= {"originid", "version"} and not _has_key(table):
