@@ -216,6 +216,7 @@ class Updater:
         if previous.address == address:
             return journal
         if self._plan.dry_run:
+            history.examine(origin.name, [origin.family])
             version = previous._replace(version=previous.version + 1, ip=str(address), address=address)
             latest = Journal(version, (), journal.now())
         else:
