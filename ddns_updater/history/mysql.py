@@ -31,7 +31,7 @@ AND (COLUMN_NAME = 'note' AND IS_NULLABLE = 'NO'
 """
 _HAS_TABLE = """
 SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
-AND (BINARY TABLE_NAME = ? OR @@lower_case_table_names <> 0)
+AND (HEX(TABLE_NAME) = HEX(?) OR @@lower_case_table_names <> 0)
 """
 
 
