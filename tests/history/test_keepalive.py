@@ -1,5 +1,6 @@
 """A connection that is kept between the runs of a watch, and replaced when it cannot be trusted."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -121,3 +122,25 @@ def test_a_version_that_another_process_appended_is_seen(machine: Machine, runne
     assert machine.process("run", "--json").json["outcome"] == "updated"
     result = runner.run().result
     assert (result.outcome, result.results[0].version) == (Outcome.UNCHANGED, 2)
+
+
+@pytest.mark.parametrize("database", ["mysql"], indirect=True)
+def test_a_session_that_ends_in_a_run_is_replaced_for_the_next_ones_too(machine: Machine, runner: Runner) -> None:
+    def play(connection: socket.socket) -> None:
+        machine.service.play = None
+        for (session,) in sessions():
+            machine.database.sql(f"KILL {session}")
+        answer("9.9.9.9")(connection)
+
+    def sessions() -> list[tuple[int]]:
+        listing = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+        return machine.database.sql(listing)
+
+    machine.service.play = play
+    first = runner.run().result
+    assert first.outcome is Outcome.UNCHANGED
+    assert [each.endswith("; the run began again") for each in first.warnings] == [True]
+    before = sessions()
+    second = runner.run().result
+    assert (second.outcome, second.warnings) == (Outcome.UNCHANGED, ())
+    assert (sessions(), len(before)) == (before, 1)

@@ -154,6 +154,35 @@ def test_a_session_that_ends_twice_ends_the_run(machine: Machine) -> None:
     machine.statements_hold("1.1.1.1")
 
 
+def test_with_two_families_both_begin_again(machine: Machine) -> None:
+    """The session of both ends while the second one is published; what the first one recorded stays told."""
+    files = {"v4": "8.8.8.8", "v6": "2001:4860:4860::8888"}
+    machine.environment |= {
+        "DDNS_IP_FAMILIES": "ipv4,ipv6",
+        "DDNS_IP_SOURCES": ",".join(f"file:{machine.folder}/{each}" for each in files),
+    }
+    for name, address in files.items():
+        (machine.folder / name).write_text(address)
+    assert machine.ddns("init", "--name", "line").status == 0
+    for name, address in {"v4": "1.1.1.1", "v6": "2606:4700:4700::1111"}.items():
+        (machine.folder / name).write_text(address)
+    fault = then(Call.pass_on, lambda: kill_sessions(machine.database))
+    machine.aws.fault("ChangeResourceRecordSets", fault, times=1, containing="<Type>AAAA</Type>")
+    done = machine.ddns("run", "--json")
+    assert (done.status, len(done.json["warnings"])) == (0, 1)
+    assert [(each["outcome"], each["version"], each["previous_address"]) for each in done.json["results"]] == [
+        ("updated", 2, "8.8.8.8"),
+        ("updated", 2, "2001:4860:4860::8888"),
+    ]
+    assert [address for _, address in machine.database.versions()] == [
+        "8.8.8.8", "1.1.1.1", "2001:4860:4860::8888", "2606:4700:4700::1111",
+    ]  # fmt: skip
+    states = machine.database.sql("SELECT recordType, state FROM admin_dns_publication ORDER BY recordType")
+    assert states == [("A", "verified"), ("AAAA", "verified")]
+    assert machine.aws.address(machine.zone_id) == "1.1.1.1"
+    assert machine.aws.address(machine.zone_id, kind="AAAA") == "2606:4700:4700::1111"
+
+
 def test_what_another_run_did_meanwhile_is_read_before_anything_is_sent(machine: Machine) -> None:
     """The first run has appended version 2 and lost its session; another one appends and publishes version 3."""
     sent: list[str] = []
