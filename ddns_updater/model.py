@@ -13,9 +13,12 @@ Address = IPv4Address | IPv6Address
 
 
 def parse_address(text: str | None) -> Address | None:
-    """Return `text` as an address, in any notation; None when it is none, or has white space around it."""
+    """Return `text` as an address, in any notation; None when it is none, or has white space around it.
+
+    None with a zone index as well (RFC 4007, `%eth0`): it says nothing to others, and Python takes any text for one.
+    """
     try:
-        return ip_address(text) if text else None
+        return ip_address(text) if text and "%" not in text else None
     except ValueError:
         return None
 

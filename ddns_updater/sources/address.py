@@ -1,9 +1,9 @@
 """The rule for what counts as a public address; every source applies it."""
 
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 from ddns_updater.errors import CarrierGradeNat, UnusableAnswer
-from ddns_updater.model import Address, Family
+from ddns_updater.model import Address, Family, parse_address
 
 _CARRIER_GRADE_NAT = IPv4Network("100.64.0.0/10")  # RFC 6598
 _GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291; Python calls mapped, site-local and unassigned ones global
@@ -22,10 +22,9 @@ def public_address(text: str, family: Family) -> Address:
     Public means globally reachable by IANA's special-purpose registries (RFC 6890), and not multicast. The error shows
     what `text` is instead.
     """
-    try:
-        address = ip_address(text.strip())
-    except ValueError:
-        raise UnusableAnswer(f"{_shown(text)}, which is not one IP address") from None
+    address = parse_address(text.strip())
+    if address is None:
+        raise UnusableAnswer(f"{_shown(text)}, which is not one IP address")
     if address.version != (4 if family is Family.IPV4 else 6):
         raise UnusableAnswer(f"{address}, which is not an {'IPv4' if family is Family.IPV4 else 'IPv6'} address")
     if address in _CARRIER_GRADE_NAT:
@@ -41,7 +40,7 @@ def _is_public(address: Address) -> bool:
     if any(address in network for network in _NEVER_A_LINE):
         return False
     if isinstance(address, IPv6Address):
-        unicast = address in _GLOBAL_UNICAST and address not in _DOCUMENTATION and address.scope_id is None
+        unicast = address in _GLOBAL_UNICAST and address not in _DOCUMENTATION
         return unicast and address.is_global
     return address.is_global and not address.is_multicast
 

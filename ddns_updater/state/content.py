@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any
 
 from ddns_updater.alerts.event import parse_event
-from ddns_updater.model import Family, Incident, Outcome, Record, Seen, parse_address
+from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Reported, RunState
 
@@ -144,10 +143,7 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             )
             for family, each in content["told"].items()
         },
-        seen={
-            _record(record): Seen(ip_address(_text(address)), _time(at))
-            for record, (address, at) in content["seen"].items()
-        },
+        seen={_record(record): Seen(_address(address), _time(at)) for record, (address, at) in content["seen"].items()},
     )
 
 
@@ -156,6 +152,13 @@ def _record(text: str) -> Record:
     if not space:
         raise ValueError
     return Record(name, kind)
+
+
+def _address(value: object) -> Address:
+    address = parse_address(_text(value))
+    if address is None:
+        raise ValueError
+    return address
 
 
 def _text(value: object) -> str:
