@@ -28,7 +28,7 @@ def _check(runs: Runner, checks: int) -> None:
     first = time.process_time() - start
     start = time.process_time()
     for number in range(checks):
-        result = runs.run()
+        result = runs.run().result
         assert result.outcome is Outcome.UNCHANGED, result.error
         assert report.run_lines(result)
         if number == checks // 10:

@@ -346,6 +346,7 @@ class Incident(NamedTuple):
     """A series of runs that failed or were held.
 
     `cause` is that of the last run; `alerts` is how many alerts reported it, `alerted_at` when the last one did.
+    `quiet` is whether one of the runs was quiet: then the alerts are printed too, by the next quiet run.
     """
 
     since: datetime
@@ -353,6 +354,7 @@ class Incident(NamedTuple):
     cause: str
     alerts: int = 0
     alerted_at: datetime | None = None
+    quiet: bool = False
 
 
 class Seen(NamedTuple):

@@ -15,7 +15,8 @@ from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, SettingsError, StateError
 from ddns_updater.history.sql import Schema
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.model import Outcome, RunResult
+from ddns_updater.model import RunResult
+from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
 from ddns_updater.run.timetable import session_seconds
@@ -231,10 +232,10 @@ def _notify(spec: ChannelSpec, event: Event) -> None:
     notify(spec, event)
 
 
-def _ping(spec: ChannelSpec, outcome: Outcome, message: str) -> None:
+def _ping(spec: ChannelSpec, result: RunResult) -> None:
     from ddns_updater.alerts.heartbeat import ping
 
-    ping(spec, outcome, message)
+    ping(spec, result.outcome, " / ".join(line for _, line in run_lines(result)))
 
 
 def _write_metrics(path: Path, result: RunResult, run_state: RunState, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Runs with the same settings, one after another; each run is followed by its report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -10,13 +10,16 @@ from ddns_updater.errors import SettingsError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
 from ddns_updater.model import FamilyResult, Outcome, RunResult
-from ddns_updater.output.run import run_lines
+from ddns_updater.output.run import run_warnings
 from ddns_updater.run import timetable
+from ddns_updater.run.news import News
 from ddns_updater.run.publisher import Policy, Publisher
-from ddns_updater.run.report import Reporter
+from ddns_updater.run.report import Report, Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
+
+Show = Callable[[RunResult, News], None]
 
 
 class Runner:
@@ -29,11 +32,20 @@ class Runner:
         name: str | None = None,
         dry_run: bool = False,
         recheck: bool = False,
+        quiet: bool = False,
+        remarks: Sequence[str] = (),
+        show: Show | None = None,
         stoppable: bool = True,
     ) -> None:
-        """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller."""
+        """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller.
+
+        `show` prints a result, of `quiet` runs only what is news; `remarks` are warnings that come with every run.
+        """
         self._settings = settings
         self._name = name or settings.name
+        self._quiet = quiet
+        self._remarks = remarks
+        self._show = show
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
@@ -41,7 +53,14 @@ class Runner:
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
         state_file = factories.state_file(settings)
-        self._reporter = Reporter(state_file, destinations, alert_after=settings.alert_after, limit=time_limit)
+        self._reporter = Reporter(
+            state_file,
+            destinations,
+            alert_after=settings.alert_after,
+            run_timeout=settings.run_timeout,
+            quiet=quiet,
+            limit=time_limit,
+        )
         reports = not dry_run and bool(destinations.keys or destinations.ping)
         self._report_time = timetable.report_seconds(settings.run_timeout) if reports else 0
         wanted = settings.record_sets
@@ -62,7 +81,7 @@ class Runner:
             pins={record: zone_id for record, zone_id in wanted.items() if zone_id},
         )
 
-    def run(self) -> RunResult:
+    def run(self) -> Report:
         """Do one run and report it within the same time limit; raises SettingsError, and whatever a bug raises."""
         deadline = Deadline(self._settings.run_timeout)
         try:
@@ -78,11 +97,18 @@ class Runner:
             raise
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
-        reported = result if self._plan.dry_run else self._with_report(result, deadline)
+        report = Report(result) if self._plan.dry_run else self._with_report(result, deadline)
         missing = factories.missing_channel(self._settings)
-        if missing and not any(str(missing) in each for each in reported.warnings):  # an alert has told it
-            reported = reported._replace(warnings=(*reported.warnings, str(missing)))
-        return reported
+        if missing and not any(str(missing) in each for each in report.result.warnings):  # an alert has told it
+            report.warn(str(missing))
+        return report
+
+    def show(self, report: Report) -> None:
+        """Show the result of a run with its warnings."""
+        if self._show:
+            warnings = [text for text, _ in run_warnings(report.result)]
+            with self._reporter.news(report, [*self._remarks, *warnings]) as news:
+                self._show(report.result, news)
 
     def close(self) -> None:
         """Close the connection kept between runs."""
@@ -101,42 +127,66 @@ class Runner:
                 arrival=timetable.latest_arrival(self._settings.run_timeout),
                 authority=self._authority,
             ),
-            whole_run=partial(self._limit, self._plan.run_timeout, self._cut_off),
+            whole_run=self._limit_run,
             limit=time_limit,
         )
 
-    def _with_report(self, result: RunResult, deadline: Deadline) -> RunResult:
-        """Report `result` and return it with the warnings of the report, also of one that was stopped."""
+    def _with_report(self, result: RunResult, deadline: Deadline) -> Report:
+        """Report `result` and return the report, also one that was stopped."""
         rest = deadline.at_least(0.1)
-        warnings: list[str] = []
+        report = Report(result)
         try:
-            with self._limit(rest.left()) if self._report_time else nullcontext():  # the state file has its own limit
-                warnings.extend(self._report(result, timetable.report(rest)))  # one by one, as they come
+            limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable)
+            with limit if self._report_time else nullcontext():  # the state file has its own limit
+                self._report(report, timetable.report(rest))
         except Stopped as error:
-            warnings.append(f"failed to finish the report of the run: {error}")
-        return result._replace(warnings=(*result.warnings, *warnings))
+            report.warn(f"failed to finish the report of the run: {error}")
+        return report
 
     def _cut_off(self, error: str) -> None:
         """Report a run that only the end of the process can stop; the process ends when this returns."""
+        report = Report(self._failure(error))
         if not self._plan.dry_run:
-            for _ in self._report(self._failure(error), Deadline(self._report_time)):
-                pass  # nobody is left to show a warning to
+            self._report(report, Deadline(self._report_time))
+        if self._quiet:  # else the limit itself prints it
+            self.show(report)
 
     def _failure(self, error: str) -> RunResult:
         """Return the result of a run that ended without one."""
         results = tuple(FamilyResult(family, Outcome.FAILED, error=error) for family in self._plan.families)
         return RunResult(self._name, results)
 
-    def _report(self, result: RunResult, deadline: Deadline) -> Iterator[str]:
-        line = " / ".join(line for _, line in run_lines(result))
-        return self._reporter.report(result, self._name, line, datetime.now(UTC), deadline)
+    def _report(self, report: Report, deadline: Deadline) -> None:
+        self._reporter.report(report, self._name, datetime.now(UTC), deadline)
 
-    def _limit(self, seconds: float, last: Callable[[str], None] | None = None) -> run_limit:
-        setting = f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
-        return run_limit(seconds, setting, stoppable=self._stoppable, last=last, grace=self._report_time)
+    def _limit_run(self) -> run_limit:
+        return run_limit(
+            self._plan.run_timeout,
+            self._run_timeout,
+            stoppable=self._stoppable,
+            last=self._cut_off,
+            grace=self._report_time,
+            silent=self._quiet,
+        )
+
+    @property
+    def _run_timeout(self) -> str:
+        return f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
 
 
-def run_once(settings: Settings, *, name: str | None = None, dry_run: bool = False, recheck: bool = False) -> RunResult:
-    """Do one run and report it; raises no DdnsError but SettingsError."""
-    with closing(Runner(settings, name=name, dry_run=dry_run, recheck=recheck)) as runner:
-        return runner.run()
+def run_once(
+    settings: Settings,
+    *,
+    name: str | None = None,
+    dry_run: bool = False,
+    recheck: bool = False,
+    quiet: bool = False,
+    remarks: Sequence[str] = (),
+    show: Show | None = None,
+) -> RunResult:
+    """Do one run, report and show it; raises no DdnsError but SettingsError."""
+    runner = Runner(settings, name=name, dry_run=dry_run, recheck=recheck, quiet=quiet, remarks=remarks, show=show)
+    with closing(runner):
+        report = runner.run()
+        runner.show(report)
+    return report.result

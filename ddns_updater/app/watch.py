@@ -6,19 +6,21 @@ from collections.abc import Callable
 from random import uniform
 from threading import Event
 from types import FrameType
+from typing import TypeVar
 
 from ddns_updater.errors import SettingsError
-from ddns_updater.model import RunResult
+
+_Run = TypeVar("_Run")
 
 _JITTER = 0.1  # of the interval, so that many machines do not send their requests at the same instant
 _MIN_PAUSE = 0.1  # seconds between two runs, however long the first took
 
 
 def repeat(
-    run: Callable[[], RunResult],
+    run: Callable[[], _Run],
     every: float,
     *,
-    ended: Callable[[RunResult], None],
+    ended: Callable[[_Run], None],
     crashed: Callable[[Exception], None],
     waits: Callable[[], None],
     monotonic: Callable[[], float] = time.monotonic,

@@ -1,5 +1,6 @@
 """Options, their checks and the terminal, shared by several commands."""
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,12 @@ import click
 from ddns_updater.cli.terminal import Terminal
 from ddns_updater.errors import InvalidValue, SettingsError, UnusableAnswer
 from ddns_updater.model import Address, Family
-from ddns_updater.settings.load import read_settings
+from ddns_updater.settings.load import LoadResult, read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.values import origin_name
 from ddns_updater.sources.address import public_address
+
+log = logging.getLogger(__name__)
 
 
 class Invocation(NamedTuple):
@@ -64,13 +67,20 @@ def settings(ctx: click.Context, *, quiet: bool = False, for_init: bool = False)
 
     With `quiet` the notes wait until something is wrong; `for_init` also refuses what is only good for a first try.
     """
+    return load(ctx, quiet=quiet, for_init=for_init).valid()
+
+
+def load(ctx: click.Context, *, quiet: bool = False, hold_warnings: bool = False, for_init: bool = False) -> LoadResult:
+    """Load the settings as `settings` does; with `hold_warnings` those wait too, until another line is printed."""
     out = terminal(ctx)
     loaded = read_settings(ctx.obj.env_file, for_init=for_init)
+    files = ", ".join(str(file.path) for file in loaded.env_files) or "none"
+    log.info("settings files: %s; %s", files, loaded.settings)
     for warning in loaded.warnings:
-        out.warning(str(warning))
+        out.hold(str(warning)) if hold_warnings else out.warning(str(warning))
     for note in loaded.notes:
         out.hold(str(note)) if quiet else out.warning(str(note))
-    return loaded.valid()
+    return loaded
 
 
 def terminal(ctx: click.Context) -> Terminal:

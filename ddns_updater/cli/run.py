@@ -1,13 +1,17 @@
 """`ddns run`."""
 
+from functools import partial
+
 import click
 
+from ddns_updater.alerts.event import Kind
 from ddns_updater.app.runner import run_once
-from ddns_updater.cli.options import name_option, settings, terminal
-from ddns_updater.cli.terminal import Terminal
+from ddns_updater.cli.options import load, name_option, terminal
+from ddns_updater.cli.terminal import Terminal, is_watched
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.output.run import run_json, run_lines, run_warnings
+from ddns_updater.output.run import alert_line, run_facts, run_json, run_lines, run_warnings
+from ddns_updater.run.news import News
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 
@@ -17,7 +21,7 @@ _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 @click.option("--dry-run", is_flag=True, help="Show what a run would do without writing anything.")
 @click.option("--recheck", is_flag=True, help="Check all records in DNS now, and repair them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only changes and lasting failures, for cron.")
 @click.pass_context
 def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_json: bool, quiet: bool) -> None:
     """Publish the public address if it changed.
@@ -26,6 +30,9 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     each run finishes what an earlier one left undone, and overlapping runs are harmless. A new address is held back
     while a second source contradicts it (DDNS_IP_AGREEMENT). Address families are independent; the worse outcome sets
     the exit status.
+
+    With --quiet, cron mails what is new: a change, a failure when DDNS_ALERT_AFTER runs have failed, its reminders and
+    its end, and a warning once a day. On a terminal, every failure and warning is printed.
 
     \b
     Outcomes and exit status:
@@ -37,20 +44,37 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     Example:
       ddns run --quiet
     """
-    result = run_once(settings(ctx, quiet=quiet), name=name, dry_run=dry_run, recheck=recheck)
-    show(terminal(ctx), result, as_json=as_json, quiet=quiet)
+    only_news = quiet and not is_watched()
+    loaded = load(ctx, quiet=quiet, hold_warnings=only_news)
+    result = run_once(
+        loaded.valid(),
+        name=name,
+        dry_run=dry_run,
+        recheck=recheck,
+        quiet=only_news,
+        remarks=[str(each) for each in loaded.warnings] if only_news else (),
+        show=partial(show, terminal(ctx), as_json=as_json, quiet=quiet),
+    )
     if result.outcome.is_bad:
         ctx.exit(DdnsError.exit_code)
 
 
-def show(out: Terminal, result: RunResult, *, as_json: bool, quiet: bool) -> None:
-    """Print `result` and its warnings; `quiet` omits a result that changed nothing."""
+def show(out: Terminal, result: RunResult, news: News, *, as_json: bool, quiet: bool) -> None:
+    """Print what is `news` of `result`; `quiet` omits a result that changed nothing, JSON has every other one."""
     if as_json and not (quiet and result.outcome in _QUIET):
         click.echo(run_json(result))
-    for warning in run_warnings(result):
-        out.warning(warning, name=result.name)
-    for outcome, line in run_lines(result):
+    if news.event:
+        is_bad = news.event.kind is Kind.FAILING
+        out.alert(
+            alert_line(news.event), is_bad=is_bad, event=news.event.kind, outcome=result.outcome, name=result.name
+        )
+    facts_of = dict(run_warnings(result))
+    for warning in news.warnings:
+        out.warning(warning, name=result.name, **facts_of.get(warning, {}))
+    for (outcome, line), facts in zip(run_lines(result), run_facts(result), strict=True):
+        if outcome not in news.outcomes:
+            continue
         if outcome.is_bad:
-            out.error(line, prefix="", outcome=outcome, name=result.name)
+            out.error(line, prefix="", outcome=outcome, name=result.name, **facts)
         elif not as_json and not (quiet and outcome in _QUIET):
-            out.info(line, outcome=outcome, name=result.name)
+            out.info(line, outcome=outcome, name=result.name, **facts)

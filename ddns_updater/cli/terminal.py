@@ -34,7 +34,8 @@ class Terminal:
         click.echo(_object("info", text, facts) if self.as_json else _fitting(text, sys.stdout))
 
     def warning(self, text: str, **facts: object) -> None:
-        """Print a warning to stderr."""
+        """Print a warning to stderr, once if it was kept back."""
+        self._held = [each for each in self._held if each != text]
         self._print_held()
         line = _object("warning", text, facts) if self.as_json else _fitting(f"warning: {text}", sys.stderr)
         click.echo(line, err=True)
@@ -44,6 +45,12 @@ class Terminal:
         self._print_held()
         line = _object("error", text, facts) if self.as_json else _fitting(f"{prefix}{text}", sys.stderr)
         click.echo(line, err=True)
+
+    def alert(self, text: str, *, is_bad: bool, **facts: object) -> None:
+        """Print an alert to stderr: that something is wrong, or no longer."""
+        self._print_held()
+        level = "error" if is_bad else "info"
+        click.echo(_object(level, text, facts) if self.as_json else _fitting(text, sys.stderr), err=True)
 
     def notice(self, text: str) -> None:
         """Print a remark to stderr; it can be called from a signal handler, also while something is being printed."""
@@ -65,8 +72,11 @@ class Terminal:
 
 
 class _JsonFormatter(logging.Formatter):
+    """The form of log lines; what a line is about stands in `extra={"facts": {…}}`, as JSON values."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return _object(record.levelname.lower(), record.getMessage(), {"logger": record.name})
+        facts = {"logger": record.name, **getattr(record, "facts", {})}
+        return _object(record.levelname.lower(), record.getMessage(), facts)
 
 
 def _object(level: str, text: str, facts: dict[str, object]) -> str:
@@ -78,12 +88,17 @@ def _fitting(text: str, stream: TextIO) -> str:
     return "\n".join(wrapped(text, terminal_width(stream), rest="  "))
 
 
+def is_watched() -> bool:
+    """Return whether somebody reads stderr as it is printed: it is a terminal."""
+    return bool(sys.stderr) and sys.stderr.isatty()
+
+
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """Return the width of `stream`, without one of stdout, in columns; None when it is not a terminal."""
+    """Return the width of `stream`, without one of stdout, in columns; None when it is no terminal, or has none."""
     stream = stream or sys.stdout
     if not stream or not stream.isatty():  # None when closed
         return None
-    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns
+    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns or None  # 0 on a serial console
 
 
 def paint(text: str, colour: str) -> str:

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import click
 
@@ -10,10 +11,10 @@ from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import repeat
 from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.run import show
-from ddns_updater.cli.terminal import flush_output
+from ddns_updater.cli.terminal import flush_output, is_watched
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.files import NO_ROOM
-from ddns_updater.model import RunResult
+from ddns_updater.run.report import Report
 
 
 @click.command()
@@ -27,7 +28,7 @@ from ddns_updater.model import RunResult
     help="Start a run this often, give or take a tenth.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each result as JSON on one line.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only what changed or went wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only changes and lasting failures, as run does.")
 @click.pass_context
 def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet: bool) -> None:
     """Run in a loop, instead of cron.
@@ -43,9 +44,9 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
     """
     out = terminal(ctx)
 
-    def ended(result: RunResult) -> None:
+    def ended(report: Report) -> None:
         with _despite_full_disk():
-            show(out, result, as_json=as_json, quiet=quiet)
+            runs.show(report)
 
     def crashed(error: Exception) -> None:
         trace = "" if isinstance(error, DdnsError) else "".join(traceback.format_exception(error))
@@ -57,7 +58,14 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
     def waits() -> None:
         out.notice("waiting for the run in progress to end; Ctrl-C again stops at once")
 
-    with closing(Runner(settings(ctx, quiet=quiet), name=name, stoppable=False)) as runs:
+    runs = Runner(
+        settings(ctx, quiet=quiet),
+        name=name,
+        quiet=quiet and not is_watched(),
+        show=partial(show, out, as_json=as_json, quiet=quiet),
+        stoppable=False,
+    )
+    with closing(runs):
         repeat(runs.run, every, ended=ended, crashed=crashed, waits=waits)
     flush_output()
 

@@ -173,7 +173,7 @@ class MySqlHistory(SqlHistory):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.begin()
+        self.execute("START TRANSACTION")  # in MariaDB's sql_mode ORACLE, BEGIN begins a block
         try:
             yield
         except BaseException:

@@ -1,8 +1,8 @@
 """Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
 An incident starts with the first run that failed or was held, and ends with the first good one. Runs that are
-`skipped`, or `pending` for up to half an hour, neither start nor end one. An alert is sent after DDNS_ALERT_AFTER runs,
-reminders after 1 h, 6 h and then daily, and a last one when it is over.
+`skipped` for a short time (see skips.py), or `pending` for up to half an hour, neither start nor end one. An alert is
+sent after DDNS_ALERT_AFTER runs, reminders after 1 h, 6 h and then daily, and a last one when it is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,13 @@ _QUICK = timedelta(seconds=30)  # between two runs; faster than cron can start t
 _RECENT = 6  # runs whose times are kept, to estimate the interval
 
 
-def advance(state: RunState, result: RunResult, now: datetime, alert_after: int | None) -> tuple[RunState, list[Event]]:
+def advance(
+    state: RunState, result: RunResult, now: datetime, alert_after: int | None, *, quiet: bool = False
+) -> tuple[RunState, list[Event]]:
     """Return the state after `result` of a run that ended at `now`, and the alerts to send.
 
-    `alert_after` is the number of failed runs in a row before the first alert; None if there is no channel.
+    `alert_after` is the number of failed runs in a row before the first alert; None if nobody gets one. A `quiet` run
+    prints the alerts about its incident, in place of each failure.
     """
     counted = state._replace(runs={**state.runs, result.outcome: state.runs.get(result.outcome, 0) + 1})
     if state.ended and now < state.ended:  # this run was delayed, and a later one has reported already
@@ -44,12 +47,17 @@ def advance(state: RunState, result: RunResult, now: datetime, alert_after: int 
     )
     stuck = _stuck(result, now)
     if result.outcome.is_bad or stuck:
-        return _failed(advanced, result.error or stuck or str(result.outcome), result, events, now, alert_after)
+        before = state.incident or Incident(now, 0, "")
+        cause = result.error or stuck or str(result.outcome)
+        incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause, quiet=before.quiet or quiet)
+        return _failed(advanced._replace(incident=incident), result, events, now, alert_after)
     if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
         return advanced, events  # not known to be good, so the incident goes on
+    advanced = advanced._replace(last_success=now, incident=None)
     if state.incident and state.incident.alerts:
         events.insert(0, event.recovered(result, state.incident, now))
-    return advanced._replace(last_success=now, incident=None), events
+        advanced = advanced._replace(unprinted=events[0] if state.incident.quiet else state.unprinted)
+    return advanced, events
 
 
 def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
@@ -62,15 +70,14 @@ def _spaced(recent: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]
 
 
 def _failed(
-    state: RunState, cause: str, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
+    state: RunState, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
 ) -> tuple[RunState, list[Event]]:
-    before = state.incident or Incident(now, 0, "")
-    incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause)
-    alerts = [*events]
-    if alert_after is not None and _is_due(incident, now, alert_after):
-        alerts.append(event.failing(result, incident, state.seen, now))
-        incident = incident._replace(alerts=incident.alerts + 1, alerted_at=now)
-    return state._replace(incident=incident), alerts
+    incident = state.incident
+    if incident is None or alert_after is None or not _is_due(incident, now, alert_after):
+        return state, [*events]
+    alert = event.failing(result, incident, state.seen, now)
+    incident = incident._replace(alerts=incident.alerts + 1, alerted_at=now)
+    return state._replace(incident=incident, unprinted=alert if incident.quiet else state.unprinted), [*events, alert]
 
 
 def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:

@@ -7,9 +7,9 @@ it after it was given up.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
 from typing import NamedTuple
@@ -20,13 +20,15 @@ from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.lib.humanize import counted, duration
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.incidents import advance
+from ddns_updater.run.news import News, everything, find_news
+from ddns_updater.run.skips import judge_skips
 from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due, Undelivered
 from ddns_updater.state.run_state import RunState
 
-Ping = Callable[[Outcome, str], None]
+Ping = Callable[[RunResult], None]
 WriteMetrics = Callable[[RunResult, RunState, datetime], None]
 
 
@@ -42,6 +44,25 @@ class Destinations(NamedTuple):
     write_metrics: WriteMetrics | None = None
 
 
+class Report:
+    """The report of a run as it grows, so that nothing is lost when a time limit cuts it off.
+
+    `result` is that of the run, with the warnings of the report; a run skipped for too long becomes a failed one.
+    `run_state` is what the state file has under `name` after the run, None when it could not be written. `is_first` is
+    whether it knew no run before.
+    """
+
+    def __init__(self, result: RunResult) -> None:
+        self.result = result
+        self.name = ""
+        self.run_state: RunState | None = None
+        self.is_first = False
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.result = self.result._replace(warnings=(*self.result.warnings, text))
+
+
 class Reporter:
     """Reports runs: state file, metrics, heartbeat, alerts."""
 
@@ -51,33 +72,66 @@ class Reporter:
         destinations: Destinations,
         *,
         alert_after: int,
+        run_timeout: float,
+        quiet: bool = False,
         limit: Limit,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the destinations; `alert_after` failed runs in a row start the alerts."""
+        """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s.
+
+        The runs are `quiet` when the alerts about their incident are printed in place of each failure.
+        """
         self._state_file = state_file
         self._destinations = destinations
         self._alert_after = alert_after
+        self._run_timeout = timedelta(seconds=run_timeout)
+        self._quiet = quiet
         self._limit = limit
         self._clock = clock
 
-    def report(
-        self, result: RunResult, given: str | None, line: str, ended: datetime, deadline: Deadline
-    ) -> Iterator[str]:
-        """Report `result` of a run that ended at `ended`, and yield each warning as soon as it is known.
+    def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
+        """Report the run of `report`, which ended at `ended`, and add each warning to it as soon as it is known.
 
-        Warnings given before a time limit cuts the report off are therefore kept. `given` is the name from --name or
-        DDNS_NAME, None without one; `line` is the result as one line, for the heartbeat.
+        `given` is the name from --name or DDNS_NAME, None without one.
         """
         with ExitStack() as sending:
-            due = yield from self._update_state(result, given, ended, sending)
-            yield from self._ping(result.outcome, line, heartbeat_seconds(deadline, has_alerts=bool(due)))
+            due = self._update_state(report, given, ended, sending)
+            self._ping(report, heartbeat_seconds(deadline, has_alerts=bool(due)))
             if due:
-                yield from self._send_alerts(due, deadline)
+                self._send_alerts(report, due, deadline)
 
-    def _update_state(
-        self, result: RunResult, given: str | None, ended: datetime, sending: ExitStack
-    ) -> Generator[str, None, Sequence[Due]]:
+    @contextmanager
+    def news(self, report: Report, warnings: Sequence[str]) -> Iterator[News]:
+        """Yield what to print of the run of `report`, which has `warnings`; when the block ends, save that it was.
+
+        A kill in between repeats it. It is everything when the runs are not quiet, and when the state file may not be
+        kept from run to run: it cannot be written, or knew no run before, as in a container without a volume.
+        """
+        now = self._now()
+        if not self._quiet or report.run_state is None:
+            yield everything(warnings)
+            return
+        news, after = find_news(report.run_state, report.result, warnings, now)
+        if after is report.run_state:
+            yield everything(warnings) if report.is_first else news
+            return
+        with ExitStack() as stack:
+            try:
+                content = self._locked(stack)
+            except StateError:
+                yield everything(warnings)
+                return
+            run_state = content.origins.get(report.name, report.run_state)  # another run may have printed it
+            news, content.origins[report.name] = find_news(run_state, report.result, warnings, now)
+            yield everything(warnings) if report.is_first else news
+            with suppress(StateError):  # then the next run prints it again
+                self._state_file.replace(content)
+
+    def _locked(self, stack: ExitStack) -> StateContent:
+        with self._limit(LOCK_SECONDS, self._busy()):
+            return stack.enter_context(self._state_file.locked())
+
+    def _update_state(self, report: Report, given: str | None, ended: datetime, sending: ExitStack) -> Sequence[Due]:
         """Write the state file and the metrics; return the alerts to send, none while another run sends.
 
         `sending` gets the lock for sending. It is taken under the lock of the file, so no other run can have sent in
@@ -86,67 +140,72 @@ class Reporter:
         now = self._now()
         with ExitStack() as stack:
             try:
-                with self._limit(LOCK_SECONDS, self._busy()):
-                    content = stack.enter_context(self._state_file.locked())
+                content = self._locked(stack)
             except StateError as error:
-                yield self._silent(error)
-                yield from self._write_metrics(result._replace(name=given or result.name), RunState(), now)
+                report.warn(self._silent(error))
+                self._write_metrics(report, given or report.result.name, RunState(), now)
                 return ()
-            name, run_state = yield from self._advance(content, result, given, ended, now)
+            name, run_state = self._advance(content, report, given, ended, now)
             due: Sequence[Due] = content.outbox.due(self._destinations.keys, now)
             try:
                 self._state_file.replace(content)
+                report.name, report.run_state = name, run_state
                 if due and not sending.enter_context(self._state_file.sending()):
                     due = ()
             except StateError as error:
-                yield self._silent(error)
+                report.warn(self._silent(error))
                 due = ()  # an alert that is not in the file cannot be marked as delivered
             # under the lock of the file, so that the counters in the metrics never decrease
             at = run_state.recent[-1] if run_state.recent else now
-            yield from self._write_metrics(result._replace(name=name), run_state, at)
+            self._write_metrics(report, name, run_state, at)
         return due
 
     def _advance(
-        self, content: StateContent, result: RunResult, given: str | None, ended: datetime, now: datetime
-    ) -> Generator[str, None, tuple[str, RunState]]:
-        """Put the run state after `result`, and its alerts, into `content`; return the origin's name and that state."""
+        self, content: StateContent, report: Report, given: str | None, ended: datetime, now: datetime
+    ) -> tuple[str, RunState]:
+        """Put the run state after the run, and its alerts, into `content`; return the origin's name and that state."""
         if content.damage:
-            yield content.damage
-        name = content.name_of(given, result.name)
+            report.warn(content.damage)
+        name = content.name_of(given, report.result.name)
         run_state, back = content.origins.get(name, RunState()).moved_to(now)
         if back:
             ended = now  # by the clock to which the earlier times were moved
             content.outbox.bring_forward(now)
-            yield f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
+            report.warn(
+                f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
+            )
+        report.is_first = not run_state.recent
+        run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
         keys = self._destinations.keys
-        alert_after = self._alert_after if keys else None
-        run_state, events = advance(run_state, result._replace(name=name or None), ended, alert_after)
+        alert_after = self._alert_after if keys or self._quiet else None
+        result = report.result._replace(name=name or None)
+        run_state, events = advance(run_state, result, ended, alert_after, quiet=self._quiet)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
         if expired := content.outbox.drop_expired(now):
-            yield f"dropped {counted(expired, 'alert')} undelivered after 24 h"
+            report.warn(f"dropped {counted(expired, 'alert')} undelivered after 24 h")
         if surplus := content.outbox.drop_surplus():
-            yield f"dropped {counted(surplus, 'alert')}: too many are undelivered"
+            report.warn(f"dropped {counted(surplus, 'alert')}: too many are undelivered")
         return name, run_state
 
-    def _write_metrics(self, result: RunResult, run_state: RunState, now: datetime) -> Iterator[str]:
+    def _write_metrics(self, report: Report, name: str | None, run_state: RunState, now: datetime) -> None:
         if self._destinations.write_metrics is None:
             return
         slow = StateError(f"failed to write the metrics: it took longer than {METRICS_SECONDS:g} s", "check that disk")
         try:
             with self._limit(METRICS_SECONDS, slow):
-                self._destinations.write_metrics(result, run_state, now)
+                self._destinations.write_metrics(report.result._replace(name=name), run_state, now)
         except StateError as error:
-            yield str(error)
+            report.warn(str(error))
 
-    def _ping(self, outcome: Outcome, line: str, seconds: float) -> Iterator[str]:
+    def _ping(self, report: Report, seconds: float) -> None:
         ping = self._destinations.ping
-        if ping is None or outcome is Outcome.SKIPPED:  # then the other run pings
+        if ping is None or report.result.outcome is Outcome.SKIPPED:  # then the other run pings
             return
-        if failure := call_within(seconds, partial(ping, outcome, line), "its service"):
-            yield f"failed to send the heartbeat: {failure}"
+        if failure := call_within(seconds, partial(ping, report.result), "its service"):
+            report.warn(f"failed to send the heartbeat: {failure}")
 
-    def _send_alerts(self, due: Sequence[Due], deadline: Deadline) -> Iterator[str]:
+    def _send_alerts(self, report: Report, due: Sequence[Due], deadline: Deadline) -> None:
         """Send the alerts that are due; save each delivery at once."""
         stuck: set[str] = set()  # channels that failed; later alerts wait, to keep their order
         try:
@@ -156,17 +215,18 @@ class Reporter:
                     continue
                 seconds = alert_seconds(deadline, len(due) - number)
                 if seconds is None:
-                    yield "no time was left to send an alert; the next run sends it"
+                    report.warn("no time was left to send an alert; the next run sends it")
                     return
                 channel = channels[key]
                 failure = call_within(seconds, partial(channel.send, alert.event), channel.name)
                 if failure:
                     later = "a later run tries again" if failure.again else None
-                    yield str(DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later))
+                    error = DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later)
+                    report.warn(str(error))
                     stuck |= {key} if failure.again else set()
                 self._save_delivery(alert, key, failure)
         except DdnsError as error:
-            yield str(error)
+            report.warn(str(error))
 
     def _save_delivery(self, alert: Undelivered, key: str, failure: AlertError | None) -> None:
         with self._state_file.locked() as content:

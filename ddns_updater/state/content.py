@@ -9,7 +9,7 @@ from typing import Any
 from ddns_updater.alerts.event import parse_event
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
-from ddns_updater.state.run_state import Reported, RunState
+from ddns_updater.state.run_state import Reported, RunState, Skips
 
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -53,7 +53,9 @@ class StateContent:
         moved = self.origins.pop(before, None)
         if moved:
             known = self.origins.get(after, moved)
-            self.origins[after] = known._replace(incident=known.incident or moved.incident)
+            self.origins[after] = known._replace(
+                incident=known.incident or moved.incident, unprinted=known.unprinted or moved.unprinted
+            )
             self.outbox.rename(before, after)
 
 
@@ -110,12 +112,23 @@ def _state_json(run_state: RunState) -> dict[str, Any]:
             "cause": incident.cause,
             "told": incident.alerts,
             "told_at": _epoch(incident.alerted_at),
+            **({"quiet": True} if incident.quiet else {}),
         },
         "told": {
             family: {"version": each.version, "address": str(each.address or ""), "drift_at": _epoch(each.drift_at)}
             for family, each in run_state.reported.items()
         },
         "seen": {str(record): [str(each.address), _epoch(each.at)] for record, each in run_state.seen.items()},
+        **{key: value for key, value in _later_json(run_state).items() if value},
+    }
+
+
+def _later_json(run_state: RunState) -> dict[str, Any]:
+    """Return the fields that the first version of format 1 did not have; they are left out when empty."""
+    return {
+        "skips": {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in run_state.skips.items()},
+        "unprinted": run_state.unprinted and run_state.unprinted.json(),
+        "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
     }
 
 
@@ -136,6 +149,7 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             _text(incident["cause"]),
             _count(incident["told"]),
             _optional_time(incident["told_at"]),
+            incident.get("quiet") is True,
         ),
         reported={
             Family(family): Reported(
@@ -144,6 +158,12 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             for family, each in content["told"].items()
         },
         seen={_record(record): Seen(_address(address), _time(at)) for record, (address, at) in content["seen"].items()},
+        skips={
+            Family(family): Skips(_time(each["since"]), _count(each["runs"]))
+            for family, each in content.get("skips", {}).items()
+        },
+        unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
+        printed={text: _time(at) for text, at in content.get("printed", {}).items()},
     )
 
 

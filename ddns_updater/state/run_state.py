@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ddns_updater.alerts.event import Event
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen
 
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
@@ -19,12 +20,20 @@ class Reported(NamedTuple):
     drift_at: datetime | None = None
 
 
+class Skips(NamedTuple):
+    """How many runs in a row were skipped for one family, and when the first of them ended (UTC)."""
+
+    since: datetime
+    runs: int
+
+
 class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
-    correctly.
+    correctly, `skips` the families that the last run had to skip. `unprinted` is an alert that a quiet run has to
+    print, `printed` what quiet runs have printed and when.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -36,6 +45,9 @@ class RunState(NamedTuple):
     incident: Incident | None = None
     reported: Mapping[Family, Reported] = MappingProxyType({})
     seen: Mapping[Record, Seen] = MappingProxyType({})
+    skips: Mapping[Family, Skips] = MappingProxyType({})
+    unprinted: Event | None = None
+    printed: Mapping[str, datetime] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:
@@ -75,5 +87,7 @@ class RunState(NamedTuple):
             last_success=self.last_success and self.last_success - back,
             incident=incident,
             seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
+            skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
+            printed={text: at - back for text, at in self.printed.items()},
         )
         return moved, back

@@ -131,7 +131,7 @@ def test_run_warns_of_it_and_works(small_machine: Machine) -> None:
     quiet = small_machine.ddns("run", "--quiet", **relative)
     assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
     small_machine.service.stop()
-    failed = small_machine.ddns("run", "--quiet", **relative).err.splitlines()
+    failed = small_machine.ddns("run", "--quiet", DDNS_ALERT_AFTER="1", **relative).err.splitlines()
     assert failed[0] == line
-    assert failed[1].startswith("failed: ")
+    assert failed[1].startswith("line: failing since ")
     assert len(failed) == 2

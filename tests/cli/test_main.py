@@ -349,12 +349,15 @@ def test_a_database_that_is_down_is_one_line_for_all_address_families(small_mach
 def test_a_wrong_password_and_a_wrong_database_are_told_apart(small_machine: Machine, mysql: Database) -> None:
     url = urlsplit(mysql.url)
     wrong = f"mysql://{url.username}:{quote(PASSWORD, safe='')}@{server(mysql)}{url.path}"
-    done = small_machine.ddns("-v", "run", DDNS_DATABASE_URL=wrong)
-    assert (done.status, done.out) == (1, "")
+    verbose = small_machine.ddns("-v", "run", DDNS_DATABASE_URL=wrong)
+    done = small_machine.ddns("run", DDNS_DATABASE_URL=wrong)
+    assert (done.status, done.out) == (verbose.status, verbose.out) == (1, "")
     assert done.err == (
         f"failed: the database at {server(mysql)} refused the login of {url.username};"
         " check user and password in DDNS_DATABASE_URL\n"
     )
+    assert verbose.err.endswith(f"\n{done.err}")
+    assert not any(password in verbose.err for password in (PASSWORD, quote(PASSWORD, safe="")))
     done = small_machine.ddns("run", DDNS_DATABASE_URL=f"{mysql.url}_missing")
     assert (done.status, done.out) == (1, "")
     assert done.err == (
@@ -447,9 +450,12 @@ def test_quiet_prints_only_what_changed_or_went_wrong(small_machine: Machine) ->
         same = small_machine.ddns("run", *options)
         assert (same.status, same.out, same.err) == (0, "", "")
     small_machine.service.stop()
-    wrong = small_machine.ddns("run", "--quiet")
+    wrong = small_machine.ddns("run", "--quiet", DDNS_ALERT_AFTER="1")
     assert (wrong.status, wrong.out) == (1, "")
-    assert wrong.err == (f"failed: no trustworthy ipv4 address, so nothing was changed: {source_down(small_machine)}\n")
+    (line,) = wrong.err.splitlines()
+    assert line.startswith("line: failing since 20")
+    cause = f"no trustworthy ipv4 address, so nothing was changed: {source_down(small_machine)}"
+    assert f", 1 failed run. Cause: {cause}. DNS when last verified: home.example.com A held 9.9.9.9 (20" in line
 
 
 OUTPUT_OPTIONS: tuple[list[str], ...] = ([], ["--quiet"], ["--json"], ["--quiet", "--json"])
@@ -481,7 +487,8 @@ def test_a_change_that_is_held_is_one_line_on_stderr_and_status_1(
         " the next run asks again"
     )
     for options in OUTPUT_OPTIONS:
-        done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required")
+        folder = small_machine.folder / "-".join(["state", *options])  # the first failure of each is printed
+        done = small_machine.ddns("run", *options, DDNS_IP_AGREEMENT="required", DDNS_STATE_FOLDER=str(folder))
         assert (done.status, done.err) == (1, f"held: {error}\n")
         if "--json" in options:
             assert (done.json["outcome"], done.json["results"][0]["error"]) == ("held", error)
@@ -498,7 +505,7 @@ def test_drift_is_a_warning_when_it_is_repaired_and_a_failure_when_it_is_reporte
     small_machine.run()
     small_machine.aws.put_address(small_machine.zone_id, "home.example.com", "192.0.2.1")
     small_machine.database.sql("UPDATE admin_dns_publication SET checkedAt = '2026-01-02 03:04:05'")
-    reported = small_machine.ddns("run", "--quiet", DDNS_ON_DRIFT="report")
+    reported = small_machine.ddns("run", DDNS_ON_DRIFT="report")
     assert (reported.status, reported.out) == (1, "")
     assert reported.err == (
         "failed: home.example.com A should hold 9.9.9.9 with TTL 60, not 192.0.2.1 with TTL 60;"

@@ -101,23 +101,23 @@ def runner(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner
 
 
 def test_a_run_after_a_failed_one_succeeds(machine: Machine, runner: Runner) -> None:
-    assert runner.run().outcome is Outcome.UNCHANGED
+    assert runner.run().result.outcome is Outcome.UNCHANGED
     machine.service.play = answer("busy", "503 Service Unavailable")
-    assert runner.run().outcome is Outcome.FAILED
+    assert runner.run().result.outcome is Outcome.FAILED
     machine.service.play, machine.service.address = None, "1.1.1.1"
-    assert runner.run().outcome is Outcome.UPDATED
+    assert runner.run().result.outcome is Outcome.UPDATED
     assert machine.database.versions() == [(1, "9.9.9.9"), (2, "1.1.1.1")]
 
 
 def test_another_process_gets_the_lock_between_two_runs(machine: Machine, runner: Runner) -> None:
     for _ in range(2):
-        assert runner.run().outcome is Outcome.UNCHANGED
+        assert runner.run().result.outcome is Outcome.UNCHANGED
         assert machine.process("run", "--json").json["outcome"] == "unchanged"
 
 
 def test_a_version_that_another_process_appended_is_seen(machine: Machine, runner: Runner) -> None:
-    assert runner.run().outcome is Outcome.UNCHANGED
+    assert runner.run().result.outcome is Outcome.UNCHANGED
     machine.service.address = "1.1.1.1"
     assert machine.process("run", "--json").json["outcome"] == "updated"
-    result = runner.run()
+    result = runner.run().result
     assert (result.outcome, result.results[0].version) == (Outcome.UNCHANGED, 2)

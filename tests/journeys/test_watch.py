@@ -226,10 +226,10 @@ def test_checks_leave_no_file_and_no_thread_behind(machine: Machine, monkeypatch
         monkeypatch.setenv(key, value)
     settings = machine.database.settings(**{k: v for k, v in machine.environment.items() if k.startswith("DDNS_")})
     with closing(Runner(settings)) as runs:
-        assert runs.run().outcome is Outcome.UNCHANGED
+        assert runs.run().result.outcome is Outcome.UNCHANGED
         before = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208 - only counted
         for _ in range(20):
-            assert runs.run().outcome is Outcome.UNCHANGED
+            assert runs.run().result.outcome is Outcome.UNCHANGED
         wait_until(lambda: threading.active_count() <= before[1])
         assert len(os.listdir("/proc/self/fd")) <= before[0]  # noqa: PTH208 - as above
 

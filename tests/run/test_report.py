@@ -16,7 +16,7 @@ from ddns_updater.errors import AlertError, StateError
 from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.lib.files import flocked
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
-from ddns_updater.run.report import Destinations, Reporter
+from ddns_updater.run.report import Destinations, Report, Reporter
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Pause, Undelivered
@@ -49,10 +49,11 @@ class World:
             Destinations(
                 tuple(keys),
                 partial(self._open, keys),
-                ping=lambda outcome, _line: self.pinged.append(outcome),
+                ping=lambda result: self.pinged.append(result.outcome),
                 write_metrics=lambda *written: self.metrics.append(written),
             ),
             alert_after=1,
+            run_timeout=55,
             limit=time_limit,
             clock=lambda: self.now,
         )
@@ -63,7 +64,9 @@ class World:
         result = RunResult(resolved, (FamilyResult(Family.IPV4, outcome, error=error),))
         start = self.left
         deadline = Deadline(start, lambda: start - self.left)
-        return list(self.reporter.report(result, given, "the result", self.ended, deadline))
+        report = Report(result)
+        self.reporter.report(report, given, self.ended, deadline)
+        return list(report.result.warnings)
 
     @property
     def ended(self) -> datetime:

@@ -127,9 +127,11 @@ def test_root_is_told_once_how_to_run_it_as_the_owner_of_the_home_folder(
         f" run it as that user: sudo -u {home_of_another} -H ddns …"
     )
     before = everything(small_machine.folder.parent)
-    for command in (*COMMANDS, ["run", "--quiet"]):
+    for command in COMMANDS:
         done = small_machine.ddns(*command, DDNS_DATABASE_URL=None)
         assert (done.status, done.err.splitlines()) == (0, [line]) or command == ["status"], command
+    again = small_machine.ddns("run", "--quiet", DDNS_DATABASE_URL=None)  # once a day is enough for cron's mail
+    assert (again.status, again.out, again.err) == (0, "", "")
     after = everything(small_machine.folder.parent)
     assert {path: after[path] for path in before} == before  # whose they are is left as it was
 

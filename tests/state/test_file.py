@@ -23,7 +23,7 @@ from ddns_updater.model import Family, Incident, Outcome, Record, Seen
 from ddns_updater.state.content import content_text, parse_content
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
-from ddns_updater.state.run_state import Reported, RunState
+from ddns_updater.state.run_state import Reported, RunState, Skips
 from tests.support.alerting import rewritten
 from tests.support.alerting import state_file as state_file_of
 from tests.support.command import finish
@@ -36,7 +36,7 @@ FACTS = st.dictionaries(st.sampled_from(["cause", "since", "records"]), st.none(
 SECOND = TIME.map(lambda time: time.replace(microsecond=0))
 EVENT = st.builds(Event, st.sampled_from(Kind), SECOND, st.none() | st.text(), st.text(), st.text(), FACTS)
 RECORD = st.builds(Record, st.text(), st.sampled_from(["A", "AAAA"]))
-INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME)
+INCIDENT = st.builds(Incident, TIME, COUNT, st.text(), COUNT, st.none() | TIME, st.booleans())
 STANDING = st.builds(
     RunState,
     runs=st.dictionaries(st.sampled_from(Outcome), COUNT),
@@ -50,6 +50,9 @@ STANDING = st.builds(
         st.sampled_from(Family), st.builds(Reported, COUNT, st.none() | st.ip_addresses(), st.none() | TIME)
     ),
     seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
+    skips=st.dictionaries(st.sampled_from(Family), st.builds(Skips, TIME, COUNT)),
+    unprinted=st.none() | EVENT,
+    printed=st.dictionaries(st.text(), TIME),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
-from ddns_updater.model import Incident, Outcome, Record, Seen
-from ddns_updater.state.run_state import RunState
+from ddns_updater.model import Family, Incident, Outcome, Record, Seen
+from ddns_updater.state.run_state import RunState, Skips
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -52,6 +52,8 @@ def test_a_clock_that_goes_back_moves_every_time_by_as_much() -> None:
             last_success=now - 5 * HOUR,
             incident=Incident(now - 4 * HOUR, 3, "broken", 1, now - 2 * HOUR),
             seen={home: Seen(ip_address("9.9.9.9"), now - 6 * HOUR)},
+            skips={Family.IPV4: Skips(now - 7 * HOUR, 4)},
+            printed={"no room": now - 8 * HOUR},
         )
 
     assert state(NOW).moved_to(NOW - 2 * MINUTE) == (state(NOW - 2 * MINUTE), 2 * MINUTE)

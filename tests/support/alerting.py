@@ -15,7 +15,7 @@ from tests.support.receivers import Receiver
 
 HOUR, DAY = 3600, 86_400
 BAD_ADDRESS = "10.0.0.1"  # no source may be believed that says so
-_TIMES = ("since", "told_at", "last_success", "until", "recent", "ended")
+_TIMES = ("since", "told_at", "last_success", "until", "recent", "ended", "printed")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def later(machine: Machine, seconds: float) -> None:
 
     def moved(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {name: moved(each, name) for name, each in value.items()}
+            return {name: moved(each, key if key in _TIMES else name) for name, each in value.items()}
         if isinstance(value, list):
             return [moved(each, key) for each in value]
         return value - seconds if key in _TIMES and isinstance(value, float) else value
