@@ -194,8 +194,9 @@ class SqlHistory(ABC):
             values["id"] = key
         self.execute(queries.insert(list(values), unfilled), list(values.values()))
         stored = self.execute(queries.STORED, (origin.id, version)).fetchone()
-        if not stored or stored[0] is None or (parse_address(stored[1]), stored[2]) != (address, origin.name):
-            found = f"{stored[1]!r} of {stored[2]!r}, id {stored[0]}" if stored else "nothing"
+        key, ip, name = stored or (None, None, None)
+        if key is None or not isinstance(ip, str) or (parse_address(ip), name) != (address, origin.name):
+            found = f"{ip!r} of {name!r}, id {key}" if stored else "nothing"
             raise HistoryError(
                 f"table admin_ip_history alters what is written to it: {address} of {origin.name!r} is read as {found}",
                 "make its columns ip and name varchar(255), or correct the trigger that does it",
