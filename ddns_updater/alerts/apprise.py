@@ -1,10 +1,14 @@
 """Apprise: mail, Telegram, ntfy, Matrix and more. Needs apprise, the extra `notify`."""
 
+import logging
+
 import apprise
 
 from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
+
+log = logging.getLogger(__name__)
 
 _KINDS = {
     Kind.CHANGED: apprise.NotifyType.INFO,
@@ -21,6 +25,7 @@ def notify(spec: ChannelSpec, event: Event) -> None:
     try:
         if not service.add(spec.url):
             raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)
+        log.info("sending to %s", spec.name)
         accepted = service.notify(
             title=event.title,
             body=event.text,
@@ -31,5 +36,6 @@ def notify(spec: ChannelSpec, event: Event) -> None:
         raise
     except Exception as error:  # a plugin of Apprise may raise anything, and must not end the run
         raise AlertError(f"{spec.name} failed with {type(error).__name__}") from error
+    log.info("%s %s it", spec.name, "accepted" if accepted else "did not accept")
     if not accepted:
         raise AlertError(f"{spec.name} did not accept it")

@@ -1,5 +1,6 @@
 """HTTP delivery for all channels: timeout, retries, and what each response means."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from urllib3.util import Retry
 
 from ddns_updater.errors import AlertError
 from ddns_updater.lib.http_errors import http_reason
+
+log = logging.getLogger(__name__)
 
 _TIMEOUT = 9.0  # seconds for the connection and for each piece of the answer
 _RETRIES = 2
@@ -40,10 +43,12 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
         session.mount("https://", HTTPAdapter(max_retries=retry))
         session.auth = _login(url)
         headers = {"User-Agent": "ddns-updater"}
+        log.info("sending a %s request to %s", method, name)
         try:
             with session.request(
                 method, url, timeout=_TIMEOUT, allow_redirects=False, stream=True, headers=headers, **content
             ) as answer:
+                log.info("%s answered with status %d", name, answer.status_code)
                 _check(answer, name)
                 return next(answer.iter_content(read), b"") if read else b""
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:

@@ -33,8 +33,7 @@ def send_tests(settings: Settings, *, starts: Callable[[str], None]) -> Iterator
     message = event.test(settings.name, datetime.now(UTC))
     seconds = timetable.report_seconds(settings.run_timeout)
     channels = factories.channels(settings)
-    for variable, specs in (("DDNS_WEBHOOK_URLS", settings.webhooks), ("DDNS_NOTIFY_URLS", settings.apprise)):
-        for number, spec in enumerate(specs, 1):
-            starts(spec.name)
-            error = call_within(seconds, partial(channels[spec.key].send, message), spec.name)
-            yield Tested(variable, number, spec.name, error)
+    for variable, number, spec in settings.listed_channels:
+        starts(spec.name)
+        error = call_within(seconds, partial(channels[spec.key].send, message), spec.name)
+        yield Tested(variable, number, spec.name, error)

@@ -106,7 +106,8 @@ class Runner:
     def show(self, report: Report) -> None:
         """Show the result of a run with its warnings."""
         if self._show:
-            with self._reporter.news(report, [*self._remarks, *run_warnings(report.result)]) as news:
+            warnings = [text for text, _ in run_warnings(report.result)]
+            with self._reporter.news(report, [*self._remarks, *warnings]) as news:
                 self._show(report.result, news)
 
     def close(self) -> None:

@@ -41,9 +41,10 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
         terminal(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:
         version = each.version
-        if each.created:
-            terminal(ctx).info(f"created origin {version.name}: version {version.version} is {version.ip}")
-        else:
-            terminal(ctx).info(
-                f"origin {version.name} already exists: version {version.version} is {version.ip}; nothing changed"
-            )
+        known = f"version {version.version} is {version.ip}"
+        line = (
+            f"created origin {version.name}: {known}"
+            if each.created
+            else f"origin {version.name} already exists: {known}; nothing changed"
+        )
+        terminal(ctx).info(line, name=version.name, address=version.ip, version=version.version)

@@ -127,3 +127,5 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: s
         handler.setFormatter(ctx.obj.terminal.formatter())
         logging.getLogger("ddns_updater").addHandler(handler)
         logging.getLogger("ddns_updater").setLevel(logging.INFO)
+        version = sys.version.partition(" ")[0]
+        logging.getLogger(__name__).info("ddns %s on Python %s, %s", __version__, version, sys.platform)

@@ -1,5 +1,6 @@
 """Options, their checks and the terminal, shared by several commands."""
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from ddns_updater.settings.load import LoadResult, read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.values import origin_name
 from ddns_updater.sources.address import public_address
+
+log = logging.getLogger(__name__)
 
 
 class Invocation(NamedTuple):
@@ -71,6 +74,8 @@ def load(ctx: click.Context, *, quiet: bool = False, hold_warnings: bool = False
     """Load the settings as `settings` does; with `hold_warnings` those wait too, until another line is printed."""
     out = terminal(ctx)
     loaded = read_settings(ctx.obj.env_file, for_init=for_init)
+    files = ", ".join(str(file.path) for file in loaded.env_files) or "none"
+    log.info("settings files: %s; %s", files, loaded.settings)
     for warning in loaded.warnings:
         out.hold(str(warning)) if hold_warnings else out.warning(str(warning))
     for note in loaded.notes:

@@ -10,7 +10,7 @@ from ddns_updater.cli.options import load, name_option, terminal
 from ddns_updater.cli.terminal import Terminal, is_watched
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
-from ddns_updater.output.run import alert_line, run_json, run_lines
+from ddns_updater.output.run import alert_line, run_facts, run_json, run_lines, run_warnings
 from ddns_updater.run.news import News
 
 _QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
@@ -66,14 +66,16 @@ def show(out: Terminal, result: RunResult, news: News, *, as_json: bool, quiet: 
         click.echo(run_json(result))
     if news.event:
         is_bad = news.event.kind is Kind.FAILING
-        facts = {"event": news.event.kind, "outcome": result.outcome, "name": result.name}
-        out.alert(alert_line(news.event), is_bad=is_bad, **facts)
+        out.alert(
+            alert_line(news.event), is_bad=is_bad, event=news.event.kind, outcome=result.outcome, name=result.name
+        )
+    facts_of = dict(run_warnings(result))
     for warning in news.warnings:
-        out.warning(warning, name=result.name)
-    for outcome, line in run_lines(result):
+        out.warning(warning, name=result.name, **facts_of.get(warning, {}))
+    for (outcome, line), facts in zip(run_lines(result), run_facts(result), strict=True):
         if outcome not in news.outcomes:
             continue
         if outcome.is_bad:
-            out.error(line, prefix="", outcome=outcome, name=result.name)
+            out.error(line, prefix="", outcome=outcome, name=result.name, **facts)
         elif not as_json and not (quiet and outcome in _QUIET):
-            out.info(line, outcome=outcome, name=result.name)
+            out.info(line, outcome=outcome, name=result.name, **facts)

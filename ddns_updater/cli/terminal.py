@@ -72,8 +72,11 @@ class Terminal:
 
 
 class _JsonFormatter(logging.Formatter):
+    """The form of log lines; what a line is about stands in `extra={"facts": {…}}`, as JSON values."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return _object(record.levelname.lower(), record.getMessage(), {"logger": record.name})
+        facts = {"logger": record.name, **getattr(record, "facts", {})}
+        return _object(record.levelname.lower(), record.getMessage(), facts)
 
 
 def _object(level: str, text: str, facts: dict[str, object]) -> str:
@@ -91,11 +94,11 @@ def is_watched() -> bool:
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """Return the width of `stream`, without one of stdout, in columns; None when it is not a terminal."""
+    """Return the width of `stream`, without one of stdout, in columns; None when it is no terminal, or has none."""
     stream = stream or sys.stdout
     if not stream or not stream.isatty():  # None when closed
         return None
-    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns
+    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns or None  # 0 on a serial console
 
 
 def paint(text: str, colour: str) -> str:

@@ -1,5 +1,6 @@
 """Authoritative name servers, asked directly: the proof that DNS has changed. Needs dnspython (the extra `dns`)."""
 
+import logging
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
@@ -12,6 +13,8 @@ from ddns_updater.dns.query import TIMEOUT, TRIES, Servers, resolve
 from ddns_updater.errors import DnsError
 from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Address, Record
+
+log = logging.getLogger(__name__)
 
 _MIN_TIMEOUT = 1.0  # seconds for one answer when time is short
 
@@ -35,7 +38,9 @@ class NameServers:
                 if not problems:
                     raise TimeoutError
                 break
-            if problem := self._ask(server, record, address, deadline):
+            problem = self._ask(server, record, address, deadline)
+            log.info("name server %s, %s: %s", server, record, problem or f"answers {address}")
+            if problem:
                 problems.append(f"name server {server} {problem}")
         return DnsError(", ".join(problems)) if problems else None
 

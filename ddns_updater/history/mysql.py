@@ -31,7 +31,7 @@ AND (COLUMN_NAME = 'note' AND IS_NULLABLE = 'NO'
 """
 _HAS_TABLE = """
 SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
-AND (BINARY TABLE_NAME = ? OR @@lower_case_table_names <> 0)
+AND (HEX(TABLE_NAME) = HEX(?) OR @@lower_case_table_names <> 0)
 """
 
 
@@ -173,7 +173,7 @@ class MySqlHistory(SqlHistory):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.begin()
+        self.execute("START TRANSACTION")  # in MariaDB's sql_mode ORACLE, BEGIN begins a block
         try:
             yield
         except BaseException:

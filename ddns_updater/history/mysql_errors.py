@@ -62,7 +62,7 @@ def _of_login(code: int, text: str, where: str, url: MySqlUrl) -> HistoryError |
     if code in _TOO_MANY:
         return HistoryError(
             f"the database at {where} has no connection left: {text}",
-            "raise that limit (ddns init needs two connections, a run one), or end other programs",
+            "raise that limit (a run needs one connection, ddns init a few), or end other programs",
         )
     return None
 

@@ -42,8 +42,11 @@ def judge(history: SqlHistory, name: str | None, families: Sequence[Family]) -> 
     table = read(history)
     if table is None:
         return None
-    found = obstacles(table, name, families)
-    return Judgement(found, [*remarks(table)], table.constraints, table.can_roll_back, table.is_numbered)
+    found, noted = obstacles(table, name, families), [*remarks(table)]
+    if table.triggers:
+        noted += [Remark(f"{each.problem}; a trigger has to fill it") for each in found if not each.is_certain]
+        found = [each for each in found if each.is_certain]
+    return Judgement(found, noted, table.constraints, table.can_roll_back, table.is_numbered)
 
 
 def obstacles(table: MySqlTable, name: str | None, families: Sequence[Family]) -> list[Obstacle]:
@@ -60,7 +63,8 @@ def obstacles(table: MySqlTable, name: str | None, families: Sequence[Family]) -
             found.append(Obstacle(f"index {index} allows each {of} only once", (drop,)))
     for key, pairs in table.keys.items():
         if any(column.lower() in ("ip", "version", "note") for column, _ in pairs):
-            found.append(Obstacle(f"foreign key {key} refers to {pairs[0][1]}", (f"DROP FOREIGN KEY {quoted(key)}",)))
+            drop = f"DROP FOREIGN KEY {quoted(key)}"
+            found.append(Obstacle(f"foreign key {key} refers to {pairs[0][1]}", (drop,), is_certain=False))
     if not table.has_transactions and table.engine not in _ENGINES:
         found.append(Obstacle(f"its engine is {table.engine}", ("ENGINE = InnoDB",)))
     if not table.partitioned_by <= {"originid", "version"} and not _has_key(table):

@@ -138,7 +138,7 @@ def read(history: SqlHistory) -> MySqlTable | None:
         keys,
         [row[0] for row in history.execute(_CHECKS).fetchall()],
         [row[0] for row in history.execute(_TRIGGERS).fetchall()],
-        _partitioned_by(history.execute(_PARTITIONS).fetchall(), indexes),
+        frozenset(_partitioned_by(history.execute(_PARTITIONS).fetchall(), columns, indexes)),
         "STRICT_" in history.execute("SELECT @@SESSION.sql_mode").fetchone()[0],
         _highest(history, columns),
         bool(history.execute(_WITHOUT_TRANSACTIONS).fetchone()[0]),
@@ -155,14 +155,11 @@ def _column(
     return Column(name, str(kind), default, is_nullable, bool(expression), extra, width, *rest)
 
 
-def _partitioned_by(rows: Sequence[Any], indexes: Mapping[str, Index]) -> frozenset[str]:
+def _partitioned_by(rows: Sequence[Any], columns: Columns, indexes: Mapping[str, Index]) -> set[str]:
     """Return the columns by which the table is partitioned; without an expression they are those of its primary key."""
-    found: set[str] = set()
-    for expression, sub in rows:
-        found |= {each.lower() for each in re.findall(r"`([^`]+)`", f"{expression} {sub}")}
-        if not expression:
-            found |= {each for each in indexes.get("PRIMARY", ()) if each}
-    return frozenset(found)
+    words = {word.lower() for row in rows for each in row for word in re.findall(r"\w+", each or "")}
+    by_key = any(not expression for expression, _ in rows)
+    return {each for each in columns if each in words or (by_key and each in indexes.get("PRIMARY", ()))}
 
 
 def _highest(history: SqlHistory, columns: Columns) -> int:

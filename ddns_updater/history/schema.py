@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yoyo
 from yoyo.backends.core.mysql import MySQLBackend
@@ -32,6 +32,7 @@ _COLUMNS = {
 }
 # Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
+_YOYO_TABLES = (_MIGRATION, _LOG, _VERSION, _LOCK)
 # MySQL's ER_DUP_KEYNAME, and MariaDB's error for a table with system versioning, whose indexes `rehearse` demands;
 # SQLite's migrations say IF NOT EXISTS.
 _INDEX_EXISTS = (1061, 4119)
@@ -50,7 +51,7 @@ def upgrade(history: SqlHistory) -> int:
     """Bring the schema of `history` up to date and return the number of migrations applied, 0 when it was current.
 
     An existing `admin_ip_history` is adopted with its rows. Raises HistoryError and changes nothing when a table lacks
-    a column or holds a version twice.
+    a column or holds a version twice. A current schema needs no right to create or drop anything.
     """
     with history.errors():
         present = [table for table in _COLUMNS if history.has_table(table)]
@@ -58,8 +59,37 @@ def upgrade(history: SqlHistory) -> int:
             _check_columns(history, table)
         if "admin_ip_history" in present:
             _check_versions(history)
+    before = _progress(history)
+    if not before.lacks:
+        return 0
+    try:
+        return _migrate(history, is_new=len(present) < len(_COLUMNS))
+    except HistoryError as error:
+        if not history.is_denied(error.__cause__):
+            raise
+        raise HistoryError(
+            error.problem,
+            "use the account that sets up the tables: give its DDNS_DATABASE_URL to this one command",
+            then="nothing was changed" if _progress(history) == before else "init then goes on from there",
+        ) from error
+
+
+class _Progress(NamedTuple):
+    """How far an upgrade has come: what the schema lacks, and which of yoyo's tables there are."""
+
+    lacks: list[str]
+    tables: list[str]
+
+
+def _progress(history: SqlHistory) -> _Progress:
+    lacks = outdated(history)
+    with history.errors():
+        return _Progress(lacks, [table for table in _YOYO_TABLES if history.has_table(table)])
+
+
+def _migrate(history: SqlHistory, *, is_new: bool) -> int:
     with history.errors(), _backend(history) as backend:
-        if len(present) < len(_COLUMNS) or not _is_complete(backend):
+        if is_new or not _is_complete(backend):
             _drop_yoyo_tables(backend)  # a table was dropped or yoyo's are incomplete: apply every migration again
         backend.init_database()
         backend.break_lock()  # left by a dead process, because we hold the lock of `init`
@@ -145,6 +175,11 @@ def _backend(history: SqlHistory) -> Any:
         def connect(self, dburi: object) -> Any:  # noqa: ARG002 - the connection is not made from yoyo's URI
             return history.connect()
 
+        def execute(self, sql: str, params: Any = None) -> Any:
+            if sql == "BEGIN" and history.engine == "mysql":
+                sql = "START TRANSACTION"  # in MariaDB's sql_mode ORACLE, BEGIN begins a block
+            return super().execute(sql, params)
+
         def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, object]:
             # yoyo looks up the user in the password file and the host in DNS; either may be unavailable.
             return {
@@ -168,5 +203,5 @@ def _is_complete(backend: Any) -> bool:
 
 
 def _drop_yoyo_tables(backend: Any) -> None:
-    for table in (_MIGRATION, _LOG, _VERSION, _LOCK):
+    for table in _YOYO_TABLES:
         backend.execute(f"DROP TABLE IF EXISTS {table}")

@@ -166,7 +166,9 @@ class SqlHistory(ABC):
                 raise VersionTaken(
                     f"version {previous.version + 1} of {origin.name} was appended by another run"
                 ) from error
-            raise
+            if error.advice or error.then:
+                raise
+            raise HistoryError(error.problem, '"ddns doctor" names what refuses a version') from error
         return self.latest(origin)
 
     def _insert(self, origin: Origin, version: int, address: Address) -> None:

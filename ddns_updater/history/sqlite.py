@@ -29,7 +29,8 @@ class SqliteHistory(SqlHistory):
     engine = "sqlite"
     dialect = Dialect(
         now="CAST(strftime('%s', 'now') AS INTEGER)",
-        local_seconds="CAST(strftime('%s', {}) AS INTEGER)",  # SQLite dates rows in UTC
+        # SQLite dates rows in UTC; Prisma does so in milliseconds.
+        local_seconds="CAST(CASE typeof({0}) WHEN 'integer' THEN {0} / 1000 ELSE strftime('%s', {0}) END AS INTEGER)",
         utc_seconds="CAST(strftime('%s', {}) AS INTEGER)",
         on_conflict=f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET",
         inserted="excluded.{}",

@@ -43,9 +43,12 @@ CREATE TABLE admin_ip_history (id integer PRIMARY KEY AUTOINCREMENT,
 createdAt datetime NOT NULL DEFAULT CURRENT_TIMESTAMP, updatedAt datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,
 ip varchar(255) NOT NULL, name varchar(255) NOT NULL, version int NOT NULL DEFAULT 1,
 originId bigint NOT NULL DEFAULT 0, note text);
-INSERT INTO admin_ip_history SELECT CASE typeof(id) WHEN 'text' THEN rowid ELSE id END, createdAt, updatedAt, ip, name,
-version, CASE WHEN originId GLOB '*[^0-9]*' THEN (SELECT MIN(o.rowid) FROM admin_ip_history_old o
-WHERE o.originId = h.originId) ELSE CAST(originId AS INTEGER) END, note FROM admin_ip_history_old h;
+WITH numbered AS (SELECT *,
+CASE typeof(id) WHEN 'text' THEN ROW_NUMBER() OVER (ORDER BY createdAt) ELSE id END AS number
+FROM admin_ip_history_old)
+INSERT INTO admin_ip_history SELECT number, createdAt, updatedAt, ip, name, version,
+CASE WHEN originId GLOB '*[^0-9]*' THEN MIN(number) OVER (PARTITION BY originId) ELSE CAST(originId AS INTEGER) END,
+note FROM numbered;
 CREATE UNIQUE INDEX admin_ip_history_origin_version ON admin_ip_history (originId, version);
 CREATE INDEX admin_ip_history_name_origin_version ON admin_ip_history (name, originId, version)
 """

@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
 
 from ddns_updater.errors import NEXT_RUN, DdnsError
+from ddns_updater.lib.aws_calls import log_calls
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class Client(Generic[T]):
 
 def _make(service: str, region: str | None) -> Any:
     session: Any = boto3.Session()  # the stubs type a client only by its service's literal name
-    return session.client(
+    client = session.client(
         service,
         # Route 53 has no regions, but with AWS_ENDPOINT_URL the SDK needs one.
         region_name=region or session.region_name or "us-east-1",
@@ -107,6 +108,8 @@ def _make(service: str, region: str | None) -> Any:
             user_agent_extra="ddns-updater",
         ),
     )
+    log_calls(client)
+    return client
 
 
 def _is_about_credentials(cause: BaseException | None) -> bool:

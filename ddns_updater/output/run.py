@@ -16,12 +16,14 @@ from ddns_updater.model import (
     propagation,
 )
 
+Facts = dict[str, object]
+
 _NAMED = 3  # records; more are only counted
 
 
 def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
     """Return one line for each address family, with its outcome; a line common to all families only once."""
-    lines = [(each.outcome, " ".join(_run_line(result, each).split())) for each in result.results]
+    lines = _lines(result)
     if len(set(lines)) == 1:
         return lines[:1]
     return [
@@ -30,9 +32,23 @@ def run_lines(result: RunResult) -> list[tuple[Outcome, str]]:
     ]
 
 
-def run_warnings(result: RunResult) -> list[str]:
-    """Return every warning of the run."""
-    return [*(warning for each in result.results for warning in each.warnings), *result.warnings]
+def run_facts(result: RunResult) -> list[Facts]:
+    """Return what each of the `run_lines` is about, as JSON values.
+
+    A line common to all families is about what they share, and about the records of all.
+    """
+    facts = [_facts(each) for each in result.results]
+    if len(set(_lines(result))) > 1:
+        return facts
+    shared = {name: value for name, value in facts[0].items() if all(each.get(name) == value for each in facts)}
+    records = [str(publication.record) for each in result.results for publication in each.publications]
+    return [shared | ({"records": records} if records else {})]
+
+
+def run_warnings(result: RunResult) -> list[tuple[str, Facts]]:
+    """Return every warning of the run, and what it is about as `run_facts` does."""
+    of_families = [(warning, _facts(each)) for each in result.results for warning in each.warnings]
+    return [*of_families, *((warning, {}) for warning in result.warnings)]
 
 
 def alert_line(event: Event) -> str:
@@ -64,6 +80,20 @@ def run_json(result: RunResult) -> str:
             ],
         }
     )
+
+
+def _lines(result: RunResult) -> list[tuple[Outcome, str]]:
+    return [(each.outcome, " ".join(_run_line(result, each).split())) for each in result.results]
+
+
+def _facts(each: FamilyResult) -> Facts:
+    facts: Facts = {
+        "family": each.family,
+        "address": each.address and str(each.address),
+        "version": each.version,
+        "records": [str(publication.record) for publication in each.publications],
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _run_line(result: RunResult, each: FamilyResult) -> str:

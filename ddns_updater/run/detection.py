@@ -80,6 +80,7 @@ class Detection:
         while self._waiting:
             share = max(self._deadline.share(len(self._waiting)), _SHORTEST_SHARE)
             source = self._waiting.pop(0)
+            log.info("asking %s for the %s address, for at most %.1f s", source.name, self._family, share)
             try:
                 with self._limit(share, SourceError(f"did not finish within its {round(share, 1):g} s")):
                     address = source.fetch(self._family)
@@ -87,5 +88,5 @@ class Detection:
                 log.info("%s: %s", source.name, error)
                 self._reasons.append(f"{source.name} {error}")
             else:
-                log.info("%s says %s", source.name, address)
+                log.info("%s says %s", source.name, address, extra={"facts": {"address": str(address)}})
                 yield Detected(address, source.name, source.host)

@@ -1,5 +1,6 @@
 """The publications of one version during a run."""
 
+import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
@@ -7,6 +8,8 @@ from ddns_updater.lib.deadline import Monotonic
 from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, Sent
 from ddns_updater.run.claims import stronger_claim
 from ddns_updater.run.ports import History
+
+log = logging.getLogger(__name__)
 
 
 class JournalWriter:
@@ -65,8 +68,20 @@ class JournalWriter:
         """Remember `publications` and save them."""
         written = list(publications)
         self._publications |= {each.record: each for each in written}
+        for each in written:
+            change = f" (change {each.change_id})" if each.change_id else ""
+            self.log(f"{each.record} is {each.state}{change}{f': {each.error}' if each.error else ''}", [each.record])
         if written and not self.dry_run:
             self._history.save(self.version, written)
+
+    def log(self, text: str, records: Iterable[Record]) -> None:
+        """Log `text`, which is about the publication of this version in `records`."""
+        facts = {
+            "address": self.version.ip,
+            "version": self.version.version,
+            "records": [str(each) for each in records],
+        }
+        log.info("%s", text, extra={"facts": facts})
 
     def save_error(self, records: Iterable[Record], error: object) -> None:
         """Save `error` for each of `records`; their states do not change."""

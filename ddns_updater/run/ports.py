@@ -57,6 +57,12 @@ class History(Protocol):
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
 
+    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
+
+        Raises HistoryError when it is seen that versions of `families` cannot be added to it.
+        """
+
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
@@ -107,12 +113,6 @@ class HistoryStore(History, Protocol):
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what a run writes; nothing is written."""
-
-    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
-        """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
-
-        Raises HistoryError when versions of `families` cannot be added to it.
-        """
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept for another run."""

@@ -4,7 +4,6 @@ The write order: the journal says `pending` before a change is sent, and `submit
 accepted it. A kill in between leaves a record that is still due, and an UPSERT can be repeated safely.
 """
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
@@ -26,8 +25,6 @@ from ddns_updater.model import (
 from ddns_updater.run.claims import claims_since, refusal
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Dns
-
-log = logging.getLogger(__name__)
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
 
@@ -67,6 +64,10 @@ class Publisher:
         """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
         to_recheck = [record for record in records if self._needs_recheck(journal, record)]
         to_send = [record for record in records if self._needs_upsert(journal, record)]
+        if to_send:
+            journal.log(f"due to be published: {', '.join(map(str, to_send))}", to_send)
+        if to_recheck:
+            journal.log(f"due to be checked: {', '.join(map(str, to_recheck))}", to_recheck)
         for zone_id, inside in self._by_zone(journal, to_recheck + to_send):
             ours = self._ours(journal, zone_id, inside)
             if not ours:
@@ -78,7 +79,7 @@ class Publisher:
                 continue
             unmoved = {record for record in to_recheck if journal.get(record).hosted_zone_id == zone_id}
             for record, found in existing.items():
-                log.info("%s in %s: %s", record, zone_id, described(found))
+                journal.log(f"{record} in hosted zone {zone_id} holds {described(found)}", [record])
             steps = [
                 self._next_step(journal, record, found, zone_id, is_recheck=record in unmoved)
                 for record, found in existing.items()
@@ -181,6 +182,12 @@ class Publisher:
         changes = sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
         journal.touched = True
         journal.write(_to_be_sent(journal, change, zone_id) for change in changes)
+        verb = "would be set" if journal.dry_run else "is being set"
+        for change in changes:
+            values = ", ".join(change.values)
+            journal.log(
+                f"{change.record} in hosted zone {zone_id} {verb} to {values}, TTL {change.ttl}", [change.record]
+            )
         if journal.dry_run:
             return
         for answer in self._open_dns().upsert(zone_id, changes):

@@ -36,6 +36,7 @@ from ddns_updater.model import (
     PublicationState,
     Record,
     RunResult,
+    Version,
 )
 from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detected, Detection
@@ -169,6 +170,7 @@ class Updater:
             if origin is None:
                 raise unseeded(name, run.family)
             if not locks.enter_context(history.lock(origin)):
+                log.info("another run of %s, %s, is in progress", origin.name, origin.family)
                 run.outcome = Outcome.SKIPPED
                 return
             detection, found = self._detect(run, detection_seconds)
@@ -192,7 +194,7 @@ class Updater:
 
     def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> JournalWriter:
         latest = history.latest(origin)
-        log.info("the latest version of %s is %d, %s", origin.name, latest.version.version, latest.version.ip)
+        _log_version("the latest version", latest.version)
         if not run.recorded:
             run.previous_address = latest.version.address
         wrong = misfit(latest.version, run.family)
@@ -214,10 +216,12 @@ class Updater:
         if previous.address == address:
             return journal
         if self._plan.dry_run:
+            history.examine(origin.name, [origin.family])
             version = previous._replace(version=previous.version + 1, ip=str(address), address=address)
             latest = Journal(version, (), journal.now())
         else:
             latest = history.append(origin, previous, address)
+        _log_version("the next version" if self._plan.dry_run else "the recorded version", latest.version)
         run.recorded = True
         run.journal = self._journal(history, origin, latest)
         return run.journal
@@ -261,6 +265,11 @@ class Updater:
 
     def _records_of(self, run: _FamilyRun) -> list[Record]:
         return [record for record in self._plan.records if record.type == run.family.record_type]
+
+
+def _log_version(which: str, version: Version) -> None:
+    facts = {"address": version.ip, "version": version.version}
+    log.info("%s of %s is %d, %s", which, version.name, version.version, version.ip, extra={"facts": facts})
 
 
 def _is_reconnected(history: History) -> bool:

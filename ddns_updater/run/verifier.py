@@ -69,7 +69,13 @@ class Verifier:
             answers = [(sent, self._poll(sent)) for sent in waiting]
             synced += [sent for sent, answer in answers if answer is _Sync.IN_SYNC]
             waiting = [sent for sent, answer in answers if answer is _Sync.PENDING]
-            if not waiting or deadline.left() < pause:
+            if not waiting:
+                break
+            is_over = deadline.left() < pause
+            for sent in waiting:
+                what = "there is no time left to wait" if is_over else f"waiting {pause:g} s"
+                sent.journal.log(f"{what} for change {sent.change_id} to be in sync", sent.records)
+            if is_over:
                 break
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
@@ -90,6 +96,7 @@ class Verifier:
             )
             return _Sync.UNKNOWN
         if in_sync:
+            journal.log(f"change {sent.change_id} is in sync", sent.records)
             return _Sync.IN_SYNC
         journal.write(each._replace(error=None) for each in publications if each.error)  # an earlier one
         return _Sync.PENDING
@@ -123,6 +130,7 @@ class Verifier:
         deadline: Deadline,
     ) -> Publication:
         """Return `each` after reading it back and asking its name servers."""
+        journal.log(f"{each.record} in hosted zone {each.hosted_zone_id} holds {described(found)}", [each.record])
         if not (found and found.holds(journal.address, each.ttl)):
             cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
             return each._replace(state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
@@ -134,6 +142,7 @@ class Verifier:
             return each._replace(error=_unconfirmed(journal, each, mismatch))
         now = journal.now()
         if self._may_be_replaced(journal, each, now):
+            journal.log(f"an earlier change of {each.record} without an answer may still arrive", [each.record])
             return each._replace(error=None)  # a later run reads it again
         verified_at = each.verified_at or now
         return each._replace(state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)

@@ -55,6 +55,16 @@ class Settings(NamedTuple):
         return (*self.webhooks, *self.apprise)
 
     @property
+    def listed_channels(self) -> list[tuple[str, int, ChannelSpec]]:
+        """Return each channel with the variable that lists it, and its place there."""
+        webhooks = [("DDNS_WEBHOOK_URLS", *each) for each in enumerate(self.webhooks, 1)]
+        return webhooks + [("DDNS_NOTIFY_URLS", *each) for each in enumerate(self.apprise, 1)]
+
+    @property
     def channel_names(self) -> dict[str, str]:
-        """Return the name of each channel by its key."""
-        return {spec.key: spec.name for spec in self.channels}
+        """Return the name of each channel by its key, with its place where several have that name."""
+        names = [spec.name for spec in self.channels]
+        return {
+            spec.key: spec.name if names.count(spec.name) == 1 else f"{spec.name} ({variable}, number {number})"
+            for variable, number, spec in self.listed_channels
+        }

@@ -361,6 +361,15 @@ def test_its_json_lists_each_undelivered_alert_and_no_secret(small_machine: Mach
     assert SECRET not in done.out + done.err
 
 
+def test_channels_on_one_host_are_told_apart(small_machine: Machine, receiver: Receiver) -> None:
+    change_unreported(small_machine, receiver)
+    small_machine.environment["DDNS_WEBHOOK_URLS"] += f",{receiver.url}/2"
+    small_machine.service.address = "8.8.8.8"
+    small_machine.run()
+    channels = [each["channel"] for each in small_machine.ddns("status", "--json").json["undelivered"]]
+    assert channels == [f"http://127.0.0.1/… (DDNS_WEBHOOK_URLS, number {number})" for number in (1, 2)]
+
+
 # In a terminal
 
 
@@ -391,3 +400,16 @@ def test_lines_break_between_words_and_the_text_stays_whole(small_machine: Machi
     assert re.sub(r"\d+ s\b", "", " ".join(" ".join(shown).split())) == re.sub(r"\d+ s\b", "", " ".join(whole.split()))
     assert not any(re.search(r"(?<!\S)\d+$", line) for line in shown)  # without its unit
     assert whole.count("you may not do that") == 2  # one for each record, which are two errors
+
+
+@pytest.mark.parametrize(
+    "arguments", [("status",), ("history",), ("history", "--chart"), ("run",), ("doctor", "--help")]
+)
+def test_a_terminal_that_does_not_know_its_width_gets_whole_lines(
+    small_machine: Machine, arguments: tuple[str, ...]
+) -> None:
+    small_machine.init()
+    small_machine.run()
+    shown = screen(small_machine, 0, *arguments)
+    assert shown
+    assert not any("Traceback" in line for line in shown)

@@ -349,12 +349,15 @@ def test_a_database_that_is_down_is_one_line_for_all_address_families(small_mach
 def test_a_wrong_password_and_a_wrong_database_are_told_apart(small_machine: Machine, mysql: Database) -> None:
     url = urlsplit(mysql.url)
     wrong = f"mysql://{url.username}:{quote(PASSWORD, safe='')}@{server(mysql)}{url.path}"
-    done = small_machine.ddns("-v", "run", DDNS_DATABASE_URL=wrong)
-    assert (done.status, done.out) == (1, "")
+    verbose = small_machine.ddns("-v", "run", DDNS_DATABASE_URL=wrong)
+    done = small_machine.ddns("run", DDNS_DATABASE_URL=wrong)
+    assert (done.status, done.out) == (verbose.status, verbose.out) == (1, "")
     assert done.err == (
         f"failed: the database at {server(mysql)} refused the login of {url.username};"
         " check user and password in DDNS_DATABASE_URL\n"
     )
+    assert verbose.err.endswith(f"\n{done.err}")
+    assert not any(password in verbose.err for password in (PASSWORD, quote(PASSWORD, safe="")))
     done = small_machine.ddns("run", DDNS_DATABASE_URL=f"{mysql.url}_missing")
     assert (done.status, done.out) == (1, "")
     assert done.err == (

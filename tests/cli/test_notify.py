@@ -13,6 +13,7 @@ from tests.support.command import Finished, finish
 from tests.support.machine import Machine
 from tests.support.mysqld import free_port
 from tests.support.receivers import SECRET, Receiver, receiving
+from tests.support.terminal import screen
 
 HOST = socket.gethostname()
 
@@ -166,6 +167,14 @@ def test_a_channel_that_hangs_costs_a_bounded_time_and_the_next_gets_its_message
         assert other.events == ["test"]
     assert done.status == 1
     assert "number 1: http://127.0.0.1/… did not answer within 1.5 s" in done.err
+
+
+def test_a_terminal_shows_the_channel_that_is_waited_for(machine: Machine, receiver: Receiver) -> None:
+    receiver.play = services.hang
+    shown = "\n".join(screen(machine, 80, "notify", "--test", DDNS_WEBHOOK_URLS=receiver.url, DDNS_RUN_TIMEOUT="10"))
+    assert "  ...   http://127.0.0.1/… (1 s)" in shown
+    assert "error: DDNS_WEBHOOK_URLS, number 1: http://127.0.0.1/… did not answer within" in shown
+    assert SECRET not in shown
 
 
 def test_ctrl_c_stops_it_with_one_line(machine: Machine, receiver: Receiver) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws import refuse
 from tests.support.command import finish
 from tests.support.machine import Machine
 from tests.support.services import answer
@@ -28,6 +29,43 @@ def test_a_result_is_an_object_on_stdout(small_machine: Machine) -> None:
     (line,) = objects(done.out)
     assert (line["level"], line["outcome"], line["name"], done.err) == ("info", "updated", "line", "")
     assert line["message"].startswith("updated: 9.9.9.9 is version 1 of line; ")
+
+
+ABOUT = {"address": "9.9.9.9", "version": 1, "records": ["home.example.com A"]}
+
+
+def about(line: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a line that say what it is about."""
+    return {field: line[field] for field in ("address", "version", "records") if field in line}
+
+
+def test_what_a_line_is_about_stands_in_fields_of_their_own(machine: Machine) -> None:
+    machine.init()
+    done = machine.ddns("-v", "--log-format", "json", "run")
+    (result,) = objects(done.out)
+    assert about(result) == ABOUT
+    log = objects(done.err)
+    assert [about(each) for each in log if each["message"].endswith(" says 9.9.9.9")] == [{"address": "9.9.9.9"}]
+    latest = {"address": "9.9.9.9", "version": 1}
+    assert [about(each) for each in log if each["message"].startswith("the latest version")] == [latest]
+    of_record = [each for each in log if "home.example.com A" in each["message"]]
+    assert len(of_record) >= 6
+    assert all(about(each) == ABOUT for each in of_record)
+
+
+def test_a_warning_and_a_failure_have_these_fields_too(small_machine: Machine) -> None:
+    small_machine.init()
+    small_machine.run()
+    small_machine.aws.put_address(small_machine.zone_id, "home.example.com", "8.8.4.4")
+    done = small_machine.ddns("--log-format", "json", "run", "--recheck")
+    (warning,) = objects(done.err)
+    assert warning["message"] == "home.example.com A held 8.8.4.4 with TTL 60; it is being repaired"
+    assert (about(warning), warning["family"]) == (ABOUT, "ipv4")
+    small_machine.aws.fault("ChangeResourceRecordSets", refuse("AccessDenied"))
+    small_machine.service.address = "1.1.1.1"
+    (failure,) = objects(small_machine.ddns("--log-format", "json", "run").err)
+    assert (failure["level"], failure["outcome"]) == ("error", "failed")
+    assert about(failure) == ABOUT | {"address": "1.1.1.1", "version": 2}
 
 
 def test_a_failure_and_a_warning_are_objects_on_stderr(small_machine: Machine) -> None:
@@ -94,3 +132,6 @@ def test_the_output_of_init_is_objects(small_machine: Machine) -> None:
     assert place["message"] == f"database: {small_machine.database.file}"
     assert schema["message"].endswith(" migrations applied")
     assert created["message"] == "created origin line: version 1 is 9.9.9.9"
+    assert (created["name"], created["address"], created["version"]) == ("line", "9.9.9.9", 1)
+    (again,) = objects(small_machine.ddns("--log-format", "json", "init", "--name", "line").out)[1:]
+    assert (again["name"], again["address"], again["version"]) == ("line", "9.9.9.9", 1)

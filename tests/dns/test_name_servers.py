@@ -96,6 +96,18 @@ def test_it_says_nothing_when_each_server_has_the_address(servers: list[NameServ
     assert not any(each.recursion_asked for each in servers)
 
 
+def test_what_each_server_answers_is_a_line_of_the_log(
+    servers: list[NameServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ddns_updater")
+    servers[1].answers = {(HOME, "A"): ["8.8.8.8"]}
+    said(servers[:2])
+    assert caplog.messages == [
+        f"name server {LISTED[0]}, home.example.com A: answers 9.9.9.9",
+        f"name server {LISTED[1]}, home.example.com A: answers 8.8.8.8",
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "shown"), [(["8.8.8.8"], "8.8.8.8"), (["8.8.8.8", "9.9.9.9"], "8.8.8.8, 9.9.9.9"), ([], "NXDOMAIN")]
 )

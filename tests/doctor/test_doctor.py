@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -534,6 +534,102 @@ def test_an_address_that_is_not_the_latest_version_is_a_note(small_machine: Mach
 # Database
 
 
+@pytest.fixture
+def account(small_machine: Machine, mysql: Database) -> Iterator[str]:
+    """Give the name of an account on the machine's database, which lets it only log in."""
+    name = mysql.url.rpartition("/")[2]
+    user = f"{name}_d"
+    small_machine.database = mysql
+    small_machine.environment["DDNS_DATABASE_URL"] = mysql.url
+    small_machine.init()
+    small_machine.run()
+    mysql.sql(f"CREATE USER {user}@'%' IDENTIFIED BY 'x'")
+    small_machine.environment["DDNS_DATABASE_URL"] = f"mysql://{user}:x@{mysql.url.partition('@')[2]}"
+    yield user
+    mysql.sql(f"DROP USER {user}@'%'")
+
+
+_COLUMNS_TO_INSERT = "INSERT (ip, name, version, originId, note)"
+
+
+@pytest.mark.parametrize(
+    ("history", "publication", "denied"),
+    [
+        ("SELECT", "SELECT", "INSERT"),
+        ("SELECT, INSERT", "SELECT", "INSERT"),
+        ("SELECT, INSERT", "SELECT, INSERT", "UPDATE"),
+        ("SELECT, INSERT (ip, name, version)", "SELECT, INSERT, UPDATE", "INSERT"),
+        (f"SELECT, {_COLUMNS_TO_INSERT}", "SELECT, INSERT, UPDATE (state)", "UPDATE"),
+        ("SELECT, INSERT", "SELECT, INSERT, UPDATE", None),
+        (f"SELECT, {_COLUMNS_TO_INSERT}", "SELECT, INSERT, UPDATE", None),
+    ],
+)
+@pytest.mark.parametrize("by_role", [False, True])
+def test_an_account_that_may_not_write_what_a_run_writes_fails_the_check(
+    small_machine: Machine, account: str, history: str, publication: str, denied: str | None, by_role: bool
+) -> None:
+    """What the check says is what a run that changes the address does; roles and single columns count."""
+    database, name = small_machine.database, small_machine.database.url.rpartition("/")[2]
+    holder = f"{account[-12:]}_r" if by_role else f"{account}@'%'"
+    if by_role:
+        database.sql(f"CREATE ROLE {holder}")
+        database.sql(f"GRANT {holder} TO {account}@'%'")
+        database.sql(f"SET DEFAULT ROLE {holder} FOR {account}@'%'")
+    try:
+        database.sql(f"GRANT {history} ON {name}.admin_ip_history TO {holder}")
+        database.sql(f"GRANT {publication} ON {name}.admin_dns_publication TO {holder}")
+        before = {
+            table: database.sql(f"SELECT * FROM {table}") for table in ("admin_ip_history", "admin_dns_publication")
+        }
+        done = small_machine.ddns("doctor", "--json")
+        checks = {each["name"]: each for each in done.json["checks"]}
+        assert before == {table: database.sql(f"SELECT * FROM {table}") for table in before}
+        small_machine.service.address = "1.1.1.1"
+        run = small_machine.ddns("run")
+        if denied is None:
+            assert "grants" not in checks
+            assert (run.status, run.err) == (0, "")
+        else:
+            assert (done.status, checks["grants"]["state"]) == (1, "failed")
+            assert denied in checks["grants"]["found"].partition("denied access: ")[2]
+            assert checks["ipv4 origin"]["state"] == "ok"
+            assert run.status == 1
+            assert " denied access: " in run.err
+    finally:
+        if by_role:
+            database.sql(f"DROP ROLE {holder}")
+
+
+@pytest.mark.parametrize(
+    ("variable", "advice"),
+    [
+        ("read_only", "use the primary server"),
+        ("tx_read_only", "turn transaction_read_only (on MariaDB tx_read_only) off for it"),
+    ],
+)
+def test_a_server_that_only_reads_fails_the_check(
+    small_machine: Machine, account: str, variable: str, advice: str
+) -> None:
+    database = small_machine.database
+    database.sql(f"GRANT ALL ON {database.url.rpartition('/')[2]}.* TO {account}@'%'")
+    database.sql(f"SET GLOBAL {variable} = 1")
+    try:
+        done = small_machine.ddns("doctor", "--json")
+        small_machine.service.address = "1.1.1.1"
+        run = small_machine.ddns("run")
+    finally:
+        with closing(database.connect()) as connection:
+            connection.cursor().execute("SET SESSION TRANSACTION READ WRITE")
+            connection.cursor().execute(f"SET GLOBAL {variable} = 0")
+    (check,) = [each for each in done.json["checks"] if each["name"] == "grants"]
+    assert (done.status, check["state"], check["advice"]) == (1, "failed", advice)
+    assert " is read-only" in check["found"]
+    assert (run.status, run.out, run.err.count("\n")) == (1, "", 1)
+    assert run.err.endswith(f"; {advice}\n")
+    assert database.versions() == [(1, "9.9.9.9")]
+    small_machine.statements_hold("1.1.1.1")
+
+
 def test_an_account_with_the_grants_of_the_readme_is_ok(small_machine: Machine, mysql: Database) -> None:
     database = mysql
     small_machine.environment["DDNS_DATABASE_URL"] = database.url
@@ -547,10 +643,9 @@ def test_an_account_with_the_grants_of_the_readme_is_ok(small_machine: Machine, 
         small_machine.environment["DDNS_DATABASE_URL"] = f"mysql://{user}:small-secret@{url.hostname}:{url.port}/{name}"
         checks = found(small_machine)
         assert checks["schema"]["found"] == "up to date"
-        assert (checks["grants"]["state"], checks["grants"]["found"]) == (
-            "note",
-            "the account itself lacks UPDATE on admin_dns_publication; a role may grant it",
-        )
+        assert checks["grants"]["state"] == "failed"
+        assert " denied access: UPDATE command denied to user " in checks["grants"]["found"]
+        assert checks["grants"]["advice"] == "give the account the grants in the README"
         database.sql(f"GRANT UPDATE ON {name}.admin_dns_publication TO ?@?", (user, "%"))
         assert "grants" not in found(small_machine)
         database.sql("DROP INDEX admin_ip_history_name_origin_version ON admin_ip_history")

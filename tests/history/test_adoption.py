@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ddns_updater.app import factories
+from ddns_updater.errors import HistoryError
+from ddns_updater.model import Family
 from tests.support.database import Database
 from tests.support.machine import Machine
 
@@ -187,6 +190,12 @@ _SQLITE = {
         {"id": "char(36) PRIMARY KEY NOT NULL", "originId": "char(36) NOT NULL"},
         row={"id": "0b0e2f6c", "originId": "0b0e2f6c"},
     ),
+    "a table without rowid": Case(
+        "id is INTEGER, not integer PRIMARY KEY", {"id": "INTEGER NOT NULL PRIMARY KEY"}, options="WITHOUT ROWID"
+    ),
+    "a key of two columns": Case(
+        "id is INTEGER, not integer PRIMARY KEY", {"id": "INTEGER NOT NULL"}, ", PRIMARY KEY (id, version)"
+    ),
     "versions as text": Case("version is varchar(20), not a number", {"version": "varchar(20) NOT NULL"}),
     "an address only once": Case("allows each name, ip only once", tail=", UNIQUE (name, ip)"),
     "an index of addresses": Case(
@@ -254,3 +263,35 @@ def test_init_refuses_the_empty_table_too(machine: Machine, name: str) -> None:
     refused = machine.ddns("init", "--name", "a longer line", "--ip", "8.8.8.8")
     assert (refused.status, refused.out, refused.err.count("\n")) == (1, "", 1)
     assert everything(machine.database) == before
+
+
+def test_rows_keep_their_origins_when_uuids_become_numbers(database: Database) -> None:
+    key = {"mysql": "char(36) NOT NULL PRIMARY KEY", "sqlite": "char(36) NOT NULL PRIMARY KEY"}[database.engine]
+    Case("", {"id": key, "originId": "char(36) NOT NULL"}).make(database, rows=False)
+    rows = [("a", "line", 1, "a"), ("c", "other", 1, "c"), ("b", "line", 2, "a"), ("0", "other", 2, "c")]
+    for row in rows:
+        database.sql(
+            "INSERT INTO admin_ip_history (id, name, version, originId, ip) VALUES (?, ?, ?, ?, '8.8.8.8')", row
+        )
+    with factories.open_history(database.settings(), for_init=True) as history:
+        with pytest.raises(HistoryError) as refused:
+            history.rehearse("line", [Family.IPV4])
+        execute(database, statements(str(refused.value)))
+        history.rehearse("line", [Family.IPV4])
+        history.upgrade()
+        assert [each.name for each in history.origins()] in (["line", "other"], ["other", "line"])
+    found = database.sql(
+        "SELECT o.name, h.version FROM admin_ip_history h JOIN admin_ip_history o ON o.id = h.originId"
+        " WHERE h.name = o.name ORDER BY h.name, h.version"
+    )
+    assert found == [("line", 1), ("line", 2), ("other", 1), ("other", 2)]
+
+
+def test_a_virtual_table_is_refused(small_machine: Machine) -> None:
+    database = small_machine.database
+    database.sql("CREATE VIRTUAL TABLE admin_ip_history USING fts5 (createdAt, updatedAt, ip, name, version)")
+    before = everything(database)
+    refused = small_machine.ddns("init", "--name", "line", "--ip", "8.8.8.8")
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert "it is a virtual table" in refused.err
+    assert everything(database) == before

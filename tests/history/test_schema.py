@@ -129,7 +129,8 @@ def test_an_index_that_exists_already_is_no_obstacle(database: Database) -> None
 def test_a_lock_left_by_a_killed_upgrade_is_no_obstacle(database: Database) -> None:
     _upgrade(database)
     database.sql("INSERT INTO admin_ddns_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', 4711)")
-    assert _upgrade(database) == 0
+    database.sql("DELETE FROM admin_ddns_migration WHERE migration_id LIKE '0003%'")
+    assert _upgrade(database) == 1
     assert database.sql("SELECT * FROM admin_ddns_lock") == []
 
 
@@ -164,13 +165,16 @@ def test_a_publication_table_with_other_columns_is_not_adopted(database: Databas
 def test_a_constraint_of_an_adopted_table_fails_the_run_and_is_not_mistaken_for_another_run(machine: Machine) -> None:
     database = machine.database
     database.sql(_BY_HAND[database.engine])
-    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
     _insert(database, ("9.9.9.9", "line", 1, 1), ("8.8.8.8", "line", 2, 1))
-    machine.ddns("init", "--name", "line")
-    done = machine.ddns("run")
-    assert done.status == 1
-    assert done.out == ""
-    assert "failed: the database" in done.err
+    assert machine.ddns("init", "--name", "line").status == 0
+    database.sql("CREATE UNIQUE INDEX theirs ON admin_ip_history (name, ip)")
+    for arguments in (["run"], ["run", "--dry-run"]):
+        done = machine.ddns(*arguments)
+        assert done.status == 1
+        assert done.out == ""
+        assert "failed: the database" in done.err or "--dry-run" in arguments
+        assert done.err.count("\n") == 1
+    assert database.versions() == [(1, "9.9.9.9"), (2, "8.8.8.8")]
 
 
 def test_rows_without_an_address_or_a_name_are_no_obstacle(machine: Machine) -> None:
@@ -231,9 +235,71 @@ def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(
                 mysql.sql(_for_test(grant, name))
         assert small_machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
         assert small_machine.ddns("history", DDNS_DATABASE_URL=url).status == 0
-        refused = small_machine.ddns("init", "--name", "third", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url)
-        assert refused.status == 1
-        assert "denied access" in refused.err
+        seeded = small_machine.ddns("init", "--name", "third", "--ip", "8.8.4.4", DDNS_DATABASE_URL=url)
+        assert (seeded.status, seeded.err) == (0, "")
+        assert mysql.versions()[-1] == (1, "8.8.4.4")
+        mysql.sql("DROP INDEX admin_ip_history_name_origin_version ON admin_ip_history")
+        mysql.sql("DELETE FROM admin_ddns_migration WHERE migration_id LIKE '0003%'")
+        tables = _tables(mysql)
+        refused = small_machine.ddns("init", "--name", "fourth", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url)
+        assert (refused.status, refused.out, refused.err.count("\n")) == (1, "", 1)
+        assert " denied access: " in refused.err
+        assert refused.err.endswith(
+            "; use the account that sets up the tables: give its DDNS_DATABASE_URL to this one command;"
+            " nothing was changed\n"
+        )
+        assert _tables(mysql) == tables
+        assert len(mysql.versions()) == 3
+    finally:
+        mysql.sql("DROP USER ddns_readme@'%'")
+
+
+@pytest.mark.parametrize(
+    ("grants", "then"),
+    [
+        ("SELECT, INSERT, UPDATE", "nothing was changed"),
+        ("SELECT, INSERT, UPDATE, DELETE, CREATE", "nothing was changed"),
+        ("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP", "init then goes on from there"),  # but not INDEX
+    ],
+)
+def test_an_account_that_may_not_create_the_tables_names_the_one_that_may(
+    mysql: Database, small_machine: Machine, grants: str, then: str
+) -> None:
+    name = mysql.url.rpartition("/")[2]
+    mysql.sql(f"CREATE USER {name}_u@'%' IDENTIFIED BY 'x'")
+    arguments = ("init", "--name", "line", "--ip", "8.8.8.8")
+    try:
+        mysql.sql(f"GRANT {grants} ON {name}.* TO {name}_u@'%'")
+        url = f"mysql://{name}_u:x@{mysql.url.partition('@')[2]}"
+        done = small_machine.ddns(*arguments, DDNS_DATABASE_URL=url)
+        assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+        assert "; use the account that sets up the tables: give its DDNS_DATABASE_URL to this one command; " in done.err
+        assert done.err.endswith(f"; {then}\n")
+        assert (not _tables(mysql)) == (then == "nothing was changed")
+        assert small_machine.ddns(*arguments, DDNS_DATABASE_URL=mysql.url).status == 0
+        done = small_machine.ddns(*arguments, DDNS_DATABASE_URL=url)
+        assert (done.status, done.err) == (0, "")
+    finally:
+        mysql.sql(f"DROP USER {name}_u@'%'")
+    assert mysql.versions() == [(1, "8.8.8.8")]
+
+
+def test_the_account_for_init_can_adopt_a_table(mysql: Database, small_machine: Machine) -> None:
+    mysql.sql(_BY_HAND["mysql"].replace(" note text", " note text, tenant varchar(9) NOT NULL"))
+    mysql.sql("INSERT INTO admin_ip_history VALUES (1, NOW(), NOW(), '8.8.8.8', 'line', 1, 1, NULL, 'x')")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (grant,) = [each.strip() for each in readme.splitlines() if each.startswith("GRANT ") and "CREATE" in each]
+    mysql.sql("CREATE USER ddns_readme@'%' IDENTIFIED BY 'x'")
+    url = f"mysql://ddns_readme:x@{mysql.url.partition('@')[2]}"
+    try:
+        mysql.sql(_for_test(grant, mysql.url.rpartition("/")[2]))
+        refused = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=url)
+        assert (refused.status, "MODIFY `tenant` varchar(9)" in refused.err) == (1, True)
+        mysql.sql("CREATE TRIGGER theirs BEFORE INSERT ON admin_ip_history FOR EACH ROW SET NEW.tenant = 'y'")
+        done = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=url)  # it cannot see the trigger
+        assert (done.status, done.err) == (0, "")
+        assert small_machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
+        assert mysql.sql("SELECT version, tenant FROM admin_ip_history ORDER BY id") == [(1, "x"), (2, "y")]
     finally:
         mysql.sql("DROP USER ddns_readme@'%'")
 

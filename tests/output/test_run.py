@@ -25,7 +25,7 @@ from ddns_updater.model import (
     Version,
 )
 from ddns_updater.output.history import history_csv, history_json, history_table
-from ddns_updater.output.run import run_json, run_lines, run_warnings
+from ddns_updater.output.run import run_facts, run_json, run_lines, run_warnings
 
 RECORDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PENDING, SUBMITTED, VERIFIED, FAILED = PublicationState
@@ -220,7 +220,48 @@ def test_a_family_without_records_does_not_say_that_there_are_none() -> None:
 def test_the_warnings_of_a_run_are_those_of_every_family() -> None:
     four = result(Outcome.UPDATED, warnings=("one", "two"))
     six = result(Outcome.FAILED, warnings=("three",), family=Family.IPV6)
-    assert run_warnings(RunResult("line", (four, six))) == ["one", "two", "three"]
+    assert [text for text, _ in run_warnings(RunResult("line", (four, six)))] == ["one", "two", "three"]
+
+
+def test_a_line_and_a_warning_are_about_the_address_the_version_and_the_records_of_their_family() -> None:
+    four = result(Outcome.UPDATED, publication(VERIFIED), publication(VERIFIED, name="www"), warnings=("one",))
+    six = result(
+        Outcome.FAILED,
+        publication(FAILED, kind="AAAA"),
+        family=Family.IPV6,
+        address=ip_address("2001:db8::7"),
+        version=5,
+        error="no",
+        warnings=("two",),
+    )
+    of_four = {
+        "family": "ipv4",
+        "address": "192.0.2.7",
+        "version": 2,
+        "records": ["home.example.com A", "www.example.com A"],
+    }
+    of_six = {"family": "ipv6", "address": "2001:db8::7", "version": 5, "records": ["home.example.com AAAA"]}
+    both = RunResult("line", (four, six), warnings=("of the report",))
+    assert run_facts(both) == [of_four, of_six]
+    assert run_warnings(both) == [("one", of_four), ("two", of_six), ("of the report", {})]
+
+
+def test_a_line_common_to_both_families_is_about_what_they_share() -> None:
+    four = result(Outcome.FAILED, publication(FAILED), error="AWS answered no", recorded=False)
+    six = result(
+        Outcome.FAILED,
+        publication(FAILED, kind="AAAA"),
+        family=Family.IPV6,
+        address=ip_address("2001:db8::7"),
+        error="AWS answered no",
+        recorded=False,
+    )
+    assert run_facts(RunResult("line", (four, six))) == [
+        {"version": 2, "records": ["home.example.com A", "home.example.com AAAA"]}
+    ]
+    down = FamilyResult(Family.IPV4, Outcome.FAILED, error="the database is down")
+    assert run_facts(RunResult("line", (down, down._replace(family=Family.IPV6)))) == [{}]
+    assert run_facts(RunResult("line", (down,))) == [{"family": "ipv4"}]
 
 
 def test_the_json_of_a_run_has_the_documented_form() -> None:
