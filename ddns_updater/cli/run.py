@@ -31,8 +31,9 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     while a second source contradicts it (DDNS_IP_AGREEMENT). Address families are independent; the worse outcome sets
     the exit status.
 
-    With --quiet, cron mails what is new: a change, a failure when DDNS_ALERT_AFTER runs have failed, its reminders and
-    its end, and a warning once a day. On a terminal, every failure and warning is printed.
+    With --quiet, cron mails what is new: a change, a failure once DDNS_ALERT_AFTER runs have failed, its reminders and
+    its end, and a warning once a day. On a terminal, every failure and warning is printed. A run is skipped while
+    another one is in progress, and fails when that goes on for more than three usual intervals.
 
     \b
     Outcomes and exit status:

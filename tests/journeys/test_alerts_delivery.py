@@ -172,7 +172,7 @@ def _without_notify(machine: Machine, *arguments: str) -> Finished:
     return finish(machine.start(program=("-c", program), DDNS_NOTIFY_URLS=f"ntfy://{SECRET}"))
 
 
-@pytest.mark.parametrize("arguments", [("run",), ("run", "--quiet"), ("run", "--dry-run")])
+@pytest.mark.parametrize("arguments", [("run",), ("run", "--dry-run")])
 def test_a_missing_extra_is_a_warning_on_every_run_also_with_nothing_to_send(
     alerting: Machine, arguments: tuple[str, ...]
 ) -> None:
@@ -185,6 +185,17 @@ def test_a_missing_extra_is_a_warning_on_every_run_also_with_nothing_to_send(
     (warning,) = _without_notify(alerting, "run", "--json").json["warnings"]
     assert warning == line.removeprefix("warning: ")
     assert alerting.ddns("run", DDNS_NOTIFY_URLS=f"ntfy://{SECRET}").err == ""  # it is installed here
+
+
+def test_a_missing_extra_is_a_warning_of_every_quiet_run_that_is_printed_once_a_day(alerting: Machine) -> None:
+    printed = []
+    for _ in range(3):
+        printed.append(_without_notify(alerting, "run", "--quiet").err)
+        later(alerting, DAY / 2)
+    assert [each.startswith("warning: DDNS_NOTIFY_URLS needs the extra notify; ") for each in printed] == [
+        True, False, True,
+    ]  # fmt: skip
+    assert printed[1] == ""
 
 
 def test_a_missing_extra_is_told_once_when_an_alert_is_due(alerting: Machine) -> None:
