@@ -1,14 +1,14 @@
 """The status of an origin as text and JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
 from ddns_updater.output.layout import Paint, wrapped
 from ddns_updater.state.run_state import RunState
-from ddns_updater.state.status import Status, record_problem
+from ddns_updater.state.status import Status
 
 _MAX_LISTED = 10  # records; of more, only those with a problem are listed
 _MAX_PROBLEMS = 5
@@ -33,7 +33,7 @@ def status_text(status: Status, width: int | None, paint: Paint) -> str:
         since = f"since {local_time(version.created_at)} ({duration(journal.read_at - version.created_at)})"
         line = f"{status.name}, {family}: {version.ip}, version {version.version}, {since}"
         lines += wrapped(line, width, rest="  ")
-        for record_line in _record_lines(journal, family, status.records.get(family)):
+        for record_line in _record_lines(status, journal, family):
             lines += wrapped(record_line, width, "  ", "    ")
     for line in _run_lines(status):
         lines += wrapped(line, width, rest="  ")
@@ -105,14 +105,13 @@ def _run_lines(status: Status) -> Iterator[str]:
         yield f"last successful run: {local_time(run_state.last_success)}"
 
 
-def _record_lines(
-    journal: Journal, family: Family, records: Sequence[tuple[Record, Publication | None]] | None
-) -> Iterator[str]:
+def _record_lines(status: Status, journal: Journal, family: Family) -> Iterator[str]:
     """Yield a line for each record; of many, a line for each with a problem, and the number of the others."""
+    records = status.records.get(family)
     if records is None:
         yield f"{family} is not in DDNS_IP_FAMILIES"
         return
-    bad = [each for each in records if record_problem(journal, *each)]
+    bad = [each for each in records if status.record_problem(journal, *each)]
     shown = records if len(records) <= _MAX_LISTED else bad[:_MAX_LISTED]
     wide = max((len(str(record)) for record, _ in shown), default=0)
     for record, known in shown:

@@ -7,12 +7,25 @@ sent after DDNS_ALERT_AFTER runs, reminders after 1 h, 6 h and then daily, and a
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from ddns_updater.alerts import event
 from ddns_updater.alerts.event import Event
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Family, FamilyResult, Incident, Outcome, PublicationState, Record, RunResult, Seen
+from ddns_updater.model import (
+    Family,
+    FamilyResult,
+    Incident,
+    Outcome,
+    Publication,
+    PublicationState,
+    Record,
+    RunResult,
+    Seen,
+)
 from ddns_updater.state.run_state import Reported, RunState
+
+T = TypeVar("T")
 
 # Between alerts: they come at 1 h, 6 h and 24 h, then daily.
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18), timedelta(days=1))
@@ -43,9 +56,14 @@ def advance(
         **{one.family: _reported(state.reported.get(one.family), one) for one in result.results if _is_settled(one)},
     }
     advanced = counted._replace(
-        ended=now, outcome=result.outcome, error=result.error, reported=reported, seen=_seen(state.seen, result, now)
+        ended=now,
+        outcome=result.outcome,
+        error=result.error,
+        reported=reported,
+        seen=_kept(state.seen, result) | _seen(result, now),
+        behind=_behind(state.behind, result, now),
     )
-    stuck = _stuck(result, now)
+    stuck = _stuck(advanced.behind, result, now)
     if result.outcome.is_bad or stuck:
         before = state.incident or Incident(now, 0, "")
         cause = result.error or stuck or str(result.outcome)
@@ -90,13 +108,26 @@ def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
     return now - incident.alerted_at >= _GAPS[min(incident.alerts, len(_GAPS)) - 1]
 
 
-def _stuck(result: RunResult, now: datetime) -> str | None:
-    """Return the cause if a record has been pending for so long that it counts as a failure, else None."""
-    waiting = [each for one in result.results for each in one.publications if each.state is PublicationState.SUBMITTED]
-    old = [str(each.record) for each in waiting if each.submitted_at and now - each.submitted_at > _LONG_PENDING]
-    if not old:
-        return None
-    return f"{old[0]} was sent to Route 53 more than {duration(_LONG_PENDING)} ago and is still not verified"
+def _stuck(behind: Mapping[Record, datetime], result: RunResult, now: datetime) -> str | None:
+    """Return the cause if DNS has been behind for so long that waiting counts as a failure, else None.
+
+    A new address does not begin a new wait: a line that changes more often than DNS follows is never reachable.
+    """
+    waiting = {each.record for each in _publications(result) if each.state is PublicationState.SUBMITTED}
+    late = [str(record) for record, since in behind.items() if record in waiting and now - since > _LONG_PENDING]
+    return f"{late[0]} has not held the current address for more than {duration(_LONG_PENDING)}" if late else None
+
+
+def _behind(before: Mapping[Record, datetime], result: RunResult, now: datetime) -> Mapping[Record, datetime]:
+    """Return since when each record has not been seen to hold the current address."""
+    since = _kept(before, result)
+    for each in _publications(result):
+        if _is_held(each):
+            since.pop(each.record, None)
+        else:
+            sent_at = each.submitted_at if each.state is PublicationState.SUBMITTED else None
+            since[each.record] = min(since.get(each.record, now), sent_at or now)
+    return since
 
 
 def _is_settled(one: FamilyResult) -> bool:
@@ -143,14 +174,22 @@ def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now:
     ]
 
 
-def _seen(before: Mapping[Record, Seen], result: RunResult, now: datetime) -> Mapping[Record, Seen]:
-    publications = [each for one in result.results for each in one.publications]
-    seen = {
-        each.record: Seen(each.address, each.checked_at or now)
-        for each in publications
-        if each.state is PublicationState.VERIFIED and each.address and not each.error
-    }
-    records = {each.record for each in publications}
+def _seen(result: RunResult, now: datetime) -> dict[Record, Seen]:
+    held = [each for each in _publications(result) if _is_held(each)]
+    return {each.record: Seen(each.address, each.checked_at or now) for each in held if each.address}
+
+
+def _is_held(publication: Publication) -> bool:
+    """Return whether the record was last seen to hold the current address."""
+    return publication.state is PublicationState.VERIFIED and bool(publication.address) and not publication.error
+
+
+def _publications(result: RunResult) -> list[Publication]:
+    return [each for one in result.results for each in one.publications]
+
+
+def _kept(before: Mapping[Record, T], result: RunResult) -> dict[Record, T]:
+    """Return what is known of the records that still follow the line."""
+    records = {each.record for each in _publications(result)}
     unknown = {one.family.record_type for one in result.results if one.version is None}  # the run failed before it knew
-    kept = {record: each for record, each in before.items() if record in records or record.type in unknown}
-    return kept | seen
+    return {record: each for record, each in before.items() if record in records or record.type in unknown}

@@ -127,6 +127,7 @@ def _later_json(run_state: RunState) -> dict[str, Any]:
     """Return the fields that the first version of format 1 did not have; they are left out when empty."""
     return {
         "skips": {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in run_state.skips.items()},
+        "behind": {str(record): _epoch(at) for record, at in run_state.behind.items()},
         "unprinted": run_state.unprinted and run_state.unprinted.json(),
         "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
     }
@@ -162,6 +163,7 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             Family(family): Skips(_time(each["since"]), _count(each["runs"]))
             for family, each in content.get("skips", {}).items()
         },
+        behind={_record(record): _time(at) for record, at in content.get("behind", {}).items()},
         unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
         printed={text: _time(at) for text, at in content.get("printed", {}).items()},
     )

@@ -32,8 +32,9 @@ class RunState(NamedTuple):
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
-    correctly, `skips` the families that the last run had to skip. `unprinted` is an alert that a quiet run has to
-    print, `printed` what quiet runs have printed and when.
+    correctly, `behind` since when one has not been seen to hold the current address, `skips` the families that the last
+    run had to skip. `unprinted` is an alert that a quiet run has to print, `printed` what quiet runs have printed and
+    when.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -45,6 +46,7 @@ class RunState(NamedTuple):
     incident: Incident | None = None
     reported: Mapping[Family, Reported] = MappingProxyType({})
     seen: Mapping[Record, Seen] = MappingProxyType({})
+    behind: Mapping[Record, datetime] = MappingProxyType({})
     skips: Mapping[Family, Skips] = MappingProxyType({})
     unprinted: Event | None = None
     printed: Mapping[str, datetime] = MappingProxyType({})
@@ -87,6 +89,7 @@ class RunState(NamedTuple):
             last_success=self.last_success and self.last_success - back,
             incident=incident,
             seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
+            behind={record: at - back for record, at in self.behind.items()},
             skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
             printed={text: at - back for text, at in self.printed.items()},
         )

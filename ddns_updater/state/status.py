@@ -48,12 +48,30 @@ class Status(NamedTuple):
         found = [*self.errors]
         for family, records in self.records.items():
             if journal := self.journals.get(family):
-                found += [wrong for record, known in records if (wrong := record_problem(journal, record, known))]
+                found += filter(None, (self.record_problem(journal, *each) for each in records))
         incident = self.run_state and self.run_state.incident
         cause = incident.cause if incident else ""  # joins the errors of the run
         of_runs = run_problems(self.run_state, self.now) if self.run_state else []
         stuck = [f'{each}; "ddns notify --test" shows why' for each in self.backlogs if self._is_stuck(each)]
         return of_runs + [each for each in dict.fromkeys([*found, *stuck]) if each not in cause]
+
+    def record_problem(self, journal: Journal, record: Record, known: Publication | None) -> str | None:
+        """Return the problem of a record with the publication `known`; None if there is none.
+
+        A record is given time to follow from when it was last seen to hold a current address, by what this machine
+        knows of that, else from the latest version.
+        """
+        version = journal.version
+        if known and known.error:
+            return known.error
+        if known and known.state is PublicationState.VERIFIED and known.address and known.address == version.address:
+            return None
+        due = max([version.created_at, *(at for at in (known and (known.created_at, known.submitted_at)) or () if at)])
+        behind = self.run_state and self.run_state.behind.get(record)
+        is_failed = known is not None and known.state is PublicationState.FAILED
+        if not is_failed and journal.read_at - min(due, behind or due) <= _GRACE:
+            return None
+        return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
 
     def _is_stuck(self, backlog: Backlog) -> bool:
         """Return whether a configured channel has been unable to deliver for too long."""
@@ -77,21 +95,3 @@ def run_problems(run_state: RunState, now: datetime) -> list[str]:
             f"every run {since} was skipped; find the other run, here or on another machine, that holds the lock"
         )
     return found
-
-
-def record_problem(journal: Journal, record: Record, known: Publication | None) -> str | None:
-    """Return the problem of a record with the publication `known`; None if there is none."""
-    state = known.state if known else PublicationState.PENDING
-    version = journal.version
-    if known and known.error:
-        return known.error
-    if known and state is PublicationState.VERIFIED and known.address is not None and known.address == version.address:
-        return None
-    due = (
-        max(version.created_at, *(at for at in (known.created_at, known.submitted_at) if at))
-        if known
-        else version.created_at
-    )
-    if state is not PublicationState.FAILED and journal.read_at - due <= _GRACE:
-        return None
-    return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"

@@ -144,6 +144,22 @@ def test_a_refused_record_is_wrong_with_its_reason(small_machine: Machine) -> No
     assert text.count("AccessDenied") == 1
 
 
+def test_a_line_that_changes_before_dns_follows_is_wrong(machine: Machine) -> None:
+    machine.init()
+    machine.run()
+    machine.aws.fault("GetChange", pending)
+    for number in range(1, 4):
+        machine.service.address = f"1.1.1.{number}"
+        assert machine.run(DDNS_VERIFY_TIMEOUT="0")["outcome"] == "pending"
+        later(machine, 240)
+        wrong = problems(machine)
+        assert bool(wrong) is (number == 3)
+    assert wrong == ["home.example.com A is not verified for version 4, 1.1.1.3; the next run tries again"]
+    machine.aws.heal()
+    machine.run()
+    assert problems(machine) == []
+
+
 def test_a_change_under_way_is_not_wrong_yet_but_is_when_it_does_not_end(machine: Machine) -> None:
     machine.init()
     machine.aws.fault("GetChange", pending)

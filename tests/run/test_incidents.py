@@ -363,7 +363,45 @@ def test_a_change_that_stays_pending_too_long_is_an_incident() -> None:
         run_state, events = advance(run_state, pending, NOW + minutes * MINUTE, 1)
         assert events == []
     run_state, (event,) = advance(run_state, pending, NOW + 31 * MINUTE, 1)
-    assert "home.example.com A was sent to Route 53 more than 30 min ago" in event.text
+    assert "home.example.com A has not held the current address for more than 30 min" in event.text
+
+
+def pending(version: int, sent_at: datetime) -> RunResult:
+    """Return a run whose change of that version was sent at a time, and is not in sync."""
+    (one,) = holds(f"1.1.1.{version}", version).results
+    sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=sent_at)
+    return RunResult("line", (one._replace(outcome=Outcome.PENDING, publications=(sent,)),))
+
+
+def test_a_line_that_changes_before_dns_follows_is_an_incident() -> None:
+    run_state, _ = advance(RunState(), holds("1.1.1.1", 1), NOW - DAY, 1)
+    for minutes in range(0, 31, 5):
+        now = NOW + minutes * MINUTE
+        run_state, events = advance(run_state, pending(minutes + 2, now), now, 1)
+        assert events == []
+    now = NOW + 35 * MINUTE
+    run_state, (event,) = advance(run_state, pending(99, now), now, 1)
+    assert "home.example.com A has not held the current address for more than 30 min" in event.text
+    assert run_state.behind == {HOME: NOW}
+    run_state, events = advance(run_state, holds("1.1.1.99", 99), now + MINUTE, 1)
+    assert (run_state.behind, run_state.incident) == ({}, None)
+    assert [each.kind for each in events] == ["recovered", "changed"]
+
+
+def test_each_version_that_dns_held_begins_anew() -> None:
+    run_state = RunState()
+    for minutes in range(0, 120, 10):
+        now = NOW + minutes * MINUTE
+        run_state, _ = advance(run_state, pending(minutes + 2, now), now, 1)
+        run_state, _ = advance(run_state, holds(f"1.1.1.{minutes + 2}", minutes + 2), now + MINUTE, 1)
+        assert (run_state.incident, run_state.behind) == (None, {})
+
+
+def test_a_failed_check_of_a_record_does_not_date_it_back_to_its_change() -> None:
+    (one,) = holds("1.1.1.1", 2).results
+    drifted = one.publications[0]._replace(submitted_at=NOW - DAY, error="it holds something else")
+    run_state, _ = advance(RunState(), RunResult("line", (one._replace(publications=(drifted,)),)), NOW, 3)
+    assert run_state.behind == {HOME: NOW}
 
 
 def test_a_record_that_waits_is_not_stuck_because_another_one_was_sent_long_ago() -> None:

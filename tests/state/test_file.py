@@ -50,6 +50,7 @@ STANDING = st.builds(
         st.sampled_from(Family), st.builds(Reported, COUNT, st.none() | st.ip_addresses(), st.none() | TIME)
     ),
     seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
+    behind=st.dictionaries(RECORD, TIME),
     skips=st.dictionaries(st.sampled_from(Family), st.builds(Skips, TIME, COUNT)),
     unprinted=st.none() | EVENT,
     printed=st.dictionaries(st.text(), TIME),

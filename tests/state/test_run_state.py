@@ -52,6 +52,7 @@ def test_a_clock_that_goes_back_moves_every_time_by_as_much() -> None:
             last_success=now - 5 * HOUR,
             incident=Incident(now - 4 * HOUR, 3, "broken", 1, now - 2 * HOUR),
             seen={home: Seen(ip_address("9.9.9.9"), now - 6 * HOUR)},
+            behind={home: now - 9 * HOUR},
             skips={Family.IPV4: Skips(now - 7 * HOUR, 4)},
             printed={"no room": now - 8 * HOUR},
         )
