@@ -1,8 +1,9 @@
 """Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
 An incident starts with the first run that failed or was held, and ends with the first good one. Runs that are
-`skipped` for a short time (see skips.py), or `pending` for up to half an hour, neither start nor end one. An alert is
-sent after DDNS_ALERT_AFTER runs, reminders after 1 h, 6 h and then daily, and a last one when it is over.
+`skipped` for a short time (see skips.py), or `pending` for up to half an hour, neither start nor end one. While the
+address flaps (see flapping.py), a good run counts as a failed one. An alert is sent after DDNS_ALERT_AFTER runs,
+reminders after 1 h, 6 h and then daily, and a last one when it is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from ddns_updater.alerts import event
-from ddns_updater.alerts.event import Event
+from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.lib.humanize import duration
 from ddns_updater.model import (
     Family,
@@ -23,6 +24,7 @@ from ddns_updater.model import (
     RunResult,
     Seen,
 )
+from ddns_updater.run.flapping import flapping, moves_after
 from ddns_updater.state.run_state import Reported, RunState
 
 T = TypeVar("T")
@@ -62,8 +64,12 @@ def advance(
         reported=reported,
         seen=_kept(state.seen, result) | _seen(result, now),
         behind=_behind(state.behind, result, now),
+        moves=moves_after(state.moves, result, now),
     )
-    stuck = _stuck(advanced.behind, result, now)
+    flaps = flapping(result.name, advanced.moves)
+    if flaps:
+        events = [each for each in events if each.kind is not Kind.CHANGED]  # the incident tells it once
+    stuck = _stuck(advanced.behind, result, now) or flaps
     if result.outcome.is_bad or stuck:
         before = state.incident or Incident(now, 0, "")
         cause = result.error or stuck or str(result.outcome)

@@ -9,7 +9,7 @@ from typing import Any
 from ddns_updater.alerts.event import parse_event
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
-from ddns_updater.state.run_state import Reported, RunState, Skips
+from ddns_updater.state.run_state import Move, Reported, RunState, Skips
 
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -128,6 +128,10 @@ def _later_json(run_state: RunState) -> dict[str, Any]:
     return {
         "skips": {family: {"since": _epoch(each.since), "runs": each.runs} for family, each in run_state.skips.items()},
         "behind": {str(record): _epoch(at) for record, at in run_state.behind.items()},
+        "moves": {
+            family: [[_epoch(each.at), str(each.before), str(each.after)] for each in past]
+            for family, past in run_state.moves.items()
+        },
         "unprinted": run_state.unprinted and run_state.unprinted.json(),
         "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
     }
@@ -164,6 +168,10 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
             for family, each in content.get("skips", {}).items()
         },
         behind={_record(record): _time(at) for record, at in content.get("behind", {}).items()},
+        moves={
+            Family(family): tuple(Move(_time(at), _address(before), _address(after)) for at, before, after in past)
+            for family, past in content.get("moves", {}).items()
+        },
         unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
         printed={text: _time(at) for text, at in content.get("printed", {}).items()},
     )

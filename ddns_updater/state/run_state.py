@@ -27,14 +27,22 @@ class Skips(NamedTuple):
     runs: int
 
 
+class Move(NamedTuple):
+    """A change of the address that a run of this machine recorded, and when (UTC)."""
+
+    at: datetime
+    before: Address
+    after: Address
+
+
 class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
     `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
     correctly, `behind` since when one has not been seen to hold the current address, `skips` the families that the last
-    run had to skip. `unprinted` is an alert that a quiet run has to print, `printed` what quiet runs have printed and
-    when.
+    run had to skip, `moves` the changes of the last hour. `unprinted` is an alert that a quiet run has to print,
+    `printed` what quiet runs have printed and when.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -48,6 +56,7 @@ class RunState(NamedTuple):
     seen: Mapping[Record, Seen] = MappingProxyType({})
     behind: Mapping[Record, datetime] = MappingProxyType({})
     skips: Mapping[Family, Skips] = MappingProxyType({})
+    moves: Mapping[Family, tuple[Move, ...]] = MappingProxyType({})
     unprinted: Event | None = None
     printed: Mapping[str, datetime] = MappingProxyType({})
 
@@ -91,6 +100,9 @@ class RunState(NamedTuple):
             seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
             behind={record: at - back for record, at in self.behind.items()},
             skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
+            moves={
+                family: tuple(each._replace(at=each.at - back) for each in past) for family, past in self.moves.items()
+            },
             printed={text: at - back for text, at in self.printed.items()},
         )
         return moved, back

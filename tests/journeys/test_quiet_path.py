@@ -16,7 +16,10 @@ _OURS = {
     "history": "keepalive queries rows sql url",
     "lib": "deadline files http_errors humanize",
     "output": "layout run",
-    "run": "claims detection incidents journal news origins ports publisher report skips timetable updater verifier",
+    "run": (
+        "claims detection flapping incidents journal news origins ports publisher report skips timetable updater"
+        " verifier"
+    ),
     "settings": "contradictions env_files home load parse remarks settings values variables",
     "sources": "address http spec",
     "state": "content file outbox run_state",

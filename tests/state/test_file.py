@@ -23,7 +23,7 @@ from ddns_updater.model import Family, Incident, Outcome, Record, Seen
 from ddns_updater.state.content import content_text, parse_content
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
-from ddns_updater.state.run_state import Reported, RunState, Skips
+from ddns_updater.state.run_state import Move, Reported, RunState, Skips
 from tests.support.alerting import rewritten
 from tests.support.alerting import state_file as state_file_of
 from tests.support.command import finish
@@ -52,6 +52,10 @@ STANDING = st.builds(
     seen=st.dictionaries(RECORD, st.builds(Seen, st.ip_addresses(), TIME)),
     behind=st.dictionaries(RECORD, TIME),
     skips=st.dictionaries(st.sampled_from(Family), st.builds(Skips, TIME, COUNT)),
+    moves=st.dictionaries(
+        st.sampled_from(Family),
+        st.lists(st.builds(Move, TIME, st.ip_addresses(), st.ip_addresses()), min_size=1).map(tuple),
+    ),
     unprinted=st.none() | EVENT,
     printed=st.dictionaries(st.text(), TIME),
 )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from ddns_updater.model import Family, Incident, Outcome, Record, Seen
-from ddns_updater.state.run_state import RunState, Skips
+from ddns_updater.state.run_state import Move, RunState, Skips
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -54,6 +54,7 @@ def test_a_clock_that_goes_back_moves_every_time_by_as_much() -> None:
             seen={home: Seen(ip_address("9.9.9.9"), now - 6 * HOUR)},
             behind={home: now - 9 * HOUR},
             skips={Family.IPV4: Skips(now - 7 * HOUR, 4)},
+            moves={Family.IPV4: (Move(now - MINUTE, ip_address("9.9.9.9"), ip_address("1.1.1.1")),)},
             printed={"no room": now - 8 * HOUR},
         )
 

@@ -15,7 +15,7 @@ from tests.support.receivers import Receiver
 
 HOUR, DAY = 3600, 86_400
 BAD_ADDRESS = "10.0.0.1"  # no source may be believed that says so
-_TIMES = ("since", "told_at", "last_success", "until", "recent", "ended", "behind", "printed")
+_TIMES = ("since", "told_at", "last_success", "until", "recent", "ended", "behind", "moves", "printed")
 
 
 @pytest.fixture
