@@ -268,10 +268,14 @@ def _record_set(found: Sequence["ResourceRecordSetOutputTypeDef"], record: Recor
             target = ", ".join(value["Value"] for value in each.get("ResourceRecords", []))
             return RecordSet((), None, f"a CNAME to {target or 'an alias'}")
         if each["Type"] == record.type:
+            if "TrafficPolicyInstanceId" in each:
+                return RecordSet((), None, f"a set of traffic policy instance {each['TrafficPolicyInstanceId']}")
             if "AliasTarget" in each:
                 return RecordSet((), None, f"an alias to {each['AliasTarget']['DNSName'].removesuffix('.')}")
             if "SetIdentifier" in each:
                 return RecordSet((), None, f"a set with a routing policy (SetIdentifier {each['SetIdentifier']!r})")
+            if "TTL" not in each or "ResourceRecords" not in each:
+                return RecordSet((), None, "a set without values and TTL of its own")
             return RecordSet(tuple(value["Value"] for value in each["ResourceRecords"]), each["TTL"])
     return None
 

@@ -359,6 +359,26 @@ def test_it_says_what_must_not_be_overwritten(aws: FakeAws, kind: str, several: 
     assert open_route53().read(zone, records)[HOME] == RecordSet((), None, obstacle)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "obstacle"),
+    [
+        (
+            "<TTL>60</TTL>",
+            "<TTL>60</TTL><TrafficPolicyInstanceId>7c2b</TrafficPolicyInstanceId>",
+            "a set of traffic policy instance 7c2b",
+        ),
+        ("<TTL>60</TTL>", "", "a set without values and TTL of its own"),
+    ],
+)
+def test_it_leaves_alone_what_others_manage_and_what_it_does_not_know(
+    aws: FakeAws, old: str, new: str, obstacle: str
+) -> None:
+    zone = aws.zone()
+    aws.put(zone, {"Name": HOME.name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "9.9.9.9"}]})
+    aws.fault("ListResourceRecordSets", replacing(old, new))
+    assert open_route53().read(zone, [HOME]) == {HOME: RecordSet((), None, obstacle)}
+
+
 def test_it_sees_a_cname_in_the_way_of_an_ipv6_address(aws: FakeAws) -> None:
     zone = aws.zone()
     aws.put(zone, {"Name": HOME.name} | OBSTACLES["cname"][0])
