@@ -11,7 +11,7 @@ import pymysql.connections
 from pymysql.constants import ER
 
 from ddns_updater.history import queries
-from ddns_updater.history.mysql_errors import DENIED, translated
+from ddns_updater.history.mysql_errors import CLEAR_TEXT, DENIED, translated
 from ddns_updater.history.queries import Dialect
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl
@@ -50,6 +50,23 @@ class _Connection(pymysql.connections.Connection):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+
+
+class _ClearText:
+    """Sends the password as it is, to a verified server alone: anybody who answers in its place may ask for that.
+
+    A server that has passwords checked elsewhere, by PAM or LDAP, needs it.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def authenticate(self, _packet: object) -> Any:
+        connection = self._connection
+        if not (connection.ssl and connection.ctx.verify_mode is ssl.CERT_REQUIRED):
+            raise pymysql.err.OperationalError(CLEAR_TEXT, "the server asks for the password in clear text")
+        connection.write_packet(connection.password + b"\0")
+        return connection._read_packet()
 
 
 class MySqlHistory(SqlHistory):
@@ -103,6 +120,7 @@ class MySqlHistory(SqlHistory):
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=self._answer_timeout,
             write_timeout=_ANSWER_TIMEOUT,
+            auth_plugin_map={"mysql_clear_password": _ClearText, "dialog": _ClearText},
             ssl_ca=url.ssl_ca,
             ssl_cert=url.ssl_cert,
             ssl_key=url.ssl_key,

@@ -12,6 +12,7 @@ from pymysql.constants import CR, ER
 from ddns_updater.errors import NEXT_RUN, ConnectionLost, HistoryError, NotInitialised
 from ddns_updater.history.url import MySqlUrl
 
+CLEAR_TEXT = -1  # our own code
 DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
 _OLD_SCHEMA = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
 _READ_ONLY = (ER.OPTION_PREVENTS_STATEMENT, 1836)  # --read-only, read-only mode
@@ -49,6 +50,11 @@ def _of_login(code: int, text: str, where: str, url: MySqlUrl) -> HistoryError |
     if code == CR.CR_CONN_HOST_ERROR:
         return HistoryError(
             f"failed to reach the database at {where}: {_cause(text)}", "is it running, and is that its address?"
+        )
+    if code == CLEAR_TEXT:
+        return HistoryError(
+            f"refused to send the password to {where}: {text}, and is not verified",
+            "add ssl_ca=FILE to DDNS_DATABASE_URL",
         )
     if code == ER.ACCESS_DENIED_ERROR:
         return HistoryError(
