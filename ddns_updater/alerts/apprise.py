@@ -21,7 +21,7 @@ _KINDS = {
 
 def notify(spec: ChannelSpec, event: Event) -> None:
     """Send `event` to the service of an Apprise URL; raises AlertError."""
-    service = apprise.Apprise()
+    service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # its URL may hold a secret
     try:
         if not service.add(spec.url):
             raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)

@@ -286,6 +286,17 @@ def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
     assert request.json["type"] == "failure"
 
 
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize("scheme", ["json", "ntfy", "gotify", "mmost"])
+def test_apprise_follows_no_redirect(receiver: Receiver, scheme: str, status: str) -> None:
+    with receiving() as elsewhere:
+        receiver.play = services.redirect(elsewhere.url, status)
+        with pytest.raises(AlertError, match="did not accept it"):
+            notify(service(receiver.url.replace("http://", f"{scheme}://")), EVENT)
+        assert receiver.got
+        assert elsewhere.got == []
+
+
 @pytest.mark.parametrize("play", [services.answer("", "500 No"), services.answer("", "404 No"), services.send(b"")])
 def test_an_alert_that_an_apprise_service_refuses_is_retried_later(receiver: Receiver, play: services.Play) -> None:
     receiver.play = play
