@@ -204,8 +204,9 @@ class Publication(NamedTuple):
 
     Times are aware UTC times by the database's clock. `created_at` is when the record was first due, `submitted_at`
     when a change was last sent, `verified_at` when DNS was first seen to hold the address, `checked_at` when it was
-    last seen to, or when another origin was last found to publish the record. `address` and `ttl` (in seconds) are what
-    was requested. `drift` is what a verified record was last found to hold instead, and `drift_at` when.
+    last seen to, or reported to hold something else, or found to be published by another origin. `address` and `ttl`
+    (in seconds) are what was requested. `drift` is what a verified record was last found to hold instead, and
+    `drift_at` when.
     """
 
     record: Record

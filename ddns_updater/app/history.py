@@ -27,7 +27,7 @@ def read_history(settings: Settings, *, name: str | None, limit: int, window: Wi
     `limit` is the maximum number of versions; the summaries cover all of them.
     """
     with factories.open_history(settings) as history:
-        origins = choose_origins(history, name or settings.name, tuple(Family)).values()
+        origins = choose_origins(history, name or settings.name, settings.ip_families).values()
         entries = [entry for origin in origins for entry in history.entries(origin, limit + 1, window)]
         summaries = [history.summary(origin, window) for origin in origins] if counted else []
     return HistoryView(_newest_first(entries)[:limit], summaries, len(entries) > limit)
@@ -36,7 +36,7 @@ def read_history(settings: Settings, *, name: str | None, limit: int, window: Wi
 def read_history_at(settings: Settings, *, name: str | None, second: Window) -> HistoryView:
     """Return the version of each family that was current in `second`, and a summary of each family without one."""
     with factories.open_history(settings) as history:
-        origins = choose_origins(history, name or settings.name, tuple(Family)).values()
+        origins = choose_origins(history, name or settings.name, settings.ip_families).values()
         found = {origin: history.entries(origin, 1, second) for origin in origins}
         summaries = [history.summary(origin, second) for origin, entries in found.items() if not entries]
     return HistoryView(_newest_first(entry for entries in found.values() for entry in entries), summaries)

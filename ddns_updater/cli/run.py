@@ -7,7 +7,7 @@ import click
 from ddns_updater.alerts.event import Kind
 from ddns_updater.app.runner import run_once
 from ddns_updater.cli.options import load, name_option, terminal
-from ddns_updater.cli.terminal import Terminal, is_watched
+from ddns_updater.cli.terminal import Terminal, stderr_is_terminal
 from ddns_updater.errors import DdnsError
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.output.run import alert_line, run_facts, run_json, run_lines, run_warnings
@@ -45,7 +45,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     Example:
       ddns run --quiet
     """
-    only_news = quiet and not is_watched()
+    only_news = quiet and not stderr_is_terminal()
     loaded = load(ctx, quiet=quiet, hold_warnings=only_news)
     result = run_once(
         loaded.valid(),

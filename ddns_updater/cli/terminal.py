@@ -88,7 +88,7 @@ def _fitting(text: str, stream: TextIO) -> str:
     return "\n".join(wrapped(text, terminal_width(stream), rest="  "))
 
 
-def is_watched() -> bool:
+def stderr_is_terminal() -> bool:
     """Return whether somebody reads stderr as it is printed: it is a terminal."""
     return bool(sys.stderr) and sys.stderr.isatty()
 

@@ -11,7 +11,7 @@ from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import repeat
 from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.run import show
-from ddns_updater.cli.terminal import flush_output, is_watched
+from ddns_updater.cli.terminal import flush_output, stderr_is_terminal
 from ddns_updater.errors import DdnsError
 from ddns_updater.lib.files import NO_ROOM
 from ddns_updater.run.report import Report
@@ -61,7 +61,7 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
     runs = Runner(
         settings(ctx, quiet=quiet),
         name=name,
-        quiet=quiet and not is_watched(),
+        quiet=quiet and not stderr_is_terminal(),
         show=partial(show, out, as_json=as_json, quiet=quiet),
         stoppable=False,
     )

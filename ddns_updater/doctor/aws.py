@@ -8,7 +8,7 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.humanize import listed
-from ddns_updater.model import Address, Record, RecordSet
+from ddns_updater.model import Address, Claim, Record, RecordSet
 from ddns_updater.run.claims import refusal, rivalry, rivals, stronger_claim
 from ddns_updater.run.ports import Dns
 
@@ -107,14 +107,16 @@ def _claims(
 ) -> Iterator[Check]:
     """Report the records that another origin publishes, or is set up to publish."""
     origins = {family.record_type: origin for family, origin in known.origins.items()}
-    for record in records:
-        if origin := origins.get(record.type):
-            claims = [each for each in known.claims if (each.record, each.zone_id) == (record, zone_id)]
-            name = f"claim on {record}"
-            if stronger := stronger_claim(origin, claims):
-                yield check.error(name, refusal(stronger, recheck_every))
-            else:
-                yield from (check.warning(name, *rivalry(each)) for each in rivals(origin, claims))
+    on: dict[Record, list[Claim]] = {}
+    for each in known.claims:
+        if each.zone_id == zone_id and each.record in records and each.record.type in origins:
+            on.setdefault(each.record, []).append(each)
+    for record, claims in on.items():
+        origin, name = origins[record.type], f"claim on {record}"
+        if stronger := stronger_claim(origin, claims):
+            yield check.error(name, refusal(stronger, recheck_every))
+        else:
+            yield from (check.warning(name, *rivalry(each)) for each in rivals(origin, claims))
 
 
 def _contents(

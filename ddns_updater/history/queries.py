@@ -57,9 +57,10 @@ WHERE h.originId = ? AND h.version < ? AND h.version >= ?
 _CLAIMS = """
 SELECT p.recordName, p.recordType, p.hostedZoneId, h.originId, MAX(h.name),
        MAX(CASE WHEN p.state <> 'failed' OR p.verifiedAt IS NOT NULL THEN 1 ELSE 0 END), MAX({at})
-FROM admin_dns_publication p JOIN admin_ip_history h ON h.id = p.historyId
-WHERE p.recordName IN ({names}) AND p.hostedZoneId IS NOT NULL
-  AND (p.checkedAt >= ? OR (p.checkedAt IS NULL AND p.state <> 'failed' AND COALESCE(p.submittedAt, p.createdAt) >= ?))
+FROM (SELECT * FROM admin_dns_publication WHERE {chosen} AND checkedAt >= ?
+      UNION ALL SELECT * FROM admin_dns_publication WHERE {chosen} AND checkedAt IS NULL
+      AND state <> 'failed' AND COALESCE(submittedAt, createdAt) >= ?) p
+JOIN admin_ip_history h ON h.id = p.historyId WHERE p.hostedZoneId IS NOT NULL
 GROUP BY p.recordName, p.recordType, p.hostedZoneId, h.originId
 ORDER BY h.originId
 """
@@ -136,9 +137,13 @@ def sent(dialect: Dialect) -> str:
 
 
 def claims(dialect: Dialect, names: int) -> str:
-    """Return the query for the claims on records of so many names; rows.claims_of reads its rows."""
+    """Return the query for the claims on records of so many names; rows.claims_of reads its rows.
+
+    Two halves, because an OR would read every publication of a name.
+    """
     at = dialect.utc_seconds.format("COALESCE(p.checkedAt, p.submittedAt, p.createdAt)")
-    return _CLAIMS.format(at=at, names=", ".join("?" * names))
+    chosen = f"recordName IN ({', '.join('?' * names)}) AND recordType IN ('A', 'AAAA')"
+    return _CLAIMS.format(at=at, chosen=chosen)
 
 
 def save(dialect: Dialect) -> str:

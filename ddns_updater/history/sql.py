@@ -220,8 +220,9 @@ class SqlHistory(ABC):
             return ()
         time = utc_text(since)
         with self.errors():
-            rows = self.execute(queries.claims(self.dialect, len(names)), (*names, time, time)).fetchall()
-        return [each for each in claims_of(rows) if each.record in records]
+            rows = self.execute(queries.claims(self.dialect, len(names)), (*names, time) * 2).fetchall()
+        wanted = set(records)
+        return [each for each in claims_of(rows) if each.record in wanted]
 
     def save(self, version: Version, publications: Iterable[Publication]) -> None:
         """Write all publications of `version` or none; each replaces the one that exists for its record."""
@@ -330,10 +331,9 @@ class SqlHistory(ABC):
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
 
+    @abstractmethod
     def reconnect(self) -> None:
         """Open a new connection in place of one that was lost, as ConnectionLost says."""
-        with self.errors():
-            self._connection = self.connect()
 
     def close(self) -> None:
         """Close the connection, which releases its locks."""

@@ -124,10 +124,11 @@ def error_code(error: BaseException | None) -> str:
 def was_answered(error: BaseException | None) -> bool:
     """Return whether `error` says that AWS refused a call; without such an answer it may have done what was asked.
 
-    A retry may have failed to connect after AWS received the call before it, so that is no answer either.
+    The answer to a retry says nothing of the try before it, which AWS may have received.
     """
     if isinstance(error, ClientError):
-        return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 500)) < 500
+        about = error.response["ResponseMetadata"]
+        return int(about.get("HTTPStatusCode", 500)) < 500 and not about.get("RetryAttempts")
     return isinstance(error, NoCredentialsError | CredentialRetrievalError | ParamValidationError)
 
 

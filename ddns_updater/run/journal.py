@@ -60,8 +60,11 @@ class JournalWriter:
 
     def stronger_claims(self, records: Collection[Record], zone_id: str, since: datetime) -> dict[Record, Claim]:
         """Return the claim of another origin on each of `records` that this origin may not publish."""
-        claims = [each for each in self._history.claims(records, since) if each.zone_id == zone_id]
-        found = {each: stronger_claim(self._origin, [one for one in claims if one.record == each]) for each in records}
+        claims: dict[Record, list[Claim]] = {}
+        for each in self._history.claims(records, since):
+            if each.zone_id == zone_id:
+                claims.setdefault(each.record, []).append(each)
+        found = {record: stronger_claim(self._origin, some) for record, some in claims.items()}
         return {record: claim for record, claim in found.items() if claim}
 
     def write(self, publications: Iterable[Publication]) -> None:

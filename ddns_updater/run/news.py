@@ -1,5 +1,6 @@
 """Decide what a quiet run prints, so that cron mails what is new and not the same every minute."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from ddns_updater.state.run_state import RunState
 
 _AGAIN = timedelta(days=1)  # until what lasts is printed again, as the reminders of an incident are
 _MOST = 50  # texts that are remembered
-_NUMBERS = str.maketrans("", "", "0123456789")
+_LENGTHS = re.compile(r"\d+(?:\.\d+)?(?= (?:ms|s|min|h|d|runs?)\b)")
 
 
 class News(NamedTuple):
@@ -38,8 +39,8 @@ def find_news(state: RunState, result: RunResult, warnings: Sequence[str], now: 
     if any(text not in printed for text in pending):
         outcomes.add(Outcome.PENDING)
     changed = any(one.outcome is Outcome.UPDATED for one in result.results)
-    shown = [each for each in dict.fromkeys(warnings) if changed or _without_numbers(each) not in printed]
-    fresh = [text for text in [*pending, *map(_without_numbers, shown)] if text not in printed]
+    shown = [each for each in dict.fromkeys(warnings) if changed or _without_lengths(each) not in printed]
+    fresh = [text for text in [*pending, *map(_without_lengths, shown)] if text not in printed]
     news = News(state.unprinted, frozenset(outcomes), tuple(shown))
     if not (news.event or fresh):
         return news, state
@@ -47,6 +48,6 @@ def find_news(state: RunState, result: RunResult, warnings: Sequence[str], now: 
     return news, state._replace(unprinted=None, printed=dict(list(printed.items())[-_MOST:]))
 
 
-def _without_numbers(text: str) -> str:
-    """Return the text by which a warning is remembered: how long an answer took differs each time."""
-    return text.translate(_NUMBERS)
+def _without_lengths(text: str) -> str:
+    """Return the text by which a warning is remembered: how long something took differs each time."""
+    return _LENGTHS.sub("", text)

@@ -155,7 +155,8 @@ class Publisher:
         if has_drifted:
             publication = publication._replace(drift=described(found), drift_at=journal.now())
             if (is_recheck or has_several) and self._policy.on_drift is OnDrift.REPORT:
-                return _Step(publication._replace(error=str(_drifted(journal, publication, found))))
+                error = str(_drifted(journal, publication, found))
+                return _Step(publication._replace(error=error, checked_at=journal.now()))
         if found and found.obstacle:
             return _Step(
                 publication._replace(state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
@@ -181,6 +182,8 @@ class Publisher:
             return
         changes = sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
         journal.touched = True
+        sent = {change.record: journal.get(change.record).sent for change in changes}
+        unanswered = {record for record, each in sent.items() if each and each.unanswered_at}
         journal.write(_to_be_sent(journal, change, zone_id) for change in changes)
         verb = "would be set" if journal.dry_run else "is being set"
         for change in changes:
@@ -191,14 +194,10 @@ class Publisher:
         if journal.dry_run:
             return
         for answer in self._open_dns().upsert(zone_id, changes):
-            state = _state_after(answer)
             journal.write(
-                journal.get(change.record)._replace(
-                    state=state, change_id=answer.change_id, error=answer.error,
-                    attempts=journal.get(change.record).attempts + 1,
-                )
-                for change in answer.changes
-            )  # fmt: skip
+                _after(journal.get(each.record), answer, was_unanswered=each.record in unanswered)
+                for each in answer.changes
+            )
 
 
 def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publication:
@@ -216,11 +215,15 @@ def _to_be_sent(journal: JournalWriter, change: Change, zone_id: str) -> Publica
     )
 
 
-def _state_after(answer: Submission) -> PublicationState:
-    """Return the state of what was sent; without an answer it is as it was, because the change may arrive yet."""
+def _after(publication: Publication, answer: Submission, *, was_unanswered: bool) -> Publication:
+    """Return the publication after an answer; without one, then or before, it is `pending`: it may arrive yet."""
     if answer.change_id:
-        return PublicationState.SUBMITTED
-    return PublicationState.FAILED if answer.is_refused else PublicationState.PENDING
+        state = PublicationState.SUBMITTED
+    else:
+        state = PublicationState.FAILED if answer.is_refused and not was_unanswered else PublicationState.PENDING
+    return publication._replace(
+        state=state, change_id=answer.change_id, error=answer.error, attempts=publication.attempts + 1
+    )
 
 
 def _refused(journal: JournalWriter, claim: Claim, recheck_every: float) -> Publication:

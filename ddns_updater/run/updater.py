@@ -69,6 +69,7 @@ class _FamilyRun:
         self.previous_address: Address | None = None
         self.recorded = False
         self.touched = False  # before the run began again
+        self.begun_at: int | None = None  # the latest version when it first read
         self.journal: JournalWriter | None = None
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
@@ -130,7 +131,8 @@ class Updater:
                             raise
                         warnings.append(str(ConnectionLost(error.problem, then="the run began again")))
                         for run in runs:
-                            run.begin_again()
+                            if run.outcome is None:
+                                run.begin_again()
         except SettingsError:
             raise
         except DdnsError as error:
@@ -195,8 +197,9 @@ class Updater:
     def _compare(self, run: _FamilyRun, history: History, origin: Origin) -> JournalWriter:
         latest = history.latest(origin)
         _log_version("the latest version", latest.version)
-        if not run.recorded:
-            run.previous_address = latest.version.address
+        if run.begun_at is None:
+            run.begun_at, run.previous_address = latest.version.version, latest.version.address
+        run.recorded |= latest.version.version > run.begun_at  # the answer may have been lost with the session
         wrong = misfit(latest.version, run.family)
         run.warnings += [wrong] if wrong else []
         run.journal = self._journal(history, origin, latest)

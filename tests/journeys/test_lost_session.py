@@ -88,6 +88,41 @@ def assert_began_again(done: Finished) -> None:
 # A session that was ended at each phase of a run
 
 
+def test_a_version_whose_commit_had_no_answer_is_told_as_recorded(machine: Machine) -> None:
+    proxy = Proxy(int(urlsplit(machine.database.url).port or 0))
+    proxy.on("COMMIT", "lose")
+    result = machine.run(DDNS_DATABASE_URL=replace_port(machine.database.url, proxy.port))
+    proxy.close()
+    assert proxy.fired
+    (family,) = result["results"]
+    assert (result["outcome"], family["version"], family["previous_address"]) == ("updated", 2, "8.8.8.8")
+    assert machine.database.versions() == [(1, "8.8.8.8"), (2, "1.1.1.1")]
+    line = machine.ddns("run").out
+    assert line.startswith("unchanged: 1.1.1.1 is version 2 of line")
+
+
+def test_a_family_that_has_ended_keeps_its_result(machine: Machine) -> None:
+    with services.running("127.0.0.2") as second, services.running("::1") as six:
+        machine.environment |= {
+            "DDNS_IP_FAMILIES": "ipv4,ipv6",
+            "DDNS_IP_SOURCES": f"{machine.service.url},{second.url},{six.url}",
+            "DDNS_IP_AGREEMENT": "required",
+        }
+        six.address = "2600::1"
+        assert machine.ddns("init", "--name", "line", "--ip", "2600::1").status == 0
+        second.address = "8.8.4.4"  # so IPv4 is held
+
+        def play(connection: socket.socket) -> None:
+            six.play = None
+            kill_sessions(machine.database)
+            services.answer("2600::1")(connection)
+
+        six.play = play
+        four, six_result = machine.run()["results"]
+    assert (four["outcome"], four["version"]) == ("held", 1)
+    assert six_result["outcome"] == "updated"
+
+
 def test_a_session_that_ends_during_detection_is_replaced(machine: Machine) -> None:
     def play(connection: socket.socket) -> None:
         machine.service.play = None

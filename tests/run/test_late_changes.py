@@ -110,6 +110,29 @@ def test_a_change_without_an_answer_may_arrive(seeded: Machine, fault: Any) -> N
     assert run(seeded, NEW)[1] == "verified"
 
 
+@pytest.mark.usefixtures("no_pauses")
+def test_the_refusal_of_a_retry_says_nothing_of_the_try_before_it(seeded: Machine) -> None:
+    seeded.aws.fault(CHANGE, lose_answer, times=1)
+    seeded.aws.fault(CHANGE, refuse("PriorRequestNotComplete"))
+    assert run(seeded, OLD) == ("failed", "pending")
+    seeded.aws.heal()
+    assert seeded.aws.address(seeded.zone_id) == OLD
+    assert run(seeded, NEW) == ("pending", "submitted")
+    assert seeded.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]  # it is our own
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_the_refusal_of_the_next_run_says_nothing_of_a_change_without_an_answer(seeded: Machine) -> None:
+    seeded.aws.fault(CHANGE, lose_answer)
+    assert run(seeded, OLD) == ("failed", "pending")
+    seeded.aws.heal()
+    seeded.aws.fault(CHANGE, refuse("AccessDenied"))
+    assert run(seeded, OLD) == ("failed", "pending")
+    seeded.aws.heal()
+    assert run(seeded, NEW) == ("pending", "submitted")
+    assert seeded.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidInput"])
 def test_a_change_that_was_refused_never_arrives(seeded: Machine, code: str) -> None:
     seeded.aws.fault(CHANGE, refuse(code))

@@ -45,6 +45,12 @@ def test_a_warning_is_printed_again_after_a_day_whatever_numbers_it_has() -> Non
     assert printed == [0, 0, 24, 24, 48, 48]
 
 
+def test_the_same_warning_of_another_record_is_another_one() -> None:
+    _, state = find_news(RunState(), ended(Outcome.PENDING), ("home1.example.com A held 198.51.100.1",), NOW)
+    news, _ = find_news(state, ended(Outcome.PENDING), ("home2.example.com A held 203.0.113.9",), NOW)
+    assert news.warnings == ("home2.example.com A held 203.0.113.9",)
+
+
 def test_another_warning_is_printed_at_once() -> None:
     _, state = find_news(RunState(), ended(Outcome.UNCHANGED), ("one",), NOW)
     news, _ = find_news(state, ended(Outcome.UNCHANGED), ("one", "two"), NOW)
