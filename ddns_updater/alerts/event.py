@@ -166,7 +166,7 @@ def test(origin: str | None, now: datetime) -> Event:
         now.replace(microsecond=0),
         origin,
         f"{origin or 'ddns'}: test message",
-        "Alerts of ddns-updater arrive here. Nothing happened. Nothing to do.",
+        "This is a test: alerts from ddns-updater arrive here. There is nothing to do.",
         {},
     )
 

@@ -20,7 +20,7 @@ from ddns_updater.lib.humanize import counted
 def notify(ctx: click.Context, test: bool, as_json: bool) -> None:
     """Send a test message to every channel.
 
-    It says of each webhook and each Apprise service whether it accepted the message. The heartbeat is not pinged,
+    It reports for each webhook and each Apprise service whether it accepted the message. The heartbeat is not pinged,
     because its service would take that for a run. Neither the database nor AWS is contacted.
 
     Exit status: 0 when every channel accepted it, 1 when one did not, 2 for usage or settings, or without a channel.
@@ -30,7 +30,7 @@ def notify(ctx: click.Context, test: bool, as_json: bool) -> None:
       ddns notify --test
     """
     if not test:
-        raise click.UsageError("there is nothing else to send than a test message: use --test", ctx)
+        raise click.UsageError("ddns notify sends only a test message; add --test", ctx)
     configured = settings(ctx)
     out = terminal(ctx)
     results: list[Tested] = []

@@ -35,8 +35,9 @@ def refusal(claim: Claim, recheck_every: float) -> DnsError:
     """Return the error for the origin that comes later than `claim`; it reads the same at every run."""
     hours = (claim.at - claims_since(claim.at, recheck_every)).total_seconds() / 3600
     return DnsError(
-        f"failed to change {claim.record}: origin {claim.name} publishes it too",
-        f"remove it from the DDNS_RECORDS of one of them; {claim.name} loses it {hours:g} h after its last check",
+        f"failed to change {claim.record}: origin {claim.name} already publishes it",
+        f"remove it from the DDNS_RECORDS of one of the two, or wait: the claim of {claim.name} ends {hours:g} h"
+        " after its last check",
     )
 
 

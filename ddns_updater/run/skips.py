@@ -8,7 +8,7 @@ from ddns_updater.model import FamilyResult, Outcome, RunResult
 from ddns_updater.state.run_state import RunState, Skips
 
 _RUNS = 3  # that may be skipped in a row
-_INTERVALS = 3.5  # of runs that come a little early or late, too, the fifth is the first after that
+_INTERVALS = 3.5  # so that jitter does not make the fourth skipped run one too many
 _UNKNOWN = timedelta(minutes=5)  # instead, while the usual interval is unknown
 
 
@@ -47,8 +47,8 @@ def _error(result: RunResult, one: FamilyResult, skips: Skips, *, whole: bool) -
     origin = result.name if whole else f"{result.name} ({one.family})"
     return str(
         DdnsError(
-            f"every run since {local_time(skips.since)} was skipped, {counted(skips.runs, 'run')}:"
-            f" another run of {origin} holds the lock, on this machine or another one,"
+            f"all {counted(skips.runs, 'run')} since {local_time(skips.since)} were skipped: another run of {origin}"
+            " holds the lock, on this machine or another one,"
             " or the database keeps it for a connection that is gone",
             'end that "ddns run" or "ddns watch", or that connection',
             then=NEXT_RUN,

@@ -21,10 +21,10 @@ class Backlog(NamedTuple):
 
     def __str__(self) -> str:
         kinds = ", ".join(dict.fromkeys(each.event.kind for each in self.alerts))
-        verb = "is" if len(self.alerts) == 1 else "are"
+        verb = "has" if len(self.alerts) == 1 else "have"
         return (
-            f"{counted(len(self.alerts), 'alert')} ({kinds}) {verb} undelivered since {local_time(self.since)}"
-            f" to {self.channel or 'a channel that is not configured here'}"
+            f"{counted(len(self.alerts), 'alert')} ({kinds}) {verb} been undelivered to"
+            f" {self.channel or 'a channel that is not configured here'} since {local_time(self.since)}"
         )
 
 

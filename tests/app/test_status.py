@@ -342,15 +342,15 @@ def test_a_family_that_is_not_configured_is_named_as_such(small_machine: Machine
 def test_undelivered_alerts_are_shown_and_become_a_problem_in_time(small_machine: Machine, receiver: Receiver) -> None:
     change_unreported(small_machine, receiver)
     since = local_time(datetime.fromtimestamp(_undelivered(small_machine)[0]["since"], UTC))
-    text = f"1 alert (changed) is undelivered since {since} to http://127.0.0.1/…"
+    text = f"1 alert (changed) has been undelivered to http://127.0.0.1/… since {since}"
     done = small_machine.ddns("status")
     assert (done.status, done.out.splitlines()[:2]) == (0, ["all is well", text])
     assert small_machine.ddns("status", "--json").json["notes"] == [text]
     later(small_machine, 660)
     small_machine.run(DDNS_RECHECK_EVERY="0")
     (problem,) = problems(small_machine)
-    assert problem.startswith("1 alert (changed) is undelivered since 20")
-    assert problem.endswith(' to http://127.0.0.1/…; "ddns notify --test" shows why')
+    assert problem.startswith("1 alert (changed) has been undelivered to http://127.0.0.1/… since 20")
+    assert problem.endswith('; "ddns notify --test" shows why')
     receiver.play = None
     later(small_machine, 3600)
     small_machine.run()

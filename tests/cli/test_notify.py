@@ -140,7 +140,7 @@ def test_wrong_settings_are_status_2_and_nothing_is_sent(machine: Machine, recei
 def test_without_its_option_it_says_to_use_that(machine: Machine, receiver: Receiver) -> None:
     done = machine.ddns("notify", DDNS_WEBHOOK_URLS=receiver.url, PYTHONWARNINGS="error")
     assert (done.status, done.out) == (2, "")
-    assert "use --test" in done.err
+    assert "add --test" in done.err
     assert len(done.err.splitlines()) == 1
     assert receiver.got == []
 

@@ -16,8 +16,8 @@ NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 HOME = Record("home.example.com", "A")
 OLD, NEW = Origin(1, "old", Family.IPV4), Origin(2, "new", Family.IPV4)
 REFUSED = (
-    "failed to change home.example.com A: origin line publishes it too; remove it from the DDNS_RECORDS of one of"
-    " them; line loses it 2 h after its last check"
+    "failed to change home.example.com A: origin line already publishes it; remove it from the DDNS_RECORDS of one of"
+    " the two, or wait: the claim of line ends 2 h after its last check"
 )
 
 
@@ -60,7 +60,7 @@ def test_a_rival_is_told_only_to_who_publishes(origin: Origin) -> None:
 @pytest.mark.parametrize(("every", "hours"), [(3600, 2), (0, 2), (60, 2), (86400, 48)])
 def test_a_claim_lasts_two_recheck_intervals_and_at_least_two_hours(every: int, hours: int) -> None:
     assert NOW - claims_since(NOW, every) == timedelta(hours=hours)
-    assert f"old loses it {hours} h after its last check" in str(refusal(claim(OLD), every))
+    assert f"the claim of old ends {hours} h after its last check" in str(refusal(claim(OLD), every))
 
 
 # On each engine

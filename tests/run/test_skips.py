@@ -101,7 +101,7 @@ def test_both_families_are_one_error() -> None:
     for minute in range(1, 6):
         state, result = run(state, NOW + minute * MINUTE, SKIPPED, SKIPPED)
     assert result.error == (
-        "every run since 2026-03-01 12:01 UTC was skipped, 5 runs: another run of line holds the lock, on this machine"
+        "all 5 runs since 2026-03-01 12:01 UTC were skipped: another run of line holds the lock, on this machine"
         " or another one, or the database keeps it for a connection that is gone;"
         ' end that "ddns run" or "ddns watch", or that connection; the next run tries again'
     )
@@ -157,20 +157,20 @@ def test_a_lock_that_is_never_released_is_told_everywhere(machine: Machine, rece
         for _ in range(3):
             done = machine.ddns("run")
             assert (done.status, done.out) == (1, "")
-            assert done.err.startswith("failed: every run since 20")
+            assert done.err.startswith("failed: all ")
             later(machine, 60)
         assert (machine.database.versions(), len(machine.aws.calls)) == (before, calls)
         assert [each.path for each in receiver.got if each.path.startswith("/beat")] == ["/beat/fail"] * 3
         (failing,) = [each.json for each in receiver.got if each.path.startswith("/hook")]
         assert (failing["event"], failing["outcome"], failing["failed_runs"]) == ("failing", "failed", 3)
-        assert ", 7 runs: another run of line holds the lock, on this machine or another one" in failing["cause"]
+        assert failing["cause"].startswith("all 7 runs since 20")
         status = machine.ddns("status", "--json")
         assert (status.status, status.json["last_run"]["outcome"]) == (1, "failed")
         assert status.json["incident"]["failed_runs"] == 3
         doctor = machine.ddns("doctor", "--json").json
         (check,) = [each for each in doctor["checks"] if each["name"] == "last run"]
         assert check["state"] == "failed"
-        assert "every run since 20" in check["found"]
+        assert " runs since 20" in check["found"]
         assert 'ddns_last_run_outcome{name="line",outcome="failed"} 1.0' in metrics.read_text()
         assert 'ddns_consecutive_failures{name="line"} 3.0' in metrics.read_text()
     assert machine.run()["outcome"] == "updated"
