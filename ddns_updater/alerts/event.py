@@ -124,8 +124,8 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[Record, Seen], 
         result,
         now,
         f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_cause(incident)}. {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the machine to"
-        " see what to fix.",
+        f"Cause: {_sentence(_cause(incident))} {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the"
+        " machine to see what to fix.",
         _incident_facts(incident)
         | {
             "outcome": str(result.outcome),
@@ -154,7 +154,7 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         result,
         now,
         f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_cause(incident)}. Address now: {' and '.join(held)}.{dns} Nothing to do.",
+        f"Cause: {_sentence(_cause(incident))} Address now: {' and '.join(held)}.{dns} Nothing to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
 
@@ -183,6 +183,10 @@ def _cause(incident: Incident) -> str:
     """Return the cause as text that every channel can encode, cut to a safe length."""
     cause = incident.cause.encode(errors="replace").decode()
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _at(time: datetime | None) -> str:

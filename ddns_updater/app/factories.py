@@ -20,7 +20,7 @@ from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
 from ddns_updater.run.timetable import session_seconds
-from ddns_updater.settings.load import ca_bundle, export_aws
+from ddns_updater.settings.load import ca_bundle, environment_of_programs, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
     DEFAULT_SOURCES,
@@ -117,7 +117,7 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
             case CommandSpec():
                 from ddns_updater.sources.command import CommandSource
 
-                return CommandSource(spec, timeout=settings.ip_timeout)
+                return CommandSource(spec, timeout=settings.ip_timeout, environment=environment_of_programs)
             case _:
                 raise AssertionError(f"no source for the kind {spec.kind}")
     except ImportError as error:

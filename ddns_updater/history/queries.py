@@ -41,8 +41,9 @@ LATE_ADDRESSES = "SELECT ip FROM admin_ip_history WHERE originId = ? AND ip IS N
 
 # HEX, because the database may take names for the same that are not.
 OF_NAME = """
-SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? AND ip IS NOT NULL GROUP BY originId, HEX(name)
+SELECT originId, MIN(name) FROM admin_ip_history WHERE name = ? GROUP BY originId, HEX(name)
 """
+UNNUMBERED = "SELECT 1 FROM admin_ip_history WHERE name = ? AND version IS NULL LIMIT 1"
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 
 _SENT = """

@@ -82,7 +82,7 @@ class SqlHistory(ABC):
         """Return every origin, or those called `name`, in the order of their keys.
 
         The newest row of an originId gives its name and family, a late one the family when that holds no address; no
-        other row has to exist. An originId without any address is no origin.
+        other row has to exist. One without any address is an origin only for who names it.
         """
         origins: list[StoredOrigin] = []
         with self.errors():
@@ -91,10 +91,10 @@ class SqlHistory(ABC):
                     continue  # its newest version is there twice, which `init` refuses
                 family = family_of(ip)
                 if family is None:
-                    late = [text_of(row[0]) for row in self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()]
-                    if not late:
+                    late = self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()
+                    if not late and name is None:
                         continue
-                    family = next(filter(None, map(family_of, late)), None)
+                    family = next(filter(None, (family_of(text_of(row[0])) for row in late)), None)
                 origins.append(StoredOrigin(origin_id, called, family))
         return tuple(origins)
 
@@ -118,32 +118,31 @@ class SqlHistory(ABC):
         ]
         return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
 
-    def newest(self, origin: Origin) -> tuple[Version, datetime]:
-        """Return the version with the highest number, and when it was read; only the shared table has to exist."""
+    def newest(self, origin: Origin) -> Version:
+        """Return the version with the highest number; only the shared table has to exist."""
         with self.errors():
             row = self.execute(queries.newest(self.dialect), (origin.id,)).fetchone()
         if not row:
             raise _without_versions(origin)
-        return version_of(row), time_of(row[6])
+        return version_of(row)
 
     def joining(self, kept: Origin, moved: Origin) -> str:
-        """Return the UPDATE that makes the versions of `moved` versions of `kept`; no version is taken twice.
+        """Return the statements that make the versions of `moved` versions of `kept`; no version is taken twice.
 
-        They go below those of `kept` when they are older and there is room, so that the newest stays the newest. Else
-        they go above.
+        The newest stays the newest: older versions go below, where there is room, or those of `kept` go up first.
         """
         with self.errors():
             (first, last), (first_moved, last_moved) = (
                 self.execute(queries.VERSIONS, (origin.id,)).fetchone() for origin in (kept, moved)
             )
-        is_older = self.newest(moved)[0].created_at <= self.newest(kept)[0].created_at
+        theirs = f"originId = {moved.id} AND name = {self.quoted(moved.name)}"
+        if self.newest(moved).created_at > self.newest(kept).created_at:
+            return _renumbered(kept.id, last + 1 - first_moved, theirs)
         below = first - 1 - last_moved
-        shift = below if is_older and first_moved + below >= 1 else last + 1 - first_moved
-        number = f", version = version {'+' if shift > 0 else '-'} {abs(shift)}" if shift else ""
-        return (
-            f"UPDATE admin_ip_history SET originId = {kept.id}{number}"  # noqa: S608 - only shown
-            f" WHERE originId = {moved.id} AND name = {self.quoted(moved.name)}"
-        )
+        if first_moved + below >= 1:
+            return _renumbered(kept.id, below, theirs)
+        up = max(last + 1 - first, last_moved + 1 - first)
+        return f"{_renumbered(kept.id, up, f'originId = {kept.id}')}; {_renumbered(kept.id, 0, theirs)}"
 
     def lock(self, origin: Origin) -> AbstractContextManager[bool]:
         """Take the lock of `origin` without waiting; yield False when it is taken."""
@@ -291,6 +290,12 @@ class SqlHistory(ABC):
         found = self.execute(queries.OF_NAME, (name,)).fetchall()
         strays = {row[0] for row in found if row[1] == name} - {origin.id for origin in self.origins(name)}
         for stray in strays:
+            if self.execute(queries.UNNUMBERED, (name,)).fetchone():
+                raise HistoryError(
+                    f"rows of origin {name} have no version",
+                    "give each its number, 1 to the oldest",
+                    then="nothing was changed",
+                )
             rows = f"originId {'IS NULL' if stray is None else f'= {stray}'} AND name = {self.quoted(name)}"
             statement = f"UPDATE admin_ip_history SET originId = {number} WHERE {rows}"  # noqa: S608 - only shown
             raise HistoryError(
@@ -384,6 +389,12 @@ class SqlHistory(ABC):
     def is_conflict(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that another writer was first; the transaction can be repeated."""
         return self.is_duplicate(error)
+
+
+def _renumbered(origin_id: Any, shift: int, rows: str) -> str:
+    """Return the UPDATE that gives `rows` to an origin; the condition on `id` is for MySQL's safe-update mode."""
+    number = f", version = version {'+' if shift > 0 else '-'} {abs(shift)}" if shift else ""
+    return f"UPDATE admin_ip_history SET originId = {origin_id}{number} WHERE {rows} AND id > 0"  # noqa: S608 - only shown
 
 
 def _bounds(window: Window) -> tuple[int, int]:

@@ -109,7 +109,10 @@ def parse_database_url(text: str) -> DatabaseUrl:
 def _sqlite(url: SplitResult) -> SqliteUrl:
     if url.netloc or not url.path.removeprefix("/") or url.query or "\0" in unquote(url.path):
         raise InvalidValue("names no file", "write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)")
-    return SqliteUrl(named_path(unquote(url.path.removeprefix("/"))))
+    path = named_path(unquote(url.path.removeprefix("/")))
+    if "~" in path.parts:
+        raise InvalidValue("names a folder called ~", "write sqlite:///~/ddns.sqlite3 (three slashes before ~)")
+    return SqliteUrl(path)
 
 
 def _mysql(url: SplitResult, port: int) -> MySqlUrl:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError
-from ddns_updater.lib.humanize import duration
+from ddns_updater.lib.humanize import local_time
 from ddns_updater.model import Family, Origin, StoredOrigin, Version
 from ddns_updater.run.ports import History
 
@@ -34,17 +34,19 @@ def by_family(history: History, origins: Sequence[StoredOrigin], families: Seque
     """Return the origins of one name by family.
 
     Where one family is wanted and there is one origin, it is that, whatever its rows hold. Else the newest address of
-    each decides. Raises HistoryError when two of them could be meant, or when one holds no address.
+    each decides; one without an address has the only family that is wanted. Raises HistoryError when two of them could
+    be meant, or when the family of one is unknown.
     """
     if len(origins) == len(families) == 1:
         return {families[0]: origins[0].of(families[0])}
     chosen: dict[Family, Origin] = {}
     for origin in origins:
-        if origin.family is None:
+        family = origin.family or (families[0] if len(families) == 1 else None)
+        if family is None:
             raise _without_family(history, origin.of(families[0]))
-        if origin.family in chosen:
-            raise _ambiguous(history, chosen[origin.family], origin.of(origin.family))
-        chosen[origin.family] = origin.of(origin.family)
+        if family in chosen:
+            raise _ambiguous(history, chosen[family], origin.of(family))
+        chosen[family] = origin.of(family)
     return chosen
 
 
@@ -56,7 +58,7 @@ def misfit(version: Version, family: Family) -> str | None:
 
 
 def _without_family(history: History, origin: Origin) -> HistoryError:
-    version, _ = history.newest(origin)
+    version = history.newest(origin)
     return HistoryError(
         f"the family of origin {origin.name} is unknown: version {version.version} of originId {origin.id} is"
         f" {version.ip!r}, which is not an address",
@@ -75,8 +77,9 @@ def _ambiguous(history: History, one: Origin, other: Origin) -> HistoryError:
 
 
 def _newest(history: History, origin: Origin) -> str:
-    version, read_at = history.newest(origin)
-    return f"{origin.id} (version {version.version} is {version.ip}, {duration(read_at - version.created_at)} old)"
+    version = history.newest(origin)
+    held = version.ip or "empty"
+    return f"{origin.id} (version {version.version} is {held}, since {local_time(version.created_at)})"
 
 
 def unseeded(name: str, family: Family) -> NotInitialised:

@@ -39,11 +39,11 @@ class History(Protocol):
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return the origins with this name, or all origins."""
 
-    def newest(self, origin: Origin) -> tuple[Version, datetime]:
-        """Return the latest version of `origin`, and when it was read, also where `upgrade` was never called."""
+    def newest(self, origin: Origin) -> Version:
+        """Return the latest version of `origin`, also where `upgrade` was never called."""
 
     def joining(self, kept: Origin, moved: Origin) -> str:
-        """Return the statement that makes the versions of `moved` versions of `kept`, for the operator to execute."""
+        """Return the statements that make the versions of `moved` versions of `kept`, for the operator to execute."""
 
     def reconnect(self) -> None:
         """Open a new connection in place of one that was lost, as ConnectionLost says."""

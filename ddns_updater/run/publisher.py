@@ -154,7 +154,7 @@ class Publisher:
         has_drifted = is_recheck or not _is_expected(found, {journal.address, *ours})  # a recheck that got here failed
         if has_drifted:
             publication = publication._replace(drift=described(found), drift_at=journal.now())
-            if (is_recheck or has_several) and self._policy.on_drift is OnDrift.REPORT:
+            if (is_recheck or ours) and self._policy.on_drift is OnDrift.REPORT:
                 error = str(_drifted(journal, publication, found))
                 return _Step(publication._replace(error=error, checked_at=journal.now()))
         if found and found.obstacle:

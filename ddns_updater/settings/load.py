@@ -18,6 +18,8 @@ from ddns_updater.settings.remarks import remarks_on
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings
 
+_exported: set[str] = set()  # the variables that `export_aws` has added
+
 
 class LoadResult(NamedTuple):
     """The settings, the problems found in them, and the files that they come from.
@@ -88,7 +90,15 @@ def ca_bundle() -> str | None:
 def export_aws(settings: Settings) -> None:
     """Add the `AWS_…` variables of `.env` to the environment, where the SDK reads them; those already set win."""
     for key, value in settings.aws.items():
-        os.environ.setdefault(key, value)
+        if key not in os.environ:
+            os.environ[key] = value
+            _exported.add(key)
+
+
+def environment_of_programs() -> dict[str, str]:
+    """Return the environment that this program was started with, without the secrets of its own settings."""
+    secrets = {each.variable for each in SETTINGS if each.is_secret}
+    return {key: value for key, value in os.environ.items() if key not in secrets | _exported}
 
 
 def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:

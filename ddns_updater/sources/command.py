@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event, Timer
 
@@ -17,11 +18,12 @@ _MAX_BYTES = 128
 class CommandSource:
     """One program with its arguments."""
 
-    def __init__(self, spec: CommandSpec, *, timeout: float) -> None:
-        """Take the program and the timeout in seconds."""
+    def __init__(self, spec: CommandSpec, *, timeout: float, environment: Callable[[], Mapping[str, str]]) -> None:
+        """Take the program, the timeout in seconds, and what gives the program's environment."""
         self.name, self.host = spec.name, spec.host
         self._words = spec.words
         self._timeout = timeout
+        self._environment = environment
 
     def fetch(self, family: Family) -> Address:
         """Return the address that the program prints; raises SourceError when it fails or prints anything else."""
@@ -32,6 +34,7 @@ class CommandSource:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
+                env=self._environment(),
             )
         except (OSError, ValueError) as error:
             raise SourceError(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error

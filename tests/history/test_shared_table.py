@@ -1,6 +1,8 @@
 """The shared table as people really have it: made by hand or by an ORM, purged, and read by others."""
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -78,15 +80,20 @@ def test_init_refuses_one_name_under_two_origin_ids_and_changes_nothing(divided:
     before = rows_of(divided.database), divided.database.sql(listing)
     done = divided.ddns("init", "--name", "line")
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
-    assert "under two originIds: 0 (version 1 is 1.1.1.1, " in done.err
-    assert " d " in done.err
-    assert "and 1 (version 3 is 8.8.4.4, " in done.err
+    assert "under two originIds: 0 (version 1 is 1.1.1.1, since 2020-01-01 " in done.err
+    assert "and 1 (version 3 is 8.8.4.4, since 20" in done.err
     assert (rows_of(divided.database), divided.database.sql(listing)) == before
 
 
-def statements(text: str) -> list[str]:
-    """Return the statements in a message, as somebody pastes them."""
-    return [f"UPDATE {each.partition(';')[0]}" for each in text.strip().split("UPDATE ")[1:]]
+def paste(database: Database, text: str, number: int) -> None:
+    """Execute what a message gives for one of the originIds, in MySQL's safe-update mode."""
+    choice = re.findall(r"for \d+, execute (.*?)(?=; for \d|; nothing was)", text)[number]
+    with closing(database.connect()) as connection:
+        if database.engine == "mysql":
+            connection.cursor().execute("SET sql_safe_updates = 1")
+        for statement in choice.split("; "):
+            connection.cursor().execute(statement)
+        connection.commit()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +106,7 @@ def statements(text: str) -> list[str]:
 def test_the_statement_in_the_message_unites_them(
     divided: Machine, number: int, kept: int, rows: list[tuple[int, int, str]]
 ) -> None:
-    divided.database.sql(statements(divided.ddns("init", "--name", "line").err)[number])
+    paste(divided.database, divided.ddns("init", "--name", "line").err, number)
     assert rows_of(divided.database) == rows
     assert divided.ddns("init", "--name", "line").status == 0
     assert divided.run()["outcome"] == "updated"
@@ -120,13 +127,52 @@ def test_a_run_refuses_what_appeared_later_and_the_statement_does_not_collide(ma
     (check,) = [each for each in checks if (each["group"], each["name"]) == ("database", "origin")]
     assert check["state"] == "failed"
     assert check["advice"] in done.err
-    machine.database.sql(statements(done.err)[number])
+    paste(machine.database, done.err, number)
     after = rows_of(machine.database)
     assert sorted(ip for _, _, ip in after) == sorted(ip for _, _, ip in before)
     assert {origin for origin, _, _ in after} == {7 if number == 0 else 1}
-    assert [version for _, version, _ in after] == list(range(1, 9))
+    assert len({version for _, version, _ in after}) == 8
     assert machine.run()["outcome"] in ("updated", "unchanged")
     assert rows_of(machine.database)[-1][2] == machine.aws.address(machine.zone_id) == "9.9.9.9"
+
+
+def test_an_older_row_does_not_become_the_newest(machine: Machine) -> None:
+    by_hand(machine.database, (0, 1, "8.8.8.8"), (1, 1, "1.1.1.1"), (1, 2, "9.9.9.9"))
+    machine.database.sql("UPDATE admin_ip_history SET createdAt = '2020-01-01 00:00:00' WHERE originId = 0")
+    paste(machine.database, machine.ddns("init", "--name", "line").err, 0)
+    rows = rows_of(machine.database)
+    assert [ip for _, _, ip in rows] == ["8.8.8.8", "1.1.1.1", "9.9.9.9"]
+    assert {origin for origin, _, _ in rows} == {1}
+    assert machine.ddns("init", "--name", "line").status == 0
+    assert machine.run()["outcome"] == "updated"  # DNS follows; the address did not change
+    assert rows_of(machine.database) == rows
+
+
+@pytest.mark.parametrize("odd", ["8.8.4.4:443", ""])
+def test_an_odd_text_does_not_hide_that_there_are_two(machine: Machine, odd: str) -> None:
+    by_hand(machine.database, (0, 1, "8.8.8.8"), (1, 1, odd))
+    done = machine.ddns("init", "--name", "line")
+    assert (done.status, "under two originIds: 0 (" in done.err) == (1, True)
+
+
+def test_a_row_without_an_address_is_an_origin_too(machine: Machine) -> None:
+    by_hand(machine.database)
+    machine.database.sql("INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (1, 1, NULL, 'line')")
+    assert machine.ddns("init", "--name", "line").status == 0
+    assert machine.run("--name", "line")["outcome"] == "updated"
+    found = machine.database.sql("SELECT originId, version, ip FROM admin_ip_history ORDER BY id")
+    assert found == [(1, 1, None), (1, 2, "9.9.9.9")]
+
+
+def test_rows_without_a_version_are_named_as_such(machine: Machine) -> None:
+    by_hand(machine.database)
+    machine.database.sql(
+        "INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (1, NULL, '8.8.8.8', 'line')"
+    )
+    done = machine.ddns("init", "--name", "line")
+    assert done.err == (
+        "error: rows of origin line have no version; give each its number, 1 to the oldest; nothing was changed\n"
+    )
 
 
 def test_two_names_may_be_as_far_apart_as_they_like(machine: Machine) -> None:

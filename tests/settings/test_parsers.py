@@ -4,6 +4,7 @@ import ipaddress
 import json
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from ssl import create_default_context
 from typing import Any
@@ -145,7 +146,7 @@ WORD = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 
 @given(st.lists(WORD, min_size=1, max_size=5))
 def test_a_command_is_split_as_it_was_joined(words: list[str]) -> None:
-    source = CommandSource(CommandSpec(f"command:{shlex.join(words)}"), timeout=1)
+    source = CommandSource(CommandSpec(f"command:{shlex.join(words)}"), timeout=1, environment=dict)
     assert source.name == f"command:{words[0]}"
 
 
@@ -162,7 +163,7 @@ SPEC = st.one_of(
 
 @given(SPEC)
 def test_no_form_of_a_dns_source_or_a_command_raises_outside_the_tree(spec: str) -> None:
-    for kind, source in ((DnsSpec, DnsSource), (CommandSpec, CommandSource)):
+    for kind, source in ((DnsSpec, DnsSource), (CommandSpec, partial(CommandSource, environment=dict))):
         parsed, reason = tried(InvalidValue, parse_source, f"{kind.kind}:{spec}")
         assert reason.startswith("is not an address source; write ") if reason else source(parsed, timeout=1).host
 

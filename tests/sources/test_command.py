@@ -1,7 +1,9 @@
 """An address source that is a program: no shell, a time limit, and nothing of it left behind."""
 
+import json
 import os
 import shlex
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -131,7 +133,7 @@ def test_it_refuses_what_a_program_prints_or_how_it_ends(trial: Trial, program: 
 
 def gives_up(command: str, reason: str, *, timeout: float = 60, share: float = 60) -> None:
     """Assert that a source of so many seconds gives this reason, in a run that has a share of so many for it."""
-    source = CommandSource(CommandSpec(f"command:{command}"), timeout=timeout)
+    source = CommandSource(CommandSpec(f"command:{command}"), timeout=timeout, environment=dict)
     detection = Detection([source], Family.IPV4, Deadline(share), time_limit)
     begin = time.monotonic()
     with pytest.raises(SourceError) as raised:
@@ -204,3 +206,32 @@ def test_a_program_that_cannot_be_run_is_a_reason(trial: Trial, tmp_path: Path) 
     assert trial.refusal(f"command:{tmp_path}") == "cannot be run: Permission denied"
     reasons = ("cannot be run: No such file or directory", "cannot be run: Permission denied")
     assert trial.refusal("command:''", name="command:") in reasons
+
+
+_SEES = """
+import json, os
+with open({file!r}, "a") as seen:
+    seen.write(json.dumps(dict(os.environ)) + "\\n")
+print("9.9.9.9")
+"""
+
+
+def test_the_program_gets_the_environment_we_were_started_with_and_no_secret_of_ours(
+    trial: Trial, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    env_file = trial.machine.folder / ".env"
+    env_file.write_text("DDNS_WEBHOOK_URLS=http://127.0.0.1:9/hook\nAWS_PROFILE=other\nAWS_CA_BUNDLE=/nowhere\n")
+    env_file.chmod(0o600)
+    changes = {"DDNS_IP_SOURCES": python(_SEES.format(file=str(seen))), "OWN": "kept", "AWS_REGION": "eu-west-1"}
+    watching = trial.machine.start("watch", "--every", "1", **changes, DDNS_RECHECK_EVERY="1")
+    while not seen.exists() or seen.read_text().count("\n") < 3:
+        assert watching.poll() is None
+        time.sleep(0.05)
+    watching.send_signal(signal.SIGTERM)
+    watching.communicate(timeout=30)
+    trial.machine.ddns("run", **changes)
+    for each in map(json.loads, seen.read_text().splitlines()):
+        assert (each["OWN"], each["AWS_REGION"]) == ("kept", "eu-west-1")
+        assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "DDNS_WEBHOOK_URLS", "DDNS_DATABASE_URL"} & set(each)
+        assert "DDNS_RECORDS" in each
