@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ddns_updater.history.mysql_table import BITS, MySqlTable, quoted, read, unusable
+from ddns_updater.history.mysql_table import BITS, MySqlTable, collation, comment, quoted, read, unusable
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.history.table import (
     Column,
@@ -91,7 +91,7 @@ def remarks(table: MySqlTable) -> Iterator[Remark]:
         yield Remark(
             "each UPDATE of a row changes its createdAt",
             f"execute ALTER TABLE admin_ip_history MODIFY createdAt {created.type} {null} DEFAULT"
-            f" {created.default or 'CURRENT_TIMESTAMP'}",
+            f" {created.default or 'CURRENT_TIMESTAMP'}{comment(created)}",
         )
     for key, pairs in table.keys.items():
         of = ", ".join(f"{column} has to be in {target}" for column, target in pairs)
@@ -105,7 +105,9 @@ def _numbers(table: MySqlTable) -> Iterator[Obstacle]:
     yield from _id(table)
     version, origin = columns["version"], columns["originid"]
     if not _has_room(version, 0):
-        yield Obstacle(f"version is {version.type}", (f"MODIFY version int {_null(version)} DEFAULT 1",))
+        yield Obstacle(
+            f"version is {version.type}", (f"MODIFY version int {_null(version)} DEFAULT 1{comment(version)}",)
+        )
     if _is_identifier(origin):
         change = f"CHANGE originId originIdOld {origin.type} NULL", "ADD originId bigint NOT NULL DEFAULT 0"
         yield Obstacle(
@@ -115,7 +117,9 @@ def _numbers(table: MySqlTable) -> Iterator[Obstacle]:
             " GROUP BY originIdOld) o ON o.originIdOld = h.originIdOld SET h.originId = o.first",
         )
     elif not _has_room(origin, table.highest):
-        yield Obstacle(f"originId is {origin.type}", (f"MODIFY originId bigint {_null(origin)} DEFAULT 0",))
+        yield Obstacle(
+            f"originId is {origin.type}", (f"MODIFY originId bigint {_null(origin)} DEFAULT 0{comment(origin)}",)
+        )
 
 
 def _id(table: MySqlTable) -> Iterator[Obstacle]:
@@ -132,7 +136,7 @@ def _id(table: MySqlTable) -> Iterator[Obstacle]:
     is_key = any(index[0] == "id" for index in table.indexes.values())
     key = "" if is_key else " UNIQUE" if primary else " PRIMARY KEY"
     sign = " unsigned" if "unsigned" in column.type else ""
-    change = f"MODIFY id bigint{sign} NOT NULL AUTO_INCREMENT{key}"
+    change = f"MODIFY id bigint{sign} NOT NULL AUTO_INCREMENT{key}{comment(column)}"
     problem = f"id is {column.type}" if not is_wide else "id is not AUTO_INCREMENT"
     yield Obstacle(problem, (change,), is_certain=not is_wide)
 
@@ -159,14 +163,17 @@ def _texts(columns: Columns, name: str | None, families: Sequence[Family]) -> It
 
 
 def _as_text(column: Column) -> str:
-    return f"MODIFY {column.name} varchar(255) {_null(column)}"
+    return f"MODIFY {column.name} varchar(255) {_null(column)}{comment(column)}"
 
 
 def _times(columns: Columns) -> Iterator[Obstacle]:
     for each in ("createdAt", "updatedAt"):
         column = columns[each.lower()]
         if column.kind == "date" and each == "createdAt":
-            yield Obstacle(f"{each} is a date", (f"MODIFY {each} datetime {_null(column)} DEFAULT CURRENT_TIMESTAMP",))
+            yield Obstacle(
+                f"{each} is a date",
+                (f"MODIFY {each} datetime {_null(column)} DEFAULT CURRENT_TIMESTAMP{comment(column)}",),
+            )
         elif column.kind not in (*_TIMES, "date") and (each == "createdAt" or column.needs_value):
             change = (
                 f"CHANGE {each} {each}Old {column.type} NULL",
@@ -191,9 +198,7 @@ def _further(table: MySqlTable) -> Iterator[Obstacle]:
 
 def _nullable(column: Column) -> str:
     """Return the definition of a column, with NULL allowed."""
-    collation = f" COLLATE {column.collation}" if column.collation else ""
-    comment = column.comment.replace("\\", "\\\\").replace("'", "''")
-    return f"{column.type}{collation} NULL" + (f" COMMENT '{comment}'" if comment else "")
+    return f"{column.type}{collation(column)} NULL{comment(column)}"
 
 
 def _has_room(column: Column, used: int) -> bool:

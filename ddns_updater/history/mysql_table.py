@@ -90,9 +90,18 @@ class MySqlTable(NamedTuple):
                 f"foreign key {each}": f"ALTER TABLE admin_ip_history DROP FOREIGN KEY {quoted(each)}"
                 for each in self.keys
             }
-            | {f"CHECK {each}": f"ALTER TABLE admin_ip_history DROP CONSTRAINT {quoted(each)}" for each in self.checks}
+            | {f"CHECK {each}": f"ALTER TABLE admin_ip_history {self._without_check(each)}" for each in self.checks}
             | {f"trigger {each}": f"DROP TRIGGER {quoted(each)}" for each in self.triggers}
         )
+
+    def _without_check(self, name: str) -> str:
+        """Return the change that removes a CHECK; MariaDB names that of a column after it, and keeps it within."""
+        column = self.columns.get(name.lower())
+        if column is None:
+            return f"DROP CONSTRAINT {quoted(name)}"
+        null = "NULL" if column.is_nullable else "NOT NULL"
+        default = f" DEFAULT {column.default}" if column.default is not None else ""
+        return f"MODIFY {quoted(column.name)} {column.type}{collation(column)} {null}{default}{comment(column)}"
 
 
 def unusable(history: SqlHistory) -> Obstacle | None:
@@ -167,6 +176,17 @@ def _highest(history: SqlHistory, columns: Columns) -> int:
     if any(columns[each].kind not in BITS for each in ("id", "originid")):
         return 0
     return max(int(each or 0) for each in history.execute(queries.HIGHEST).fetchone())
+
+
+def collation(column: Column) -> str:
+    """Return the COLLATE of a column's definition, empty when it has none."""
+    return f" COLLATE {column.collation}" if column.collation else ""
+
+
+def comment(column: Column) -> str:
+    """Return the COMMENT of a column's definition, empty when it has none."""
+    text = column.comment.replace("\\", "\\\\").replace("'", "''")
+    return f" COMMENT '{text}'" if text else ""
 
 
 def quoted(name: str) -> str:

@@ -167,6 +167,12 @@ _MYSQL = {
         row={"note": "x"},
         is_seen=False,
     ),
+    "a CHECK of a column": Case(
+        "note` failed",
+        {"note": "text COMMENT 'theirs' CHECK (note IS NOT NULL)"},
+        row={"note": "x"},
+        is_seen=False,
+    ),
     "a trigger that refuses": Case(
         "nothing doing (1644)",
         after=f"{_TRIGGER} SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nothing doing'",
@@ -263,6 +269,35 @@ def test_init_refuses_the_empty_table_too(machine: Machine, name: str) -> None:
     refused = machine.ddns("init", "--name", "a longer line", "--ip", "8.8.8.8")
     assert (refused.status, refused.out, refused.err.count("\n")) == (1, "", 1)
     assert everything(machine.database) == before
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ("version", "tinyint NOT NULL DEFAULT 1"),
+        ("originId", "smallint NOT NULL DEFAULT 0"),
+        ("ip", "varchar(12) NOT NULL"),
+        ("note", "text CHECK (note IS NOT NULL)"),
+    ],
+)
+def test_the_statements_keep_the_comments_of_columns(
+    mysql: Database, small_machine: Machine, column: str, kind: str
+) -> None:
+    machine = small_machine
+    machine.environment["DDNS_DATABASE_URL"] = mysql.url
+    kind, check, condition = kind.partition(" CHECK")
+    case = Case("", {column: f"{kind} COMMENT 'it''s \\\\theirs'{check}{condition}"}, row={"note": "x"})
+    case.make(mysql)
+    refused = machine.ddns("init", "--name", "line")
+    assert refused.status == 1
+    execute(mysql, statements(refused.err))
+    assert machine.ddns("init", "--name", "line").status == 0
+    found = mysql.sql(
+        "SELECT COLUMN_COMMENT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
+        " AND TABLE_NAME = 'admin_ip_history' AND COLUMN_NAME = ?",
+        (column,),
+    )
+    assert found == [("it's \\theirs",)]
 
 
 def test_rows_keep_their_origins_when_uuids_become_numbers(database: Database) -> None:
