@@ -19,12 +19,18 @@ _KINDS = {
 }
 
 
+def open_service(spec: ChannelSpec) -> apprise.Apprise:
+    """Return the service of an Apprise URL; raises AlertError when Apprise does not know it."""
+    service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # its URL may hold a secret
+    if not service.add(spec.url):
+        raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)
+    return service
+
+
 def notify(spec: ChannelSpec, event: Event) -> None:
     """Send `event` to the service of an Apprise URL; raises AlertError."""
-    service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # its URL may hold a secret
     try:
-        if not service.add(spec.url):
-            raise AlertError(f"{spec.name} is not a valid Apprise URL", "correct DDNS_NOTIFY_URLS", again=False)
+        service = open_service(spec)
         log.info("sending to %s", spec.name)
         accepted = service.notify(
             title=event.title,

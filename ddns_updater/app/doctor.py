@@ -21,6 +21,7 @@ def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Itera
         open_probe=partial(factories.open_probe, settings),
         open_dns=lambda: factories.open_dns(settings, factories.route53_client(settings)),
         open_lookup=factories.open_lookup,
+        check_channels=partial(factories.check_channels, settings),
         read_state=factories.state_file(settings).read,
         limit=time_limit,
         starts=starts,

@@ -223,6 +223,16 @@ def missing_channel(settings: Settings) -> SettingsError | None:
     return None if is_installed("notify") else _missing_extra("DDNS_NOTIFY_URLS", "notify")
 
 
+def check_channels(settings: Settings) -> None:
+    """Raise AlertError when Apprise does not know a channel; nothing is sent."""
+    if not settings.apprise or missing_channel(settings):
+        return
+    from ddns_updater.alerts.apprise import open_service
+
+    for spec in settings.apprise:
+        open_service(spec)
+
+
 def _notify(spec: ChannelSpec, event: Event) -> None:
     try:
         from ddns_updater.alerts.apprise import notify

@@ -36,6 +36,7 @@ class Tools(NamedTuple):
     open_probe: Callable[[], Route53Probe]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
+    check_channels: Callable[[], None]
     read_state: Callable[[], StateContent]
     limit: Limit
     starts: Starts
@@ -55,7 +56,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
         return not any(_concerns(problem, prefixes) for problem in loaded.problems)
 
     check = group("settings and files", _FILES)
-    yield from check_settings(check, loaded)
+    yield from check_settings(check, loaded, tools.check_channels)
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER", "DDNS_METRICS_FILE"):
         yield from check_places(check, settings)
 

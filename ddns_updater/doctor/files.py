@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ddns_updater.doctor.check import Check, Checker, State
+from ddns_updater.errors import DdnsError
 from ddns_updater.lib.installation import is_installed, missing_extra
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
@@ -14,8 +15,11 @@ from ddns_updater.settings.variables import SETTINGS
 _AWS_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
-    """Check the values, who can read the files they are in, and the extras they need."""
+def check_settings(check: Checker, loaded: LoadResult, check_channels: Callable[[], None]) -> Iterator[Check]:
+    """Check the values, who can read the files they are in, and the extras they need.
+
+    `check_channels` raises DdnsError when the URL of a channel cannot be used.
+    """
     for problem in loaded.problems:
         yield check.error("settings", problem)
     for warning in (*loaded.warnings, *loaded.notes):
@@ -34,7 +38,12 @@ def check_settings(check: Checker, loaded: LoadResult) -> Iterator[Check]:
         if _exists(path):
             yield _privacy(check, "secret file", path, secret="a secret")  # noqa: S106 - a word, not a password
     yield from _extras(check, loaded.settings)
-    yield _channels(check, loaded.settings)
+    try:
+        check.attempt("alerts", check_channels)
+    except DdnsError as error:
+        yield check.error("alerts", error)
+    else:
+        yield _channels(check, loaded.settings)
 
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:

@@ -351,9 +351,23 @@ def test_undelivered_alerts_are_a_warning_with_the_host_of_the_channel_alone(
     assert told["found"].startswith("1 alert (changed) has been undelivered to http://127.0.0.1/… since 20")
 
 
+def of_channels(machine: Machine, urls: str) -> dict[str, str]:
+    """Return the check of Apprise URLs; Apprise itself warns of a module that Python deprecates."""
+    return found(machine, program=ON_LOOPBACK, PYTHONWARNINGS=None, DDNS_NOTIFY_URLS=urls)["alerts"]
+
+
+def test_a_channel_that_apprise_does_not_know_is_a_failure(small_machine: Machine) -> None:
+    check = of_channels(small_machine, "ntfy://a-topic,bogus://a-token")
+    assert (check["state"], check["found"], check["advice"]) == (
+        "failed",
+        "bogus://… is not a valid Apprise URL",
+        "correct DDNS_NOTIFY_URLS",
+    )
+
+
 def test_the_token_in_an_apprise_url_is_not_shown(small_machine: Machine) -> None:
-    checks = found(small_machine, DDNS_NOTIFY_URLS="tgram://123:a-token/chat,ntfy://a-topic")
-    assert checks["alerts"]["found"] == "to tgram://…, ntfy://… (nothing was sent)"
+    check = of_channels(small_machine, "tgram://123:a-token/chat,ntfy://a-topic")
+    assert check["found"] == "to tgram://…, ntfy://… (nothing was sent)"
 
 
 def test_folders_that_cannot_be_written_are_failures(small_machine: Machine, tmp_path: Path) -> None:
@@ -855,7 +869,9 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
 
     open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
-    tools = Tools(sources, open_read_only, unused, unused, unused, unused, tenth, print, now, time.monotonic)
+    tools = Tools(
+        sources, open_read_only, unused, unused, unused, lambda: None, unused, tenth, print, now, time.monotonic
+    )
     start = time.monotonic()
     checks: dict[str, Check] = {}
     for check in examine(loaded, tools, None):
