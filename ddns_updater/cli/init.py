@@ -41,7 +41,8 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
         terminal(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:
         version = each.version
-        known = f"version {version.version} is {version.ip}"
+        ip = version.ip if version.ip.isprintable() and version.ip else repr(version.ip)
+        known = f"version {version.version} is {ip}"
         line = (
             f"created origin {version.name}: {known}"
             if each.created

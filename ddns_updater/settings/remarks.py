@@ -32,7 +32,7 @@ def remarks_on(settings: Settings, given: Collection[str], found: EnvFiles, *, f
         notes.append(folder.note)
     if not (given or problems or found.problems):
         notes.append(_nothing_set(found.looked))
-    for each in _movable_database(settings):
+    for each in _movable(settings):
         (problems if for_init else notes).append(each)
     left = None if problems or found.problems else left_by_root(_written(settings))
     return Remarks(tuple(problems), tuple(filter(None, (found.ignored, left))), tuple(notes))
@@ -45,12 +45,17 @@ def _nothing_set(looked: Mapping[Path, str]) -> SettingsError:
     return SettingsError(f"no settings were found, so each has its default: {places}", advice)
 
 
-def _movable_database(settings: Settings) -> Iterator[SettingsError]:
+def _movable(settings: Settings) -> Iterator[SettingsError]:
     match settings.database:
         case SqliteUrl() as url if not url.path.is_absolute():
             problem = f"DDNS_DATABASE_URL names the file {str(url.path)!r} of whichever folder ddns is started in"
             advice = f"write DDNS_DATABASE_URL={url.full_url} (four slashes before a full path)"
             yield SettingsError(problem, advice, settings=("DDNS_DATABASE_URL",))
+    if not settings.state_folder.is_absolute():
+        folder = str(settings.state_folder)
+        problem = f"DDNS_STATE_FOLDER names the folder {folder!r} of whichever folder ddns is started in"
+        advice = f"write its full path, DDNS_STATE_FOLDER={settings.state_folder.absolute()}"
+        yield SettingsError(problem, advice, settings=("DDNS_STATE_FOLDER",))
 
 
 def _written(settings: Settings) -> Iterator[Path]:

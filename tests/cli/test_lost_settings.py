@@ -120,6 +120,21 @@ def test_init_refuses_it_with_the_full_form_and_creates_nothing(small_machine: M
     assert (small_machine.folder / name).exists()
 
 
+def test_a_state_folder_in_whichever_folder_is_refused_and_warned_of_as_well(small_machine: Machine) -> None:
+    relative = {"DDNS_STATE_FOLDER": "here/state"}
+    before = files(small_machine.folder)
+    said = (
+        "DDNS_STATE_FOLDER names the folder 'here/state' of whichever folder ddns is started in;"
+        f" write its full path, DDNS_STATE_FOLDER={small_machine.folder}/here/state\n"
+    )
+    done = small_machine.ddns("init", "--name", "line", "--ip", "9.9.9.9", **relative)
+    assert (done.status, done.out, done.err) == (2, "", f"error: {said}")
+    assert files(small_machine.folder) == before
+    small_machine.init()
+    done = small_machine.ddns("run", **relative)
+    assert (done.status, done.err) == (0, f"warning: {said}")
+
+
 def test_run_warns_of_it_and_works(small_machine: Machine) -> None:
     small_machine.init()
     small_machine.database.file.rename(small_machine.folder / "ddns.sqlite3")

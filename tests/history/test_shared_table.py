@@ -158,7 +158,8 @@ def test_an_odd_text_does_not_hide_that_there_are_two(machine: Machine, odd: str
 def test_a_row_without_an_address_is_an_origin_too(machine: Machine) -> None:
     by_hand(machine.database)
     machine.database.sql("INSERT INTO admin_ip_history (originId, version, ip, name) VALUES (1, 1, NULL, 'line')")
-    assert machine.ddns("init", "--name", "line").status == 0
+    done = machine.ddns("init", "--name", "line")
+    assert (done.status, "version 1 is ''; nothing changed" in done.out) == (0, True)
     assert machine.run("--name", "line")["outcome"] == "updated"
     found = machine.database.sql("SELECT originId, version, ip FROM admin_ip_history ORDER BY id")
     assert found == [(1, 1, None), (1, 2, "9.9.9.9")]
