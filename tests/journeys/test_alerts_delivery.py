@@ -30,7 +30,7 @@ def test_a_webhook_that_fails_is_only_a_warning(alerting: Machine, receiver: Rec
     alerting.service.address = "1.1.1.1"
     begin = time.monotonic()
     done = alerting.process("run", DDNS_RUN_TIMEOUT="6")
-    assert time.monotonic() - begin < 6
+    assert time.monotonic() - begin < 15  # on a busy machine; a channel that hangs does so for a minute
     assert (done.status, done.out.partition(":")[0]) == (0, "updated")
     (line,) = done.err.splitlines()
     assert line.startswith("warning: failed to send an alert: http://127.0.0.1/… ")
@@ -119,7 +119,7 @@ def test_no_run_lasts_longer_than_it_may_whoever_hangs(alerting: Machine, receiv
     alerting.at_once(1, "history")  # the first fork waits for the start of the interpreter
     begin = time.monotonic()
     (done,) = alerting.at_once(1, "run")
-    assert time.monotonic() - begin < 4.5
+    assert time.monotonic() - begin < 12  # on a busy machine; five that hang would take minutes
     assert done.status == (1 if fails else 0)
     assert ("failed: " if fails else "warning: ") in done.err
     assert SECRET not in done.err
