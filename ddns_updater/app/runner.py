@@ -49,6 +49,7 @@ class Runner:
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
+        self._missing = factories.missing_channel(settings)
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
@@ -98,10 +99,17 @@ class Runner:
         if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
             self._history.close()
         report = Report(result) if self._plan.dry_run else self._with_report(result, deadline)
-        missing = factories.missing_channel(self._settings)
-        if missing and not any(str(missing) in each for each in report.result.warnings):  # an alert has told it
-            report.warn(str(missing))
+        missing = self._missing and str(self._missing)
+        if missing and not any(missing in each for each in report.result.warnings):  # an alert has told it
+            report.warn(missing)
         return report
+
+    def run_once(self) -> RunResult:
+        """Do one run, show it and close; raises no DdnsError but SettingsError."""
+        with closing(self):
+            report = self.run()
+            self.show(report)
+        return report.result
 
     def show(self, report: Report) -> None:
         """Show the result of a run with its warnings."""
@@ -172,21 +180,3 @@ class Runner:
     @property
     def _run_timeout(self) -> str:
         return f"DDNS_RUN_TIMEOUT={self._settings.run_timeout}"
-
-
-def run_once(
-    settings: Settings,
-    *,
-    name: str | None = None,
-    dry_run: bool = False,
-    recheck: bool = False,
-    quiet: bool = False,
-    remarks: Sequence[str] = (),
-    show: Show | None = None,
-) -> RunResult:
-    """Do one run, report and show it; raises no DdnsError but SettingsError."""
-    runner = Runner(settings, name=name, dry_run=dry_run, recheck=recheck, quiet=quiet, remarks=remarks, show=show)
-    with closing(runner):
-        report = runner.run()
-        runner.show(report)
-    return report.result

@@ -5,7 +5,7 @@ from functools import partial
 import click
 
 from ddns_updater.alerts.event import Kind
-from ddns_updater.app.runner import run_once
+from ddns_updater.app.runner import Runner
 from ddns_updater.cli.options import load, name_option, terminal
 from ddns_updater.cli.terminal import Terminal, stderr_is_terminal
 from ddns_updater.errors import DdnsError
@@ -47,7 +47,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
     """
     only_news = quiet and not stderr_is_terminal()
     loaded = load(ctx, quiet=quiet, hold_warnings=only_news)
-    result = run_once(
+    runner = Runner(
         loaded.valid(),
         name=name,
         dry_run=dry_run,
@@ -56,7 +56,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
         remarks=[str(each) for each in loaded.warnings] if only_news else (),
         show=partial(show, terminal(ctx), as_json=as_json, quiet=quiet),
     )
-    if result.outcome.is_bad:
+    if runner.run_once().outcome.is_bad:
         ctx.exit(DdnsError.exit_code)
 
 

@@ -8,8 +8,8 @@ from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.doctor.database import Known
 from ddns_updater.errors import DdnsError, DnsError
 from ddns_updater.lib.humanize import listed
-from ddns_updater.model import Address, Claim, Record, RecordSet
-from ddns_updater.run.claims import refusal, rivalry, rivals, stronger_claim
+from ddns_updater.model import Address, Record, RecordSet
+from ddns_updater.run.claims import by_record, refusal, rivalry, rivals, stronger_claim
 from ddns_updater.run.ports import Dns
 
 _MAX_SINGLE = 10  # records of a zone with a check each; of more, those with the same result share one
@@ -107,12 +107,11 @@ def _claims(
 ) -> Iterator[Check]:
     """Report the records that another origin publishes, or is set up to publish."""
     origins = {family.record_type: origin for family, origin in known.origins.items()}
-    on: dict[Record, list[Claim]] = {}
-    for each in known.claims:
-        if each.zone_id == zone_id and each.record in records and each.record.type in origins:
-            on.setdefault(each.record, []).append(each)
-    for record, claims in on.items():
-        origin, name = origins[record.type], f"claim on {record}"
+    on = by_record(known.claims, zone_id)
+    for record in records:
+        origin, claims, name = origins.get(record.type), on.get(record), f"claim on {record}"
+        if not (origin and claims):
+            continue
         if stronger := stronger_claim(origin, claims):
             yield check.error(name, refusal(stronger, recheck_every))
         else:

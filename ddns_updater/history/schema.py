@@ -21,13 +21,14 @@ from ddns_updater.errors import HistoryError, NotInitialised
 from ddns_updater.history.adoption import examine as examine
 from ddns_updater.history.adoption import rehearse as rehearse
 from ddns_updater.history.sql import SqlHistory
+from ddns_updater.history.table import OURS
 from ddns_updater.lib.humanize import listed
 
 log = logging.getLogger(__name__)
 
 _BACKENDS = {"mysql": MySQLBackend, "sqlite": SQLiteBackend}
 _COLUMNS = {
-    "admin_ip_history": ("id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note"),
+    "admin_ip_history": OURS,
     "admin_dns_publication": ("id", "historyId", "recordName", "recordType", "state", "changeId", "lastError"),
 }
 # Not yoyo's default names: other programs may use yoyo in the same database.

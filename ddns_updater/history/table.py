@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ddns_updater.errors import HistoryError
+from ddns_updater.history.queries import VERSION_COLUMNS
 from ddns_updater.model import Family
 
-OURS = ("id", "createdAt", "updatedAt", "ip", "name", "version", "originId", "note")
-_WRITTEN = ("ip", "name", "version", "originId", "note")
+OURS = ("id", "createdAt", "updatedAt", *VERSION_COLUMNS)
 
 
 class Column(NamedTuple):
@@ -112,7 +112,7 @@ def further(columns: Columns) -> Iterator[Column]:
 
 def generated(columns: Columns) -> Iterator[Obstacle]:
     """Yield an obstacle for each column that the program writes and the database computes."""
-    for each in ("id", *_WRITTEN):
+    for each in ("id", *VERSION_COLUMNS):
         if columns[each.lower()].is_generated:
             yield Obstacle(f"column {each} is generated", advice=f"make {each} a plain column")
 
@@ -128,6 +128,6 @@ def repeats(index: Index, columns: Columns, families: Sequence[Family]) -> bool:
         return False
     if names >= {"version", "name"} and len(families) == 1:
         return False
-    ours = {each.lower() for each in _WRITTEN}
+    ours = {each.lower() for each in VERSION_COLUMNS}
     others = [columns[each] for each in names if each in columns and each not in ours]
     return not any(each.default is None or each.is_clock for each in others)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ddns_updater.errors import DnsError
-from ddns_updater.model import Claim, Origin
+from ddns_updater.model import Claim, Origin, Record
 
 _LEAST = 3600  # seconds; the interval of the other origin is not known here, so at least the default
 
@@ -16,6 +16,15 @@ _LEAST = 3600  # seconds; the interval of the other origin is not known here, so
 def claims_since(now: datetime, recheck_every: float) -> datetime:
     """Return when a record must have been checked for the claim on it to last: two recheck intervals ago."""
     return now - 2 * timedelta(seconds=max(recheck_every, _LEAST))
+
+
+def by_record(claims: Sequence[Claim], zone_id: str) -> dict[Record, list[Claim]]:
+    """Return the claims in a hosted zone by their records, in the same order."""
+    found: dict[Record, list[Claim]] = {}
+    for each in claims:
+        if each.zone_id == zone_id:
+            found.setdefault(each.record, []).append(each)
+    return found
 
 
 def stronger_claim(origin: Origin, claims: Sequence[Claim]) -> Claim | None:

@@ -1,12 +1,12 @@
 """The publications of one version during a run."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.deadline import Monotonic
 from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, Sent
-from ddns_updater.run.claims import stronger_claim
+from ddns_updater.run.claims import by_record, stronger_claim
 from ddns_updater.run.ports import History
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class JournalWriter:
         self._publications = {each.record: each for each in journal.publications}
         self._history = history
         self._origin = origin
-        self._earlier: frozenset[Sent] | None = None
+        self._earlier: dict[tuple[Record, str | None], list[Sent]] | None = None
         self.dry_run = dry_run
         self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
 
@@ -44,26 +44,26 @@ class JournalWriter:
 
     def sent(self, record: Record, zone_id: str) -> frozenset[Address]:
         """Return the addresses that DNS may have been sent for `record`, for this version and earlier ones."""
-        own = {each.sent for each in self._publications.values()} - {None}
-        return frozenset(each.address for each in self._sent_earlier() | own if each and each[:2] == (record, zone_id))
+        own = self.get(record).sent
+        sent = [*self._sent_earlier(record, zone_id), *([own] if own and own.zone_id == zone_id else [])]
+        return frozenset(each.address for each in sent)
 
     def unanswered_at(self, publication: Publication) -> datetime | None:
         """Return when another address was last sent to the same record without an answer; None if never."""
-        place = (publication.record, publication.hosted_zone_id)
-        sent = [each for each in self._sent_earlier() if each[:2] == place and each.address != publication.address]
-        return max((each.unanswered_at for each in sent if each.unanswered_at), default=None)
+        sent = self._sent_earlier(publication.record, publication.hosted_zone_id)
+        times = [each.unanswered_at for each in sent if each.unanswered_at and each.address != publication.address]
+        return max(times, default=None)
 
-    def _sent_earlier(self) -> frozenset[Sent]:
+    def _sent_earlier(self, record: Record, zone_id: str | None) -> Sequence[Sent]:
         if self._earlier is None:
-            self._earlier = self._history.sent_before(self._origin, self.version)
-        return self._earlier
+            self._earlier = {}
+            for each in self._history.sent_before(self._origin, self.version):
+                self._earlier.setdefault((each.record, each.zone_id), []).append(each)
+        return self._earlier.get((record, zone_id), ())
 
     def stronger_claims(self, records: Collection[Record], zone_id: str, since: datetime) -> dict[Record, Claim]:
         """Return the claim of another origin on each of `records` that this origin may not publish."""
-        claims: dict[Record, list[Claim]] = {}
-        for each in self._history.claims(records, since):
-            if each.zone_id == zone_id:
-                claims.setdefault(each.record, []).append(each)
+        claims = by_record(self._history.claims(records, since), zone_id)
         found = {record: stronger_claim(self._origin, some) for record, some in claims.items()}
         return {record: claim for record, claim in found.items() if claim}
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,13 +20,13 @@ _RESOLVERS = {  # open ones that have a name: what to ask for at which server
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 
 
-class SourceSpec:
+class SourceSpec(ABC):
     """An address source as configured; each kind adds the parts that it needs.
 
     `text` is how it is written, and may hold a secret; `name` is what messages show. `host` is what answers for it:
     sources with the same host count as one, however they are written.
 
-    The kinds are plain classes, because each run defines all of them: a NamedTuple takes ten times as long to define.
+    The kinds are no NamedTuples, because each run defines all of them, and a NamedTuple takes much longer to define.
     """
 
     kind: str
@@ -38,9 +39,9 @@ class SourceSpec:
         self.text = self.name = text
         self.host = self._parse(text.partition(":")[2])
 
+    @abstractmethod
     def _parse(self, rest: str) -> str:
         """Set the parts from the text after the colon, and return the host; raises ValueError."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SourceSpec) and self.text == other.text

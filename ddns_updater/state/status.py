@@ -66,7 +66,7 @@ class Status(NamedTuple):
             return known.error
         if known and known.state is PublicationState.VERIFIED and known.address and known.address == version.address:
             return None
-        due = max([version.created_at, *(at for at in (known and (known.created_at, known.submitted_at)) or () if at)])
+        due = max(filter(None, (version.created_at, known and known.created_at, known and known.submitted_at)))
         behind = self.run_state and self.run_state.behind.get(record)
         is_failed = known is not None and known.state is PublicationState.FAILED
         if not is_failed and journal.read_at - min(due, behind or due) <= _GRACE:

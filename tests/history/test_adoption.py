@@ -14,28 +14,17 @@ from ddns_updater.model import Family
 from tests.support.database import Database
 from tests.support.machine import Machine
 
-_COLUMNS = {
-    "mysql": {
-        "id": "bigint NOT NULL AUTO_INCREMENT PRIMARY KEY",
-        "createdAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
-        "updatedAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
-        "ip": "varchar(255) NOT NULL",
-        "name": "varchar(255) NOT NULL",
-        "version": "int NOT NULL DEFAULT 1",
-        "originId": "bigint NOT NULL DEFAULT 0",
-        "note": "text",
-    },
-    "sqlite": {
-        "id": "integer PRIMARY KEY",
-        "createdAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
-        "updatedAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
-        "ip": "varchar(255) NOT NULL",
-        "name": "varchar(255) NOT NULL",
-        "version": "int NOT NULL DEFAULT 1",
-        "originId": "bigint NOT NULL DEFAULT 0",
-        "note": "text",
-    },
+_ON_MYSQL = {
+    "id": "bigint NOT NULL AUTO_INCREMENT PRIMARY KEY",
+    "createdAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    "updatedAt": "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
+    "ip": "varchar(255) NOT NULL",
+    "name": "varchar(255) NOT NULL",
+    "version": "int NOT NULL DEFAULT 1",
+    "originId": "bigint NOT NULL DEFAULT 0",
+    "note": "text",
 }
+_COLUMNS = {"mysql": _ON_MYSQL, "sqlite": _ON_MYSQL | {"id": "integer PRIMARY KEY"}}
 _ROW = {"id": 1, "ip": "8.8.8.8", "name": "line", "version": 1, "originId": 1}
 
 

@@ -51,21 +51,23 @@ def starts(line: str, runs: int, still: str = "") -> bool:
     return line.startswith(f"line: {still}failing since 20") and f", {runs} failed runs. Cause: " in line
 
 
-@pytest.fixture
-def cron(machine: Machine, tmp_path: Path) -> Cron:
-    """Give a machine of each engine in turn that has published its first version."""
+def published(machine: Machine, folder: Path) -> Cron:
+    """Return the cron of a machine that published its first version a minute ago."""
     machine.init()
     machine.run()
     later(machine, 60)
-    return Cron(machine, tmp_path / "mail")
+    return Cron(machine, folder / "mail")
+
+
+@pytest.fixture
+def cron(machine: Machine, tmp_path: Path) -> Cron:
+    """Give a machine of each engine in turn that has published its first version."""
+    return published(machine, tmp_path)
 
 
 @pytest.fixture
 def small(small_machine: Machine, tmp_path: Path) -> Cron:
-    small_machine.init()
-    small_machine.run()
-    later(small_machine, 60)
-    return Cron(small_machine, tmp_path / "mail")
+    return published(small_machine, tmp_path)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.app import factories
-from ddns_updater.app.runner import run_once
+from ddns_updater.app.runner import Runner
 from ddns_updater.errors import DdnsError, SettingsError
 from ddns_updater.model import Address, Family, Outcome, Record
 from ddns_updater.run.publisher import Policy, Publisher
@@ -403,7 +403,7 @@ def test_init_seeds_nothing_unconfirmed_when_agreement_is_required(small_machine
 
 def order_asked(settings: Settings) -> tuple[str, ...]:
     """Return the sources in the order in which a run asks them; none can be reached."""
-    result = run_once(settings)
+    result = Runner(settings).run_once()
     assert result.outcome is Outcome.FAILED
     return tuple(re.findall(r"(https?://\S+) cannot be reached", result.results[0].error or ""))
 

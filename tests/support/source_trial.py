@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ddns_updater.app.runner import run_once
+from ddns_updater.app.runner import Runner
 from ddns_updater.model import Family, FamilyResult, Outcome
 from tests.support.machine import Machine
 
@@ -29,7 +29,7 @@ class Trial:
             "DDNS_RUN_TIMEOUT": "6",
             "DDNS_RECORDS": "home.example.com",
         } | changes
-        return run_once(self.machine.database.settings(**environment)).results[0]
+        return Runner(self.machine.database.settings(**environment)).run_once().results[0]
 
     def address(self, source: str, family: Family = Family.IPV4, **changes: Any) -> str:
         """Return the address that a run over `source` recorded and published."""
