@@ -30,7 +30,7 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
 
     \b
     Example:
-      ddns init --name ddokso-scrap --note "office line"
+      ddns init --name home --note "office line"
     """
     configured = settings(ctx, for_init=True)
     result = initialise(configured, name=name, addresses=addresses, note=note)

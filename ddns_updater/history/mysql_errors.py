@@ -78,7 +78,7 @@ def _of_statement(code: int, text: str, where: str, url: MySqlUrl) -> HistoryErr
         return NotInitialised(f"the schema of {url.database} is missing or old: {text}", 'run "ddns init --name NAME"')
     if code in DENIED:
         return HistoryError(
-            f"the database at {where} denied access: {text}", "give the account the grants in the README"
+            f"the database at {where} denied access: {text}", "give the account the grants in docs/mysql.md"
         )
     if code in _READ_ONLY:
         return HistoryError(f"the database at {where} is read-only: {text}", "use the primary server")

@@ -111,7 +111,7 @@ def _migrate(history: SqlHistory, *, is_new: bool) -> int:
 def outdated(history: SqlHistory) -> list[str]:
     """Return what the schema of `history` lacks, without writing anything; empty when it is up to date.
 
-    That is the migrations not yet applied. An account with only the grants in the README cannot read which were
+    That is the migrations not yet applied. An account with only the grants in docs/mysql.md cannot read which were
     applied; for it the columns and the indexes are compared.
     """
     wanted = sorted(file.stem for file in (_folder() / history.engine).glob("*.sql"))

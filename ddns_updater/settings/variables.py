@@ -1,6 +1,6 @@
 """The table of the settings: for each its variable, how it is parsed, its default and what it means.
 
-`.env.example` is made from it, by `make format`.
+`.env.example` and `docs/settings.md` are made from it, by `make format`.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ SETTINGS = (
         "name",
         origin_name,
         "The origin: the internet line to track, as named with `ddns init --name`. Default: the only one there is.",
-        example="ddokso-scrap",
+        example="home",
     ),
     Setting(
         "DDNS_DATABASE_URL",
@@ -182,8 +182,8 @@ SETTINGS = (
         "webhooks",
         parse_webhooks,
         "Webhooks for alerts: changed address, repaired record, failing runs, recovery. Comma-separated. Slack and"
-        " Discord get their own format, as do URLs with slack+ or discord+ before them; any other gets JSON (see the"
-        " README). Default: none.",
+        " Discord get their own format, as do URLs with slack+ or discord+ before them; any other gets JSON."
+        " Default: none.",
         default=tuple,
         example="https://hooks.slack.com/services/T000/B000/change-me,https://hooks.example.com/ddns",
         is_secret=True,

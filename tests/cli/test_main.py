@@ -811,7 +811,7 @@ def test_a_command_that_the_help_breaks_is_one_that_a_shell_takes(small_machine:
     example = help_text.partition("Example:\n")[2].partition("\n\n")[0]
     assert len(example.splitlines()) == 2
     done = subprocess.run(["sh", "-c", f"ddns() {{ printf '%s|' \"$@\"; }}\n{example}"], capture_output=True, text=True)
-    assert done.stdout == "init|--name|ddokso-scrap|--note|office line|"
+    assert done.stdout == "init|--name|home|--note|office line|"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

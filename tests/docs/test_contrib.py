@@ -1,4 +1,4 @@
-"""What `contrib/` offers: each file has its form, says the same as the others and the README, and its command runs."""
+"""What `contrib/` offers: each file has its form, says the same as the others and the pages, and its command runs."""
 
 import json
 import plistlib
@@ -17,12 +17,14 @@ import pytest
 
 from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.variables import VARIABLES, default_settings
+from tests.docs.pages import PAGES, text_of
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
 _TOP = Path(__file__).parents[2]
 _CONTRIB = _TOP / "contrib"
-_README = (_TOP / "README.md").read_text()
+_DEPLOY = text_of("docs/deploy.md")
+_PAGES = "".join(map(text_of, PAGES))
 _TEXTS = {path.name: path.read_text() for path in sorted(_CONTRIB.iterdir()) if path.is_file()}
 
 PROGRAM, STATE, SETTINGS = "/opt/ddns-updater/bin/ddns", "/var/lib/ddns-updater", "/etc/ddns-updater/env"
@@ -62,14 +64,14 @@ def uncommented(text: str) -> str:
 # All together
 
 
-def test_the_folder_holds_what_the_readme_shows_and_no_more() -> None:
-    named = set(re.findall(r"contrib/([\w./-]*\w)", _README + _TEXTS["Dockerfile"]))
+def test_the_folder_holds_what_the_pages_show_and_no_more() -> None:
+    named = set(re.findall(r"contrib/([\w./-]*\w)", _PAGES + _TEXTS["Dockerfile"]))
     there = {str(path.relative_to(_CONTRIB)) for path in _CONTRIB.rglob("*") if path.is_file()}
     assert there == named | {"Dockerfile.dockerignore"}
 
 
 @pytest.mark.parametrize("name", _TEXTS)
-def test_every_path_is_one_of_those_that_the_readme_makes(name: str) -> None:
+def test_every_path_is_one_of_those_that_the_page_makes(name: str) -> None:
     known = (
         PROGRAM,
         STATE,
@@ -91,9 +93,8 @@ def test_every_path_is_one_of_those_that_the_readme_makes(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", [PROGRAM, STATE, SETTINGS, LOG])
-def test_the_readme_says_how_each_path_gets_there(path: str) -> None:
-    section = _README.partition("## Other ways to run it")[2].partition("\n## ")[0]
-    assert re.search(rf"(venv|--home-dir|install) .*{re.escape(path.removesuffix('/bin/ddns'))}", section)
+def test_the_page_says_how_each_path_gets_there(path: str) -> None:
+    assert re.search(rf"(venv|--home-dir|install) .*{re.escape(path.removesuffix('/bin/ddns'))}", _DEPLOY)
 
 
 def test_every_variable_that_is_named_exists() -> None:
@@ -153,7 +154,7 @@ def test_a_service_is_not_ended_before_its_run_ends_by_itself() -> None:
     assert int(service("ddns.service")["TimeoutStartSec"]) > limit
     assert int(service("ddns-watch.service")["TimeoutStopSec"]) > limit
     assert service("ddns-watch.service")["KillMode"] == "mixed"  # SIGTERM is for the program, not for what it started
-    assert f"--stop-timeout {service('ddns-watch.service')['TimeoutStopSec']}" in _README
+    assert f"--stop-timeout {service('ddns-watch.service')['TimeoutStopSec']}" in _DEPLOY
 
 
 def test_the_loop_is_restarted_unless_its_settings_are_wrong(small_machine: Machine) -> None:
@@ -325,7 +326,7 @@ def test_the_log_that_is_rotated_is_the_one_that_cron_writes() -> None:
     assert words["create"] == ["0640", "ddns-updater", "ddns-updater"]
     assert {"missingok", "notifempty", "compress", "rotate"} <= set(words)
     assert "copytruncate" not in words  # lines would be lost; each run opens the file anew
-    (line,) = re.findall(r"^echo '(.*)' >/etc/cron.d/ddns-updater$", _README, re.MULTILINE)
+    (line,) = re.findall(r"^echo '(.*)' >/etc/cron.d/ddns-updater$", _DEPLOY, re.MULTILINE)
     fields = line.split(maxsplit=6)
     command = service("ddns.service")["ExecStart"]
     assert (fields[:5], fields[5]) == (["*"] * 5, service("ddns.service")["User"])

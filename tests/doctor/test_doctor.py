@@ -693,7 +693,7 @@ def test_an_account_with_the_grants_of_the_readme_is_ok(small_machine: Machine, 
         assert checks["schema"]["found"] == "up to date"
         assert checks["grants"]["state"] == "failed"
         assert " denied access: UPDATE command denied to user " in checks["grants"]["found"]
-        assert checks["grants"]["advice"] == "give the account the grants in the README"
+        assert checks["grants"]["advice"] == "give the account the grants in docs/mysql.md"
         database.sql(f"GRANT UPDATE ON {name}.admin_dns_publication TO ?@?", (user, "%"))
         assert "grants" not in found(small_machine)
         database.sql("DROP INDEX admin_ip_history_name_origin_version ON admin_ip_history")

@@ -215,21 +215,19 @@ def test_every_migration_is_one_statement_and_both_engines_have_the_same_ones() 
         assert statement.count(";") == 1 or "CREATE TRIGGER" in statement, path
 
 
-def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(
-    mysql: Database, small_machine: Machine
-) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_account_of_the_page_can_run_and_the_one_for_init_can_init(mysql: Database, small_machine: Machine) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mysql.md").read_text()
     name = mysql.url.rpartition("/")[2]
-    grants = [line.strip() for line in readme.splitlines() if line.strip().startswith("GRANT ")]
+    grants = [line.strip() for line in page.splitlines() if line.strip().startswith("GRANT ")]
     assert len(grants) >= 2
-    mysql.sql("CREATE USER ddns_readme@'%' IDENTIFIED BY 'x'")
-    url = f"mysql://ddns_readme:x@{mysql.url.partition('@')[2]}"
+    mysql.sql("CREATE USER ddns_page@'%' IDENTIFIED BY 'x'")
+    url = f"mysql://ddns_page:x@{mysql.url.partition('@')[2]}"
     try:
         for grant in grants:
             if "CREATE" in grant:
                 mysql.sql(_for_test(grant, name))
         assert small_machine.ddns("init", "--name", "line", "--ip", "8.8.8.8", DDNS_DATABASE_URL=url).status == 0
-        mysql.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM ddns_readme@'%'")
+        mysql.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM ddns_page@'%'")
         for grant in grants:
             if "CREATE" not in grant:
                 mysql.sql(_for_test(grant, name))
@@ -251,7 +249,7 @@ def test_the_account_of_the_readme_can_run_and_the_one_for_init_can_init(
         assert _tables(mysql) == tables
         assert len(mysql.versions()) == 3
     finally:
-        mysql.sql("DROP USER ddns_readme@'%'")
+        mysql.sql("DROP USER ddns_page@'%'")
 
 
 @pytest.mark.parametrize(
@@ -287,10 +285,10 @@ def test_an_account_that_may_not_create_the_tables_names_the_one_that_may(
 def test_the_account_for_init_can_adopt_a_table(mysql: Database, small_machine: Machine) -> None:
     mysql.sql(_BY_HAND["mysql"].replace(" note text", " note text, tenant varchar(9) NOT NULL"))
     mysql.sql("INSERT INTO admin_ip_history VALUES (1, NOW(), NOW(), '8.8.8.8', 'line', 1, 1, NULL, 'x')")
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (grant,) = [each.strip() for each in readme.splitlines() if each.startswith("GRANT ") and "CREATE" in each]
-    mysql.sql("CREATE USER ddns_readme@'%' IDENTIFIED BY 'x'")
-    url = f"mysql://ddns_readme:x@{mysql.url.partition('@')[2]}"
+    page = (Path(__file__).parents[2] / "docs" / "mysql.md").read_text()
+    (grant,) = [each.strip() for each in page.splitlines() if each.startswith("GRANT ") and "CREATE" in each]
+    mysql.sql("CREATE USER ddns_page@'%' IDENTIFIED BY 'x'")
+    url = f"mysql://ddns_page:x@{mysql.url.partition('@')[2]}"
     try:
         mysql.sql(_for_test(grant, mysql.url.rpartition("/")[2]))
         refused = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=url)
@@ -301,13 +299,13 @@ def test_the_account_for_init_can_adopt_a_table(mysql: Database, small_machine: 
         assert small_machine.run(DDNS_DATABASE_URL=url)["outcome"] == "updated"
         assert mysql.sql("SELECT version, tenant FROM admin_ip_history ORDER BY id") == [(1, "x"), (2, "y")]
     finally:
-        mysql.sql("DROP USER ddns_readme@'%'")
+        mysql.sql("DROP USER ddns_page@'%'")
 
 
 def _for_test(grant: str, database: str) -> str:
     privileges = grant.partition(" ON ")[0]
     table = grant.partition(" ON ")[2].partition(" TO ")[0].partition(".")[2]
-    return f"{privileges} ON {database}.{table} TO ddns_readme@'%'"
+    return f"{privileges} ON {database}.{table} TO ddns_page@'%'"
 
 
 def _is_encrypted(history: HistoryStore) -> bool:

@@ -297,7 +297,7 @@ def test_a_run_without_an_alert_imports_no_channel(alerting: Machine, imported: 
     assert imported() == {"ddns_updater.alerts.delivery", "ddns_updater.alerts.webhooks"}
 
 
-def test_the_readme_names_every_field_of_the_events(small_machine: Machine, receiver: Receiver) -> None:
+def test_the_page_names_every_field_of_the_events(small_machine: Machine, receiver: Receiver) -> None:
     machine = small_machine
     machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_ALERT_AFTER": "1"}
     machine.init()
@@ -312,8 +312,8 @@ def test_the_readme_names_every_field_of_the_events(small_machine: Machine, rece
     machine.run()
     told = receiver.take()
     assert [each["event"] for each in told] == ["changed", "repaired", "failing", "recovered"]
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = readme.partition("| field of the JSON |")[2].partition("\n\n")[0]
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    table = page.partition("| field of the JSON |")[2].partition("\n\n")[0]
     rows = [row.split(" | ", 2) for row in table.splitlines()[2:]]
     for event in told:
         named = [re.findall(r"`(\w+)`", fields) for fields, of, _ in rows if of == "all" or event["event"] in of]

@@ -274,12 +274,12 @@ def test_the_text_keeps_the_rules_that_promtool_checks(small_machine: Machine) -
             assert not re.search("gauge|counter|histogram|summary", family.name)
 
 
-def test_the_table_of_the_readme_has_just_what_is_written(small_machine: Machine) -> None:
+def test_the_table_of_the_page_has_just_what_is_written(small_machine: Machine) -> None:
     written: dict[str, set[str]] = {}
     for text in everything_written(small_machine):
         for name, labels in series(text):
             written.setdefault(name, set()).update(label for label, _ in labels)
-    table = (_TOP / "README.md").read_text().partition("| metric | labels |")[2].partition("\n\n")[0]
+    table = (_TOP / "docs" / "metrics.md").read_text().partition("| metric | labels |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines()[2:]]
     documented = {name.strip("`"): {"name", *re.findall(r"`(\w+)`", labels)} for name, labels in rows}
     assert documented == written

@@ -1,11 +1,10 @@
-"""The documentation is true: its commands run, its settings exist, its examples have their form."""
+"""What is written about the settings is true: each exists, is explained, and its examples have their form."""
 
 import re
 import shlex
 import stat
 import subprocess
 import tomllib
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,49 +16,31 @@ from ddns_updater.sources.spec import parse_source
 from tests.app.test_iam_policy import SETTINGS as POLICIES
 from tests.app.test_iam_policy import actions, policy_of
 from tests.docs.env_example import env_example
+from tests.docs.pages import OTHERS, PAGES, blocks, text_of
+from tests.docs.settings_page import DEFAULTS, settings_page
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
 _TOP = Path(__file__).parents[2]
-_README = (_TOP / "README.md").read_text()
 _EXAMPLE = (_TOP / ".env.example").read_text()
-_DEFAULTS = ("DDNS_IP_SOURCES", "DDNS_STATE_FOLDER")  # their examples are their defaults too
-_CHANGELOG = (_TOP / "CHANGELOG.md").read_text()
 
 
-def _blocks(language: str) -> list[str]:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", _README, re.DOTALL | re.MULTILINE)
-    return [text for marked, text in blocks if marked == language]
-
-
-def test_every_command_of_the_readme_runs(small_machine: Machine) -> None:
-    commands = [
-        shlex.split(line, comments=True)[1:]
-        for block in _blocks("")
-        for line in block.splitlines()
-        if line.startswith("ddns ")
-    ]
-    assert ["run", "--dry-run"] in commands
-    for command in commands:
-        done = small_machine.ddns(*command)
-        assert done.status == 0, (command, done.err)
-
-
-def test_the_make_targets_of_the_readme_exist() -> None:
+def test_the_make_targets_that_are_named_exist() -> None:
     targets = set(re.findall(r"^(\w+):", (_TOP / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"make (demo|test|check|bench)", _README))
-    assert named == {"demo", "test", "check", "bench"}
-    assert named <= targets
+    named = set(re.findall(r"`make (\w+)`", text_of("CONTRIBUTING.md")))
+    assert named == targets - {"clean", "server"}
 
 
-def test_the_settings_steps_of_the_readme_work(small_machine: Machine) -> None:
-    (steps,) = [block for block in _blocks("") if ".env.example" in block]
+def test_the_settings_steps_of_the_page_work(small_machine: Machine) -> None:
+    (steps,) = [
+        each.text for each in blocks(text_of("docs/deploy.md")) if ".config/ddns-updater/.env\nchmod" in each.text
+    ]
     subprocess.run(
         ["sh", "-ec", steps], cwd=_TOP, env={"HOME": str(small_machine.folder), "PATH": "/usr/bin:/bin"}, check=True
     )
     copied = small_machine.folder / ".config" / "ddns-updater" / ".env"
     assert stat.S_IMODE(copied.stat().st_mode) == 0o600
-    copied.write_text(copied.read_text().replace("#DDNS_RECORDS=", "DDNS_RECORDS="))  # as the next sentence says
+    copied.write_text(copied.read_text().replace("#DDNS_RECORDS=", "DDNS_RECORDS="))  # as the page says
     small_machine.environment.pop("DDNS_RECORDS")
     small_machine.init()
     assert small_machine.run()["results"][0]["records"][0]["name"] == "home.example.com"
@@ -67,6 +48,10 @@ def test_the_settings_steps_of_the_readme_work(small_machine: Machine) -> None:
 
 def test_the_example_settings_are_those_of_the_table() -> None:
     assert env_example() == _EXAMPLE, "run make format"
+
+
+def test_the_page_of_the_settings_is_made_from_the_table() -> None:
+    assert settings_page() == text_of("docs/settings.md"), "run make format"
 
 
 def test_the_example_settings_hold_every_variable_once_in_order_with_a_sentence() -> None:
@@ -88,7 +73,7 @@ def test_every_example_of_a_setting_is_valid_and_a_default_is_the_default() -> N
     shown["DDNS_DATABASE_URL"] = shown["DDNS_DATABASE_URL"].partition("?")[0]  # no such certificate is here
     for setting in SETTINGS:
         loaded = load_settings_with({setting.variable: shown[setting.variable]})
-        has_default = isinstance(setting.default, str) or setting.variable in _DEFAULTS
+        has_default = isinstance(setting.default, str) or setting.variable in DEFAULTS
         assert (loaded == default_settings()) is has_default, setting.variable
 
 
@@ -98,7 +83,7 @@ def _words(text: str) -> list[str]:
     return [word for each in found for word in each.split(", ")]
 
 
-@pytest.mark.parametrize("text", [_README, _EXAMPLE], ids=["README.md", ".env.example"])
+@pytest.mark.parametrize("text", [text_of("docs/sources.md"), _EXAMPLE], ids=["docs/sources.md", ".env.example"])
 def test_every_address_source_that_is_shown_is_one_and_every_kind_is_shown(text: str) -> None:
     kinds = ("https", "dns", "interface", "ec2", "imds", "file", "command")
     shown = [word for word in _words(text) if word.startswith(tuple(f"{kind}:" for kind in kinds))]
@@ -110,8 +95,8 @@ def test_every_address_source_that_is_shown_is_one_and_every_kind_is_shown(text:
         assert load_settings_with({"DDNS_IP_SOURCES": example}).ip_sources == (parse_source(example),)
 
 
-def test_every_form_of_a_record_that_the_readme_shows_is_one() -> None:
-    table = _README.partition("| record | means |")[2].partition("\n\n")[0]
+def test_every_form_of_a_record_that_is_shown_is_one() -> None:
+    table = text_of("docs/records.md").partition("| record | means |")[2].partition("\n\n")[0]
     forms = [word for word in _words(table) if word.startswith("home.example.com")]
     assert len(forms) == 4
     for form in forms:
@@ -120,12 +105,13 @@ def test_every_form_of_a_record_that_the_readme_shows_is_one() -> None:
     assert record.zone_id == "Z0123456789ABCDEFGHIJ"
 
 
-@pytest.mark.parametrize("text", [_README, _EXAMPLE, _CHANGELOG], ids=["README.md", ".env.example", "CHANGELOG.md"])
-def test_every_variable_and_extra_that_is_named_exists(text: str) -> None:
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS, ".env.example"])
+def test_every_variable_and_extra_that_is_named_exists(page: str) -> None:
+    text = text_of(page)
     assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
     with (_TOP / "pyproject.toml").open("rb") as file:
         extras = set(tomllib.load(file)["project"]["optional-dependencies"])
-    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"extra `?(\w+)", text)
+    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"\bextra(?:\]\([^)]*\))? `(\w+)", text)
     assert {extra for each in named for extra in each.split(",")} <= extras
 
 
@@ -138,17 +124,9 @@ def test_every_value_of_a_choice_is_explained() -> None:
 
 
 def test_every_action_that_a_policy_may_hold_is_explained_and_no_other() -> None:
-    step = _README.partition("### 4. The permissions in AWS")[2].partition("###")[0]
+    step = text_of("README.md").partition("### Permissions in AWS")[2].partition("###")[0]
     explained = set(re.findall(r"`((?:route53|ec2):[A-Z]\w+)`", step))
     assert explained == {action for each in POLICIES.values() for action in actions(policy_of(**each))}
-
-
-def test_the_sample_of_doctor_counts_what_it_shows() -> None:
-    (sample,) = [block for block in _blocks("text") if "checks: " in block]
-    *lines, last = sample.splitlines()
-    marks = Counter(line[2:6].strip() for line in lines if re.match(r"  \S", line))
-    words = {"ok": "ok", "note": "notes", "warn": "warning", "FAIL": "failed"}
-    assert last == f"{marks.total()} checks: " + ", ".join(f"{marks[mark]} {word}" for mark, word in words.items())
 
 
 def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:
@@ -165,4 +143,4 @@ def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:
 
 @pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "held", "failed"])
 def test_the_outcomes_are_explained(word: str) -> None:
-    assert f"| `{word}` |" in _README
+    assert f"| `{word}` |" in text_of("README.md")
