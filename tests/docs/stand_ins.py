@@ -200,6 +200,17 @@ def _launchctl(arguments: list[str]) -> None:
             sys.exit(f"launchctl: {arguments}")
 
 
+# AWS
+
+
+def _aws(arguments: list[str]) -> None:
+    match arguments:
+        case ["iam", "create-policy", "--policy-name", _, "--policy-document", text]:
+            assert json.loads(text)["Statement"]
+        case _:
+            sys.exit(f"aws: {arguments}")
+
+
 # Docker
 
 

@@ -90,9 +90,14 @@ def _check(words: list[str], text: str) -> None:
     """Assert that these are a command and its options, after options of `ddns` itself."""
     command: click.Command = main
     context = click.Context(main, info_name="ddns")
-    for word in words:
+    rest = iter(words)
+    for word in rest:
         if word.startswith("-"):
-            known = [name for each in command.get_params(context) for name in each.opts]
-            assert word.partition("=")[0] in known, text
-        elif isinstance(command, click.Group) and (found := command.get_command(context, word)):
+            known = [each for each in command.get_params(context) if word in each.opts]
+            assert known, text
+            if isinstance(known[0], click.Option) and not known[0].is_flag:
+                next(rest, None)
+        elif isinstance(command, click.Group):
+            found = command.get_command(context, word)
+            assert found, text
             command = found

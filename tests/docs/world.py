@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import certifi
 import dotenv
 
+from ddns_updater.model import Outcome
 from ddns_updater.output.doctor import check_lines
 from tests.docs.pages import TOP, Block, Scene
 from tests.doctor.test_doctor import unavailable
@@ -30,7 +31,7 @@ from tests.support.services import running
 
 PROGRAMS = (
     *("pipx", "uv", "python3", "pip", "useradd", "userdel", "install", "sudo"),
-    *("systemctl", "journalctl", "launchctl", "docker", "make", "sqlite3"),
+    *("systemctl", "journalctl", "launchctl", "docker", "aws", "make", "sqlite3"),
 )
 CHECKOUT = ("pyproject.toml", "Makefile", ".env.example", "crontab.example", "contrib", "migrations")
 _OF_THE_ROOT = r"(?<![\w.~/}-])(?=/(?:etc/(?!ssl)|opt/|var/|Library/))"
@@ -166,8 +167,9 @@ class World:
         from ddns_updater.run import updater
 
         phases = re.findall(r"[a-z]+", (updater.__doc__ or "").partition(".")[0].partition(":")[2])
-        named = [word for word in re.findall(r"<b>(\w+)</b>", block.text) if word != "report"]
-        assert named == phases
+        named = re.findall(r"<b>(\w+)</b>", block.text)
+        assert named == [*phases, "report"]
+        assert set(re.findall(r"\(\[(\w+)\]\)", block.text)) == set(Outcome)
 
     def text(self, block: Block) -> None:
         """Compare with what `ddns doctor` finds at name servers on loopback."""
