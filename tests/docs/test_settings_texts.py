@@ -109,10 +109,19 @@ def test_every_form_of_a_record_that_is_shown_is_one() -> None:
 def test_every_variable_and_extra_that_is_named_exists(page: str) -> None:
     text = text_of(page)
     assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
-    with (_TOP / "pyproject.toml").open("rb") as file:
-        extras = set(tomllib.load(file)["project"]["optional-dependencies"])
+    extras = _extras()
     named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"\bextra(?:\]\([^)]*\))? `(\w+)", text)
     assert {extra for each in named for extra in each.split(",")} <= extras
+
+
+def _extras() -> set[str]:
+    with (_TOP / "pyproject.toml").open("rb") as file:
+        return set(tomllib.load(file)["project"]["optional-dependencies"])
+
+
+def test_every_extra_is_in_the_table() -> None:
+    table = text_of("docs/deploy.md").partition("| extra | for |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == _extras() - {"all", "dev"}
 
 
 def test_every_value_of_a_choice_is_explained() -> None:

@@ -271,6 +271,7 @@ class World:
             text=True,
             check=False,
             timeout=60,
+            umask=0o002,  # that of a user on Ubuntu
         )
         assert done.returncode == status, (text, done.stdout)
         return done.stdout
