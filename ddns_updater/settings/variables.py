@@ -166,8 +166,8 @@ SETTINGS = (
         "DDNS_ON_DRIFT",
         "on_drift",
         choice(OnDrift, "write DDNS_ON_DRIFT=repair"),
-        "What to do about such a change: repair the record, or report it, which fails the run until you correct the"
-        " record.",
+        "What to do about a record that somebody else changed: repair it, or report it, which fails the run until you"
+        " correct it.",
         default="repair",
     ),
     Setting(

@@ -110,7 +110,7 @@ def test_every_variable_and_extra_that_is_named_exists(page: str) -> None:
     text = text_of(page)
     assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
     extras = _extras()
-    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"\bextra(?:\]\([^)]*\))? `(\w+)", text)
+    named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"\bextra(?:\]\([^)]*\))? `?(\w+)", text)
     assert {extra for each in named for extra in each.split(",")} <= extras
 
 
