@@ -18,11 +18,13 @@ from ddns_updater.alerts.channel import Channel
 from ddns_updater.errors import AlertError, DdnsError, StateError
 from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.lib.humanize import counted, duration
+from ddns_updater.lib.uptime import Uptime, uptime
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.incidents import advance
 from ddns_updater.run.news import News, everything, find_news
 from ddns_updater.run.skips import judge_skips
 from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
+from ddns_updater.state.clock import find_shift
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due, Undelivered
@@ -76,6 +78,7 @@ class Reporter:
         quiet: bool = False,
         limit: Limit,
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], Uptime | None] = uptime,
     ) -> None:
         """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s.
 
@@ -88,6 +91,7 @@ class Reporter:
         self._quiet = quiet
         self._limit = limit
         self._clock = clock
+        self._uptime = uptime
 
     def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
         """Report the run of `report`, which ended at `ended`, and add each warning to it as soon as it is known.
@@ -167,19 +171,21 @@ class Reporter:
         if content.damage:
             report.warn(content.damage)
         name = content.name_of(given, report.result.name)
-        run_state, back = content.origins.get(name, RunState()).moved_to(now)
-        if back:
+        run_state, up = content.origins.get(name, RunState()), self._uptime()
+        if shift := run_state.recent and find_shift(run_state.recent[-1], run_state.uptime, now, up):
             ended = now  # by the clock to which the earlier times were moved
-            content.outbox.bring_forward(now)
-            report.warn(
-                f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
-            )
+            run_state = run_state.shifted(shift)
+            content.outbox.shift(shift)
+            if shift.by < timedelta(0):  # forward, it is the usual start of a machine that does not keep the time
+                back = duration(-shift.by)
+                report.warn(f"the clock of this machine went back by {back}; the times of earlier runs were adjusted")
         report.is_first = not run_state.recent
         run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
         keys = self._destinations.keys
         alert_after = self._alert_after if keys or self._quiet else None
         result = report.result._replace(name=name or None)
         run_state, events = advance(run_state, result, ended, alert_after, quiet=self._quiet)
+        run_state = run_state._replace(uptime=up)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
         if expired := content.outbox.drop_expired(now):

@@ -14,7 +14,7 @@ _OURS = {
     "cli": "main options run terminal",
     "dns": "names records",
     "history": "keepalive queries rows sql url",
-    "lib": "deadline files http_errors humanize",
+    "lib": "deadline files http_errors humanize uptime",
     "output": "layout run",
     "run": (
         "claims detection flapping incidents journal news origins ports publisher report skips timetable updater"
@@ -22,7 +22,7 @@ _OURS = {
     ),
     "settings": "contradictions env_files home load parse remarks settings values variables",
     "sources": "address http spec",
-    "state": "content file outbox run_state",
+    "state": "clock content file outbox run_state",
 }
 _ENGINES = {"sqlite": {"history.sqlite"}, "mysql": {"history.mysql", "history.mysql_errors"}}
 _OTHERS: dict[str, set[str]] = {  # the packages of others, by database

@@ -15,6 +15,7 @@ from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.errors import AlertError, StateError
 from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.lib.files import flocked
+from ddns_updater.lib.uptime import Uptime
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.report import Destinations, Report, Reporter
 from ddns_updater.state.content import StateContent
@@ -24,7 +25,7 @@ from ddns_updater.state.run_state import RunState
 from tests.support.alerting import rewritten
 
 START = 1_767_355_200.0  # seconds since 1970
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 
 
 class World:
@@ -43,6 +44,7 @@ class World:
         self.metrics: list[tuple[RunResult, RunState, datetime]] = []
         self.file = file
         self.opened = 0
+        self.uptime: Uptime | None = None
         self.play: Callable[[Event], object] = lambda _event: None
         self.reporter = Reporter(
             file,
@@ -56,6 +58,7 @@ class World:
             run_timeout=55,
             limit=time_limit,
             clock=lambda: self.now,
+            uptime=lambda: self.uptime,
         )
 
     def report(self, outcome: Outcome, *, given: str | None = "line", resolved: str | None = "line") -> list[str]:
@@ -101,6 +104,33 @@ def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(file: State
     state = world.file.read().origins["line"]
     assert (state.outcome, state.was_skipped) == (Outcome.FAILED, False)
     assert state.incident
+
+
+def test_an_incident_that_began_on_a_wrong_clock_lasts_as_long_as_it_did(file: StateFile) -> None:
+    world = World(file)
+    for _ in range(4):
+        world.uptime = Uptime("boot", world.now % DAY)
+        world.report(Outcome.FAILED)
+        world.now += 60
+    world.now += 403 * DAY
+    world.uptime = Uptime("boot", (world.now - 403 * DAY) % DAY)
+    sent: list[Event] = []
+    world.play = sent.append
+    assert world.report(Outcome.UNCHANGED) == []
+    assert sent[0].title == "line: recovered after 4 min, 4 failed runs"
+    assert len(world.accepted) == 2
+
+
+def test_an_alert_is_not_too_old_because_the_clock_was_set(file: StateFile) -> None:
+    world = World(file)
+    world.uptime = Uptime("boot", 60.0)
+    world.play = world.fail
+    world.report(Outcome.FAILED)
+    world.now += 403 * DAY
+    world.uptime = Uptime("boot", 120.0)
+    world.play, world.left = lambda _event: None, 10
+    assert world.report(Outcome.FAILED) == []
+    assert world.accepted == ["failing"]
 
 
 def waiting(world: World, count: int) -> None:
