@@ -4,8 +4,9 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import duration, local_second
@@ -19,6 +20,7 @@ from ddns_updater.output.run import record_json
 
 _GAP = "  "
 _NO_DNS = "-"
+_BATCH = 100  # versions that are printed at once
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
@@ -38,13 +40,17 @@ def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
     return "\n".join([header, *(line for each in noted for line in each)])
 
 
-def history_json(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as a JSON array, newest first; times in UTC."""
-    return json.dumps([_entry_json(entry) for entry in entries], indent=2)
+def history_json(entries: Iterable[HistoryEntry]) -> Iterator[str]:
+    """Yield the parts of a JSON array of the versions, newest first; times in UTC."""
+    begin = "[\n"
+    for some in _batches(entries):
+        yield begin + json.dumps([_entry_json(entry) for entry in some], indent=2)[2:-2]
+        begin = ",\n"
+    yield "[]\n" if begin == "[\n" else "\n]\n"
 
 
-def history_csv(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as CSV (RFC 4180) with a header and one row per version; times in UTC."""
+def history_csv(entries: Iterable[HistoryEntry]) -> Iterator[str]:
+    """Yield the parts of CSV (RFC 4180) with a header and one row per version; times in UTC."""
     columns = (
         "version",
         "address",
@@ -59,8 +65,19 @@ def history_csv(entries: Sequence[HistoryEntry]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(_entry_json(entry) for entry in entries)
-    return text.getvalue()
+    for some in _batches(entries):
+        writer.writerows(_entry_json(entry) for entry in some)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def _batches(entries: Iterable[HistoryEntry]) -> Iterator[Sequence[HistoryEntry]]:
+    """Yield a number of entries at a time."""
+    rest = iter(entries)
+    while some := list(islice(rest, _BATCH)):
+        yield some
 
 
 class _Row(NamedTuple):

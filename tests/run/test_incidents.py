@@ -388,6 +388,12 @@ def test_a_line_that_changes_before_dns_follows_is_an_incident() -> None:
     assert [each.kind for each in events] == ["recovered", "changed"]
 
 
+@pytest.mark.parametrize("apart", [-DAY, DAY])
+def test_how_long_a_record_waits_is_counted_by_the_clock_of_this_machine(apart: timedelta) -> None:
+    run_state, events = advance(RunState(), pending(2, NOW + apart), NOW, 1)
+    assert (run_state.behind, run_state.incident, events) == ({HOME: NOW}, None, [])
+
+
 def test_each_version_that_dns_held_begins_anew() -> None:
     run_state = RunState()
     for minutes in range(0, 120, 10):
@@ -418,7 +424,8 @@ def test_the_cause_of_a_failed_run_is_its_error_also_while_a_record_is_stuck() -
     sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW - HOUR)
     pending = one._replace(outcome=Outcome.PENDING, publications=(sent,))
     failed = FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")
-    run_state, _ = advance(RunState(), RunResult("line", (pending, failed)), NOW, 1)
+    run_state = RunState(behind={HOME: NOW - HOUR})
+    run_state, _ = advance(run_state, RunResult("line", (pending, failed)), NOW, 1)
     assert run_state.incident
     assert run_state.incident.cause == "no address"
 
