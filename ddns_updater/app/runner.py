@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from ddns_updater.app import factories
-from ddns_updater.errors import SettingsError, Stopped
+from ddns_updater.errors import SettingsError, StateError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
-from ddns_updater.model import FamilyResult, Outcome, RunResult
+from ddns_updater.model import FamilyResult, Outcome, Record, RunResult
 from ddns_updater.output.run import run_warnings
 from ddns_updater.run import timetable
 from ddns_updater.run.news import News
@@ -18,6 +18,7 @@ from ddns_updater.run.report import Report, Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
+from ddns_updater.state.run_state import RunState
 
 Show = Callable[[RunResult, News], None]
 
@@ -53,9 +54,9 @@ class Runner:
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
-        state_file = factories.state_file(settings)
+        self._state_file = factories.state_file(settings)
         self._reporter = Reporter(
-            state_file,
+            self._state_file,
             destinations,
             alert_after=settings.alert_after,
             run_timeout=settings.run_timeout,
@@ -128,7 +129,7 @@ class Runner:
             self._plan,
             sources=self._sources,
             open_history=self._history.open,
-            publisher=Publisher(self._policy, open_dns),
+            publisher=Publisher(self._policy, open_dns, cache(self._seen_at)),
             verifier=Verifier(
                 open_dns,
                 timeout=self._settings.verify_timeout,
@@ -138,6 +139,15 @@ class Runner:
             whole_run=self._limit_run,
             limit=time_limit,
         )
+
+    def _seen_at(self) -> dict[Record, datetime]:
+        """Return when each record was last seen to hold its address, as far as this machine remembers it."""
+        try:
+            content = self._state_file.read()
+        except StateError:  # the report tells it
+            return {}
+        run_state = content.origins.get(content.name_of(self._name, None), RunState())
+        return {record: each.at for record, each in run_state.seen.items()}
 
     def _with_report(self, result: RunResult, deadline: Deadline) -> Report:
         """Report `result` and return the report, also one that was stopped."""

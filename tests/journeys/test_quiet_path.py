@@ -132,11 +132,13 @@ def _uses_of_the_state_file(machine: Machine) -> tuple[int, int]:
     return places.count("call:StateFile._load"), places.count("call:replace_file")
 
 
-def test_a_quiet_run_reads_and_writes_its_state_file_once(small_machine: Machine, receiver: Receiver) -> None:
+def test_a_quiet_run_reads_its_state_file_before_and_after_and_writes_it_once(
+    small_machine: Machine, receiver: Receiver
+) -> None:
     small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_HEARTBEAT_URL": f"{receiver.base}/beat"}
     small_machine.init()
     small_machine.run()
-    assert _uses_of_the_state_file(small_machine) == (1, 1)
+    assert _uses_of_the_state_file(small_machine) == (2, 1)
 
 
 def test_a_run_with_an_alert_reads_and_writes_it_once_more_for_each_delivery(
