@@ -30,8 +30,8 @@ from ddns_updater.sources.http import HttpSource
 from ddns_updater.sources.spec import HttpSpec
 from tests.dns.test_route53 import OBSTACLES
 from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
-from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
 from tests.support.alerting import state_file
+from tests.support.aws import FakeAws, Fault, cut, lose_answer, pending, refuse
 from tests.support.command import finish
 from tests.support.database import only_origin
 from tests.support.fakes import Clock
