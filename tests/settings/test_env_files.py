@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.errors import SettingsError
-from ddns_updater.settings.env_files import distrust
+from ddns_updater.lib.trust import distrust
 from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.variables import default_settings
 from tests.support.machine import Machine
@@ -106,7 +106,7 @@ def test_a_file_that_others_may_write_is_ignored_and_runs_nothing(
     (line,) = done.err.splitlines()[:-1]  # the last is about the policy
     assert line == (
         f"warning: {path} is ignored: other users may write it (mode {mode:03o});"
-        f" check what it sets, then chmod go-w {path}"
+        f" check what it holds, then chmod go-w {path}"
     )
     assert small_machine.ddns("run", "--quiet", DDNS_IP_SOURCES=small_machine.service.url).err == f"{line}\n"
     assert not proof.exists()
@@ -127,7 +127,7 @@ def test_a_foreign_file_of_another_user_is_of_no_interest(monkeypatch: pytest.Mo
 def test_a_file_that_cannot_be_read_is_ignored_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(local_env(), "DDNS_TTL=60\n", 0o000)
     if os.geteuid() == 0:  # reads everything
-        monkeypatch.setattr(Path, "open", _denied)
+        monkeypatch.setattr(os, "open", _denied)
     (warning,) = warnings()
     assert warning == f"{path} is ignored: it cannot be read: Permission denied; check who owns it"
 
@@ -163,7 +163,7 @@ def test_the_per_user_file_as_that_of_the_working_directory_is_read_once(monkeyp
 def test_a_file_of_ours_that_others_may_write_is_refused(tmp_path: Path, named: bool, mode: int) -> None:
     path = write(tmp_path / "settings" if named else user_env(), "DDNS_TTL=60\n", mode)
     assert refusal(path if named else None) == (
-        f"cannot use {path}: other users may write it (mode {mode:03o}); check what it sets, then chmod go-w {path}"
+        f"cannot use {path}: other users may write it (mode {mode:03o}); check what it holds, then chmod go-w {path}"
     )
     path.chmod(0o644)
     assert read_settings(path if named else None).valid().ttl == 60
@@ -195,7 +195,7 @@ def test_who_may_have_written_a_file_is_told_from_its_owner_and_its_mode(tmp_pat
     own.chmod(0o664)
     writable = distrust(own, own.stat(), owner)
     assert writable
-    assert writable.advice == f"check what it sets, then chmod go-w '{tmp_path}/it'\"'\"'s mine'"
+    assert writable.advice == f"check what it holds, then chmod go-w '{tmp_path}/it'\"'\"'s mine'"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_who_may_have_written_a_file_is_told_from_its_owner_and_its_mode(tmp_pat
         (4_000_000, 0, "it belongs to user 4000000", "if you trust it, chown root /x"),
         (NOBODY, 0, "it belongs to nobody", "run ddns as that user: sudo -u nobody -H ddns …"),
         (NOBODY, 4_000_000, "it belongs to nobody", "if you trust it, sudo chown 4000000 /x"),
-        (0, NOBODY, "other users may write it (mode 666)", "check what it sets, then sudo chmod go-w /x"),
+        (0, NOBODY, "other users may write it (mode 666)", "check what it holds, then sudo chmod go-w /x"),
     ],
 )
 def test_the_advice_is_a_command_that_this_user_can_give(owner: int, user: int, problem: str, advice: str) -> None:
@@ -243,5 +243,5 @@ def test_doctor_warns_of_the_file_that_is_ignored(small_machine: Machine) -> Non
     path = write(small_machine.folder / ".env", "DDNS_TTL=60\n", 0o666)
     done = small_machine.ddns("doctor", "--json")
     (check,) = [each for each in done.json["checks"] if "is ignored" in each["found"]]
-    assert (check["state"], check["advice"]) == ("warning", f"check what it sets, then chmod go-w {path}")
+    assert (check["state"], check["advice"]) == ("warning", f"check what it holds, then chmod go-w {path}")
     assert (done.status, done.err) == (0, "")
