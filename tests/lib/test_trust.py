@@ -135,7 +135,7 @@ def test_a_private_group_is_its_user(tmp_path: Path) -> None:
     check_alone(folder)
 
 
-if os.geteuid() == 0:  # only root can give a folder to any group
+if os.geteuid() == 0:  # only root can give a folder away
 
     def test_a_group_with_others_in_it_is_not(tmp_path: Path) -> None:
         folder = tmp_path / "folder"
@@ -148,6 +148,21 @@ if os.geteuid() == 0:  # only root can give a folder to any group
         assert check_path(file)
         assert refusal(check_alone, folder) == f"other users may create files in the folder {folder}"
         assert check_path(file, given=True)
+
+    def test_a_folder_that_another_user_makes_in_between_is_refused(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shared = everybody(tmp_path / "tmp")
+        make = Path.mkdir
+
+        def late(self: Path, *arguments: Any, **options: Any) -> None:
+            make(self)
+            give_away(self, monkeypatch)
+            make(self, *arguments, **options)
+
+        monkeypatch.setattr(Path, "mkdir", late)
+        assert f"{shared}/state belongs to " in refusal(make_folder, shared / "state" / "runs")
+        assert list((shared / "state").iterdir()) == []
 
 
 # What is created
@@ -207,30 +222,14 @@ def test_what_another_user_put_in_the_place_of_a_file_is_left_alone(
             put()
         return opened(name, *arguments)
 
+    assert check_path(shared)
     if when == "before":
         put()
     else:
         monkeypatch.setattr(os, "open", late)
-    assert check_path(shared)
     assert refusal(open_own, path).startswith(f"{path} belongs to ")
     assert victim.read_text() == "x"
     assert stat.S_IFMT(path.lstat().st_mode) != stat.S_IFREG or path.read_text() == "x"
-
-
-def test_a_folder_that_another_user_makes_in_between_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared = everybody(tmp_path / "tmp")
-    make = Path.mkdir
-
-    def late(self: Path, *arguments: Any, **options: Any) -> None:
-        make(self)
-        give_away(self, monkeypatch)
-        make(self, *arguments, **options)
-
-    monkeypatch.setattr(Path, "mkdir", late)
-    assert f"{shared}/state belongs to " in refusal(make_folder, shared / "state" / "runs")
-    assert list((shared / "state").iterdir()) == []
 
 
 def test_a_file_of_ours_that_another_user_linked_to_the_new_one_is_not_overwritten(tmp_path: Path) -> None:
