@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.files import named_path
+from ddns_updater.lib.trust import Distrusted, check_alone, check_path
 
 _EXAMPLES = (
     "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
@@ -80,6 +81,19 @@ class SqliteUrl(NamedTuple):
         """Return that the text of the URL may be shown."""
         return False
 
+    def check(self) -> None:
+        """Raise Distrusted when another user could write the file, or put beside it a journal that SQLite replays.
+
+        What does not exist or cannot be looked at is left to whoever opens it.
+        """
+        for check, path in ((check_path, self.path), (check_alone, self.file.parent)):
+            try:
+                check(path)
+            except Distrusted:
+                raise
+            except OSError:
+                continue
+
 
 # app/factories.py chooses the engine by the kind.
 DatabaseUrl = MySqlUrl | SqliteUrl
@@ -139,7 +153,12 @@ def _tls(query: str) -> dict[str, Any]:
         else:
             path = named_path(value)
             try:
+                check_path(path, given=True)
                 path.open("rb").close()
+            except Distrusted as error:
+                raise InvalidValue(
+                    f"has {parameter}={value!r}, which cannot be used: {error.problem}", error.advice
+                ) from None
             except (OSError, ValueError) as error:  # ValueError: it holds a null character
                 cause = error.strerror if isinstance(error, OSError) else error
                 raise InvalidValue(

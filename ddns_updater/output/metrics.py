@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from ddns_updater import __version__
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import replace_file
+from ddns_updater.lib.trust import Distrusted, check_shared
 from ddns_updater.model import Outcome, PublicationState, RunResult, propagation
 from ddns_updater.state.run_state import RunState
 
@@ -30,7 +31,10 @@ def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datet
     registry = CollectorRegistry()
     registry.register(_Run(result, run_state, now))
     try:
+        check_shared(path)
         replace_file(path, generate_latest(registry), _MODE)
+    except Distrusted as error:
+        raise StateError(f"cannot use DDNS_METRICS_FILE={path}: {error.problem}", error.advice) from error
     except OSError as error:
         raise StateError(
             f"failed to write the metrics {path}: {error.strerror or error}", "fix its folder, or set DDNS_METRICS_FILE"

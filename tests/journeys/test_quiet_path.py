@@ -14,7 +14,7 @@ _OURS = {
     "cli": "main options run terminal",
     "dns": "names records",
     "history": "keepalive queries rows sql url",
-    "lib": "deadline files http_errors humanize uptime",
+    "lib": "deadline files http_errors humanize trust uptime",
     "output": "layout run",
     "run": (
         "claims detection flapping incidents journal news origins ports publisher report skips timetable updater"

@@ -573,7 +573,7 @@ def test_a_line_without_a_value_is_empty() -> None:
 def test_an_env_file_that_is_not_text_is_named() -> None:
     Path(".env").write_bytes("DDNS_NAME=bücher\n".encode("latin-1"))
     user_env().parent.parent.write_text("a file where a folder should be")
-    assert problems({}) == [f"cannot read {Path.cwd()}/.env: it is not UTF-8 text; fix or remove it"]
+    assert problems({}) == [f"cannot read {Path.cwd()}/.env: it is not UTF-8 text; save it as UTF-8"]
 
 
 def test_aws_lines_reach_the_sdk(small_machine: Machine) -> None:
