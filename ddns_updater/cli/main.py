@@ -11,8 +11,8 @@ import click
 
 from ddns_updater import __version__
 from ddns_updater.cli.options import Invocation, terminal
-from ddns_updater.cli.terminal import Terminal, flush_output
-from ddns_updater.errors import DdnsError
+from ddns_updater.cli.terminal import Terminal, flush_output, stderr_is_terminal
+from ddns_updater.errors import DdnsError, Stopped
 from ddns_updater.lib.files import NO_ROOM
 
 _COMMANDS = {  # in the order of the help; each summary is also the first sentence of the command's docstring
@@ -29,11 +29,19 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 
 
 class _Context(click.Context):
-    """A context that imports the form of the help when help is wanted."""
+    """A context that imports the form of the help when help is wanted, and says how Ctrl-C ended a command."""
 
     def make_formatter(self) -> click.HelpFormatter:
         formatter: click.HelpFormatter = import_module("ddns_updater.cli.help").Formatter()
         return formatter
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().invoke(*args, **kwargs)
+        except KeyboardInterrupt:
+            if stderr_is_terminal() and not terminal(self).as_json:
+                click.echo(err=True)  # the terminal has just shown ^C
+            raise Stopped("stopped by SIGINT") from None
 
 
 class _Group(click.Group):
