@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -36,12 +38,8 @@ class _Context(click.Context):
         return formatter
 
     def invoke(self, *args: Any, **kwargs: Any) -> Any:
-        try:
+        with _interruptible(self):
             return super().invoke(*args, **kwargs)
-        except KeyboardInterrupt:
-            if stderr_is_terminal() and not terminal(self).as_json:
-                click.echo(err=True)  # the terminal has just shown ^C
-            raise Stopped("stopped by SIGINT") from None
 
 
 class _Group(click.Group):
@@ -51,6 +49,10 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        with _interruptible(ctx):  # imports may take a second
+            return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if name not in _COMMANDS:
@@ -94,6 +96,17 @@ class _Group(click.Group):
         except click.UsageError as error:
             _print_usage_error(terminal(ctx), error, f"{ctx.command_path} {ctx.invoked_subcommand}")
             ctx.exit(error.exit_code)
+
+
+@contextmanager
+def _interruptible(ctx: click.Context) -> Iterator[None]:
+    """Make an error of Ctrl-C in the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if stderr_is_terminal() and not terminal(ctx).as_json:
+            click.echo(err=True)  # the terminal has just shown ^C
+        raise Stopped("stopped by SIGINT") from None
 
 
 def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> None:

@@ -161,6 +161,21 @@ def test_ctrl_c_ends_a_command_that_waits_for_an_address_with_one_line(small_mac
     assert done.err == "error: stopped by SIGINT; run init again: it goes on from there\n"
 
 
+def test_ctrl_c_while_a_command_is_imported_is_that_line_too(small_machine: Machine) -> None:
+    program = """
+import signal, sys
+from ddns_updater.cli.main import main
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "ddns_updater.app.demo":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+main(["demo"])
+"""
+    done = finish(small_machine.start(program=("-c", program)))
+    assert (done.status, done.out, done.err) == (1, "", "error: stopped by SIGINT\n")
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
