@@ -22,6 +22,13 @@ _RETRYABLE = (408, 425, 429, *range(500, 600))  # statuses that a later try may 
 _LONGEST_PAUSE = 21_600  # seconds; a longer Retry-After is cut to this
 
 
+class _Session(requests.Session):
+    """A session that leaves a redirect alone; even one that it does not follow it would read to its end."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature of requests
+        return None
+
+
 def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> bytes:
     """Send one request and return at most the first `read` bytes of the response body.
 
@@ -38,11 +45,11 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
         respect_retry_after_header=False,
         raise_on_status=False,
     )
-    with requests.Session() as session:
+    with _Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=retry))
         session.mount("https://", HTTPAdapter(max_retries=retry))
         session.auth = _login(url)
-        headers = {"User-Agent": "ddns-updater"}
+        headers = {"User-Agent": "ddns-updater", "Accept-Encoding": "identity"}
         log.info("sending a %s request to %s", method, name)
         try:
             with session.request(
@@ -50,7 +57,9 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
             ) as answer:
                 log.info("%s answered with status %d", name, answer.status_code)
                 _check(answer, name)
-                return next(answer.iter_content(read), b"") if read else b""
+                # not unpacked: a short answer may unpack to gigabytes
+                body: bytes = answer.raw.read(read, decode_content=False) if read else b""
+                return body
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise AlertError(f"{name} {http_reason(error, _TIMEOUT)}") from error
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
-from ddns_updater.errors import AlertError, DnsError, SettingsError, StateError
+from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
 from ddns_updater.history.sql import Schema
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
@@ -68,6 +69,12 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
         yield opened
     finally:
         opened.close()
+
+
+def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:
+    """Limit a block that uses the database, whatever it sends: HistoryError says what was waited for."""
+    where = settings.database.place
+    return time_limit(seconds, HistoryError(f"the database at {where} did not answer within {seconds:g} s", advice))
 
 
 def _schema() -> Schema:

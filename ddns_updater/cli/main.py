@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,8 +13,8 @@ import click
 
 from ddns_updater import __version__
 from ddns_updater.cli.options import Invocation, terminal
-from ddns_updater.cli.terminal import Terminal, flush_output
-from ddns_updater.errors import DdnsError
+from ddns_updater.cli.terminal import Terminal, flush_output, stderr_is_terminal
+from ddns_updater.errors import DdnsError, Stopped
 from ddns_updater.lib.files import NO_ROOM
 
 _COMMANDS = {  # in the order of the help; each summary is also the first sentence of the command's docstring
@@ -29,11 +31,15 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 
 
 class _Context(click.Context):
-    """A context that imports the form of the help when help is wanted."""
+    """A context that imports the form of the help when help is wanted, and says how Ctrl-C ended a command."""
 
     def make_formatter(self) -> click.HelpFormatter:
         formatter: click.HelpFormatter = import_module("ddns_updater.cli.help").Formatter()
         return formatter
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        with _interruptible(self):
+            return super().invoke(*args, **kwargs)
 
 
 class _Group(click.Group):
@@ -43,6 +49,10 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        with _interruptible(ctx):  # imports may take a second
+            return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if name not in _COMMANDS:
@@ -86,6 +96,17 @@ class _Group(click.Group):
         except click.UsageError as error:
             _print_usage_error(terminal(ctx), error, f"{ctx.command_path} {ctx.invoked_subcommand}")
             ctx.exit(error.exit_code)
+
+
+@contextmanager
+def _interruptible(ctx: click.Context) -> Iterator[None]:
+    """Make an error of Ctrl-C in the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if stderr_is_terminal() and not terminal(ctx).as_json:
+            click.echo(err=True)  # the terminal has just shown ^C
+        raise Stopped("stopped by SIGINT") from None
 
 
 def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> None:

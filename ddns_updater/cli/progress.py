@@ -30,10 +30,12 @@ class Progress:
             self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         if self._width:
             self._thread.join()
+            if kind is KeyboardInterrupt:
+                self._shown = max(self._shown, 1)  # so that the ^C is erased, also when nothing else was shown
         self.clear()
 
     def starts(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """The channels: what each sends over loopback, and what it makes of every answer."""
 
+import gzip
 import re
 import time
 from collections.abc import Iterator
@@ -191,6 +192,21 @@ def test_a_refusal_is_not_repeated(receiver: Receiver, status: str) -> None:
     assert error
     assert str(error) == f"http://127.0.0.1/… refused with status {status[:3]}; check its URL"
     assert (error.again, len(receiver.got)) == (False, 1)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "404 No", "500 No"])
+def test_the_huge_body_of_no_answer_is_read(receiver: Receiver, status: str) -> None:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: 10000000\r\nLocation: /\r\n\r\n"
+    receiver.play = flood = services.Flood(head.encode(), 10_000_000)
+    assert (said(receiver.url) is None) == (status == "200 OK")
+    assert flood.was_refused()
+
+
+def test_an_answer_is_not_unpacked(receiver: Receiver) -> None:
+    answered = gzip.compress(b"OK (not found)")
+    receiver.play = services.answer(answered, headers=["Content-Encoding: gzip"])
+    assert send("POST", receiver.url, name="it", read=14) == answered[:14]
+    assert receiver.got[0].headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent", "304 Not Modified"])

@@ -33,7 +33,7 @@ class World:
 
     `now` is the time and `left` the seconds that a report has. `accepted` has the events that a channel took, `pinged`
     the outcomes that the heartbeat got, `metrics` what was written. `play` is called before an alert is accepted,
-    `opened` is how often the channels were opened.
+    `ping` is what the heartbeat does, `opened` is how often the channels were opened.
     """
 
     def __init__(self, file: StateFile, *, keys: Sequence[str] = ("key",)) -> None:
@@ -46,12 +46,13 @@ class World:
         self.opened = 0
         self.uptime: Uptime | None = None
         self.play: Callable[[Event], object] = lambda _event: None
+        self.ping: Callable[[RunResult], None] = lambda result: self.pinged.append(result.outcome)
         self.reporter = Reporter(
             file,
             Destinations(
                 tuple(keys),
                 partial(self._open, keys),
-                ping=lambda result: self.pinged.append(result.outcome),
+                ping=lambda result: self.ping(result),
                 write_metrics=lambda *written: self.metrics.append(written),
             ),
             alert_after=1,
@@ -270,6 +271,46 @@ def test_the_heartbeat_gets_every_outcome_but_that_of_a_skipped_run(file: StateF
     for outcome in Outcome:
         world.report(outcome)
     assert world.pinged == [outcome for outcome in Outcome if outcome is not Outcome.SKIPPED]
+
+
+def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(file: StateFile) -> None:
+    world = World(file, keys=())
+    end, begun = threading.Event(), []
+
+    def hang(result: RunResult) -> None:
+        begun.append(result.outcome)
+        end.wait(60)
+
+    world.ping, world.left = hang, 0.2
+    (warning,) = world.report(Outcome.UNCHANGED)
+    assert warning == "failed to send the heartbeat: its service did not answer within 0.2 s"
+    skipped = "skipped the heartbeat: an earlier one still hangs; heartbeats go on when that has ended"
+    assert [world.report(Outcome.UNCHANGED) for _ in range(100)] == [[skipped], *[[]] * 99]
+    assert len(begun) == 1
+    end.set()
+    world.ping = lambda result: world.pinged.append(result.outcome)
+    while not world.pinged:
+        assert world.report(Outcome.UNCHANGED) == []
+
+
+def test_while_an_alert_hangs_no_other_to_its_channel_begins_and_each_stays_undelivered(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 2)
+    end, begun = threading.Event(), []
+
+    def hang(event: Event) -> None:
+        begun.append(event)
+        end.wait(60)
+
+    world.play, world.left = hang, 0.2
+    world.report(Outcome.UNCHANGED)
+    for _ in range(20):
+        world.now += HOUR
+        (warning,) = world.report(Outcome.UNCHANGED)
+        begin = "failed to send an alert: channel key still has not answered an earlier one"
+        assert warning == f"{begin}; a later run tries again"
+    assert (len(begun), len(file.read().outbox.undelivered)) == (1, 2)
+    end.set()
 
 
 def test_the_metrics_have_the_counts_and_the_time_at_which_the_last_run_ended(file: StateFile) -> None:
