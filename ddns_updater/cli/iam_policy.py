@@ -3,7 +3,7 @@
 import click
 
 from ddns_updater.app.iam_policy import PARTITIONS, policy_of, policy_text, remarks
-from ddns_updater.cli.options import settings
+from ddns_updater.cli.options import settings, terminal
 
 
 @click.command("iam-policy")
@@ -30,5 +30,5 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
     configured = settings(ctx)
     policy = policy_of(configured, partition)
     for remark in remarks(configured, policy):
-        click.echo(remark, err=True)
+        terminal(ctx).remark(remark)
     click.echo(policy_text(policy))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import duration, local_second
+from ddns_updater.lib.printable import printable, printable_lines
 from ddns_updater.model import (
     HistoryEntry,
     PublicationState,
@@ -19,6 +20,7 @@ from ddns_updater.output.run import record_json
 
 _GAP = "  "
 _NO_DNS = "-"
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide as Japanese writes them
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
@@ -44,7 +46,10 @@ def history_json(entries: Sequence[HistoryEntry]) -> str:
 
 
 def history_csv(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as CSV (RFC 4180) with a header and one row per version; times in UTC."""
+    """Return the versions as CSV (RFC 4180) with a header and one row per version; times in UTC.
+
+    An address or a note that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     columns = (
         "version",
         "address",
@@ -59,8 +64,18 @@ def history_csv(entries: Sequence[HistoryEntry]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(_entry_json(entry) for entry in entries)
+    for entry in entries:
+        texts = {"address": _cell(entry.version.ip), "note": _cell(entry.version.note or "")}
+        writer.writerow(_entry_json(entry) | texts)
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Return a text from the table as a cell that is no formula (https://owasp.org/www-community/attacks/CSV_Injection).
+
+    A tab or a carriage return at its start is escaped, and begins none.
+    """
+    return ("'" if text.lstrip().startswith(_FORMULA) else "") + printable_lines(text)
 
 
 class _Row(NamedTuple):
@@ -77,11 +92,11 @@ class _Row(NamedTuple):
 def _row(entry: HistoryEntry) -> _Row:
     return _Row(
         version=str(entry.version.version),
-        address=entry.version.ip,
+        address=printable(entry.version.ip),
         since=local_second(entry.version.created_at),
         held=duration(entry.held),
         dns=_dns_state(entry),
-        note=" ".join((entry.version.note or "").split()),
+        note=printable(" ".join((entry.version.note or "").split())),
     )
 
 
