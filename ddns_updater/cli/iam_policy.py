@@ -29,6 +29,9 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
     """
     configured = settings(ctx)
     policy = policy_of(configured, partition)
-    for remark in remarks(configured, policy):
-        terminal(ctx).remark(remark)
+    found = remarks(configured, policy)
+    for note in found.notes:
+        terminal(ctx).note(note)
+    for warning in found.warnings:
+        terminal(ctx).warning(warning)
     click.echo(policy_text(policy))

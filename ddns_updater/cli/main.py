@@ -112,7 +112,7 @@ def _wants_json(args: Sequence[str]) -> bool:
             break
         if option in ("--log-format", "--env-file"):
             value = value if equals else next(rest, "")
-            chosen = value if option == "--log-format" else chosen
+            chosen = value if value and option == "--log-format" else chosen
     return chosen == "json"
 
 

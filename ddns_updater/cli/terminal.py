@@ -53,9 +53,9 @@ class Terminal:
         level = "error" if is_bad else "info"
         click.echo(_object(level, text, facts) if self.as_json else _fitting(text, sys.stderr), err=True)
 
-    def remark(self, text: str) -> None:
-        """Print to stderr what is no warning."""
-        self.alert(text, is_bad=False)
+    def note(self, text: str) -> None:
+        """Print a note to stderr."""
+        self.alert(text if self.as_json else f"note: {text}", is_bad=False)
 
     def notice(self, text: str) -> None:
         """Print a remark to stderr; it can be called from a signal handler, also while something is being printed."""
