@@ -5,6 +5,7 @@ import logging
 import apprise
 
 from ddns_updater.alerts.event import Event, Kind
+from ddns_updater.alerts.mentions import without_mentions
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
 
@@ -33,8 +34,8 @@ def notify(spec: ChannelSpec, event: Event) -> None:
         service = open_service(spec)
         log.info("sending to %s", spec.name)
         accepted = service.notify(
-            title=event.title,
-            body=event.text,
+            title=without_mentions(event.title),
+            body=without_mentions(event.text),
             notify_type=_KINDS[event.kind],
             body_format=apprise.NotifyFormat.TEXT,
         )

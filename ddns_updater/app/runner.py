@@ -36,17 +36,20 @@ class Runner:
         quiet: bool = False,
         remarks: Sequence[str] = (),
         show: Show | None = None,
+        last_words: Callable[[str], None] | None = None,
         stoppable: bool = True,
     ) -> None:
         """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller.
 
         `show` prints a result, of `quiet` runs only what is news; `remarks` are warnings that come with every run.
+        `last_words` prints why the process is about to end, in place of a result.
         """
         self._settings = settings
         self._name = name or settings.name
         self._quiet = quiet
         self._remarks = remarks
         self._show = show
+        self._last_words = last_words
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
@@ -154,7 +157,7 @@ class Runner:
         rest = deadline.at_least(0.1)
         report = Report(result)
         try:
-            limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable)
+            limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable, last_words=self._last_words)
             with limit if self._report_time else nullcontext():  # the state file has its own limit
                 self._report(report, timetable.report(rest))
         except Stopped as error:
@@ -166,7 +169,7 @@ class Runner:
         report = Report(self._failure(error))
         if not self._plan.dry_run:
             self._report(report, Deadline(self._report_time))
-        if self._quiet:  # else the limit itself prints it
+        if self._quiet:  # else the last words are printed
             self.show(report)
 
     def _failure(self, error: str) -> RunResult:
@@ -184,7 +187,7 @@ class Runner:
             stoppable=self._stoppable,
             last=self._cut_off,
             grace=self._report_time,
-            silent=self._quiet,
+            last_words=None if self._quiet else self._last_words,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
@@ -12,9 +12,10 @@ from typing import Any
 import click
 
 from ddns_updater import __version__
+from ddns_updater.cli.faults import print_faults
 from ddns_updater.cli.options import Invocation, terminal
-from ddns_updater.cli.terminal import Terminal, flush_output, stderr_is_terminal
-from ddns_updater.errors import DdnsError, Stopped
+from ddns_updater.cli.terminal import Terminal, flush_output
+from ddns_updater.errors import DdnsError
 from ddns_updater.lib.files import NO_ROOM
 
 _COMMANDS = {  # in the order of the help; each summary is also the first sentence of the command's docstring
@@ -31,15 +32,11 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
 
 
 class _Context(click.Context):
-    """A context that imports the form of the help when help is wanted, and says how Ctrl-C ended a command."""
+    """A context that imports the form of the help when help is wanted."""
 
     def make_formatter(self) -> click.HelpFormatter:
         formatter: click.HelpFormatter = import_module("ddns_updater.cli.help").Formatter()
         return formatter
-
-    def invoke(self, *args: Any, **kwargs: Any) -> Any:
-        with _interruptible(self):
-            return super().invoke(*args, **kwargs)
 
 
 class _Group(click.Group):
@@ -49,10 +46,6 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        with _interruptible(ctx):  # imports may take a second
-            return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if name not in _COMMANDS:
@@ -66,47 +59,61 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        args = list(sys.argv[1:] if args is None else args)
+        out = Terminal(as_json=_wants_json(args))
+        print_faults(out)
         try:
-            return super().main(*args, **kwargs)
+            return super().main(args, *more, obj=Invocation(None, out), **extra)
         except OSError as error:
             if error.errno not in NO_ROOM:  # every other write handles OSError itself
                 raise
             # a full disk is no bug, and cron should mail one line in place of a traceback
             flush_output()
-            Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
+            out.error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         if not args:  # click prints the help
             return super().make_context(info_name, args, *more, **extra)
-        try:
+        with _printed(extra["obj"].terminal, info_name or "ddns"):
             return super().make_context(info_name, args, *more, **extra)
-        except click.UsageError as error:
-            _print_usage_error(Terminal(), error, info_name or "ddns")
-            raise click.exceptions.Exit(error.exit_code) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _printed(terminal(ctx), ctx):
             return super().invoke(ctx)
-        except DdnsError as error:
-            for line in str(error).splitlines():
-                terminal(ctx).error(line)
-            ctx.exit(error.exit_code)
-        except click.UsageError as error:
-            _print_usage_error(terminal(ctx), error, f"{ctx.command_path} {ctx.invoked_subcommand}")
-            ctx.exit(error.exit_code)
 
 
 @contextmanager
-def _interruptible(ctx: click.Context) -> Iterator[None]:
-    """Make an error of Ctrl-C in the block."""
+def _printed(out: Terminal, where: click.Context | str) -> Iterator[None]:
+    """Print an error of the block in one line, and end with its exit status."""
     try:
         yield
-    except KeyboardInterrupt:
-        if stderr_is_terminal() and not terminal(ctx).as_json:
-            click.echo(err=True)  # the terminal has just shown ^C
-        raise Stopped("stopped by SIGINT") from None
+    except DdnsError as error:
+        for line in str(error).split("\n"):
+            out.error(line)
+        raise click.exceptions.Exit(error.exit_code) from error
+    except click.UsageError as error:
+        path = where if isinstance(where, str) else f"{where.command_path} {where.invoked_subcommand}"
+        _print_usage_error(out, error, path)
+        raise click.exceptions.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        out.interrupted()
+        raise click.exceptions.Exit(DdnsError.exit_code) from error
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Return whether the options before the command choose JSON; this is known before they are parsed, or refused."""
+    chosen = ""
+    rest = iter(args)
+    for each in rest:
+        option, equals, value = each.partition("=")
+        if not each.startswith("-") or each == "--":
+            break
+        if option in ("--log-format", "--env-file"):
+            value = value if equals else next(rest, "")
+            chosen = value if value and option == "--log-format" else chosen
+    return chosen == "json"
 
 
 def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> None:
@@ -119,13 +126,14 @@ def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> Non
 @click.option("-v", "--verbose", is_flag=True, help="Log progress to stderr.")
 @click.option(
     "--log-format",
+    expose_value=False,  # _wants_json has read it
     type=click.Choice(["text", "json"]),
     default="text",
     help="Write results, messages and the log in this format.",
 )
 @click.version_option(__version__, prog_name="ddns")
 @click.pass_context
-def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: str) -> None:
+def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     """Keep a DNS name in AWS Route 53 pointing to a machine whose public address changes.
 
     Every address is kept as a numbered version in MySQL or SQLite. Settings are DDNS_* variables, read from the
@@ -142,7 +150,7 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: s
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for notes that the terminal's encoding cannot show
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing their warnings
-    ctx.obj = Invocation(env_file, Terminal(as_json=log_format == "json"))
+    ctx.obj = ctx.obj._replace(env_file=env_file)
     if verbose:
         handler = logging.StreamHandler()
         handler.setFormatter(ctx.obj.terminal.formatter())

@@ -6,6 +6,8 @@ import threading
 import time
 from contextlib import suppress
 
+from ddns_updater.lib.printable import printable
+
 _EVERY = 1.0  # seconds between two looks; what takes less is not shown
 _CTRL_C = len("^C")  # the terminal writes it behind the line
 
@@ -40,6 +42,7 @@ class Progress:
 
     def starts(self, name: str) -> None:
         """Show from now on that `name` is awaited."""
+        name = printable(name)
         with self._lock:
             if name != self._name:
                 self._name, self._since = name, time.monotonic()

@@ -52,8 +52,8 @@ def test_every_channel_gets_one_message_that_names_its_host(machine: Machine, re
         assert event["title"] == "line: test message"
         assert event["text"].endswith(f" Sent by {HOST}.")
         (text,) = [each["text"] for each in slack.take()]
-        assert text.startswith("*line: test message*\n")
-        assert f"Sent by {HOST}." in text
+        assert text.startswith("```\nline: test message\n")
+        assert f"Sent by {HOST}." in " ".join(text.split())
         (sent,) = service.take()
         assert (sent["title"], sent["type"]) == ("line: test message", "info")
         assert f"Sent by {HOST}." in sent["message"]
@@ -68,7 +68,7 @@ def test_every_channel_gets_one_message_that_names_its_host(machine: Machine, re
 def test_discord_takes_the_message_too(machine: Machine, receiver: Receiver) -> None:
     assert notify(machine, DDNS_WEBHOOK_URLS=f"discord+{receiver.url}").status == 0
     (sent,) = receiver.take()
-    assert sent["embeds"][0]["title"] == "ddns: test message"
+    assert sent["embeds"][0]["title"] == r"ddns\: test message"
 
 
 def test_each_channel_that_does_not_accept_it_is_named_and_the_others_get_it(

@@ -11,10 +11,10 @@ from tests.support.receivers import Receiver
 _OURS = {
     "alerts": "channel event urls",
     "app": "factories runner",
-    "cli": "main options run terminal",
+    "cli": "faults main options run terminal",
     "dns": "names records",
     "history": "keepalive queries rows sql url",
-    "lib": "deadline files http_errors humanize trust uptime",
+    "lib": "deadline files http_errors humanize printable trust uptime",
     "output": "layout run",
     "run": (
         "claims deliveries detection flapping incidents journal news origins ports publisher report skips timetable"
