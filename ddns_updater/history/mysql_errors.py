@@ -69,7 +69,8 @@ def _of_login(error: Exception, code: int, text: str, where: str, url: MySqlUrl)
     if code == CR.CR_AUTH_PLUGIN_CANNOT_LOAD:
         method = re.search(r"'b?'?([^']*)'", text)
         return HistoryError(
-            f"the database at {where} asks for a login by {method[1] if method else 'an unknown method'}",
+            f"the database at {where} asks for a login by {method[1] if method else 'an unknown method'}, which is not"
+            " supported",
             "choose mysql_native_password or caching_sha2_password for the account",
         )
     if code == ER.ACCESS_DENIED_ERROR:
