@@ -99,12 +99,9 @@ DatabaseUrl = MySqlUrl | SqliteUrl
 def parse_database_url(text: str) -> DatabaseUrl:
     """Parse a database URL; raises InvalidValue, which never shows the URL, because it may hold a password."""
     try:
-        text.encode()
-    except UnicodeEncodeError:  # from an environment that is not in UTF-8
-        raise InvalidValue("is not UTF-8 text", _PERCENT) from None
-    try:
         url = urlsplit(text)
         port = url.port
+        text.encode()
     except ValueError:
         raise InvalidValue("is not a URL", _EXAMPLES) from None
     if url.fragment:
