@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
@@ -65,8 +65,12 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
 
 
 def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Return an auth hook with the user and password of `url`, or a no-op: requests would otherwise use ~/.netrc."""
-    user, password = get_auth_from_url(url)
+    """Return an auth hook with the user and password of `url`, or a no-op: requests would otherwise use ~/.netrc.
+
+    They are in UTF-8 (RFC 7617), for which requests takes bytes: text it would encode in Latin-1.
+    """
+    parts = urlsplit(url)
+    user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
 

@@ -64,7 +64,9 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
             from ddns_updater.history.mysql import MySqlHistory
 
             idle = session_seconds(settings.run_timeout)
-            opened = MySqlHistory(url, _schema, idle=idle, patient=for_init, read_only=read_only)
+            opened = MySqlHistory(
+                url, _schema, authorities=_authorities, idle=idle, patient=for_init, read_only=read_only
+            )
     try:
         yield opened
     finally:
@@ -131,6 +133,12 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
         if spec.extra is None:
             raise
         raise _missing_extra(f"the address source {spec.kind}:", spec.extra) from error
+
+
+def _authorities() -> str:
+    from certifi import where  # which only ssl_mode=verify needs
+
+    return ca_bundle() or where()
 
 
 def _open_tls() -> "SSLContext":

@@ -314,6 +314,10 @@ class SqlHistory(ABC):
         """Return where the database is, without secrets."""
         return self.database
 
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the connection, each with what to do or None."""
+        return ()
+
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""
         with self.errors():

@@ -87,6 +87,9 @@ class HistoryStore(History, Protocol):
     def has_own_clock(self) -> bool:
         """Return whether versions are dated by another clock than this machine's."""
 
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the connection, each with what to do or None."""
+
     def now(self) -> datetime:
         """Return the time by the clock that dates the versions, in whole seconds."""
 

@@ -60,6 +60,12 @@ class Parser:
         if text and file:
             self._reject(setting, f"{variable} and {file_variable} are both set", "keep one of them")
         if text or not file:
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # the environment may hold any bytes
+                advice = "percent-encode special characters in UTF-8, as ä by %C3%A4"
+                self._reject(setting, f"{variable} is not UTF-8 text", advice)
+                return "", variable
             return text, variable
         subject = f"{file_variable}={file!r}"
         try:

@@ -62,6 +62,7 @@ class HttpSpec(SourceSpec):
 
     def _parse(self, rest: str) -> str:
         self.url, _, self.pointer = self.text.partition("#")
+        self.text.encode()  # the environment may hold any bytes; those that are not UTF-8 raise a ValueError
         url = urlsplit(self.url)
         is_one = self.text.split() == [self.text] and "," not in self.text.partition("?")[0]
         if not (is_one and url.hostname and url.port != 0 and self.pointer[:1] in ("", "/")):

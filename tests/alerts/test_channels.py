@@ -3,6 +3,7 @@
 import gzip
 import re
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -197,6 +198,24 @@ def test_the_form_is_known_by_the_host(
     monkeypatch.setenv("http_proxy", receiver.base)
     assert said(f"http://{host}") is None
     assert key in receiver.got[0].json
+
+
+def test_a_login_is_sent_in_utf_8(receiver: Receiver) -> None:
+    for login in ("mü€:pässwörd€✓", "m%C3%BC%E2%82%AC:p%C3%A4ssw%C3%B6rd%E2%82%AC%E2%9C%93"):
+        assert said(receiver.url.replace("://", f"://{login}@")) is None
+        assert b64decode(receiver.got[-1].headers["authorization"].removeprefix("Basic ")).decode() == "mü€:pässwörd€✓"
+
+
+@pytest.mark.parametrize("login", ["mü:pä€", "m%C3%BC:p%C3%A4%E2%82%AC", "me:p€"])
+def test_a_service_of_apprise_says_that_a_login_may_be_the_cause(receiver: Receiver, login: str) -> None:
+    url = receiver.base.replace("http://", f"json://{login}@")
+    with pytest.raises(AlertError) as caught:
+        notify(service(url), EVENT)
+    assert str(caught.value) == (
+        "json://… did not accept it; its user or password is not ASCII, which Apprise does not send to every service;"
+        " choose another"
+    )
+    assert receiver.got == []
 
 
 def test_the_user_and_password_of_a_url_are_sent_and_none_of_the_home_folder(
@@ -473,7 +492,7 @@ def test_a_url_that_is_none_is_refused_and_never_shown(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
 def test_a_url_of_bytes_that_are_not_utf_8_is_refused(name: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^{name} .*; write "):
+    with pytest.raises(SettingsError, match=f"^{name} is not UTF-8 text; percent-encode .* as ä by %C3%A4$"):
         load_settings_with({name: f"https://x.example.com/{SECRET}\udcff"})
 
 

@@ -24,7 +24,15 @@ _OURS = {
     "sources": "address http spec",
     "state": "clock content file outbox run_state",
 }
-_ENGINES = {"sqlite": {"history.sqlite"}, "mysql": {"history.mysql", "history.mysql_errors"}}
+_ENGINES = {
+    "sqlite": {"history.sqlite"},
+    "mysql": {
+        "history.mysql",
+        "history.mysql_connection",
+        "history.mysql_errors",
+        "history.mysql_tls",
+    },
+}
 _OTHERS: dict[str, set[str]] = {  # the packages of others, by database
     "sqlite": {"click", "urllib3"},
     "mysql": {"click", "urllib3", "pymysql", "cryptography"},
