@@ -57,6 +57,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     yield from rows("SQLite", [SqliteUrl(folder / name) for name in databases], rounds, digits)
     mysql = [MySqlUrl("127.0.0.1", server.port, "tester", "tester", name) for name in databases]
     yield from rows("MySQL", mysql, rounds, digits)
+    yield from commands.long_history(f"sqlite:///{folder}/{databases[1]}", 10 ** min(digits, 5))
     yield from commands.first_publication(1000)
     yield from commands.checks(100 if quick else 10_000)
     yield from commands.warm_ec2(20 if quick else 200)

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import certifi
 
-from benchmarks.interleaved import Row, cpu, ratio, take_turns
+from benchmarks.interleaved import Row, cpu, peak, ratio, take_turns
 from tests.support.aws import FakeAws
 from tests.support.mysqld import certificates
 from tests.support.services import AddressService, answer, running
@@ -148,6 +148,22 @@ class Commands:
         for operation in formula | calls:
             yield f"{records} records, {operation}", str(calls[operation]), "", formula.get(operation, "0"), ""
         yield f"{records} records, the whole run", "", "", "", took
+
+    def long_history(self, database: str, versions: int) -> Iterator[Row]:
+        """Compare the memory that `ddns history` needs for few versions and for many, of the only origin there."""
+        environment = self._clean | {"DDNS_DATABASE_URL": database}
+        for form in ("--json", "--csv"):
+            few, many = (
+                peak([_DDNS, "history", form, "--limit", str(limit)], environment, self._folder)
+                for limit in (1000, versions)
+            )
+            yield (
+                f"history {form}, memory, {versions:,} versions / 1,000",
+                f"{many / few:.2f}",
+                "",
+                "1.20",
+                (f"{many / 1024:.0f} / {few / 1024:.0f} MiB"),
+            )
 
     def _floor(self, engine: str) -> float:
         command = [sys.executable, _FLOOR, self._services[engine].url, *self._floors[engine]]

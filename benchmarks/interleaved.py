@@ -2,12 +2,18 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
 Row = tuple[str, ...]
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 HEADER: Row = ("measured", "ratio or count", "quartiles", "budget", "medians")
 
 
@@ -39,6 +45,15 @@ def cpu(command: Sequence[str], environment: Mapping[str, str], folder: Path) ->
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {child.returncode}")
     return usage.ru_utime + usage.ru_stime
+
+
+def peak(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+    """Run a command to its end and return the most memory that it held, in KiB."""
+    # a small process starts it, because the kernel counts the memory of who starts a process as its own
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, *command], env=environment, cwd=folder, stdout=subprocess.PIPE, check=True
+    )
+    return int(done.stdout)
 
 
 def wall(call: Callable[[], object], times: int) -> float:

@@ -268,8 +268,8 @@ class HistoryEntry(NamedTuple):
 
     @property
     def held(self) -> timedelta:
-        """Return how long the address was, or has been, current."""
-        return (self.until or self.read_at) - self.version.created_at
+        """Return how long the address was, or has been, current; nothing if the clock went back meanwhile."""
+        return max((self.until or self.read_at) - self.version.created_at, timedelta(0))
 
 
 class Window(NamedTuple):

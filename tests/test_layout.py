@@ -24,9 +24,10 @@ _GRAMMARS = {"sources.spec", "dns.records", "history.url", "alerts.urls"}  # all
 _VALUES = {"alerts.event", "alerts.channel"}  # what is sent and to whom, not how: all that run/ needs of them
 _LATE = {
     "app.factories",  # imports an adapter when it is needed; cli/main.py does so by name
+    "run.deliveries",  # ctypes, for a delivery that hangs
     "dns.names",  # idna, for a name that is not ASCII
-    "settings.env_files",  # dotenv, for a .env file
-    "settings.load",  # difflib, for a variable that is not a setting
+    "lib.trust",  # grp, for a folder that a group may write
+    "settings.env_files",  # dotenv, for a .env file; difflib, for a variable that is not a setting
 }
 
 

@@ -5,6 +5,7 @@ import logging
 import apprise
 
 from ddns_updater.alerts.event import Event, Kind
+from ddns_updater.alerts.mentions import without_mentions
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError
 
@@ -33,8 +34,8 @@ def notify(spec: ChannelSpec, event: Event) -> None:
         service = open_service(spec)
         log.info("sending to %s", spec.name)
         accepted = service.notify(
-            title=event.title,
-            body=event.text,
+            title=without_mentions(event.title),
+            body=without_mentions(event.text),
             notify_type=_KINDS[event.kind],
             body_format=apprise.NotifyFormat.TEXT,
         )
@@ -44,4 +45,12 @@ def notify(spec: ChannelSpec, event: Event) -> None:
         raise AlertError(f"{spec.name} failed with {type(error).__name__}") from error
     log.info("%s %s it", spec.name, "accepted" if accepted else "did not accept")
     if not accepted:
-        raise AlertError(f"{spec.name} did not accept it")
+        raise AlertError(f"{spec.name} did not accept it", _about_login(service))
+
+
+def _about_login(service: apprise.Apprise) -> str | None:
+    """Return that Apprise may be unable to send the login; it says so only in its own log."""
+    logins = [str(getattr(each, part, None) or "") for each in service for part in ("user", "password")]
+    if all(each.isascii() for each in logins):
+        return None
+    return "its user or password is not ASCII, which Apprise does not send to every service; choose another"

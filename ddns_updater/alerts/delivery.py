@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from requests.utils import get_auth_from_url
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
@@ -20,6 +20,13 @@ _TIMEOUT = 9.0  # seconds for the connection and for each piece of the answer
 _RETRIES = 2
 _RETRYABLE = (408, 425, 429, *range(500, 600))  # statuses that a later try may get past
 _LONGEST_PAUSE = 21_600  # seconds; a longer Retry-After is cut to this
+
+
+class _Session(requests.Session):
+    """A session that leaves a redirect alone; even one that it does not follow it would read to its end."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature of requests
+        return None
 
 
 def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> bytes:
@@ -38,11 +45,11 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
         respect_retry_after_header=False,
         raise_on_status=False,
     )
-    with requests.Session() as session:
+    with _Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=retry))
         session.mount("https://", HTTPAdapter(max_retries=retry))
         session.auth = _login(url)
-        headers = {"User-Agent": "ddns-updater"}
+        headers = {"User-Agent": "ddns-updater", "Accept-Encoding": "identity"}
         log.info("sending a %s request to %s", method, name)
         try:
             with session.request(
@@ -50,14 +57,20 @@ def send(method: str, url: str, *, name: str, read: int = 0, **content: Any) -> 
             ) as answer:
                 log.info("%s answered with status %d", name, answer.status_code)
                 _check(answer, name)
-                return next(answer.iter_content(read), b"") if read else b""
+                # not unpacked: a short answer may unpack to gigabytes
+                body: bytes = answer.raw.read(read, decode_content=False) if read else b""
+                return body
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise AlertError(f"{name} {http_reason(error, _TIMEOUT)}") from error
 
 
 def _login(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Return an auth hook with the user and password of `url`, or a no-op: requests would otherwise use ~/.netrc."""
-    user, password = get_auth_from_url(url)
+    """Return an auth hook with the user and password of `url`, or a no-op: requests would otherwise use ~/.netrc.
+
+    They are in UTF-8 (RFC 7617), for which requests takes bytes: text it would encode in Latin-1.
+    """
+    parts = urlsplit(url)
+    user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from ddns_updater.alerts.event import Event, Kind
 
 _TITLE, _TEXT = 256, 4096  # Discord's limits for an embed, in characters
-_MARKDOWN = re.compile(r"[\\*_~`|>\[\]#]")  # otherwise text between two wildcards would turn italic
+# Otherwise text between two wildcards would turn italic, `2001:db8:100::` hold an emoji, and a URL become a link.
+_MARKDOWN = re.compile(r"[\\*_~`|<>()\[\]#@:]|^[-+]|(?<=\d)\.(?=\s)")
 _COLOURS = {
     Kind.CHANGED: 0x3498DB,
     Kind.REPAIRED: 0xF1C40F,

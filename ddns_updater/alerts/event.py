@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ddns_updater.lib.humanize import counted, duration, listed, local_time
+from ddns_updater.lib.printable import printable
 from ddns_updater.model import Address, FamilyResult, Incident, Publication, Record, RunResult, Seen, propagation
 
 SCHEMA = 1  # the version of the JSON form; fields may be added to it
@@ -50,9 +51,12 @@ class Event(NamedTuple):
         }
 
     def sent_by(self, host: str) -> "Event":
-        """Return the event as `host` sends it, with its name in the text and in the field `host`."""
-        shown = host.encode(errors="replace").decode()  # a host name need not be UTF-8
-        return self._replace(text=f"{self.text} Sent by {shown}.", facts={"host": shown, **self.facts})
+        """Return the event as `host` sends it, with its name in the text and in the field `host`.
+
+        What a reader's terminal or browser would obey is escaped in every text; the event may be of another version.
+        """
+        sent = self._replace(text=f"{self.text} Sent by {host}.", facts={"host": host, **self.facts})
+        return Event(*(_shown(field) for field in sent))
 
 
 def parse_event(content: Mapping[str, Any]) -> Event:
@@ -181,8 +185,22 @@ def _incident_facts(incident: Incident) -> dict[str, object]:
 
 def _cause(incident: Incident) -> str:
     """Return the cause as text that every channel can encode, cut to a safe length."""
-    cause = incident.cause.encode(errors="replace").decode()
+    cause = printable(incident.cause)
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
+
+
+def _shown(value: Any) -> Any:
+    """Return a field of an event, whose texts may be from outside, with these escaped."""
+    match value:
+        case Kind():
+            return value
+        case str():
+            return printable(value)
+        case Mapping():
+            return {key: _shown(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_shown(each) for each in value]
+    return value
 
 
 def _sentence(text: str) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
-from ddns_updater.errors import AlertError, DnsError, SettingsError, StateError
+from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
 from ddns_updater.history.sql import Schema
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
@@ -63,11 +64,19 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
             from ddns_updater.history.mysql import MySqlHistory
 
             idle = session_seconds(settings.run_timeout)
-            opened = MySqlHistory(url, _schema, idle=idle, patient=for_init, read_only=read_only)
+            opened = MySqlHistory(
+                url, _schema, authorities=_authorities, idle=idle, patient=for_init, read_only=read_only
+            )
     try:
         yield opened
     finally:
         opened.close()
+
+
+def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:
+    """Limit a block that uses the database, whatever it sends: HistoryError says what was waited for."""
+    where = settings.database.place
+    return time_limit(seconds, HistoryError(f"the database at {where} did not answer within {seconds:g} s", advice))
 
 
 def _schema() -> Schema:
@@ -124,6 +133,12 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
         if spec.extra is None:
             raise
         raise _missing_extra(f"the address source {spec.kind}:", spec.extra) from error
+
+
+def _authorities() -> str:
+    from certifi import where  # which only ssl_mode=verify needs
+
+    return ca_bundle() or where()
 
 
 def _open_tls() -> "SSLContext":

@@ -9,7 +9,7 @@ Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.model import Record
@@ -44,19 +44,26 @@ def policy_text(wanted: Document) -> str:
     return json.dumps(wanted, indent=2)
 
 
-def remarks(settings: Settings, wanted: Document) -> list[str]:
-    """Return notes and warnings about `wanted`, one line each."""
-    found = []
+class Remarks(NamedTuple):
+    """What the operator should know of a policy, one line each."""
+
+    notes: list[str]
+    warnings: list[str]
+
+
+def remarks(settings: Settings, wanted: Document) -> Remarks:
+    """Return what the operator should know about `wanted`."""
+    found = Remarks([], [])
     if _searches_all_zones(settings):
-        found.append(
-            "note: some records have no zone set, so the policy allows these names in every hosted zone of the account;"
+        found.notes.append(
+            "some records have no zone set, so the policy allows these names in every hosted zone of the account;"
             " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again"
         )
     size = len(json.dumps(wanted, separators=(",", ":")))
     if size > _MAX_MANAGED:
         role = f" embed it in a role (at most {_MAX_INLINE}), or" if size <= _MAX_INLINE else ""
-        found.append(
-            f"warning: the policy has {size} characters, more than the {_MAX_MANAGED} of a managed policy;{role}"
+        found.warnings.append(
+            f"the policy has {size} characters, more than the {_MAX_MANAGED} of a managed policy;{role}"
             " print a policy for the records of each hosted zone and attach them all"
         )
     return found

@@ -1,6 +1,7 @@
 """What `ddns init` does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from ddns_updater.app import factories
@@ -21,6 +22,10 @@ from ddns_updater.run.detection import Detection
 from ddns_updater.run.origins import by_family
 from ddns_updater.settings.settings import Settings
 
+Starts = Callable[[str], None]  # takes the name of what may take a while
+
+_IS_BUILDING = "it may still be building an index; when that is done, run init again: it goes on from there"
+
 
 class Seeded(NamedTuple):
     """An origin that `init` found or created, with its latest version."""
@@ -38,18 +43,26 @@ class InitResult(NamedTuple):
 
 
 def initialise(
-    settings: Settings, *, name: str | None, addresses: Mapping[Family, Address], note: str | None = None
+    settings: Settings,
+    *,
+    name: str | None,
+    addresses: Mapping[Family, Address],
+    note: str | None = None,
+    starts: Starts = lambda _name: None,
 ) -> InitResult:
     """Create or upgrade the schema and seed the origin in each configured family; existing origins stay unchanged.
 
     `addresses` are those given by the operator. The address of any other family is detected before anything is written.
+    `starts` is told what is awaited. To build an index takes as long as the table is big; no other wait lasts.
     """
     wanted = name or settings.name
     if wanted is None:
         raise OriginError("the origin has no name", "give one with --name or DDNS_NAME")
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
+    place, seconds = settings.database.place, timetable.answer_seconds(settings.run_timeout)
+    starts(f"the database at {place}")
     try:
-        with factories.open_history(settings) as history:
+        with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
             existing = by_family(history, history.origins(wanted), families)
     except NotInitialised:
         existing = {}
@@ -57,9 +70,15 @@ def initialise(
     warnings: list[str] = []
     for family in families:
         if family not in existing and family not in found:
+            starts(f"the {family} address")
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    with factories.open_history(settings, for_init=True) as history, history.lock_init() as locked:
+    starts(f"the tables in the database at {place}")
+    building = timetable.building_seconds(settings.run_timeout)
+    with factories.database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
+        with factories.database_limit(settings, seconds):
+            history = stack.enter_context(factories.open_history(settings, for_init=True))
+            locked = stack.enter_context(history.lock_init())
         if not locked:
             raise HistoryError("another ddns init is running on this database", "wait until it ends")
         history.rehearse(wanted, families)

@@ -9,7 +9,7 @@ from ddns_updater.alerts import event
 from ddns_updater.app import factories
 from ddns_updater.errors import AlertError, SettingsError
 from ddns_updater.run import timetable
-from ddns_updater.run.report import call_within
+from ddns_updater.run.deliveries import Delivery
 from ddns_updater.settings.settings import Settings
 
 
@@ -23,9 +23,9 @@ class Tested(NamedTuple):
 
 
 def send_tests(settings: Settings, *, starts: Callable[[str], None]) -> Iterator[Tested]:
-    """Send a test message to each channel and yield the result; raises SettingsError when none is configured.
+    """Send a test message to all channels at once and yield each result; raises SettingsError when none is configured.
 
-    Each has as long as a run has for its whole report. `starts` is told the name of the channel that is awaited. The
+    They have as long as a run has for its whole report. `starts` is told the name of the channel that is awaited. The
     heartbeat is not pinged: its service would take that for a run.
     """
     if not settings.channels:
@@ -33,7 +33,10 @@ def send_tests(settings: Settings, *, starts: Callable[[str], None]) -> Iterator
     message = event.test(settings.name, datetime.now(UTC))
     seconds = timetable.report_seconds(settings.run_timeout)
     channels = factories.channels(settings)
-    for variable, number, spec in settings.listed_channels:
-        starts(spec.name)
-        error = call_within(seconds, partial(channels[spec.key].send, message), spec.name)
-        yield Tested(variable, number, spec.name, error)
+    begun = [
+        (variable, number, spec.name, Delivery(partial(channels[spec.key].send, message), spec.name, seconds))
+        for variable, number, spec in settings.listed_channels
+    ]
+    for variable, number, name, delivery in begun:
+        starts(name)
+        yield Tested(variable, number, name, delivery.outcome())

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from ddns_updater.app import factories
-from ddns_updater.errors import SettingsError, Stopped
+from ddns_updater.errors import SettingsError, StateError, Stopped
 from ddns_updater.history.keepalive import KeepAliveHistory
 from ddns_updater.lib.deadline import Deadline, run_limit, time_limit
-from ddns_updater.model import FamilyResult, Outcome, RunResult
+from ddns_updater.model import FamilyResult, Outcome, Record, RunResult
 from ddns_updater.output.run import run_warnings
 from ddns_updater.run import timetable
 from ddns_updater.run.news import News
@@ -18,6 +18,7 @@ from ddns_updater.run.report import Report, Reporter
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
+from ddns_updater.state.run_state import RunState
 
 Show = Callable[[RunResult, News], None]
 
@@ -35,17 +36,20 @@ class Runner:
         quiet: bool = False,
         remarks: Sequence[str] = (),
         show: Show | None = None,
+        last_words: Callable[[str], None] | None = None,
         stoppable: bool = True,
     ) -> None:
         """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller.
 
         `show` prints a result, of `quiet` runs only what is news; `remarks` are warnings that come with every run.
+        `last_words` prints why the process is about to end, in place of a result.
         """
         self._settings = settings
         self._name = name or settings.name
         self._quiet = quiet
         self._remarks = remarks
         self._show = show
+        self._last_words = last_words
         self._stoppable = stoppable
         self._sources = factories.sources(settings)
         self._authority = factories.authority(settings)
@@ -53,9 +57,9 @@ class Runner:
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
-        state_file = factories.state_file(settings)
+        self._state_file = factories.state_file(settings)
         self._reporter = Reporter(
-            state_file,
+            self._state_file,
             destinations,
             alert_after=settings.alert_after,
             run_timeout=settings.run_timeout,
@@ -128,7 +132,7 @@ class Runner:
             self._plan,
             sources=self._sources,
             open_history=self._history.open,
-            publisher=Publisher(self._policy, open_dns),
+            publisher=Publisher(self._policy, open_dns, cache(self._seen_at)),
             verifier=Verifier(
                 open_dns,
                 timeout=self._settings.verify_timeout,
@@ -139,12 +143,21 @@ class Runner:
             limit=time_limit,
         )
 
+    def _seen_at(self) -> dict[Record, datetime]:
+        """Return when each record was last seen to hold its address, as far as this machine remembers it."""
+        try:
+            content = self._state_file.read()
+        except StateError:  # the report tells it
+            return {}
+        run_state = content.origins.get(content.name_of(self._name, None), RunState())
+        return {record: each.at for record, each in run_state.seen.items()}
+
     def _with_report(self, result: RunResult, deadline: Deadline) -> Report:
         """Report `result` and return the report, also one that was stopped."""
         rest = deadline.at_least(0.1)
         report = Report(result)
         try:
-            limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable)
+            limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable, last_words=self._last_words)
             with limit if self._report_time else nullcontext():  # the state file has its own limit
                 self._report(report, timetable.report(rest))
         except Stopped as error:
@@ -156,7 +169,7 @@ class Runner:
         report = Report(self._failure(error))
         if not self._plan.dry_run:
             self._report(report, Deadline(self._report_time))
-        if self._quiet:  # else the limit itself prints it
+        if self._quiet:  # else the last words are printed
             self.show(report)
 
     def _failure(self, error: str) -> RunResult:
@@ -174,7 +187,7 @@ class Runner:
             stoppable=self._stoppable,
             last=self._cut_off,
             grace=self._report_time,
-            silent=self._quiet,
+            last_words=None if self._quiet else self._last_words,
         )
 
     @property

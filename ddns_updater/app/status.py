@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, StateError
 from ddns_updater.model import Claim, Family, Journal, Origin
+from ddns_updater.run import timetable
 from ddns_updater.run.claims import claims_since, rivalry, rivals
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import HistoryStore
@@ -22,7 +23,8 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     claims: list[Claim] = []
     found = None
     try:
-        with factories.open_history(settings) as history:
+        seconds = timetable.answer_seconds(settings.run_timeout)
+        with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
             origins = choose_origins(history, given, settings.ip_families)
             journals = {family: history.latest(origin) for family, origin in origins.items()}
             claims = [

@@ -1,13 +1,15 @@
 """`ddns history`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import click
 
-from ddns_updater.app.history import HistoryView, read_history, read_history_at
+from ddns_updater.app.history import HistoryView, read_history, read_history_at, stream_history
 from ddns_updater.cli.history_request import DEFAULT_LIMIT, MAX_LIMIT, Options, Output, Request, request_of
 from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.terminal import Terminal, terminal_width
@@ -61,12 +63,12 @@ def history(ctx: click.Context, /, **options: Any) -> None:
     if request.is_at:
         _print_at(terminal(ctx), request, read_history_at(settings(ctx), name=name, second=window))
     elif request.output in (Output.JSON, Output.CSV):
-        view = read_history(settings(ctx), name=name, limit=limit, window=window, counted=False)
-        _print_versions(request.output, view.entries)
-        if view.has_more and given.limit is None:
-            terminal(ctx).warning(f"these are the newest {limit} versions; use --limit or --since to see more")
+        with closing(stream_history(settings(ctx), name=name, limit=limit + 1, window=window)) as entries:
+            _print_versions(request.output, islice(entries, limit))
+            if given.limit is None and next(entries, None):
+                terminal(ctx).warning(f"these are the newest {limit} versions; use --limit or --since to see more")
     else:
-        _print_counted(request, read_history(settings(ctx), name=name, limit=limit, window=window, counted=True))
+        _print_counted(request, read_history(settings(ctx), name=name, limit=limit, window=window))
 
 
 def _print_counted(request: Request, view: HistoryView) -> None:
@@ -104,10 +106,9 @@ def _print_at(out: Terminal, request: Request, view: HistoryView) -> None:
         out.warning(line)
 
 
-def _print_versions(output: Output, entries: Sequence[HistoryEntry]) -> None:
-    if output is Output.JSON:
-        click.echo(history_json(entries))
-    elif output is Output.CSV:
-        click.echo(history_csv(entries), nl=False)
-    else:
-        click.echo(history_table(entries, terminal_width()))
+def _print_versions(output: Output, entries: Iterable[HistoryEntry]) -> None:
+    if output is Output.TABLE:
+        click.echo(history_table(list(entries), terminal_width()))
+        return
+    for part in (history_json if output is Output.JSON else history_csv)(entries):
+        click.echo(part, nl=False)

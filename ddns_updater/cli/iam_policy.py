@@ -3,7 +3,7 @@
 import click
 
 from ddns_updater.app.iam_policy import PARTITIONS, policy_of, policy_text, remarks
-from ddns_updater.cli.options import settings
+from ddns_updater.cli.options import settings, terminal
 
 
 @click.command("iam-policy")
@@ -29,6 +29,9 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
     """
     configured = settings(ctx)
     policy = policy_of(configured, partition)
-    for remark in remarks(configured, policy):
-        click.echo(remark, err=True)
+    found = remarks(configured, policy)
+    for note in found.notes:
+        terminal(ctx).note(note)
+    for warning in found.warnings:
+        terminal(ctx).warning(warning)
     click.echo(policy_text(policy))

@@ -4,6 +4,9 @@ import click
 
 from ddns_updater.app.init import initialise
 from ddns_updater.cli.options import addresses_given, name_option, note_given, settings, terminal
+from ddns_updater.cli.progress import Progress
+from ddns_updater.cli.terminal import terminal_width
+from ddns_updater.errors import Stopped
 from ddns_updater.lib.humanize import counted
 from ddns_updater.model import Address, Family
 
@@ -33,7 +36,11 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
       ddns init --name home --note "office line"
     """
     configured = settings(ctx, for_init=True)
-    result = initialise(configured, name=name, addresses=addresses, note=note)
+    try:
+        with Progress(None if terminal(ctx).as_json else terminal_width()) as progress:
+            result = initialise(configured, name=name, addresses=addresses, note=note, starts=progress.starts)
+    except KeyboardInterrupt:
+        raise Stopped("stopped by SIGINT", "run init again: it goes on from there") from None
     for warning in result.warnings:
         terminal(ctx).warning(warning)
     terminal(ctx).info(f"database: {configured.database.place}")

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import click
 
 from ddns_updater import __version__
+from ddns_updater.cli.faults import print_faults
 from ddns_updater.cli.options import Invocation, terminal
 from ddns_updater.cli.terminal import Terminal, flush_output
 from ddns_updater.errors import DdnsError
@@ -56,36 +59,61 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        args = list(sys.argv[1:] if args is None else args)
+        out = Terminal(as_json=_wants_json(args))
+        print_faults(out)
         try:
-            return super().main(*args, **kwargs)
+            return super().main(args, *more, obj=Invocation(None, out), **extra)
         except OSError as error:
             if error.errno not in NO_ROOM:  # every other write handles OSError itself
                 raise
             # a full disk is no bug, and cron should mail one line in place of a traceback
             flush_output()
-            Terminal().error(f"failed to write the output: {error.strerror}; make room for it")
+            out.error(f"failed to write the output: {error.strerror}; make room for it")
             sys.exit(DdnsError.exit_code)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         if not args:  # click prints the help
             return super().make_context(info_name, args, *more, **extra)
-        try:
+        with _printed(extra["obj"].terminal, info_name or "ddns"):
             return super().make_context(info_name, args, *more, **extra)
-        except click.UsageError as error:
-            _print_usage_error(Terminal(), error, info_name or "ddns")
-            raise click.exceptions.Exit(error.exit_code) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _printed(terminal(ctx), ctx):
             return super().invoke(ctx)
-        except DdnsError as error:
-            for line in str(error).splitlines():
-                terminal(ctx).error(line)
-            ctx.exit(error.exit_code)
-        except click.UsageError as error:
-            _print_usage_error(terminal(ctx), error, f"{ctx.command_path} {ctx.invoked_subcommand}")
-            ctx.exit(error.exit_code)
+
+
+@contextmanager
+def _printed(out: Terminal, where: click.Context | str) -> Iterator[None]:
+    """Print an error of the block in one line, and end with its exit status."""
+    try:
+        yield
+    except DdnsError as error:
+        for line in str(error).split("\n"):
+            out.error(line)
+        raise click.exceptions.Exit(error.exit_code) from error
+    except click.UsageError as error:
+        path = where if isinstance(where, str) else f"{where.command_path} {where.invoked_subcommand}"
+        _print_usage_error(out, error, path)
+        raise click.exceptions.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        out.interrupted()
+        raise click.exceptions.Exit(DdnsError.exit_code) from error
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Return whether the options before the command choose JSON; this is known before they are parsed, or refused."""
+    chosen = ""
+    rest = iter(args)
+    for each in rest:
+        option, equals, value = each.partition("=")
+        if not each.startswith("-") or each == "--":
+            break
+        if option in ("--log-format", "--env-file"):
+            value = value if equals else next(rest, "")
+            chosen = value if value and option == "--log-format" else chosen
+    return chosen == "json"
 
 
 def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> None:
@@ -98,13 +126,14 @@ def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> Non
 @click.option("-v", "--verbose", is_flag=True, help="Log progress to stderr.")
 @click.option(
     "--log-format",
+    expose_value=False,  # _wants_json has read it
     type=click.Choice(["text", "json"]),
     default="text",
     help="Write results, messages and the log in this format.",
 )
 @click.version_option(__version__, prog_name="ddns")
 @click.pass_context
-def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: str) -> None:
+def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
     """Keep a DNS name in AWS Route 53 pointing to a machine whose public address changes.
 
     Every address is kept as a numbered version in MySQL or SQLite. Settings are DDNS_* variables, read from the
@@ -121,7 +150,7 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool, log_format: s
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for notes that the terminal's encoding cannot show
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from printing their warnings
-    ctx.obj = Invocation(env_file, Terminal(as_json=log_format == "json"))
+    ctx.obj = ctx.obj._replace(env_file=env_file)
     if verbose:
         handler = logging.StreamHandler()
         handler.setFormatter(ctx.obj.terminal.formatter())

@@ -84,5 +84,6 @@ def load(ctx: click.Context, *, quiet: bool = False, hold_warnings: bool = False
 
 
 def terminal(ctx: click.Context) -> Terminal:
-    """Return the terminal to print to; it prints text when the global options could not be parsed."""
-    return ctx.obj.terminal if ctx.obj else Terminal()
+    """Return the terminal to print to."""
+    out: Terminal = ctx.obj.terminal
+    return out

@@ -6,6 +6,8 @@ import threading
 import time
 from contextlib import suppress
 
+from ddns_updater.lib.printable import printable
+
 _EVERY = 1.0  # seconds between two looks; what takes less is not shown
 _CTRL_C = len("^C")  # the terminal writes it behind the line
 
@@ -30,14 +32,17 @@ class Progress:
             self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         if self._width:
             self._thread.join()
+            if kind is KeyboardInterrupt:
+                self._shown = max(self._shown, 1)  # so that the ^C is erased, also when nothing else was shown
         self.clear()
 
     def starts(self, name: str) -> None:
         """Show from now on that `name` is awaited."""
+        name = printable(name)
         with self._lock:
             if name != self._name:
                 self._name, self._since = name, time.monotonic()

@@ -55,6 +55,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
         quiet=only_news,
         remarks=[str(each) for each in loaded.warnings] if only_news else (),
         show=partial(show, terminal(ctx), as_json=as_json, quiet=quiet),
+        last_words=terminal(ctx).last_words,
     )
     if runner.run_once().outcome.is_bad:
         ctx.exit(DdnsError.exit_code)

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import click
 
+from ddns_updater.lib.printable import printable, printable_lines
 from ddns_updater.output.layout import wrapped
 from ddns_updater.settings.load import wants_colours
 
@@ -18,7 +19,7 @@ from ddns_updater.settings.load import wants_colours
 class Terminal:
     """A printer of lines; a JSON line has `time` (UTC), `level`, `message` and the given facts.
 
-    A line of text is wrapped on a terminal.
+    What a terminal would obey in a text is escaped. A line of text is wrapped on a terminal.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -52,14 +53,36 @@ class Terminal:
         level = "error" if is_bad else "info"
         click.echo(_object(level, text, facts) if self.as_json else _fitting(text, sys.stderr), err=True)
 
+    def note(self, text: str) -> None:
+        """Print a note to stderr."""
+        self.alert(text if self.as_json else f"note: {text}", is_bad=False)
+
     def notice(self, text: str) -> None:
         """Print a remark to stderr; it can be called from a signal handler, also while something is being printed."""
-        if not sys.stderr:  # closed
-            return
-        begin = "\n" if sys.stderr.isatty() and not self.as_json else ""  # the terminal has just shown ^C
-        line = _object("info", text, {}) if self.as_json else text
+        self._write("info", text, self._after_ctrl_c())
+
+    def interrupted(self) -> None:
+        """Print to stderr that Ctrl-C ended the command."""
+        self._write("error", "stopped by SIGINT", self._after_ctrl_c(), prefix="error: ")
+
+    def last_words(self, text: str) -> None:
+        """Print an error to stderr from a thread that is about to end the process."""
+        self._write("error", text)
+
+    def fault(self, text: str, trace: str) -> None:
+        """Print to stderr the traceback of a fault of the program itself; `text` says it in one line, for JSON."""
         with suppress(OSError):
-            os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
+            line = _object("error", text, {"traceback": trace}) if self.as_json else printable_lines(trace.rstrip("\n"))
+            click.echo(line, err=True)
+
+    def _after_ctrl_c(self) -> str:
+        return "\n" if stderr_is_terminal() and not self.as_json else ""  # the terminal has just shown ^C
+
+    def _write(self, level: str, text: str, begin: str = "", prefix: str = "") -> None:
+        if sys.stderr:  # not closed
+            line = _object(level, text, {}) if self.as_json else prefix + printable(text)
+            with suppress(OSError):
+                os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
 
     def _print_held(self) -> None:
         while self._held:
@@ -68,7 +91,15 @@ class Terminal:
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""
-        return _JsonFormatter() if self.as_json else logging.Formatter("%(asctime)s %(message)s")
+        return _JsonFormatter() if self.as_json else _TextFormatter("%(asctime)s %(message)s")
+
+
+class _TextFormatter(logging.Formatter):
+    """The form of log lines as text."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -81,7 +112,7 @@ class _JsonFormatter(logging.Formatter):
 
 def _object(level: str, text: str, facts: dict[str, object]) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"time": now, "level": level, "message": text, **facts})
+    return json.dumps({"time": now, "level": level, "message": printable(text), **facts})
 
 
 def _fitting(text: str, stream: TextIO) -> str:

@@ -1,6 +1,5 @@
 """`ddns watch`."""
 
-import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -9,6 +8,7 @@ import click
 
 from ddns_updater.app.runner import Runner
 from ddns_updater.app.watch import repeat
+from ddns_updater.cli.faults import print_fault
 from ddns_updater.cli.options import name_option, settings, terminal
 from ddns_updater.cli.run import show
 from ddns_updater.cli.terminal import flush_output, stderr_is_terminal
@@ -49,11 +49,11 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
             runs.show(report)
 
     def crashed(error: Exception) -> None:
-        trace = "" if isinstance(error, DdnsError) else "".join(traceback.format_exception(error))
         with _despite_full_disk():
-            out.error(str(error) or type(error).__name__, **({"traceback": trace} if trace else {}))
-            if trace and not out.as_json:
-                click.echo(trace, err=True, nl=False)
+            if isinstance(error, DdnsError):
+                out.error(str(error))
+            else:
+                print_fault(out, error)
 
     def waits() -> None:
         out.notice("waiting for the run in progress to end; Ctrl-C again stops at once")
@@ -63,6 +63,7 @@ def watch(ctx: click.Context, name: str | None, every: int, as_json: bool, quiet
         name=name,
         quiet=quiet and not stderr_is_terminal(),
         show=partial(show, out, as_json=as_json, quiet=quiet),
+        last_words=out.last_words,
         stoppable=False,
     )
     with closing(runs):

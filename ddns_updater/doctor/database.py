@@ -52,6 +52,7 @@ def check_database(
                 yield check.skipped(each, "the database is unavailable")
             return Known()
         yield check.ok("database", f"{history.place} answers ({(monotonic() - start) * 1000:.0f} ms)")
+        yield from _remarks(check, "connection", history.remarks())
         if history.has_own_clock:
             yield _clock(check, theirs, now())
         try:
@@ -102,8 +103,12 @@ def _table(check: Checker, history: HistoryStore, name: str | None, families: Se
     except DdnsError as error:
         yield check.error("table", error)
         return
+    yield from _remarks(check, "table", remarks)
+
+
+def _remarks(check: Checker, name: str, remarks: Sequence[tuple[str, str | None]]) -> Iterator[Check]:
     for text, advice in remarks:
-        yield check.warning("table", text, advice) if advice else check.note("table", text)
+        yield check.warning(name, text, advice) if advice else check.note(name, text)
 
 
 def compare_addresses(

@@ -14,6 +14,7 @@ from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
 from ddns_updater.lib.deadline import Deadline, Limit
+from ddns_updater.run import timetable
 from ddns_updater.run.ports import AddressSource, Dns, HistoryStore
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.sources.spec import SourceSpec
@@ -22,7 +23,7 @@ from ddns_updater.state.content import StateContent
 _PROBLEM = "a setting that this needs is invalid; fix that first"
 
 # Seconds that one attempt of each group may take.
-_FILES, _DATABASE, _AWS, _DNS = 5, 20, 30, 10
+_FILES, _AWS, _DNS = 5, 30, 10
 _MAX_SOURCE = 30  # with its retries
 _GRACE = 5  # for resolving a source's host name and for the pauses between its retries
 _ALL_DNS = 30  # seconds after which no further DNS query starts
@@ -69,7 +70,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
     else:
         yield check.skipped("address sources", _PROBLEM)
 
-    check = group("database", _DATABASE)
+    check = group("database", timetable.answer_seconds(settings.run_timeout))
     known = Known()
     if usable("DDNS_DATABASE_URL", "DDNS_NAME", "DDNS_IP_FAMILIES"):
         known = yield from check_database(

@@ -3,11 +3,14 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from ddns_updater.doctor.check import Check, Checker, State
 from ddns_updater.errors import DdnsError
+from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.installation import is_installed, missing_extra
+from ddns_updater.lib.trust import Distrusted, check_path, check_shared
 from ddns_updater.settings.load import LoadResult
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS
@@ -48,12 +51,15 @@ def check_settings(check: Checker, loaded: LoadResult, check_channels: Callable[
 
 def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     """Check that a run can write its files, without writing any."""
-    file = settings.database.file
-    if file and _exists(file):
-        yield _database_file(check, file)
-    yield _folder(check, "state folder", settings.state_folder, may_create=True)
+    match settings.database:
+        case SqliteUrl() as url if _exists(url.file):
+            yield _database_file(check, url)
+    yield _folder(
+        check, "state folder", settings.state_folder, partial(check_path, settings.state_folder), may_create=True
+    )
     if settings.metrics_file:
-        yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, may_create=False)
+        judge = partial(check_shared, settings.metrics_file)
+        yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, judge, may_create=False)
         if _is_folder(settings.metrics_file):
             yield check.failed("DDNS_METRICS_FILE", f"{settings.metrics_file} is a folder", "name a file in it")
 
@@ -74,6 +80,10 @@ def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
         status = path.stat()
     except OSError as error:
         return check.failed(name, f"cannot check {path}: {error.strerror}", "check who owns the file and its folder")
+    try:
+        check_path(path, given=True)
+    except Distrusted as error:
+        return check.warning(name, f"{path} cannot be trusted: {error.problem}", error.advice)
     mode = stat.S_IMODE(status.st_mode)
     if not secret or not mode & 0o077:
         return check.ok(name, f"{path}, {'without secrets' if not secret else 'open to its owner only'}")
@@ -83,27 +93,33 @@ def _privacy(check: Checker, name: str, path: Path, *, secret: str) -> Check:
     return check.note(name, f"{found}; it belongs to another user", "check that this is intended")
 
 
-def _database_file(check: Checker, file: Path) -> Check:
+def _database_file(check: Checker, url: SqliteUrl) -> Check:
+    file = url.file
     if _is_folder(file):
         return check.failed("database file", f"{file} is a folder", "name a file in DDNS_DATABASE_URL")
-    mode = stat.S_IMODE(file.stat().st_mode)
+    try:
+        url.check()
+    except Distrusted as error:
+        return check.failed("database file", f"{file} cannot be trusted: {error.problem}", error.advice)
     locks = sorted(each for each in file.parent.glob("*.lock") if each.name.startswith(f"{file.name}."))
     for place in (file, file.parent, *locks):  # SQLite writes its journal beside the file
         if not os.access(place, os.R_OK | os.W_OK | (os.X_OK if place.is_dir() else 0)):
             return check.failed("database file", f"{place} cannot be written", "check who owns it")
-    if mode & 0o022:
-        return check.warning(
-            "database file", f"{file} can be written by other users (mode {mode:03o})", f"chmod 600 {file}"
-        )
     return check.ok("database file", f"{file} can be written")
 
 
-def _folder(check: Checker, name: str, folder: Path, *, may_create: bool) -> Check:
+def _folder(check: Checker, name: str, folder: Path, judge: Callable[[], object], *, may_create: bool) -> Check:
     nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if _exists(each))
     if not nearest.is_dir():
         return check.failed(name, f"{nearest} is not a folder", "choose another folder")
     if nearest != folder.absolute() and not may_create:
         return check.failed(name, f"{folder} does not exist", f"mkdir -p {folder}")
+    try:
+        judge()
+    except Distrusted as error:
+        return check.failed(name, f"{folder} cannot be trusted: {error.problem}", error.advice)
+    except OSError:  # it does not exist yet
+        pass
     if not os.access(nearest, os.W_OK | os.X_OK):
         return check.failed(
             name,

@@ -1,22 +1,20 @@
 """History on MySQL 8.0 and later, and on MariaDB 10.11 and later."""
 
 import hashlib
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pymysql
-import pymysql.connections
 from pymysql.constants import ER
 
 from ddns_updater.history import queries
-from ddns_updater.history.mysql_errors import CLEAR_TEXT, DENIED, translated
+from ddns_updater.history.mysql_connection import Connection
+from ddns_updater.history.mysql_errors import DENIED, translated
 from ddns_updater.history.queries import Dialect
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl
 
-_CONNECT_TIMEOUT = 5  # seconds
 _ANSWER_TIMEOUT = 10  # seconds for one answer
 _INIT_IDLE = 3600  # seconds; the session with the lock of `init` waits while another one builds an index
 _UNTIL_ENDED = 2  # seconds in which the server releases the locks of a session that was ended
@@ -29,44 +27,11 @@ AND (COLUMN_NAME = 'note' AND IS_NULLABLE = 'NO'
         AND COALESCE(GENERATION_EXPRESSION, '') = ''
         AND NOT (COALESCE(COLUMN_DEFAULT, '') LIKE '%(%' OR COALESCE(COLUMN_DEFAULT, '') LIKE 'CURRENT_TIMESTAMP%'))
 """
+_VERIFY = "add ssl_mode=verify to DDNS_DATABASE_URL, or ssl_ca=FILE for an authority of your own"
 _HAS_TABLE = """
 SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
 AND (HEX(TABLE_NAME) = HEX(?) OR @@lower_case_table_names <> 0)
 """
-
-
-class _Connection(pymysql.connections.Connection):
-    """A connection that uses TLS where the server offers it, as PyMySQL does, but at less cost.
-
-    PyMySQL reads all system certificates even for a server that it does not verify: 20 ms of CPU, a seventh of a quiet
-    run. Its argument `ssl` takes a context as well, but then refuses a server without TLS. If a later PyMySQL no longer
-    calls this method, only that cost returns.
-    """
-
-    def _create_ssl_ctx(self, sslp: dict[str, Any]) -> ssl.SSLContext:
-        if sslp:
-            return super()._create_ssl_ctx(sslp)  # type: ignore[misc, no-any-return] # the stubs lack it
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-class _ClearText:
-    """Sends the password as it is, to a verified server alone: anybody who answers in its place may ask for that.
-
-    A server that has passwords checked elsewhere, by PAM or LDAP, needs it.
-    """
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def authenticate(self, _packet: object) -> Any:
-        connection = self._connection
-        if not (connection.ssl and connection.ctx.verify_mode is ssl.CERT_REQUIRED):
-            raise pymysql.err.OperationalError(CLEAR_TEXT, "the server asks for the password in clear text")
-        connection.write_packet(connection.password + b"\0")
-        return connection._read_packet()
 
 
 class MySqlHistory(SqlHistory):
@@ -88,18 +53,21 @@ class MySqlHistory(SqlHistory):
         url: MySqlUrl,
         schema: Callable[[], Schema],
         *,
+        authorities: Callable[[], str],
         idle: int,
         patient: bool = False,
         read_only: bool = False,
     ) -> None:
         """Connect; the server ends the session after `idle` seconds without a statement, and releases its locks.
 
-        `patient` sets no time limit (for building an index), `read_only` refuses writes.
+        `authorities` gives the file or folder of the public certificate authorities. `patient` sets no time limit (for
+        building an index), `read_only` refuses writes.
         """
         # By the answer to either, PyMySQL also learns what an init_connect of the server did to autocommit.
         self._for_writing = f"SET SESSION wait_timeout = {_INIT_IDLE if patient else idle}, sql_safe_updates = 0"
         self._init_command = "SET SESSION TRANSACTION READ ONLY" if read_only else self._for_writing
         self._url = url
+        self._authorities = authorities
         self._answer_timeout = None if patient else _ANSWER_TIMEOUT
         self._session: int | None = None  # the ID of this session, once it has taken a lock
         self._lost: int | None = None  # the ID of the session before it, if that had taken one
@@ -107,25 +75,13 @@ class MySqlHistory(SqlHistory):
             super().__init__(self.connect(), url.database, schema)
 
     def connect(self) -> Any:
-        url = self._url
-        return _Connection(
-            host=url.host,
-            port=url.port,
-            user=url.user,
-            password=url.password,
-            database=url.database,
-            charset="utf8mb4",
-            autocommit=True,
+        return Connection(
+            self._url,
+            self._authorities,
+            answer_timeout=self._answer_timeout,
             init_command=self._init_command,
-            connect_timeout=_CONNECT_TIMEOUT,
-            read_timeout=self._answer_timeout,
+            read_timeout=_ANSWER_TIMEOUT,
             write_timeout=_ANSWER_TIMEOUT,
-            auth_plugin_map={"mysql_clear_password": _ClearText, "dialog": _ClearText},
-            ssl_ca=url.ssl_ca,
-            ssl_cert=url.ssl_cert,
-            ssl_key=url.ssl_key,
-            ssl_verify_cert=True if url.ssl_ca else None,
-            ssl_verify_identity=url.ssl_verify_identity if url.ssl_ca else None,
         )
 
     def close(self) -> None:
@@ -171,6 +127,16 @@ class MySqlHistory(SqlHistory):
     @property
     def place(self) -> str:
         return self._url.place
+
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        connection = self._connection
+        if connection.is_local or connection.is_verified:
+            return ()
+        where = f"{self._url.host}:{self._url.port}"
+        if self._url.server_public_key:
+            return ((f"{where} is neither encrypted nor verified; server_public_key protects the password", None),)
+        how = "is encrypted, but not verified" if connection.is_encrypted else "is neither encrypted nor verified"
+        return ((f"{where} {how}: whoever answers in its place gets the password", _VERIFY),)
 
     def check_writing(self) -> None:
         # EXPLAIN needs the rights of the statement that it explains, including those on single columns and from roles;

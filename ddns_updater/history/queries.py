@@ -79,7 +79,7 @@ _ENDED = """COALESCE(
 )"""
 _WITHIN = """
 SELECT {columns}, {ended} AS ended FROM admin_ip_history v
-WHERE v.originId = ? AND {began} < ? AND ({began} >= ? OR COALESCE({ended}, ?) > ?)
+WHERE v.originId = ? AND {began} < ? AND ({began} >= ? OR COALESCE({ended}, ?) > ?) {below}
 ORDER BY v.version DESC LIMIT ?
 """
 
@@ -120,11 +120,15 @@ def newest(dialect: Dialect) -> str:
     return f"SELECT {_version_columns(dialect)} FROM ({_LATEST}) h"  # noqa: S608 - only names from this program
 
 
-def entries(dialect: Dialect) -> str:
-    """Return the query for the versions within a window, newest first; rows.entries_of reads its rows."""
+def entries(dialect: Dialect, *, below: bool) -> str:
+    """Return the query for the versions within a window, newest first; rows.entries_of reads its rows.
+
+    `below` leaves only those with lower numbers than one more value.
+    """
     began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
     columns = ", ".join(f"v.{each}" for each in _COLUMNS.split(", "))
-    return _versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended), "h.ended")
+    bound = "AND v.version < ?" if below else ""
+    return _versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended, below=bound), "h.ended")
 
 
 def summary(dialect: Dialect) -> str:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from ddns_updater.errors import HistoryError
 from ddns_updater.model import (
+    Address,
     Claim,
     Family,
     HistoryEntry,
@@ -36,8 +38,11 @@ class Column(NamedTuple):
 
 
 def time_of(epoch: Any) -> datetime:
-    """Return `epoch`, in seconds since 1970, as a time in UTC."""
-    return datetime.fromtimestamp(int(epoch), UTC)
+    """Return `epoch`, in seconds since 1970, as a time in UTC; raises HistoryError when it is none."""
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise HistoryError(f"the database holds a time that cannot be read, {epoch!r}", "correct it") from error
 
 
 def _time_or_none(epoch: Any) -> datetime | None:
@@ -53,28 +58,57 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def _state(value: Any) -> PublicationState:
+    return PublicationState(text_of(value))
+
+
+def _address(value: Any) -> Address | None:
+    address = parse_address(text_of(value))
+    if value is not None and address is None:
+        raise ValueError
+    return address
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError
+    return value
+
+
+def _number_or_none(value: Any) -> int | None:
+    return None if value is None else _number(value)
+
+
+def text_of(value: Any) -> Any:
+    """Return what a column for text holds as text, also where it is of another type; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def _shortened(text: str | None) -> str | None:
     return None if text is None else text[:_MAX_TEXT]
 
 
 def _time(name: str, field: str, *, is_kept: bool = False) -> Column:
-    return Column(name, field, utc_text, _time_or_none, is_time=True, is_kept=is_kept)
+    read = time_of if is_kept else _time_or_none
+    return Column(name, field, utc_text, read, is_time=True, is_kept=is_kept)
 
 
 KEY = ("historyId", "recordName", "recordType")  # these make a publication unique
 COLUMNS = (
     _time("createdAt", "created_at", is_kept=True),
-    Column("state", "state", _text, PublicationState),
-    Column("hostedZoneId", "hosted_zone_id"),
-    Column("address", "address", _text, parse_address),
-    Column("ttl", "ttl"),
-    Column("changeId", "change_id"),
-    Column("attempts", "attempts"),
-    Column("lastError", "error", _shortened),
+    Column("state", "state", _text, _state),
+    Column("hostedZoneId", "hosted_zone_id", read=text_of),
+    Column("address", "address", _text, _address),
+    Column("ttl", "ttl", read=_number_or_none),
+    Column("changeId", "change_id", read=text_of),
+    Column("attempts", "attempts", read=_number),
+    Column("lastError", "error", _shortened, text_of),
     _time("submittedAt", "submitted_at"),
     _time("verifiedAt", "verified_at"),
     _time("checkedAt", "checked_at"),
-    Column("drift", "drift", _shortened),
+    Column("drift", "drift", _shortened, text_of),
     _time("driftAt", "drift_at"),
 )
 
@@ -83,13 +117,6 @@ def publication_row(version: Version, publication: Publication) -> Row:
     """Return the values of KEY and COLUMNS for a publication of `version`."""
     record = publication.record
     return (version.id, *record, *(column.write(getattr(publication, column.field)) for column in COLUMNS))
-
-
-def text_of(value: Any) -> Any:
-    """Return what a column for text holds as text, also where it is of another type; None stays None."""
-    if value is None or isinstance(value, str):
-        return value
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def family_of(ip: str | None) -> Family | None:
@@ -108,21 +135,55 @@ def version_of(row: Row) -> Version:
 
 
 def journal_of(rows: Sequence[Row]) -> Journal:
-    """Return the version in `rows`: one row for each of its publications, or a single row without any."""
-    publications = tuple(_publication(*row[8:]) for row in rows if row[8] is not None)
-    return Journal(version_of(rows[0]), publications, time_of(rows[0][6]))
+    """Return the version in `rows`: one row for each of its publications, or a single row without any.
+
+    Raises HistoryError for a publication that means nothing here, such as one of a newer version of this program: what
+    the record needs is then unknown, and to save it would overwrite what is meant.
+    """
+    version = version_of(rows[0])
+    publications = tuple(_publication(version, row[8:]) for row in rows if row[8] is not None)
+    return Journal(version, publications, time_of(rows[0][6]))
 
 
-def _publication(name: str, kind: str, *values: Any) -> Publication:
-    fields = {column.field: column.read(value) for column, value in zip(COLUMNS, values, strict=True)}
-    return Publication(Record(name, kind), **fields)
+def _publication(version: Version, row: Row) -> Publication:
+    record = Record(text_of(row[0]), text_of(row[1]))
+    fields: dict[str, Any] = {}
+    for column, value in zip(COLUMNS, row[2:], strict=True):
+        try:
+            fields[column.field] = column.read(value)
+        except (ValueError, HistoryError) as error:
+            raise _unreadable(version, record, column.name, value) from error
+    found = Publication(record, **fields)
+    if found.state in (PublicationState.SUBMITTED, PublicationState.VERIFIED):
+        needed = {"hostedZoneId": found.hosted_zone_id, "address": found.address}
+        if found.state is PublicationState.SUBMITTED:
+            needed["changeId"] = found.change_id
+        for name, value in needed.items():
+            if not value:
+                raise _unreadable(version, record, name, value, f" though it is {found.state}")
+    return found
+
+
+def _unreadable(version: Version, record: Record, column: str, value: object, though: str = "") -> HistoryError:
+    where = f"{record} in version {version.version} of {version.name}"
+    held = "NULL" if value is None else repr(text_of(value)[:60] if isinstance(value, (str, bytes)) else value)
+    if column == "state":
+        return HistoryError(
+            f"the publication of {where} has the state {held}, which this version of ddns does not know",
+            "update ddns here if a newer one wrote that, else correct state in admin_dns_publication",
+        )
+    return HistoryError(
+        f"the publication of {where} has {column} {held}{though}, which cannot be",
+        f"correct that row of admin_dns_publication, or delete it (historyId {version.id}) to publish the record again",
+    )
 
 
 def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
     """Yield what was sent, by `rows`."""
     for name, kind, zone_id, text, unanswered_at in rows:
-        if address := parse_address(text):
-            yield Sent(Record(name, kind), zone_id, address, _time_or_none(unanswered_at))
+        address = parse_address(text_of(text))
+        if address and zone_id:
+            yield Sent(Record(text_of(name), text_of(kind)), text_of(zone_id), address, _time_or_none(unanswered_at))
 
 
 def claims_of(rows: Sequence[Row]) -> Iterator[Claim]:

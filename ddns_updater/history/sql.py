@@ -230,12 +230,16 @@ class SqlHistory(ABC):
 
     # What the commands need that look back
 
-    def entries(self, origin: Origin, limit: int, window: Window) -> list[HistoryEntry]:
-        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first."""
+    def entries(self, origin: Origin, limit: int, window: Window, *, below: int | None = None) -> list[HistoryEntry]:
+        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first.
+
+        Versions from the number `below` on are left out.
+        """
         start, end = _bounds(window)
+        bound = () if below is None else (below,)
         with self.errors():
-            values = (origin.id, end, start, _EVER, start, limit)
-            rows = self.execute(queries.entries(self.dialect), values).fetchall()
+            values = (origin.id, end, start, _EVER, start, *bound, limit)
+            rows = self.execute(queries.entries(self.dialect, below=below is not None), values).fetchall()
         return entries_of(rows, origin.family)
 
     def summary(self, origin: Origin, window: Window) -> HistorySummary:
@@ -309,6 +313,10 @@ class SqlHistory(ABC):
     def place(self) -> str:
         """Return where the database is, without secrets."""
         return self.database
+
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the connection, each with what to do or None."""
+        return ()
 
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""

@@ -12,6 +12,7 @@ from ddns_updater.history.rows import KEY
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.files import flocked
+from ddns_updater.lib.trust import Distrusted, check_alone, make_folder, open_own
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
 
@@ -44,9 +45,13 @@ class SqliteHistory(SqlHistory):
         """Open the file; `create` creates it when it does not exist, `read_only` never writes to it."""
         self._mode = "ro" if read_only else "rw"
         self._path = url.file
-        if create:
-            self._create()
-        elif not self._exists():
+        try:
+            url.check()
+            if create:
+                self._create()
+        except Distrusted as error:
+            raise HistoryError(f"cannot use the database {self._path}: {error.problem}", error.advice) from error
+        if not create and not self._exists():
             raise NotInitialised(f"there is no database at {self._path}", 'run "ddns init --name NAME"')
         with self.errors():
             super().__init__(self.connect(), str(self._path), schema)
@@ -66,8 +71,11 @@ class SqliteHistory(SqlHistory):
 
     def _create(self) -> None:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_folder(self._path.parent)
+            check_alone(self._path.parent)
+            os.close(open_own(self._path))
+        except Distrusted:
+            raise
         except OSError as error:
             raise HistoryError(
                 f"failed to create {self._path}: {error.strerror}",
@@ -82,9 +90,11 @@ class SqliteHistory(SqlHistory):
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[bool]:
-        path = f"{self._path}.{key}.lock"
+        path = self._path.with_name(f"{self._path.name}.{key}.lock")
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            file = open_own(path)
+        except Distrusted as error:
+            raise HistoryError(f"cannot use the lock file: {error.problem}", error.advice) from error
         except OSError as error:
             raise HistoryError(f"failed to open the lock file {path}: {error.strerror}", "check who owns it") from error
         with flocked(file, wait=False) as taken:

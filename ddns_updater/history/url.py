@@ -2,30 +2,42 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.files import named_path
+from ddns_updater.lib.trust import Distrusted, check_alone, check_path
+
+SslMode = Literal["required", "verify"]
 
 _EXAMPLES = (
     "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
 )
-_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+_PERCENT = "percent-encode special characters in UTF-8, as ä by %C3%A4"
+_FILES = ("ssl_ca", "ssl_cert", "ssl_key", "server_public_key")
+_MODES: tuple[SslMode, ...] = ("required", "verify")
 
 
 class MySqlUrl(NamedTuple):
-    """The location of a MySQL or MariaDB database; the file `ssl_ca` enforces TLS with a verified server."""
+    """The location of a MySQL or MariaDB database, and how a connection to it is secured.
+
+    `ssl_mode` enforces TLS: with any server, or with one that is verified, by the authority in the file `ssl_ca` or
+    else by the public ones; None uses TLS where it is offered. `server_public_key` is the file of the key with which
+    the password is encrypted in place of TLS.
+    """
 
     host: str
     port: int
     user: str
     password: str
     database: str
+    ssl_mode: SslMode | None = None
     ssl_ca: str | None = None
     ssl_cert: str | None = None
     ssl_key: str | None = None
     ssl_verify_identity: bool = True
+    server_public_key: str | None = None
 
     def __repr__(self) -> str:
         return f"MySqlUrl({self.identity})"  # without the password
@@ -80,6 +92,19 @@ class SqliteUrl(NamedTuple):
         """Return that the text of the URL may be shown."""
         return False
 
+    def check(self) -> None:
+        """Raise Distrusted when another user could write the file, or put beside it a journal that SQLite replays.
+
+        What does not exist or cannot be looked at is left to whoever opens it.
+        """
+        for check, path in ((check_path, self.path), (check_alone, self.file.parent)):
+            try:
+                check(path)
+            except Distrusted:
+                raise
+            except OSError:
+                continue
+
 
 # app/factories.py chooses the engine by the kind.
 DatabaseUrl = MySqlUrl | SqliteUrl
@@ -116,36 +141,73 @@ def _sqlite(url: SplitResult) -> SqliteUrl:
 
 
 def _mysql(url: SplitResult, port: int) -> MySqlUrl:
-    database = unquote(url.path.removeprefix("/"))
-    if not url.hostname or not url.username or not database:
+    if not url.hostname or not url.username or not url.path.removeprefix("/"):
         raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
-    login = unquote(url.username), unquote(url.password or "")
-    return MySqlUrl(url.hostname, port, *login, database, **_tls(url.query))
+    user, password, database = map(_decoded, (url.username, url.password or "", url.path.removeprefix("/")))
+    return MySqlUrl(url.hostname, port, user, password, database, **_security(url.query))
 
 
-def _tls(query: str) -> dict[str, Any]:
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidValue("is percent-encoded in another encoding than UTF-8", _PERCENT) from None
+
+
+def _security(query: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for parameter, value in parse_qsl(query, keep_blank_values=True):
+        if parameter in options:
+            raise InvalidValue(f"has {parameter} twice", "keep one of them")
         if parameter == "ssl_verify_identity":
             if value not in ("0", "1"):
                 raise InvalidValue(
                     f"has ssl_verify_identity={value!r}", "write 0 (for a certificate without the host's name) or 1"
                 )
             options[parameter] = value == "1"
-        elif parameter not in _TLS_FILES:
-            raise InvalidValue(  # not shown, because a password that is not percent-encoded may end up here
-                "has an unknown parameter", f"use only {', '.join(_TLS_FILES)} and ssl_verify_identity"
-            )
-        else:
-            path = named_path(value)
-            try:
-                path.open("rb").close()
-            except (OSError, ValueError) as error:  # ValueError: it holds a null character
-                cause = error.strerror if isinstance(error, OSError) else error
+        elif parameter == "ssl_mode":
+            if value not in _MODES:
                 raise InvalidValue(
-                    f"has {parameter}={value!r}, which cannot be read: {cause}", "name a readable file"
-                ) from None
-            options[parameter] = str(path)
-    if options and "ssl_ca" not in options:
-        raise InvalidValue(f"has {next(iter(options))} without ssl_ca", "add ssl_ca=FILE to verify the server")
+                    f"has ssl_mode={value!r}", "write verify, or required for TLS with a server that nobody verifies"
+                )
+            options[parameter] = value
+        elif parameter in _FILES:
+            options[parameter] = _readable(parameter, value)
+        else:
+            raise InvalidValue(  # not shown, because a password that is not percent-encoded may end up here
+                "has an unknown parameter", f"use only ssl_mode, {', '.join(_FILES)} and ssl_verify_identity"
+            )
+    return _combined(options)
+
+
+def _readable(parameter: str, value: str) -> str:
+    path = named_path(value)
+    try:
+        check_path(path, given=True)
+        path.open("rb").close()
+    except Distrusted as error:
+        raise InvalidValue(f"has {parameter}={value!r}, which cannot be used: {error.problem}", error.advice) from None
+    except (OSError, ValueError) as error:  # ValueError: it holds a null character
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise InvalidValue(
+            f"has {parameter}={value!r}, which cannot be read: {cause}", "name a readable file"
+        ) from None
+    return str(path)
+
+
+def _combined(options: dict[str, Any]) -> dict[str, Any]:
+    """Return `options` with the mode that they imply; raises InvalidValue when they do not fit together."""
+    tls = [each for each in options if each.startswith("ssl_")]
+    if "server_public_key" in options and tls:
+        raise InvalidValue(
+            f"has server_public_key, which is for a server without TLS, and {tls[0]}", "keep one of them"
+        )
+    if "ssl_ca" in options and options.setdefault("ssl_mode", "verify") != "verify":
+        raise InvalidValue("has ssl_ca and ssl_mode=required, which verifies nobody", "write ssl_mode=verify")
+    if "ssl_verify_identity" in options and "ssl_ca" not in options:
+        raise InvalidValue("has ssl_verify_identity without ssl_ca", "add ssl_ca=FILE to verify the server")
+    if tls and "ssl_mode" not in options:
+        raise InvalidValue(f"has {tls[0]} without ssl_mode", "add ssl_mode=verify, or ssl_ca=FILE")
+    if "ssl_key" in options and "ssl_cert" not in options:
+        raise InvalidValue("has ssl_key without ssl_cert", "add ssl_cert=FILE")
     return options

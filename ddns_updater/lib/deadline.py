@@ -20,7 +20,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -137,7 +137,7 @@ class run_limit(time_limit):  # noqa: N801 - as above
 
     The alarm cannot interrupt a C call that does not return, such as a hanging resolver. For that case a thread ends
     the process just before `seconds` are over, with exit status 1. Before it does, it calls `last` with the message,
-    for at most `grace` seconds. `setting` names the limit in the message; `silent` leaves it to `last` to print that.
+    for at most `grace` seconds. `setting` names the limit in the message, which `last_words` prints before that.
     Without `stoppable`, the handlers of SIGTERM and SIGINT stay as they are.
     """
 
@@ -149,12 +149,12 @@ class run_limit(time_limit):  # noqa: N801 - as above
         stoppable: bool = True,
         last: Callable[[str], None] | None = None,
         grace: float = 0,
-        silent: bool = False,
+        last_words: Callable[[str], None] | None = None,
     ) -> None:
         over = _stopped(f"after {seconds:g} s ({setting})")
         super().__init__(max(seconds - 1, seconds * 0.8), over)
         kill_after = seconds - min(_KILL_BEFORE, seconds / 10)
-        self._silent = silent
+        self._last_words = last_words
         self._guard = threading.Timer(kill_after, self._end_process, [str(over), last, grace])
         self._guard.daemon = True
         self._at_end = threading.Lock()  # never released: held by what ends the block, its normal exit or the guard
@@ -188,13 +188,12 @@ class run_limit(time_limit):  # noqa: N801 - as above
     def _end_process(self, message: str, last: Callable[[str], None] | None, grace: float) -> None:
         if not self._at_end.acquire(blocking=False):
             return  # the block has just ended normally
-        if not self._silent:
-            with suppress(OSError):
-                os.write(2, f"failed: {message}\n".encode())
         end = threading.Timer(max(grace, _KILL_BEFORE), os._exit, [DdnsError.exit_code])
         end.daemon = True
         end.start()
         try:
+            if self._last_words:
+                self._last_words(f"failed: {message}")
             if last:
                 last(message)
         finally:

@@ -8,6 +8,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
 from ddns_updater.errors import InvalidValue
+from ddns_updater.lib.trust import open_own
 
 NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # errno of a write for which there is no room
 
@@ -27,7 +28,8 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     """Replace the file at `path` with `content` and permissions `mode`; on OSError the old file is unchanged.
 
     The new file is written beside the old one, by one process at a time; the remains of a killed process are
-    overwritten. Nothing is synced to the disk: after a power loss the file may be empty.
+    overwritten, but nothing that another user put there: that raises Distrusted. Nothing is synced to the disk: after
+    a power loss the file may be empty.
     """
     beside = path.with_name(f".{path.name}.new")
     with _held(beside) as descriptor:
@@ -45,13 +47,19 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[int]:
-    """Open and lock the file at `path`; start again when it was renamed or removed while waiting for the lock."""
+    """Open and lock the file at `path`; start again when it was renamed or removed while waiting for the lock.
+
+    A file with a second name is removed: another user can link a file of ours to this place, to have it overwritten.
+    """
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = open_own(path)
         with flocked(descriptor, wait=True):
-            if _is_at(descriptor, path):
+            if not _is_at(descriptor, path):
+                continue
+            if os.fstat(descriptor).st_nlink == 1:
                 yield descriptor
                 return
+            path.unlink()
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

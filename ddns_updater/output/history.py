@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from ddns_updater.lib.humanize import duration, local_second
+from ddns_updater.lib.printable import printable, printable_lines
 from ddns_updater.model import (
     HistoryEntry,
     PublicationState,
@@ -19,6 +21,8 @@ from ddns_updater.output.run import record_json
 
 _GAP = "  "
 _NO_DNS = "-"
+_BATCH = 100  # versions that are printed at once
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide as Japanese writes them
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
@@ -38,13 +42,20 @@ def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:
     return "\n".join([header, *(line for each in noted for line in each)])
 
 
-def history_json(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as a JSON array, newest first; times in UTC."""
-    return json.dumps([_entry_json(entry) for entry in entries], indent=2)
+def history_json(entries: Iterable[HistoryEntry]) -> Iterator[str]:
+    """Yield the parts of a JSON array of the versions, newest first; times in UTC."""
+    begin = "[\n"
+    for some in _batches(entries):
+        yield begin + json.dumps([_entry_json(entry) for entry in some], indent=2)[2:-2]
+        begin = ",\n"
+    yield "[]\n" if begin == "[\n" else "\n]\n"
 
 
-def history_csv(entries: Sequence[HistoryEntry]) -> str:
-    """Return the versions as CSV (RFC 4180) with a header and one row per version; times in UTC."""
+def history_csv(entries: Iterable[HistoryEntry]) -> Iterator[str]:
+    """Yield the parts of CSV (RFC 4180) with a header and one row per version; times in UTC.
+
+    An address or a note that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     columns = (
         "version",
         "address",
@@ -59,8 +70,32 @@ def history_csv(entries: Sequence[HistoryEntry]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(_entry_json(entry) for entry in entries)
-    return text.getvalue()
+    for some in _batches(entries):
+        writer.writerows(_entry_json(entry) | _texts(entry) for entry in some)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def _batches(entries: Iterable[HistoryEntry]) -> Iterator[Sequence[HistoryEntry]]:
+    """Yield a number of entries at a time."""
+    rest = iter(entries)
+    while some := list(islice(rest, _BATCH)):
+        yield some
+
+
+def _texts(entry: HistoryEntry) -> dict[str, str]:
+    """Return the cells that hold a text from the table."""
+    return {"address": _cell(entry.version.ip), "note": _cell(entry.version.note or "")}
+
+
+def _cell(text: str) -> str:
+    """Return a text from the table as a cell that is no formula (https://owasp.org/www-community/attacks/CSV_Injection).
+
+    A tab or a carriage return at its start is escaped, and begins none.
+    """
+    return ("'" if text.lstrip().startswith(_FORMULA) else "") + printable_lines(text)
 
 
 class _Row(NamedTuple):
@@ -77,11 +112,11 @@ class _Row(NamedTuple):
 def _row(entry: HistoryEntry) -> _Row:
     return _Row(
         version=str(entry.version.version),
-        address=entry.version.ip,
+        address=printable(entry.version.ip),
         since=local_second(entry.version.created_at),
         held=duration(entry.held),
         dns=_dns_state(entry),
-        note=" ".join((entry.version.note or "").split()),
+        note=printable(" ".join((entry.version.note or "").split())),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ddns_updater.lib.humanize import duration
+from ddns_updater.lib.printable import printable
 from ddns_updater.model import HistoryEntry, Window
 from ddns_updater.output.time_axis import tick_line
 
@@ -26,7 +27,7 @@ def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | 
     width = width or _DEFAULT_WIDTH
     has_blocks = _can_encode(encoding, "".join(_BLOCKS.values()))
     begin, end = _axis(entries, window)
-    addresses = max(len(entry.version.ip) for entry in entries)
+    addresses = max(len(printable(entry.version.ip)) for entry in entries)
     held = max(len("HELD"), *(len(duration(entry.held)) for entry in entries))
     columns = width - addresses - held - 2 * len(_GAP)
     stacked = columns < _MIN_AXIS  # the address on a separate line
@@ -42,7 +43,7 @@ def history_chart(entries: Sequence[HistoryEntry], window: Window, width: int | 
         for entry in entries:
             if entry.family is family:
                 bar = _bar(entry, begin, end, columns, has_blocks=has_blocks)
-                lines += _row(entry.version.ip, bar, duration(entry.held), addresses, stacked)
+                lines += _row(printable(entry.version.ip), bar, duration(entry.held), addresses, stacked)
         if ticks:
             lines.append(ticks if stacked else " " * (addresses + len(_GAP)) + ticks)
     return "\n".join(line.rstrip() for line in lines)

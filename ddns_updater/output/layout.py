@@ -4,6 +4,8 @@ import re
 import textwrap
 from collections.abc import Callable
 
+from ddns_updater.lib.printable import printable
+
 Paint = Callable[[str, str], str]  # takes a text and a colour, returns the coloured text
 
 _GLUE = "\xa0"  # a no-break space
@@ -27,9 +29,10 @@ _WHERE_IT_FITS = (
 def wrapped(text: str, width: int | None, first: str = "", rest: str = "") -> list[str]:
     """Return `text` as lines of at most `width` columns, None for no limit; `first` and `rest` are their indents.
 
-    They break at spaces only, and not within a time, a duration or a command. A word that is wider than a line, such as
-    a path or an ARN, has a line to itself.
+    What a terminal would obey in it is escaped. They break at spaces only, and not within a time, a duration or a
+    command. A word that is wider than a line, such as a path or an ARN, has a line to itself.
     """
+    text = printable(text)
     if width is None:
         return [first + text]
     room = width - len(rest)

@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from ddns_updater import __version__
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import replace_file
+from ddns_updater.lib.printable import printable
+from ddns_updater.lib.trust import Distrusted, check_shared
 from ddns_updater.model import Outcome, PublicationState, RunResult, propagation
 from ddns_updater.state.run_state import RunState
 
@@ -30,7 +32,10 @@ def write_metrics(path: Path, result: RunResult, run_state: RunState, now: datet
     registry = CollectorRegistry()
     registry.register(_Run(result, run_state, now))
     try:
+        check_shared(path)
         replace_file(path, generate_latest(registry), _MODE)
+    except Distrusted as error:
+        raise StateError(f"cannot use DDNS_METRICS_FILE={path}: {error.problem}", error.advice) from error
     except OSError as error:
         raise StateError(
             f"failed to write the metrics {path}: {error.strerror or error}", "fix its folder, or set DDNS_METRICS_FILE"
@@ -44,7 +49,7 @@ class _Run(Collector):
         self._result = result
         self._run_state = run_state
         self._now = now
-        self._name = result.name or ""
+        self._name = printable(result.name or "")
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families with a known value."""

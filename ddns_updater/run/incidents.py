@@ -131,8 +131,7 @@ def _behind(before: Mapping[Record, datetime], result: RunResult, now: datetime)
         if _is_held(each):
             since.pop(each.record, None)
         else:
-            sent_at = each.submitted_at if each.state is PublicationState.SUBMITTED else None
-            since[each.record] = min(since.get(each.record, now), sent_at or now)
+            since.setdefault(each.record, now)
     return since
 
 

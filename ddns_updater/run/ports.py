@@ -87,11 +87,17 @@ class HistoryStore(History, Protocol):
     def has_own_clock(self) -> bool:
         """Return whether versions are dated by another clock than this machine's."""
 
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the connection, each with what to do or None."""
+
     def now(self) -> datetime:
         """Return the time by the clock that dates the versions, in whole seconds."""
 
-    def entries(self, origin: Origin, limit: int, window: Window) -> list[HistoryEntry]:
-        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first."""
+    def entries(self, origin: Origin, limit: int, window: Window, *, below: int | None = None) -> list[HistoryEntry]:
+        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first.
+
+        Versions from the number `below` on are left out.
+        """
 
     def summary(self, origin: Origin, window: Window) -> HistorySummary:
         """Return how often the address of `origin` changed within `window`."""

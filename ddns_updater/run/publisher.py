@@ -5,7 +5,7 @@ accepted it. A kill in between leaves a record that is still due, and an UPSERT 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from ddns_updater.run.claims import claims_since, refusal
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import Dns
 
+_RESOLUTION = timedelta(seconds=1)  # of the times in the journal
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
 
 
@@ -55,10 +56,16 @@ class _Step(NamedTuple):
 class Publisher:
     """Sends what is due to the DNS provider."""
 
-    def __init__(self, policy: Policy, open_dns: Callable[[], Dns]) -> None:
-        """Take the policy; `open_dns` is called when the DNS provider is needed, and gives the same one each time."""
+    def __init__(
+        self, policy: Policy, open_dns: Callable[[], Dns], seen_at: Callable[[], Mapping[Record, datetime]] = dict
+    ) -> None:
+        """Take the policy; `open_dns` is called when the DNS provider is needed, and gives the same one each time.
+
+        `seen_at` returns when this machine last saw each record hold its address, by the database's clock.
+        """
         self._policy = policy
         self._open_dns = open_dns
+        self._seen_at = seen_at
 
     def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
         """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
@@ -108,9 +115,12 @@ class Publisher:
             return True
         if publication.error:
             return True  # the last check failed: only another check clears that
+        checked_at = publication.checked_at or publication.created_at
+        if self._seen_at().get(record, checked_at) - checked_at >= _RESOLUTION:
+            return True  # the journal is that of a backup: what was published after it may be what DNS holds
         if not self._policy.recheck_every:
             return False
-        age = journal.now() - (publication.checked_at or publication.created_at)
+        age = journal.now() - checked_at
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
     def _by_zone(self, journal: JournalWriter, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:

@@ -3,7 +3,7 @@
 A failure here is a warning; it does not change the outcome of the run. The write order: alerts go into the state file
 together with the counts that they come from, then to the channels, then out of the file. A kill in between leaves them
 to the next run. An alert arrives twice when the kill came just after a channel accepted it, or when a channel accepts
-it after it was given up.
+it after it was given up. While that delivery still hangs, no other to the same channel begins.
 """
 
 import time
@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Thread
 from typing import NamedTuple
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.errors import AlertError, DdnsError, StateError
 from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.lib.humanize import counted, duration
+from ddns_updater.lib.uptime import Uptime, uptime
 from ddns_updater.model import Outcome, RunResult
+from ddns_updater.run.deliveries import Deliveries
 from ddns_updater.run.incidents import advance
 from ddns_updater.run.news import News, everything, find_news
 from ddns_updater.run.skips import judge_skips
 from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
+from ddns_updater.state.clock import find_shift
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due, Undelivered
@@ -30,6 +32,8 @@ from ddns_updater.state.run_state import RunState
 
 Ping = Callable[[RunResult], None]
 WriteMetrics = Callable[[RunResult, RunState, datetime], None]
+
+_HEARTBEAT = "heartbeat"  # among the keys of the channels, which are digests
 
 
 class Destinations(NamedTuple):
@@ -76,6 +80,7 @@ class Reporter:
         quiet: bool = False,
         limit: Limit,
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], Uptime | None] = uptime,
     ) -> None:
         """Take the destinations; `alert_after` failed runs in a row start the alerts, a run ends in `run_timeout` s.
 
@@ -88,6 +93,9 @@ class Reporter:
         self._quiet = quiet
         self._limit = limit
         self._clock = clock
+        self._uptime = uptime
+        self._deliveries = Deliveries()
+        self._heartbeat_hangs = False
 
     def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
         """Report the run of `report`, which ended at `ended`, and add each warning to it as soon as it is known.
@@ -167,19 +175,21 @@ class Reporter:
         if content.damage:
             report.warn(content.damage)
         name = content.name_of(given, report.result.name)
-        run_state, back = content.origins.get(name, RunState()).moved_to(now)
-        if back:
+        run_state, up = content.origins.get(name, RunState()), self._uptime()
+        if shift := run_state.recent and find_shift(run_state.recent[-1], run_state.uptime, now, up):
             ended = now  # by the clock to which the earlier times were moved
-            content.outbox.bring_forward(now)
-            report.warn(
-                f"the clock of this machine went back by {duration(back)}; the times of earlier runs were adjusted"
-            )
+            run_state = run_state.shifted(shift)
+            content.outbox.shift(shift)
+            if shift.by < timedelta(0):  # forward, it is the usual start of a machine that does not keep the time
+                back = duration(-shift.by)
+                report.warn(f"the clock of this machine went back by {back}; the times of earlier runs were adjusted")
         report.is_first = not run_state.recent
         run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
         keys = self._destinations.keys
         alert_after = self._alert_after if keys or self._quiet else None
         result = report.result._replace(name=name or None)
         run_state, events = advance(run_state, result, ended, alert_after, quiet=self._quiet)
+        run_state = run_state._replace(uptime=up)
         content.origins[name] = run_state
         content.outbox.add(name, events, keys, now)
         if expired := content.outbox.drop_expired(now):
@@ -202,7 +212,12 @@ class Reporter:
         ping = self._destinations.ping
         if ping is None or report.result.outcome is Outcome.SKIPPED:  # then the other run pings
             return
-        if failure := call_within(seconds, partial(ping, report.result), "its service"):
+        hung, self._heartbeat_hangs = self._heartbeat_hangs, self._deliveries.hangs(_HEARTBEAT)
+        if self._heartbeat_hangs:
+            if not hung:
+                report.warn("skipped the heartbeat: an earlier one still hangs; heartbeats go on when that has ended")
+            return
+        if failure := self._deliveries.deliver(_HEARTBEAT, partial(ping, report.result), "its service", seconds):
             report.warn(f"failed to send the heartbeat: {failure}")
 
     def _send_alerts(self, report: Report, due: Sequence[Due], deadline: Deadline) -> None:
@@ -218,7 +233,7 @@ class Reporter:
                     report.warn("no time was left to send an alert; the next run sends it")
                     return
                 channel = channels[key]
-                failure = call_within(seconds, partial(channel.send, alert.event), channel.name)
+                failure = self._deliveries.deliver(key, partial(channel.send, alert.event), channel.name, seconds)
                 if failure:
                     later = "a later run tries again" if failure.again else None
                     error = DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later)
@@ -247,29 +262,3 @@ class Reporter:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def call_within(seconds: float, send: Callable[[], None], receiver: str) -> AlertError | None:
-    """Call `send` and return its error, None if it succeeded within `seconds`.
-
-    It runs in a thread that is abandoned when the time is over, because a resolver that hangs is a call into C that
-    nothing can interrupt. Any other exception is a bug and is raised here.
-    """
-    ended: list[BaseException | None] = []
-
-    def work() -> None:
-        try:
-            send()
-        except BaseException as error:
-            ended.append(error)
-        else:
-            ended.append(None)
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not ended:
-        return AlertError(f"{receiver} did not answer within {seconds:.1f} s")
-    if ended[0] is None or isinstance(ended[0], AlertError):
-        return ended[0]
-    raise ended[0]

@@ -9,7 +9,9 @@
       heartbeat, alerts    equal parts of the rest
     10 s more              then the database gives up the session of a run that vanished, and its lock
 
-What hangs is interrupted about a second before the work or the report ends (`run_limit`).
+What hangs is interrupted about a second before the work or the report ends (`run_limit`). The other commands give the
+database as long as a run has, 20 s at most; to read a whole history five times and to build an index sixty times as
+long as a run.
 """
 
 from datetime import timedelta
@@ -21,6 +23,7 @@ METRICS_SECONDS = 1.5  # during which others wait for the state file
 
 _LAST_WRITES = 5.0  # seconds to read records back and to write the journal
 _AFTER_RUN = 10  # seconds
+_ANSWER = 20.0  # seconds; monitoring waits for `ddns status`
 _REPORT = 10.0  # seconds
 _MARGIN = 1.5  # seconds by which the report ends before it is interrupted
 _USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
@@ -31,6 +34,21 @@ _SHORTEST_TRY = 0.1  # seconds; with less, nothing is sent
 def report_seconds(run_timeout: float) -> float:
     """Return the seconds of a run that are reserved for a report, if somebody gets one."""
     return min(_REPORT, run_timeout / 4)
+
+
+def answer_seconds(run_timeout: float) -> float:
+    """Return the seconds that the database has for all that a command other than a run asks, unless that is much."""
+    return min(_ANSWER, run_timeout)
+
+
+def reading_seconds(run_timeout: float) -> float:
+    """Return the seconds that the database has to hand out a whole history."""
+    return 5 * run_timeout
+
+
+def building_seconds(run_timeout: float) -> float:
+    """Return the seconds that the database has to build the tables, with the indexes of one that is adopted."""
+    return 60 * run_timeout
 
 
 def session_seconds(run_timeout: int) -> int:

@@ -1,24 +1,24 @@
 """The `.env` files: which of them are read, and who may have written what they set.
 
 A source `command:` runs a program, and `AWS_…` variables choose an account. So a file counts only when nobody but this
-user and root could write it. The one in the working directory may be another program's: it is read only when it sets a
-variable of this program, and nothing about it is an error otherwise.
+user and root could write it or put another in its place. The one in the working directory may be another program's:
+it is read only when it sets a variable of this program, and nothing about it is an error otherwise.
 """
 
 import io
 import os
-import shlex
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ddns_updater.errors import InvalidValue, SettingsError
 from ddns_updater.lib.files import named_path
-from ddns_updater.settings.home import user_folder, user_name
+from ddns_updater.lib.trust import Distrusted, check_path, distrust
+from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.variables import VARIABLES
 
-_ABSENT, _EMPTY = "does not exist", "sets none"
+_ABSENT, _NO_FILE, _EMPTY = "does not exist", "is not a file", "sets none"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how it begins
 
 
 class EnvFile(NamedTuple):
@@ -51,11 +51,11 @@ def read_env_files(env_file: Path | None) -> EnvFiles:
         here = Path.cwd() / ".env"
         if here in found.looked:
             return found
-        exists = here.is_file()
+        absent = _absence(here)
     except OSError:  # the working directory was removed, or may not be searched
         return found
-    local, ignored = _read_optional(here) if exists else (None, None)
-    state = _ABSENT if not exists else "is ignored" if ignored else _EMPTY
+    local, ignored = (None, None) if absent else _read_optional(here)
+    state = absent or ("is ignored" if ignored else _EMPTY)
     used, problems = ((local,), local.problems) if local else ((), ())
     return EnvFiles((*found.used, *used), (*found.problems, *problems), {here: state, **found.looked}, ignored)
 
@@ -67,14 +67,14 @@ def _read_required(path: Path, *, option: str = "") -> EnvFiles:
     except InvalidValue as error:
         return EnvFiles((), (SettingsError(f"{option}{str(path)!r} {error.problem}", error.advice),), {path: _ABSENT})
     try:
-        if not path.is_file():
+        if absent := _absence(path):
             missing = SettingsError(f"{option}{str(path)!r} is not a file", "name an existing one")
-            return EnvFiles((), (missing,) if option else (), {path: _ABSENT})
+            return EnvFiles((), (missing,) if option else (), {path: absent})
         content, status = _content(path)
     except OSError as error:
         problem = _unreadable(path, error.strerror)
         return EnvFiles((EnvFile(path, {}, (problem,)),), (problem,), {path: _EMPTY})
-    if why := distrust(path, status, os.geteuid()):
+    if why := _distrust(path, status):
         return EnvFiles((), (SettingsError(f"cannot use {path}: {why.problem}", why.advice),), {path: _EMPTY})
     file = _parsed(path, content)
     return EnvFiles((file,), file.problems, {path: _EMPTY})
@@ -88,40 +88,62 @@ def _read_optional(path: Path) -> tuple[EnvFile | None, SettingsError | None]:
         return None, SettingsError(f"{path} is ignored: it cannot be read: {error.strerror}", "check who owns it")
     file = _parsed(path, content)
     if not file.is_ours:
-        return None, None
-    if why := distrust(path, status, os.geteuid()):
+        return None, _misspelt(file)
+    if why := _distrust(path, status):
         return None, SettingsError(f"{path} is ignored: {why.problem}", why.advice)
     return file, None
 
 
+def _misspelt(file: EnvFile) -> SettingsError | None:
+    """Return that a file which sets nothing of this program may have been meant to."""
+    for variable in file.texts:
+        if variable.startswith("DDNS_") and (near := nearest_variable(variable, cutoff=0.9)):
+            return SettingsError(f"{file.path} is ignored: {variable} is not a setting", f"did you mean {near}?")
+    return None
+
+
+def nearest_variable(variable: str, *, cutoff: float) -> str | None:
+    """Return the variable of this program that `variable` resembles most, None when none is as near as `cutoff`."""
+    import difflib  # 0.5 ms of every run, which only a misspelt variable is worth
+
+    return next(iter(difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=cutoff)), None)
+
+
+def _absence(path: Path) -> str | None:
+    """Return why there is no file to read at `path`, None if there is one; raises OSError."""
+    if path.is_file():
+        return None
+    return _NO_FILE if path.exists() else _ABSENT
+
+
 def _content(path: Path) -> tuple[bytes, os.stat_result]:
     """Return what the file holds, and the status of that same file."""
-    with path.open("rb") as file:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not block on a named pipe
+    with os.fdopen(descriptor, "rb") as file:
         return file.read(), os.fstat(file.fileno())
 
 
-def distrust(path: Path, status: os.stat_result, user: int) -> SettingsError | None:
-    """Return why another than `user` and root may have written the file, and what to do; None if that cannot be."""
-    name = shlex.quote(str(path))
-    if status.st_uid not in (user, 0):
-        owner = user_name(status.st_uid)
-        own = f"run ddns as that user: sudo -u {owner} -H ddns …" if owner and user == 0 else None
-        chown = f"if you trust it, {'' if user == 0 else 'sudo '}chown {user_name(user) or user} {name}"
-        return SettingsError(f"it belongs to {owner or f'user {status.st_uid}'}", own or chown)
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o022:
-        sudo = "" if user in (status.st_uid, 0) else "sudo "
-        found = f"other users may write it (mode {mode:03o})"
-        return SettingsError(found, f"check what it sets, then {sudo}chmod go-w {name}")
+def _distrust(path: Path, status: os.stat_result) -> Distrusted | None:
+    """Return why another user could have written the file with this status, or another one to this place."""
+    if why := distrust(path, status, os.geteuid()):
+        return why
+    try:
+        check_path(path)
+    except Distrusted as error:
+        return error
     return None
 
 
 def _parsed(path: Path, content: bytes) -> EnvFile:
     """Parse a file; the text of a line that cannot be read is not shown, because it may hold a secret."""
     try:
-        text, is_text = content.decode("utf-8-sig"), True
+        text, is_text = content.decode("utf-8-sig"), content.count(b"\0") * 4 <= len(content)
     except UnicodeDecodeError:
         text, is_text = content.decode("utf-8-sig", "replace"), False
+    if not is_text:
+        if content.startswith(_UTF_16):
+            text = content.decode("utf-16", "replace")
+        text = text.replace("\0", "")  # UTF-16 without a mark
     from dotenv.parser import parse_stream  # 2.5 ms of every run, which only a file is worth
 
     texts: dict[str, str] = {}
@@ -137,7 +159,9 @@ def _parsed(path: Path, content: bytes) -> EnvFile:
             texts[binding.key] = binding.value or ""
             is_ours |= binding.key in VARIABLES
     if not is_text:
-        return EnvFile(path, {}, (_unreadable(path, "it is not UTF-8 text"),), is_ours)
+        return EnvFile(
+            path, {}, (SettingsError(f"cannot read {path}: it is not UTF-8 text", "save it as UTF-8"),), is_ours
+        )
     return EnvFile(path, texts, tuple(problems), is_ours)
 
 

@@ -1,9 +1,7 @@
-"""The per-user folder of this program, which lies in the home folder; and whose home folder that is."""
+"""The per-user folder of this program, which lies in the home folder."""
 
 import os
-import pwd
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,29 +54,3 @@ def _in(variable: str, value: str, path: Path) -> UserFolder:
         return UserFolder(path)
     problem = SettingsError(f"{variable}={value!r} is not a full path", "set it to one, or remove it")
     return UserFolder(_NOWHERE, problem)
-
-
-def user_name(user: int) -> str | None:
-    """Return the name of the user with this ID, None if there is none."""
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return None
-
-
-def left_by_root(places: Iterable[Path]) -> SettingsError | None:
-    """Return a warning when root would leave files at `places` that another user's runs then cannot use.
-
-    That is so in a folder of that user, and anywhere in that user's home folder, which `sudo -E` keeps.
-    """
-    if os.geteuid() != 0:
-        return None
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - it never raises
-    for place in places:
-        nearest = next(each for each in (place, *place.parents) if os.path.exists(each))  # noqa: PTH110 - as above
-        for folder in (nearest, home) if place.is_relative_to(home) else (nearest,):
-            owner = folder.stat().st_uid
-            if owner and (name := user_name(owner)):
-                problem = f"as root, ddns leaves files of root in {place}, where those of {name} belong"
-                return SettingsError(problem, f"run it as that user: sudo -u {name} -H ddns …")
-    return None

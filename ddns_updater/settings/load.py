@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.settings.contradictions import contradictions
-from ddns_updater.settings.env_files import EnvFile, read_env_files
+from ddns_updater.settings.env_files import EnvFile, nearest_variable, read_env_files
 from ddns_updater.settings.home import forget_empty_home
 from ddns_updater.settings.parse import Parser
 from ddns_updater.settings.remarks import remarks_on
@@ -102,16 +102,10 @@ def environment_of_programs() -> dict[str, str]:
 
 
 def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:
-    unknown = sorted(each for each in texts if each.startswith("DDNS_") and each not in VARIABLES)
-    if not unknown:
-        return
-    import difflib  # 0.5 ms of every run, which nearly none needs
-
-    for variable in unknown:
-        near = difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.85)
-        if near:
+    for variable in sorted(each for each in texts if each.startswith("DDNS_") and each not in VARIABLES):
+        if near := nearest_variable(variable, cutoff=0.85):
             where = f" (in {set_in[variable]})" if variable in set_in else ""
-            yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near[0]}?", settings=near)
+            yield SettingsError(f"{variable} is not a setting{where}", f"did you mean {near}?", settings=(near,))
 
 
 def _located(problem: SettingsError, set_in: Mapping[str, Path]) -> SettingsError:

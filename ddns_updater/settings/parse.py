@@ -5,6 +5,7 @@ from typing import Any
 
 from ddns_updater.errors import InvalidValue, SettingsError
 from ddns_updater.lib.files import named_path
+from ddns_updater.lib.trust import Distrusted, check_path
 from ddns_updater.settings.values import InvalidItems
 from ddns_updater.settings.variables import Setting
 
@@ -59,12 +60,22 @@ class Parser:
         if text and file:
             self._reject(setting, f"{variable} and {file_variable} are both set", "keep one of them")
         if text or not file:
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # the environment may hold any bytes
+                advice = "percent-encode special characters in UTF-8, as ä by %C3%A4"
+                self._reject(setting, f"{variable} is not UTF-8 text", advice)
+                return "", variable
             return text, variable
         subject = f"{file_variable}={file!r}"
         try:
-            text = named_path(file).read_text(encoding="utf-8-sig").strip()
+            path = named_path(file)
+            check_path(path, given=True)  # Docker gives a container the secret files of a user of the host
+            text = path.read_text(encoding="utf-8-sig").strip()
         except InvalidValue as error:
             self._reject(setting, f"{subject} {error.problem}", error.advice)
+        except Distrusted as error:
+            self._reject(setting, f"{subject} cannot be used: {error.problem}", error.advice)
         except (OSError, ValueError) as error:
             cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             self._reject(setting, f"{subject} cannot be read: {cause}", "name a file that holds the value")

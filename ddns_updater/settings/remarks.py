@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.settings.env_files import EnvFiles
-from ddns_updater.settings.home import left_by_root, user_folder
+from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.settings import Settings
 
 _IN_USER_FOLDER = ("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER")  # by default
@@ -34,8 +34,7 @@ def remarks_on(settings: Settings, given: Collection[str], found: EnvFiles, *, f
         notes.append(_nothing_set(found.looked))
     for each in _movable(settings):
         (problems if for_init else notes).append(each)
-    left = None if problems or found.problems else left_by_root(_written(settings))
-    return Remarks(tuple(problems), tuple(filter(None, (found.ignored, left))), tuple(notes))
+    return Remarks(tuple(problems), (found.ignored,) if found.ignored else (), tuple(notes))
 
 
 def _nothing_set(looked: Mapping[Path, str]) -> SettingsError:
@@ -56,10 +55,3 @@ def _movable(settings: Settings) -> Iterator[SettingsError]:
         problem = f"DDNS_STATE_FOLDER names the folder {folder!r} of whichever folder ddns is started in"
         advice = f"write its full path, DDNS_STATE_FOLDER={settings.state_folder.absolute()}"
         yield SettingsError(problem, advice, settings=("DDNS_STATE_FOLDER",))
-
-
-def _written(settings: Settings) -> Iterator[Path]:
-    """Yield the folders in which runs leave files."""
-    yield settings.state_folder.absolute()
-    if settings.database.file:
-        yield settings.database.file.parent

@@ -1,13 +1,16 @@
 """An address source that runs a program, which prints the address: `command:PROGRAM ARGUMENT…`, without a shell."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from threading import Event, Timer
 
 from ddns_updater.errors import SourceError
+from ddns_updater.lib.trust import Distrusted, check_path
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.spec import CommandSpec
@@ -27,15 +30,19 @@ class CommandSource:
 
     def fetch(self, family: Family) -> Address:
         """Return the address that the program prints; raises SourceError when it fails or prints anything else."""
+        environment = self._environment()
         try:
             process = subprocess.Popen(  # noqa: S603 - the operator's own command, and no shell
                 self._words,
+                executable=_trusted(self._words[0], environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=self._environment(),
+                env=environment,
             )
+        except Distrusted as error:
+            raise SourceError(f"is not run: {error.problem}", error.advice) from error
         except (OSError, ValueError) as error:
             raise SourceError(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error
         timed_out = Event()
@@ -58,6 +65,14 @@ class CommandSource:
         if status:
             raise SourceError(f"failed with exit status {status}")
         return public_address(printed.decode("ascii", "replace"), family)
+
+
+def _trusted(program: str, environment: Mapping[str, str]) -> str | None:
+    """Return where the program is, None when it cannot be found; raises Distrusted when others may have changed it."""
+    found = shutil.which(program, path=os.pathsep.join(os.get_exec_path(environment)))
+    if found:
+        check_path(Path(found))
+    return found
 
 
 def _kill(process: "subprocess.Popen[bytes]", timed_out: Event | None = None) -> None:

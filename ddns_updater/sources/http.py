@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, PoolManager, Retry
 from urllib3.exceptions import HTTPError
@@ -86,7 +86,7 @@ class HttpSource:
         headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"}
         parts = urlsplit(url)
         if parts.password is not None:
-            login = f"{unquote(parts.username or '')}:{unquote(parts.password)}".encode("latin-1")
+            login = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password)  # UTF-8 (RFC 7617)
             headers["Authorization"] = f"Basic {b64encode(login).decode()}"
         return headers
 

@@ -30,6 +30,7 @@ class InterfaceSource:
     def fetch(self, family: Family) -> Address:
         """Return the interface's one public address; raises SourceError when it has none, or more than one."""
         try:
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()  # where this fails, IPRoute leaves a traceback
             with IPRoute() as netlink:
                 index = netlink.link_lookup(ifname=self._interface)
                 messages = list(netlink.get_addr(index=index[0], family=_SOCKET[family])) if index else []

@@ -18,6 +18,7 @@ _RESOLVERS = {  # open ones that have a name: what to ask for at which server
     "cloudflare": "whoami.cloudflare@one.one.one.one?type=TXT&class=CH",
 }
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
+_PLAIN = r"(?:(?:ip)?v[46]|[a-z]{1,9}(?:[-_.][a-z]{1,9})?)?"  # `ipv4`, `ip`, `cdn-cgi`, `address.json`; not a key
 
 
 class SourceSpec(ABC):
@@ -61,12 +62,14 @@ class HttpSpec(SourceSpec):
 
     def _parse(self, rest: str) -> str:
         self.url, _, self.pointer = self.text.partition("#")
+        self.text.encode()  # the environment may hold any bytes; those that are not UTF-8 raise a ValueError
         url = urlsplit(self.url)
         is_one = self.text.split() == [self.text] and "," not in self.text.partition("?")[0]
         if not (is_one and url.hostname and url.port != 0 and self.pointer[:1] in ("", "/")):
             raise ValueError
-        self.name = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
-        self.holds_secret = "@" in rest or "?" in rest
+        path = _shown_path(url.path)
+        self.name = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
+        self.holds_secret = "@" in rest or "?" in rest or path != url.path
         return url.hostname.rstrip(".")
 
 
@@ -180,13 +183,25 @@ def parse_source(text: str) -> SourceSpec:
 
 
 def without_secrets(text: str) -> str:
-    """Quote a text that is no source without what may be secret: the user and query of a URL, a program's arguments."""
+    """Quote a text that is no source, without what may be secret: user, key and query of a URL, program arguments."""
     shown = re.split(r"[?\s]", text, maxsplit=1)[0]
     hidden = text[len(shown) :]
-    kind = shown.partition(":")[0]
-    if kind.lower() == "command" or "@" in hidden:
-        return repr(f"{kind}:…")
-    return repr((shown if kind.lower() == "dns" else shown.rpartition("@")[2]) + ("…" if hidden else ""))
+    kind = shown.partition(":")[0].lower()
+    if kind == "command" or "@" in hidden:
+        return repr(f"{text.partition(':')[0]}:…")
+    if kind != "dns":
+        shown = shown.rpartition("@")[2]
+    if _KINDS.get(kind, HttpSpec) is HttpSpec:
+        scheme, mark, rest = shown.rpartition("://")
+        place, pound, pointer = rest.partition("#")
+        host, slash, path = place.partition("/")
+        shown = f"{scheme}{mark}{host}{slash}{_shown_path(path)}{pound}{pointer}"
+    return repr(shown + ("…" if hidden else ""))
+
+
+def _shown_path(path: str) -> str:
+    """Return `path` with dots in place of all but plain words: anything else may be the key of an account."""
+    return "/".join(each if re.fullmatch(_PLAIN, each) else "…" for each in path.split("/"))
 
 
 def _matched(pattern: str, text: str) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ddns_updater.alerts.event import parse_event
+from ddns_updater.lib.uptime import Uptime
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
 from ddns_updater.state.run_state import Move, Reported, RunState, Skips
@@ -14,6 +15,7 @@ from ddns_updater.state.run_state import Move, Reported, RunState, Skips
 PROGRAM, FORMAT = "ddns-updater", 1
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
 _YEARS = range(1800, 2200)  # of times that can be calculated with, also those of a clock that was never set
+_LONGEST_UPTIME = 1e10  # seconds, three centuries
 _UNNAMED = ""  # the key for runs without a configured name while the database is unavailable
 
 
@@ -134,6 +136,7 @@ def _later_json(run_state: RunState) -> dict[str, Any]:
         },
         "unprinted": run_state.unprinted and run_state.unprinted.json(),
         "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
+        "uptime": run_state.uptime and run_state.uptime._asdict(),
     }
 
 
@@ -174,7 +177,15 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
         },
         unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
         printed={text: _time(at) for text, at in content.get("printed", {}).items()},
+        uptime=_uptime(content["uptime"]) if "uptime" in content else None,
     )
+
+
+def _uptime(content: Mapping[str, Any]) -> Uptime:
+    seconds = float(content["seconds"])
+    if not 0 <= seconds < _LONGEST_UPTIME:
+        raise ValueError
+    return Uptime(_text(content["boot"]), seconds)
 
 
 def _record(text: str) -> Record:

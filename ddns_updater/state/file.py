@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import NO_ROOM, flocked, replace_file
+from ddns_updater.lib.trust import Distrusted, check_path, make_folder, open_own
 from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, StateContent, content_text, parse_content
 
 _HEAD = b'{"program": "ddns-updater"'  # the start of every state file
@@ -58,15 +59,16 @@ class StateFile:
 
     @contextmanager
     def _lock(self, kind: str, *, wait: bool) -> Iterator[bool]:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.path.with_suffix(f".{kind}")
-        with flocked(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), wait=wait) as taken:
+        make_folder(self.path.parent)
+        with flocked(open_own(self.path.with_suffix(f".{kind}")), wait=wait) as taken:
             yield taken
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
         try:
             yield
+        except Distrusted as error:
+            raise StateError(f"cannot use {self.path}: {error.problem}", error.advice) from error
         except OSError as error:
             advice = (
                 "make room for it" if error.errno in NO_ROOM else f"make it {_ABLE[doing]}, or set DDNS_STATE_FOLDER"
@@ -75,6 +77,7 @@ class StateFile:
 
     def _load(self) -> StateContent:
         try:
+            check_path(self.path)
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # does not block on a named pipe
         except FileNotFoundError:
             return StateContent()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ddns_updater.alerts.event import Event, Kind
+from ddns_updater.state.clock import ClockShift
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _OLDEST = timedelta(days=1)  # older alerts are dropped
@@ -70,10 +71,10 @@ class Outbox:
         self.pauses = {key: pause for key, pause in self.pauses.items() if any(key in each.to for each in kept)}
         return dropped
 
-    def bring_forward(self, now: datetime) -> None:
-        """Shorten every wait that a clock set back would prolong."""
-        self.undelivered = [each._replace(since=min(each.since, now)) for each in self.undelivered]
-        self.pauses = {key: pause._replace(until=min(pause.until, now)) for key, pause in self.pauses.items()}
+    def shift(self, shift: ClockShift) -> None:
+        """Correct all times after the clock was set, and end every pause."""
+        self.undelivered = [each._replace(since=min(shift.moved(each.since), shift.now)) for each in self.undelivered]
+        self.pauses = {key: each._replace(until=min(each.until, shift.now)) for key, each in self.pauses.items()}
 
     def rename(self, before: str, after: str) -> None:
         """Move the alerts of one origin to another."""

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ddns_updater.alerts.event import Event
+from ddns_updater.lib.uptime import Uptime
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen
+from ddns_updater.state.clock import ClockShift
 
 _OVERDUE, _LEAST_OVERDUE = 3, timedelta(minutes=5)  # intervals, and time, without a run before it is overdue
-_BACKWARD = timedelta(minutes=1)  # a clock may go back by less without a warning
 
 
 class Reported(NamedTuple):
@@ -38,7 +39,8 @@ class Move(NamedTuple):
 class RunState(NamedTuple):
     """What this machine remembers of the runs of one origin; times are its own, in UTC.
 
-    `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last.
+    `runs` counts runs by outcome; `recent` has the end of the last ones, of several in quick succession only the last,
+    and `uptime` is that of the machine then, None when unknown.
     `ended`, `outcome` and `error` are those of the last run that was not skipped. `seen` is what each record last held
     correctly, `behind` since when one has not been seen to hold the current address, `skips` the families that the last
     run had to skip, `moves` the changes of the last hour. `unprinted` is an alert that a quiet run has to print,
@@ -59,6 +61,7 @@ class RunState(NamedTuple):
     moves: Mapping[Family, tuple[Move, ...]] = MappingProxyType({})
     unprinted: Event | None = None
     printed: Mapping[str, datetime] = MappingProxyType({})
+    uptime: Uptime | None = None
 
     @property
     def interval(self) -> timedelta | None:
@@ -80,29 +83,22 @@ class RunState(NamedTuple):
         """Return whether the last run was skipped."""
         return bool(self.recent) and self.recent[-1] != self.ended
 
-    def moved_to(self, now: datetime) -> tuple["RunState", timedelta | None]:
-        """Return this with all times moved back if the clock went back, and by how much; None if it did not.
-
-        Moved together, they keep all durations.
-        """
-        back = self.recent[-1] - now if self.recent else timedelta(0)
-        if back <= _BACKWARD:
-            return self, None
+    def shifted(self, shift: ClockShift) -> "RunState":
+        """Return this with its times by the clock as it was set; those of `seen` are by the database's."""
+        moved = shift.moved
         incident = self.incident
         if incident:
-            alerted_at = incident.alerted_at and incident.alerted_at - back
-            incident = incident._replace(since=incident.since - back, alerted_at=alerted_at)
-        moved = self._replace(
-            recent=tuple(each - back for each in self.recent),
-            ended=self.ended and self.ended - back,
-            last_success=self.last_success and self.last_success - back,
+            alerted_at = incident.alerted_at and moved(incident.alerted_at)
+            incident = incident._replace(since=moved(incident.since), alerted_at=alerted_at)
+        return self._replace(
+            recent=tuple(map(moved, self.recent)),
+            ended=self.ended and moved(self.ended),
+            last_success=self.last_success and moved(self.last_success),
             incident=incident,
-            seen={record: each._replace(at=each.at - back) for record, each in self.seen.items()},
-            behind={record: at - back for record, at in self.behind.items()},
-            skips={family: each._replace(since=each.since - back) for family, each in self.skips.items()},
+            behind={record: moved(at) for record, at in self.behind.items()},
+            skips={family: each._replace(since=moved(each.since)) for family, each in self.skips.items()},
             moves={
-                family: tuple(each._replace(at=each.at - back) for each in past) for family, past in self.moves.items()
+                family: tuple(each._replace(at=moved(each.at)) for each in past) for family, past in self.moves.items()
             },
-            printed={text: at - back for text, at in self.printed.items()},
+            printed={text: moved(at) for text, at in self.printed.items()},
         )
-        return moved, back

@@ -69,7 +69,8 @@ class Status(NamedTuple):
         due = max(filter(None, (version.created_at, known and known.created_at, known and known.submitted_at)))
         behind = self.run_state and self.run_state.behind.get(record)
         is_failed = known is not None and known.state is PublicationState.FAILED
-        if not is_failed and journal.read_at - min(due, behind or due) <= _GRACE:
+        late = max(journal.read_at - due, self.now - behind if behind else timedelta(0))  # each by its own clock
+        if not is_failed and late <= _GRACE:
             return None
         return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
 

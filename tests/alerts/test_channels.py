@@ -1,7 +1,9 @@
 """The channels: what each sends over loopback, and what it makes of every answer."""
 
+import gzip
 import re
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -76,16 +78,61 @@ def test_any_webhook_gets_the_event_as_json(receiver: Receiver) -> None:
     }
 
 
-def test_slack_gets_text_in_which_nothing_is_taken_for_its_marks(receiver: Receiver) -> None:
+SHORT = EVENT._replace(title="*.example.com A of _x_ is ~late~", text="ok")
+MENTIONS = (
+    "@everyone",
+    "@channel",
+    "@here",
+    "@all",
+    "@someone",
+    "<!channel>",
+    "<!subteam^S012|x>",
+    "<@U012>",
+    "<#C012>",
+)
+
+
+def slack_text(receiver: Receiver, event: Event) -> str:
+    """Return what Slack gets of an event."""
+    assert said(f"slack+{receiver.url}", event) is None
+    ((key, text),) = receiver.got[-1].json.items()
+    assert key == "text"
+    return str(text)
+
+
+def test_slack_and_its_like_get_a_block_of_code_in_which_marks_stay_as_they_are(receiver: Receiver) -> None:
+    assert slack_text(receiver, SHORT) == "```\n*.example.com A of _x_ is ~late~\nok\n```"
     assert said(f"slack+{receiver.url}?x=1+1") is None
-    (request,) = receiver.got
-    assert request.path == f"/hook/{SECRET}?x=1+1"
-    assert request.json == {
-        "text": "*line: failing since 2026-03-01 12:00 UTC, 3 failed runs*\n"
-        "Cause: &lt;b&gt;&amp;amp; @everyone *.a_b.example.com*. Nothing is lost."
-    }
-    said(f"slack+{receiver.url}", EVENT._replace(title="line: *.example.com A was changed"))
-    assert receiver.got[-1].json["text"].startswith("line: *.example.com A was changed\n")
+    assert receiver.got[-1].path == f"/hook/{SECRET}?x=1+1"
+    assert slack_text(receiver, EVENT).splitlines() == [
+        "```",
+        "line: failing since 2026-03-01 12:00 UTC, 3 failed runs",
+        "Cause: \u2039b\u203a&amp; @\u200beveryone *.a_b.example.com*. Nothing is lost.",
+        "```",
+    ]
+
+
+def test_nothing_ends_that_block_early(receiver: Receiver) -> None:
+    text = slack_text(receiver, SHORT._replace(title="a ``` b\n```\nc", text="Run `ddns doctor`"))
+    assert text == "```\na ''' b ''' c\nRun 'ddns doctor'\n```"
+
+
+def test_its_lines_are_short_because_not_every_service_wraps_them(receiver: Receiver) -> None:
+    lines = slack_text(receiver, SHORT._replace(text="word " * 300 + "x" * 90)).splitlines()
+    assert max(map(len, lines[:-2])) <= 76
+    assert lines[-2] == "x" * 90
+
+
+@pytest.mark.parametrize("mention", MENTIONS)
+def test_no_chat_service_finds_a_mention(receiver: Receiver, mention: str) -> None:
+    hostile = SHORT._replace(title=f"{mention} {mention}", text=f"x {mention}, y{mention}")
+    notify(service(receiver.url.replace("http://", "json://")), hostile)
+    sent = receiver.got[-1].json
+    for text in (slack_text(receiver, hostile), sent["title"], sent["message"]):
+        assert mention not in text
+        assert not re.search(r"[@#]\w|<[@!#]", text)
+    said(f"discord+{receiver.url}", hostile)
+    assert receiver.got[-1].json["allowed_mentions"] == {"parse": []}
 
 
 def test_discord_gets_an_embed_that_mentions_no_one(receiver: Receiver) -> None:
@@ -94,9 +141,32 @@ def test_discord_gets_an_embed_that_mentions_no_one(receiver: Receiver) -> None:
     assert request.path == f"/hook/{SECRET}/a+b?thread_id=7"
     assert request.json["allowed_mentions"] == {"parse": []}
     (embed,) = request.json["embeds"]
-    assert embed["title"] == EVENT.title
-    assert embed["description"] == r"Cause: <b\>&amp; @everyone \*.a\_b.example.com\*. Nothing is lost."
+    assert embed["title"] == r"line\: failing since 2026-03-01 12\:00 UTC, 3 failed runs"
+    assert embed["description"] == r"Cause\: \<b\>&amp; \@everyone \*.a\_b.example.com\*. Nothing is lost."
     assert (embed["color"], embed["timestamp"]) == (0xE74C3C, "2026-03-01T12:03:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("**a** __b__ ~~c~~ ||d|| `e`", r"\*\*a\*\* \_\_b\_\_ \~\~c\~\~ \|\|d\|\| \`e\`"),
+        ("> a", r"\> a"),
+        ("# a", r"\# a"),
+        ("-# a", r"\-\# a"),
+        ("- a", r"\- a"),
+        ("+ a", r"\+ a"),
+        ("12. a", r"12\. a"),
+        ("[a](https://b.example.com)", r"\[a\]\(https\://b.example.com\)"),
+        ("<https://b.example.com>", r"\<https\://b.example.com\>"),
+        ("2001:db8:100::1 :tada:", r"2001\:db8\:100\:\:1 \:tada\:"),
+        ("<@1> <@&2> <#3> <:a:4> <t:5:R>", r"\<\@1\> \<\@&2\> \<\#3\> \<\:a\:4\> \<t\:5\:R\>"),
+        ("a\\", "a\\\\"),
+    ],
+)
+def test_discord_shows_marks_as_they_are(receiver: Receiver, text: str, escaped: str) -> None:
+    said(f"discord+{receiver.url}", EVENT._replace(title=text, text=text))
+    (embed,) = receiver.got[0].json["embeds"]
+    assert (embed["title"], embed["description"]) == (escaped, escaped)
 
 
 @pytest.mark.parametrize("text", ["x" * 9000, "*" * 9000, "x" + "*" * 9000])
@@ -128,6 +198,24 @@ def test_the_form_is_known_by_the_host(
     monkeypatch.setenv("http_proxy", receiver.base)
     assert said(f"http://{host}") is None
     assert key in receiver.got[0].json
+
+
+def test_a_login_is_sent_in_utf_8(receiver: Receiver) -> None:
+    for login in ("mü€:pässwörd€✓", "m%C3%BC%E2%82%AC:p%C3%A4ssw%C3%B6rd%E2%82%AC%E2%9C%93"):
+        assert said(receiver.url.replace("://", f"://{login}@")) is None
+        assert b64decode(receiver.got[-1].headers["authorization"].removeprefix("Basic ")).decode() == "mü€:pässwörd€✓"
+
+
+@pytest.mark.parametrize("login", ["mü:pä€", "m%C3%BC:p%C3%A4%E2%82%AC", "me:p€"])
+def test_a_service_of_apprise_says_that_a_login_may_be_the_cause(receiver: Receiver, login: str) -> None:
+    url = receiver.base.replace("http://", f"json://{login}@")
+    with pytest.raises(AlertError) as caught:
+        notify(service(url), EVENT)
+    assert str(caught.value) == (
+        "json://… did not accept it; its user or password is not ASCII, which Apprise does not send to every service;"
+        " choose another"
+    )
+    assert receiver.got == []
 
 
 def test_the_user_and_password_of_a_url_are_sent_and_none_of_the_home_folder(
@@ -191,6 +279,21 @@ def test_a_refusal_is_not_repeated(receiver: Receiver, status: str) -> None:
     assert error
     assert str(error) == f"http://127.0.0.1/… refused with status {status[:3]}; check its URL"
     assert (error.again, len(receiver.got)) == (False, 1)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "404 No", "500 No"])
+def test_the_huge_body_of_no_answer_is_read(receiver: Receiver, status: str) -> None:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: 10000000\r\nLocation: /\r\n\r\n"
+    receiver.play = flood = services.Flood(head.encode(), 10_000_000)
+    assert (said(receiver.url) is None) == (status == "200 OK")
+    assert flood.was_refused()
+
+
+def test_an_answer_is_not_unpacked(receiver: Receiver) -> None:
+    answered = gzip.compress(b"OK (not found)")
+    receiver.play = services.answer(answered, headers=["Content-Encoding: gzip"])
+    assert send("POST", receiver.url, name="it", read=14) == answered[:14]
+    assert receiver.got[0].headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent", "304 Not Modified"])
@@ -282,8 +385,22 @@ def test_apprise_notifies_a_service_that_it_knows(receiver: Receiver) -> None:
     notify(service(receiver.url.replace("http://", "json://")), EVENT)
     (request,) = receiver.got
     assert request.path == f"/hook/{SECRET}"
-    assert (request.json["title"], request.json["message"]) == (EVENT.title, EVENT.text)
+    message = EVENT.text.replace("@", "@\u200b")
+    assert (request.json["title"], request.json["message"]) == (EVENT.title, message)
     assert request.json["type"] == "failure"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("html", "&lt;b&gt;&nbsp;&amp;&nbsp;*x*&nbsp;[y](http://z)"),
+        ("markdown", r"<b\> & \*x\* \[y\]\(http://z\)"),
+    ],
+)
+def test_apprise_escapes_the_markup_of_a_service_that_has_one(receiver: Receiver, form: str, shown: str) -> None:
+    event = EVENT._replace(text="<b> & *x* [y](http://z)")
+    notify(service(receiver.url.replace("http://", "json://") + f"?format={form}"), event)
+    assert receiver.got[-1].json["message"] == shown
 
 
 @pytest.mark.parametrize(
@@ -375,7 +492,7 @@ def test_a_url_that_is_none_is_refused_and_never_shown(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("name", ["DDNS_WEBHOOK_URLS", "DDNS_NOTIFY_URLS", "DDNS_HEARTBEAT_URL"])
 def test_a_url_of_bytes_that_are_not_utf_8_is_refused(name: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^{name} .*; write "):
+    with pytest.raises(SettingsError, match=f"^{name} is not UTF-8 text; percent-encode .* as ä by %C3%A4$"):
         load_settings_with({name: f"https://x.example.com/{SECRET}\udcff"})
 
 

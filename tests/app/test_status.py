@@ -60,6 +60,7 @@ def shift(machine: Machine, seconds: float) -> None:
     for run_state in content["origins"].values():
         run_state["recent"] = [each - seconds for each in run_state["recent"]]
         run_state["ended"] -= seconds
+        del run_state["uptime"]
     state_file(machine).write_text(json.dumps(content))
 
 

@@ -1,6 +1,7 @@
 """`ddns notify --test`: a message through every channel, and what became of each, without a database and AWS."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -51,8 +52,8 @@ def test_every_channel_gets_one_message_that_names_its_host(machine: Machine, re
         assert event["title"] == "line: test message"
         assert event["text"].endswith(f" Sent by {HOST}.")
         (text,) = [each["text"] for each in slack.take()]
-        assert text.startswith("*line: test message*\n")
-        assert f"Sent by {HOST}." in text
+        assert text.startswith("```\nline: test message\n")
+        assert f"Sent by {HOST}." in " ".join(text.split())
         (sent,) = service.take()
         assert (sent["title"], sent["type"]) == ("line: test message", "info")
         assert f"Sent by {HOST}." in sent["message"]
@@ -67,7 +68,7 @@ def test_every_channel_gets_one_message_that_names_its_host(machine: Machine, re
 def test_discord_takes_the_message_too(machine: Machine, receiver: Receiver) -> None:
     assert notify(machine, DDNS_WEBHOOK_URLS=f"discord+{receiver.url}").status == 0
     (sent,) = receiver.take()
-    assert sent["embeds"][0]["title"] == "ddns: test message"
+    assert sent["embeds"][0]["title"] == r"ddns\: test message"
 
 
 def test_each_channel_that_does_not_accept_it_is_named_and_the_others_get_it(
@@ -156,23 +157,25 @@ def test_a_missing_extra_is_named_with_the_command_that_adds_it(machine: Machine
     assert done.err.startswith("error: DDNS_NOTIFY_URLS, number 1: DDNS_NOTIFY_URLS needs the extra notify; in the ")
 
 
-def test_a_channel_that_hangs_costs_a_bounded_time_and_the_next_gets_its_message(
+def test_channels_that_hang_are_awaited_together_and_the_next_gets_its_message(
     machine: Machine, receiver: Receiver
 ) -> None:
     receiver.play = services.hang
     with receiving() as other:
+        hanging = ",".join(f"{receiver.url}/{number}" for number in range(6))  # 9 s, one after the other
         begin = time.monotonic()
-        done = notify(machine, DDNS_WEBHOOK_URLS=f"{receiver.url},{other.url}", DDNS_RUN_TIMEOUT="6")
-        assert time.monotonic() - begin < 5
+        done = notify(machine, DDNS_WEBHOOK_URLS=f"{hanging},{other.url}", DDNS_RUN_TIMEOUT="6")
+        assert time.monotonic() - begin < 8
         assert other.events == ["test"]
     assert done.status == 1
-    assert "number 1: http://127.0.0.1/… did not answer within 1.5 s" in done.err
+    for number in range(1, 7):
+        assert f"number {number}: http://127.0.0.1/… did not answer within 1.5 s" in done.err
 
 
 def test_a_terminal_shows_the_channel_that_is_waited_for(machine: Machine, receiver: Receiver) -> None:
     receiver.play = services.hang
     shown = "\n".join(screen(machine, 80, "notify", "--test", DDNS_WEBHOOK_URLS=receiver.url, DDNS_RUN_TIMEOUT="10"))
-    assert "  ...   http://127.0.0.1/… (1 s)" in shown
+    assert re.search(r"  \.\.\.   http://127\.0\.0\.1/… \(\d s\)", shown)
     assert "error: DDNS_WEBHOOK_URLS, number 1: http://127.0.0.1/… did not answer within" in shown
     assert SECRET not in shown
 

@@ -415,11 +415,16 @@ def test_a_path_that_cannot_be_examined_causes_no_traceback(small_machine: Machi
     assert "File name too long" in checks["database"]["found"]
 
 
-def test_an_sqlite_file_that_others_may_write_is_a_warning(small_machine: Machine, tmp_path: Path) -> None:
+def test_an_sqlite_file_that_others_may_write_is_a_failure(small_machine: Machine, tmp_path: Path) -> None:
     small_machine.init()
-    (tmp_path / "ddns.sqlite3").chmod(0o666)
+    file = tmp_path / "ddns.sqlite3"
+    file.chmod(0o666)
     check = found(small_machine)["database file"]
-    assert (check["state"], check["advice"]) == ("warning", f"chmod 600 {tmp_path}/ddns.sqlite3")
+    assert (check["state"], check["found"], check["advice"]) == (
+        "failed",
+        f"{file} cannot be trusted: other users may write it (mode 666)",
+        f"check what it holds, then chmod go-w {file}",
+    )
 
 
 def test_each_missing_extra_that_the_settings_need_is_named(small_machine: Machine, tmp_path: Path) -> None:

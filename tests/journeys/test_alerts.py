@@ -108,7 +108,7 @@ def test_every_alert_names_the_host_that_sends_it_whatever_the_form(alerting: Ma
             assert event["host"] == host
             assert event["text"].endswith(f" Sent by {host}.")
         for sent in slack.take():
-            assert sent["text"].endswith(f" Sent by {host}.")
+            assert " ".join(sent["text"].split()).endswith(f" Sent by {host}. ```")
 
 
 def test_a_repaired_record_is_reported_once(small_machine: Machine, receiver: Receiver) -> None:

@@ -298,7 +298,7 @@ def test_a_run_that_vanished_holds_its_lock_only_for_a_while(machine: Machine) -
 def test_the_server_ends_a_session_that_says_nothing_for_its_time(machine: Machine) -> None:
     url = machine.database.settings().database
     assert isinstance(url, MySqlUrl)
-    with closing(MySqlHistory(url, None, idle=1)) as history:  # type: ignore[arg-type] # no schema is needed
+    with closing(MySqlHistory(url, None, authorities=str, idle=1)) as history:  # type: ignore[arg-type] # no schema
         origin = only_origin(history)
         with history.lock(origin) as taken:
             assert taken

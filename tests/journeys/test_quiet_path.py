@@ -11,20 +11,28 @@ from tests.support.receivers import Receiver
 _OURS = {
     "alerts": "channel event urls",
     "app": "factories runner",
-    "cli": "main options run terminal",
+    "cli": "faults main options run terminal",
     "dns": "names records",
     "history": "keepalive queries rows sql url",
-    "lib": "deadline files http_errors humanize",
+    "lib": "deadline files http_errors humanize printable trust uptime",
     "output": "layout run",
     "run": (
-        "claims detection flapping incidents journal news origins ports publisher report skips timetable updater"
-        " verifier"
+        "claims deliveries detection flapping incidents journal news origins ports publisher report skips timetable"
+        " updater verifier"
     ),
     "settings": "contradictions env_files home load parse remarks settings values variables",
     "sources": "address http spec",
-    "state": "content file outbox run_state",
+    "state": "clock content file outbox run_state",
 }
-_ENGINES = {"sqlite": {"history.sqlite"}, "mysql": {"history.mysql", "history.mysql_errors"}}
+_ENGINES = {
+    "sqlite": {"history.sqlite"},
+    "mysql": {
+        "history.mysql",
+        "history.mysql_connection",
+        "history.mysql_errors",
+        "history.mysql_tls",
+    },
+}
 _OTHERS: dict[str, set[str]] = {  # the packages of others, by database
     "sqlite": {"click", "urllib3"},
     "mysql": {"click", "urllib3", "pymysql", "cryptography"},
@@ -132,11 +140,13 @@ def _uses_of_the_state_file(machine: Machine) -> tuple[int, int]:
     return places.count("call:StateFile._load"), places.count("call:replace_file")
 
 
-def test_a_quiet_run_reads_and_writes_its_state_file_once(small_machine: Machine, receiver: Receiver) -> None:
+def test_a_quiet_run_reads_its_state_file_before_and_after_and_writes_it_once(
+    small_machine: Machine, receiver: Receiver
+) -> None:
     small_machine.environment |= {"DDNS_WEBHOOK_URLS": receiver.url, "DDNS_HEARTBEAT_URL": f"{receiver.base}/beat"}
     small_machine.init()
     small_machine.run()
-    assert _uses_of_the_state_file(small_machine) == (1, 1)
+    assert _uses_of_the_state_file(small_machine) == (2, 1)
 
 
 def test_a_run_with_an_alert_reads_and_writes_it_once_more_for_each_delivery(

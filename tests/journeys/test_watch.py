@@ -22,7 +22,8 @@ from ddns_updater.model import Outcome, RunResult
 from tests.support.aws import pending
 from tests.support.command import finish
 from tests.support.machine import Machine
-from tests.support.services import hang
+from tests.support.receivers import Receiver
+from tests.support.services import drip, hang
 
 WAITS = "waiting for the run in progress to end; Ctrl-C again stops at once\n"
 _CHECKS = Path(__file__).parents[2] / "benchmarks" / "checks.py"
@@ -232,6 +233,27 @@ def test_checks_leave_no_file_and_no_thread_behind(machine: Machine, monkeypatch
             assert runs.run().result.outcome is Outcome.UNCHANGED
         wait_until(lambda: threading.active_count() <= before[1])
         assert len(os.listdir("/proc/self/fd")) <= before[0]  # noqa: PTH208 - as above
+
+
+def test_a_heartbeat_that_never_ends_costs_a_watch_nothing_that_lasts(
+    small_machine: Machine, receiver: Receiver
+) -> None:
+    receiver.play = drip(b"HTTP/1.1 200 OK\r\n" + b"X: " * 1000, pause=0.05)
+    small_machine.init()
+    small_machine.environment.pop("DDNS_RECORDS")
+    process = small_machine.start("watch", "--every", "1", DDNS_RUN_TIMEOUT="2", DDNS_HEARTBEAT_URL=receiver.url)
+    place = Path("/proc") / str(process.pid)
+
+    def used() -> tuple[int, int]:
+        return len(list((place / "fd").iterdir())), len(list((place / "task").iterdir()))
+
+    wait_until(lambda: len(receiver.got) > 1)
+    first = used()
+    wait_until(lambda: len(receiver.got) > 5)
+    descriptors, threads = used()
+    assert descriptors <= first[0] + 1  # the moment decides whether one is being left behind
+    assert threads <= first[1] + 2
+    assert stopped(process) == 0
 
 
 def catches(pid: int, number: int) -> bool:

@@ -386,15 +386,15 @@ def test_the_thread_behind_it_ends_a_process_that_the_alarm_cannot_reach() -> No
     done = finish(
         child(
             """
-import signal, time
+import os, signal, time
 from ddns_updater.lib.deadline import run_limit
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-with run_limit(1, "DDNS_RUN_TIMEOUT=1"):
+with run_limit(1, "DDNS_RUN_TIMEOUT=1", last_words=lambda text: os.write(2, text.encode())):
     time.sleep(30)
 """
         )
     )
-    assert done.err == "failed: stopped after 1 s (DDNS_RUN_TIMEOUT=1); the next run continues\n"
+    assert done.err == "failed: stopped after 1 s (DDNS_RUN_TIMEOUT=1); the next run continues"
     assert (done.status, done.out) == (1, "")
     assert 0.9 <= time.monotonic() - begin < 1 + START
 

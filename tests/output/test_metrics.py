@@ -475,13 +475,15 @@ def test_a_full_disk_leaves_the_old_file(small_machine: Machine) -> None:
 def test_a_disk_that_hangs_is_left_alone_after_a_moment(small_machine: Machine) -> None:
     file = metrics_file(small_machine)
     small_machine.init()
-    os.mkfifo(file.with_name(".ddns.prom.new"))  # opening it waits for a reader
+    beside = file.with_name(".ddns.prom.new")
+    descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # as another run whose write hangs
     done = small_machine.ddns("run")
+    os.close(descriptor)
     assert (done.status, done.err) == (
         0,
         "warning: failed to write the metrics: it took longer than 1.5 s; check that disk\n",
     )
-    file.with_name(".ddns.prom.new").unlink()
     small_machine.run()
     assert Metrics(file).counts() == {"updated": 1, "unchanged": 1}
 

@@ -332,11 +332,11 @@ def test_the_history_of_both_families_tells_them_apart_in_each_form() -> None:
         ["1", "2001:db8::7", "2026-01-01 22:04:05", "1 d 0 h", "verified after 34 s"],
         ["1", "192.0.2.1", "2026-01-01 22:04:05", "1 d 0 h", "verified after 3 s"],
     ]
-    shown = json.loads(history_json(both))
+    shown = json.loads("".join(history_json(both)))
     assert [(each["family"], each["records"][0]["type"]) for each in shown] == [("ipv6", "AAAA"), ("ipv4", "A")]
     record = shown[0]["records"][0]
     assert (record["drift"], record["drift_at"]) == ("no record set", "2026-01-02T03:04:05+00:00")
-    assert [row["family"] for row in csv.DictReader(io.StringIO(history_csv(both)))] == ["ipv6", "ipv4"]
+    assert [row["family"] for row in csv.DictReader(io.StringIO("".join(history_csv(both))))] == ["ipv6", "ipv4"]
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 130, 200])
@@ -376,7 +376,7 @@ def test_in_a_narrow_terminal_everything_stands_below_the_address() -> None:
 
 
 def test_the_json_of_the_history_keeps_every_fact() -> None:
-    (shown,) = json.loads(history_json([entry(4, publication(VERIFIED, 34.7), note="ä\n")]))
+    (shown,) = json.loads("".join(history_json([entry(4, publication(VERIFIED, 34.7), note="ä\n")])))
     assert shown == {
         "version": 4,
         "address": "192.0.2.4",
@@ -409,7 +409,7 @@ def test_the_json_of_the_history_keeps_every_fact() -> None:
 
 def test_the_csv_of_the_history_survives_commas_quotes_and_line_breaks() -> None:
     note = 'a "quoted",\nbroken; note'
-    text = history_csv([entry(2, latest=True, note=note), entry(1, publication(VERIFIED))])
+    text = "".join(history_csv([entry(2, latest=True, note=note), entry(1, publication(VERIFIED))]))
     assert text.startswith("version,address,family,since,until,held_seconds,dns,followed_after_seconds,note\r\n")
     assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [
         ["2", "192.0.2.2", "ipv4", "2026-01-02T03:04:05+00:00", "", "86400", "-", "", note],
@@ -422,5 +422,5 @@ def test_the_csv_of_the_history_survives_commas_quotes_and_line_breaks() -> None
 
 def test_an_empty_history_has_a_header_in_each_form() -> None:
     assert history_table([], None).split() == ["VERSION", "ADDRESS", "SINCE", "HELD", "DNS", "NOTE"]
-    assert json.loads(history_json([])) == []
-    assert len(history_csv([]).splitlines()) == 1
+    assert json.loads("".join(history_json([]))) == []
+    assert len("".join(history_csv([])).splitlines()) == 1

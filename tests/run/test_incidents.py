@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ddns_updater.alerts.event import Event, parse_event
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record, RunResult, Seen
 from ddns_updater.run.incidents import advance
+from ddns_updater.state.clock import find_shift
 from ddns_updater.state.run_state import Reported, RunState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -250,12 +251,11 @@ def test_every_event_is_read_back_from_its_json() -> None:
 def test_a_clock_set_back_does_not_change_durations() -> None:
     run_state, _ = after_runs(*failures(4))
     later = NOW + 4 * MINUTE
-    moved, back = run_state.moved_to(later - 30 * DAY)
-    assert back == 30 * DAY
-    _, events = advance(moved, ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
+    shift = find_shift(later, None, later - 30 * DAY, None)
+    assert shift
+    assert shift.by == -30 * DAY
+    _, events = advance(run_state.shifted(shift), ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
     assert events[0].facts["duration_seconds"] == 4 * 60
-    assert run_state.moved_to(later - timedelta(seconds=59)) == (run_state, None)
-    assert RunState().moved_to(NOW) == (RunState(), None)
 
 
 def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
@@ -388,6 +388,12 @@ def test_a_line_that_changes_before_dns_follows_is_an_incident() -> None:
     assert [each.kind for each in events] == ["recovered", "changed"]
 
 
+@pytest.mark.parametrize("apart", [-DAY, DAY])
+def test_how_long_a_record_waits_is_counted_by_the_clock_of_this_machine(apart: timedelta) -> None:
+    run_state, events = advance(RunState(), pending(2, NOW + apart), NOW, 1)
+    assert (run_state.behind, run_state.incident, events) == ({HOME: NOW}, None, [])
+
+
 def test_each_version_that_dns_held_begins_anew() -> None:
     run_state = RunState()
     for minutes in range(0, 120, 10):
@@ -418,7 +424,8 @@ def test_the_cause_of_a_failed_run_is_its_error_also_while_a_record_is_stuck() -
     sent = one.publications[0]._replace(state=PublicationState.SUBMITTED, submitted_at=NOW - HOUR)
     pending = one._replace(outcome=Outcome.PENDING, publications=(sent,))
     failed = FamilyResult(Family.IPV6, Outcome.FAILED, error="no address")
-    run_state, _ = advance(RunState(), RunResult("line", (pending, failed)), NOW, 1)
+    run_state = RunState(behind={HOME: NOW - HOUR})
+    run_state, _ = advance(run_state, RunResult("line", (pending, failed)), NOW, 1)
     assert run_state.incident
     assert run_state.incident.cause == "no address"
 

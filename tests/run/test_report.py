@@ -15,6 +15,7 @@ from ddns_updater.alerts.event import Event, Kind
 from ddns_updater.errors import AlertError, StateError
 from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.lib.files import flocked
+from ddns_updater.lib.uptime import Uptime
 from ddns_updater.model import Family, FamilyResult, Outcome, RunResult
 from ddns_updater.run.report import Destinations, Report, Reporter
 from ddns_updater.state.content import StateContent
@@ -24,7 +25,7 @@ from ddns_updater.state.run_state import RunState
 from tests.support.alerting import rewritten
 
 START = 1_767_355_200.0  # seconds since 1970
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 
 
 class World:
@@ -32,7 +33,7 @@ class World:
 
     `now` is the time and `left` the seconds that a report has. `accepted` has the events that a channel took, `pinged`
     the outcomes that the heartbeat got, `metrics` what was written. `play` is called before an alert is accepted,
-    `opened` is how often the channels were opened.
+    `ping` is what the heartbeat does, `opened` is how often the channels were opened.
     """
 
     def __init__(self, file: StateFile, *, keys: Sequence[str] = ("key",)) -> None:
@@ -43,19 +44,22 @@ class World:
         self.metrics: list[tuple[RunResult, RunState, datetime]] = []
         self.file = file
         self.opened = 0
+        self.uptime: Uptime | None = None
         self.play: Callable[[Event], object] = lambda _event: None
+        self.ping: Callable[[RunResult], None] = lambda result: self.pinged.append(result.outcome)
         self.reporter = Reporter(
             file,
             Destinations(
                 tuple(keys),
                 partial(self._open, keys),
-                ping=lambda result: self.pinged.append(result.outcome),
+                ping=lambda result: self.ping(result),
                 write_metrics=lambda *written: self.metrics.append(written),
             ),
             alert_after=1,
             run_timeout=55,
             limit=time_limit,
             clock=lambda: self.now,
+            uptime=lambda: self.uptime,
         )
 
     def report(self, outcome: Outcome, *, given: str | None = "line", resolved: str | None = "line") -> list[str]:
@@ -101,6 +105,33 @@ def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(file: State
     state = world.file.read().origins["line"]
     assert (state.outcome, state.was_skipped) == (Outcome.FAILED, False)
     assert state.incident
+
+
+def test_an_incident_that_began_on_a_wrong_clock_lasts_as_long_as_it_did(file: StateFile) -> None:
+    world = World(file)
+    for _ in range(4):
+        world.uptime = Uptime("boot", world.now % DAY)
+        world.report(Outcome.FAILED)
+        world.now += 60
+    world.now += 403 * DAY
+    world.uptime = Uptime("boot", (world.now - 403 * DAY) % DAY)
+    sent: list[Event] = []
+    world.play = sent.append
+    assert world.report(Outcome.UNCHANGED) == []
+    assert sent[0].title == "line: recovered after 4 min, 4 failed runs"
+    assert len(world.accepted) == 2
+
+
+def test_an_alert_is_not_too_old_because_the_clock_was_set(file: StateFile) -> None:
+    world = World(file)
+    world.uptime = Uptime("boot", 60.0)
+    world.play = world.fail
+    world.report(Outcome.FAILED)
+    world.now += 403 * DAY
+    world.uptime = Uptime("boot", 120.0)
+    world.play, world.left = lambda _event: None, 10
+    assert world.report(Outcome.FAILED) == []
+    assert world.accepted == ["failing"]
 
 
 def waiting(world: World, count: int) -> None:
@@ -240,6 +271,46 @@ def test_the_heartbeat_gets_every_outcome_but_that_of_a_skipped_run(file: StateF
     for outcome in Outcome:
         world.report(outcome)
     assert world.pinged == [outcome for outcome in Outcome if outcome is not Outcome.SKIPPED]
+
+
+def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(file: StateFile) -> None:
+    world = World(file, keys=())
+    end, begun = threading.Event(), []
+
+    def hang(result: RunResult) -> None:
+        begun.append(result.outcome)
+        end.wait(60)
+
+    world.ping, world.left = hang, 0.2
+    (warning,) = world.report(Outcome.UNCHANGED)
+    assert warning == "failed to send the heartbeat: its service did not answer within 0.2 s"
+    skipped = "skipped the heartbeat: an earlier one still hangs; heartbeats go on when that has ended"
+    assert [world.report(Outcome.UNCHANGED) for _ in range(100)] == [[skipped], *[[]] * 99]
+    assert len(begun) == 1
+    end.set()
+    world.ping = lambda result: world.pinged.append(result.outcome)
+    while not world.pinged:
+        assert world.report(Outcome.UNCHANGED) == []
+
+
+def test_while_an_alert_hangs_no_other_to_its_channel_begins_and_each_stays_undelivered(file: StateFile) -> None:
+    world = World(file)
+    waiting(world, 2)
+    end, begun = threading.Event(), []
+
+    def hang(event: Event) -> None:
+        begun.append(event)
+        end.wait(60)
+
+    world.play, world.left = hang, 0.2
+    world.report(Outcome.UNCHANGED)
+    for _ in range(20):
+        world.now += HOUR
+        (warning,) = world.report(Outcome.UNCHANGED)
+        begin = "failed to send an alert: channel key still has not answered an earlier one"
+        assert warning == f"{begin}; a later run tries again"
+    assert (len(begun), len(file.read().outbox.undelivered)) == (1, 2)
+    end.set()
 
 
 def test_the_metrics_have_the_counts_and_the_time_at_which_the_last_run_ended(file: StateFile) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from ddns_updater.errors import SettingsError
-from ddns_updater.settings.env_files import distrust
+from ddns_updater.lib.trust import distrust
 from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.variables import default_settings
 from tests.support.machine import Machine
+from tests.support.neighbour import NOBODY, everybody, give_away
 
-NOBODY = 65534
 FOREIGN = "AWS_PROFILE=theirs\nAWS_ENDPOINT_URL=http://127.0.0.1:1\nDATABASE_URL=postgres://u:p@db/d\nDDNS_PROVIDER=x\n"
 COMMAND = "DDNS_IP_SOURCES=command:touch {proof}\n"
 
@@ -30,14 +30,6 @@ def local_env() -> Path:
 
 def user_env() -> Path:
     return Path.home() / ".config" / "ddns-updater" / ".env"
-
-
-def give_away(path: Path, patch: pytest.MonkeyPatch) -> None:
-    """Make the file one of another user: root can give it away, and for anybody else this process is another user."""
-    if os.geteuid() == 0:
-        os.chown(path, NOBODY, NOBODY)
-    else:
-        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
 
 
 def refusal(env_file: Path | None = None) -> str:
@@ -106,7 +98,7 @@ def test_a_file_that_others_may_write_is_ignored_and_runs_nothing(
     (line,) = done.err.splitlines()[:-1]  # the last is about the policy
     assert line == (
         f"warning: {path} is ignored: other users may write it (mode {mode:03o});"
-        f" check what it sets, then chmod go-w {path}"
+        f" check what it holds, then chmod go-w {path}"
     )
     assert small_machine.ddns("run", "--quiet", DDNS_IP_SOURCES=small_machine.service.url).err == f"{line}\n"
     assert not proof.exists()
@@ -127,7 +119,7 @@ def test_a_foreign_file_of_another_user_is_of_no_interest(monkeypatch: pytest.Mo
 def test_a_file_that_cannot_be_read_is_ignored_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(local_env(), "DDNS_TTL=60\n", 0o000)
     if os.geteuid() == 0:  # reads everything
-        monkeypatch.setattr(Path, "open", _denied)
+        monkeypatch.setattr(os, "open", _denied)
     (warning,) = warnings()
     assert warning == f"{path} is ignored: it cannot be read: Permission denied; check who owns it"
 
@@ -155,6 +147,48 @@ def test_the_per_user_file_as_that_of_the_working_directory_is_read_once(monkeyp
     assert refusal().count(str(path)) == 2  # in the one problem, and in what to do
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_of_ours_in_utf_16_is_an_error(encoding: str) -> None:
+    local_env().write_bytes("DDNS_TTL=60\r\n".encode(encoding))
+    assert refusal() == f"cannot read {local_env()}: it is not UTF-8 text; save it as UTF-8"
+
+
+def test_a_foreign_file_in_utf_16_is_of_no_interest() -> None:
+    local_env().write_bytes("DATABASE_URL=x\r\n".encode("utf-16"))
+    assert warnings() == []
+
+
+def test_a_file_in_which_our_only_variable_is_misspelt_is_ignored_with_a_line() -> None:
+    write(local_env(), "AWS_PROFILE=mine\nDDNS_IP_SORCES=command:x\n")
+    assert warnings() == [f"{local_env()} is ignored: DDNS_IP_SORCES is not a setting; did you mean DDNS_IP_SOURCES?"]
+
+
+def test_a_folder_in_place_of_a_file_is_not_said_to_be_absent() -> None:
+    for path in (local_env(), user_env()):
+        path.mkdir(parents=True)
+    (note,) = read_settings().notes
+    assert f"{local_env()} is not a file, {user_env()} is not a file; " in str(note)
+
+
+def test_a_file_in_a_folder_of_everybody_is_ignored_unless_it_is_ours_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = everybody(tmp_path / "tmp")
+    monkeypatch.chdir(folder)
+    path = write(local_env(), "DDNS_TTL=60\n")
+    assert read_settings().valid().ttl == 60
+    folder.chmod(0o777)
+    assert warnings() == [
+        (
+            f"{path} is ignored: other users may write the folder {folder} (mode 777);"
+            f" check what it holds, then chmod go-w {folder}"
+        )
+    ]
+    folder.chmod(0o1777)
+    give_away(path, monkeypatch)
+    assert warnings()[0].startswith(f"{path} is ignored: it belongs to ")
+
+
 # Named, or in the per-user folder
 
 
@@ -163,10 +197,20 @@ def test_the_per_user_file_as_that_of_the_working_directory_is_read_once(monkeyp
 def test_a_file_of_ours_that_others_may_write_is_refused(tmp_path: Path, named: bool, mode: int) -> None:
     path = write(tmp_path / "settings" if named else user_env(), "DDNS_TTL=60\n", mode)
     assert refusal(path if named else None) == (
-        f"cannot use {path}: other users may write it (mode {mode:03o}); check what it sets, then chmod go-w {path}"
+        f"cannot use {path}: other users may write it (mode {mode:03o}); check what it holds, then chmod go-w {path}"
     )
     path.chmod(0o644)
     assert read_settings(path if named else None).valid().ttl == 60
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_file_of_ours_that_others_may_exchange_is_refused(tmp_path: Path, named: bool) -> None:
+    path = write(tmp_path / "folder" / "settings" if named else user_env(), "DDNS_TTL=60\n")
+    path.parent.chmod(0o777)
+    assert refusal(path if named else None) == (
+        f"cannot use {path}: other users may write the folder {path.parent} (mode 777);"
+        f" check what it holds, then chmod go-w {path.parent}"
+    )
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -195,7 +239,7 @@ def test_who_may_have_written_a_file_is_told_from_its_owner_and_its_mode(tmp_pat
     own.chmod(0o664)
     writable = distrust(own, own.stat(), owner)
     assert writable
-    assert writable.advice == f"check what it sets, then chmod go-w '{tmp_path}/it'\"'\"'s mine'"
+    assert writable.advice == f"check what it holds, then chmod go-w '{tmp_path}/it'\"'\"'s mine'"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +248,7 @@ def test_who_may_have_written_a_file_is_told_from_its_owner_and_its_mode(tmp_pat
         (4_000_000, 0, "it belongs to user 4000000", "if you trust it, chown root /x"),
         (NOBODY, 0, "it belongs to nobody", "run ddns as that user: sudo -u nobody -H ddns …"),
         (NOBODY, 4_000_000, "it belongs to nobody", "if you trust it, sudo chown 4000000 /x"),
-        (0, NOBODY, "other users may write it (mode 666)", "check what it sets, then sudo chmod go-w /x"),
+        (0, NOBODY, "other users may write it (mode 666)", "check what it holds, then sudo chmod go-w /x"),
     ],
 )
 def test_the_advice_is_a_command_that_this_user_can_give(owner: int, user: int, problem: str, advice: str) -> None:
@@ -243,5 +287,5 @@ def test_doctor_warns_of_the_file_that_is_ignored(small_machine: Machine) -> Non
     path = write(small_machine.folder / ".env", "DDNS_TTL=60\n", 0o666)
     done = small_machine.ddns("doctor", "--json")
     (check,) = [each for each in done.json["checks"] if "is ignored" in each["found"]]
-    assert (check["state"], check["advice"]) == ("warning", f"check what it sets, then chmod go-w {path}")
+    assert (check["state"], check["advice"]) == ("warning", f"check what it holds, then chmod go-w {path}")
     assert (done.status, done.err) == (0, "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddns_updater.settings.home import left_by_root, user_folder
+from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.load import read_settings
 from tests.support.machine import Machine
 
@@ -118,60 +118,23 @@ def home_of_another(small_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> 
     return pwd.getpwuid(small_machine.folder.stat().st_uid).pw_name
 
 
-def test_root_is_told_once_how_to_run_it_as_the_owner_of_the_home_folder(
+def test_root_leaves_nothing_in_the_home_folder_of_another_user_and_says_how_to_run_it(
     small_machine: Machine, home_of_another: str
 ) -> None:
-    folder = small_machine.folder / ".config" / "ddns-updater"
-    line = (
-        f"warning: as root, ddns leaves files of root in {folder}, where those of {home_of_another} belong;"
-        f" run it as that user: sudo -u {home_of_another} -H ddns …"
-    )
     before = everything(small_machine.folder.parent)
     for command in COMMANDS:
         done = small_machine.ddns(*command, DDNS_DATABASE_URL=None)
-        assert (done.status, done.err.splitlines()) == (0, [line]) or command == ["status"], command
-    again = small_machine.ddns("run", "--quiet", DDNS_DATABASE_URL=None)  # once a day is enough for cron's mail
-    assert (again.status, again.out, again.err) == (0, "", "")
-    after = everything(small_machine.folder.parent)
-    assert {path: after[path] for path in before} == before  # whose they are is left as it was
+        assert (done.status, done.out) == (1, "") or command == ["status"], command
+        said = [each for each in (done.out + done.err).splitlines() if "cannot use" in each]
+        assert said
+        assert all(f"belongs to {home_of_another}; run ddns as that user: sudo -u " in each for each in said), said
+        assert everything(small_machine.folder.parent) == before
 
 
-def test_the_warning_comes_before_anything_is_written(small_machine: Machine, home_of_another: str) -> None:
-    done = small_machine.ddns("init", "--name", "line", DDNS_DATABASE_URL=None, DDNS_IP_SOURCES="file:/missing")
-    first, *others = done.err.splitlines()
-    assert first.endswith(f"sudo -u {home_of_another} -H ddns …")
-    assert len(others) == 1
-    assert everything(small_machine.folder) == {}
-
-
-def test_files_of_root_that_are_there_already_do_not_silence_it(small_machine: Machine, home_of_another: str) -> None:
-    folder = small_machine.folder / ".config" / "ddns-updater"
-    folder.mkdir(parents=True)
-    assert f"sudo -u {home_of_another} -H" in small_machine.ddns("status").err
-
-
-def test_a_state_folder_of_another_user_is_as_bad(small_machine: Machine, tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        if os.geteuid() == 0:
-            os.chown(state, NOBODY, NOBODY)
-        else:
-            patch.setattr(os, "geteuid", lambda: 0)
-        owner = pwd.getpwuid(state.stat().st_uid).pw_name
-        done = small_machine.ddns("status", DDNS_STATE_FOLDER=str(state / "runs"))
-    assert f"in {state}/runs, where those of {owner} belong; " in done.err
-
-
-def test_root_at_home_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/root")
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert left_by_root([Path("/etc/ddns-updater"), Path("/var/lib/missing/folder")]) is None
-
-
-def test_another_than_root_is_told_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert left_by_root([Path("/root"), tmp_path]) is None
+def test_root_at_home_is_told_nothing(small_machine: Machine) -> None:
+    for command in COMMANDS:
+        done = small_machine.ddns(*command, DDNS_DATABASE_URL=None, DDNS_RECORDS=None)
+        assert (done.status, done.err) == (0, ""), command
 
 
 def test_the_settings_of_another_are_refused_with_that_advice_alone(

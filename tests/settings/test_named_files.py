@@ -42,7 +42,16 @@ PLACES: list[tuple[str, str, Callable[[Settings], object]]] = [
     ("DDNS_DATABASE_URL", "sqlite:///~/here", lambda settings: settings.database.file),
     ("DDNS_DATABASE_URL", "mysql://u:p@db/d?ssl_ca=~/here", lambda settings: in_mysql(settings, "ssl_ca")),
     ("DDNS_DATABASE_URL", "mysql://u:p@db/d?ssl_ca=~/here&ssl_cert=~/here", lambda each: in_mysql(each, "ssl_cert")),
-    ("DDNS_DATABASE_URL", "mysql://u:p@db/d?ssl_ca=%7E/here&ssl_key=~/here", lambda each: in_mysql(each, "ssl_key")),
+    (
+        "DDNS_DATABASE_URL",
+        "mysql://u:p@db/d?ssl_ca=%7E/here&ssl_cert=~/here&ssl_key=~/here",
+        lambda each: in_mysql(each, "ssl_key"),
+    ),
+    (
+        "DDNS_DATABASE_URL",
+        "mysql://u:p@db/d?server_public_key=~/here",
+        lambda each: in_mysql(each, "server_public_key"),
+    ),
     ("DDNS_IP_SOURCES", "file:~/here", lambda settings: source(settings).path),
 ]
 

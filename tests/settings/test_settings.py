@@ -573,7 +573,7 @@ def test_a_line_without_a_value_is_empty() -> None:
 def test_an_env_file_that_is_not_text_is_named() -> None:
     Path(".env").write_bytes("DDNS_NAME=bücher\n".encode("latin-1"))
     user_env().parent.parent.write_text("a file where a folder should be")
-    assert problems({}) == [f"cannot read {Path.cwd()}/.env: it is not UTF-8 text; fix or remove it"]
+    assert problems({}) == [f"cannot read {Path.cwd()}/.env: it is not UTF-8 text; save it as UTF-8"]
 
 
 def test_aws_lines_reach_the_sdk(small_machine: Machine) -> None:
@@ -628,6 +628,8 @@ def test_a_secret_is_set_in_one_place_only(tmp_path: Path) -> None:
         ("MYSQL://u@DB.example.com:3307/d", ("db.example.com", 3307, "u", "", "d")),
         ("mysql://u:p%40s%2Fs%3Aw%23%3F%25%20@db/d", ("db", 3306, "u", "p@s/s:w#?% ", "d")),
         ("mysql://m%C3%BCller:p@[::1]:3306/d%20b", ("::1", 3306, "müller", "p", "d b")),
+        ("mysql://müller:pässwörd€✓@db/d", ("db", 3306, "müller", "pässwörd€✓", "d")),
+        ("mysql://u:p%C3%A4ss%E2%82%AC%E2%9C%93@db/d", ("db", 3306, "u", "päss€✓", "d")),
     ],
 )
 def test_a_mysql_url_is_taken_apart_and_decoded(url: str, parts: tuple[object, ...]) -> None:
@@ -644,6 +646,9 @@ def test_tls_is_asked_for_by_the_file_of_the_authority(tmp_path: Path) -> None:
     assert (full.ssl_ca, full.ssl_cert, full.ssl_key) == (str(ca), str(cert), str(key))
     assert full.ssl_verify_identity is False
     assert mysql(f"mysql://u:p@db/d?ssl_ca={ca}&ssl_verify_identity=1").ssl_verify_identity is True
+    modes = [f"ssl_ca={ca}", f"ssl_mode=verify&ssl_ca={ca}", "ssl_mode=verify", "ssl_mode=required"]
+    assert [mysql(f"mysql://u:p@db/d?{each}").ssl_mode for each in modes] == ["verify", "verify", "verify", "required"]
+    assert mysql("mysql://u:p@db/d").ssl_mode is None
 
 
 @pytest.mark.parametrize(
@@ -661,6 +666,9 @@ def test_an_sqlite_url_names_a_file(url: str, path: str) -> None:
 
 
 NO_FILE = "names no file; write sqlite:////folder/ddns.sqlite3 (four slashes before a full path)"
+PERCENT = "percent-encode special characters in UTF-8, as ä by %C3%A4"
+PARAMETERS = "ssl_mode, ssl_ca, ssl_cert, ssl_key, server_public_key and ssl_verify_identity"
+OTHER_ENCODING = f"is percent-encoded in another encoding than UTF-8; {PERCENT}"
 LACKS = f"lacks the host, the user or the database; {FORMS}"
 
 
@@ -681,7 +689,7 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         (f"mysql://u:{SECRET}@db/d#x", "contains a '#', which ends the URL; write %23 instead"),
         (
             f"mysql://u:{SECRET}@db/d?charset=utf8",
-            "has an unknown parameter; use only ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
+            f"has an unknown parameter; use only {PARAMETERS}",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_ca=/missing",
@@ -693,7 +701,7 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_key={__file__}",
-            "has ssl_key without ssl_ca; add ssl_ca=FILE to verify the server",
+            "has ssl_key without ssl_mode; add ssl_mode=verify, or ssl_ca=FILE",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_verify_identity=1",
@@ -703,6 +711,37 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
             f"mysql://u:{SECRET}@db/d?ssl_ca={__file__}&ssl_verify_identity=no",
             "has ssl_verify_identity='no'; write 0 (for a certificate without the host's name) or 1",
         ),
+        (
+            f"mysql://u:{SECRET}@db/d?ssl_mode=VERIFY_CA",
+            "has ssl_mode='VERIFY_CA'; write verify, or required for TLS with a server that nobody verifies",
+        ),
+        (
+            f"mysql://u:{SECRET}@db/d?ssl_mode=required&ssl_ca={__file__}",
+            "has ssl_ca and ssl_mode=required, which verifies nobody; write ssl_mode=verify",
+        ),
+        (
+            f"mysql://u:{SECRET}@db/d?ssl_mode=verify&ssl_verify_identity=0",
+            "has ssl_verify_identity without ssl_ca; add ssl_ca=FILE to verify the server",
+        ),
+        (
+            f"mysql://u:{SECRET}@db/d?ssl_mode=required&ssl_key={__file__}",
+            "has ssl_key without ssl_cert; add ssl_cert=FILE",
+        ),
+        (
+            f"mysql://u:{SECRET}@db/d?ssl_mode=required&ssl_mode=verify",
+            "has ssl_mode twice; keep one of them",
+        ),
+        *(
+            (
+                f"mysql://u:{SECRET}@db/d?server_public_key={__file__}&{tls}",
+                f"has server_public_key, which is for a server without TLS, and {tls[:8]}; keep one of them",
+            )
+            for tls in ("ssl_mode=required", "ssl_mode=verify", f"ssl_cert={__file__}")
+        ),
+        (f"mysql://u:{SECRET}%E4@db/d", OTHER_ENCODING),
+        (f"mysql://u%E4:{SECRET}@db/d", OTHER_ENCODING),
+        (f"mysql://u:{SECRET}@db/d%E4", OTHER_ENCODING),
+        (f"mysql://u:{SECRET}\udce4@db/d", f"is not UTF-8 text; {PERCENT}"),
         ("sqlite://", NO_FILE),
         ("sqlite:///", NO_FILE),
         ("sqlite://folder/file", NO_FILE),

@@ -435,6 +435,21 @@ def test_it_sends_the_password_of_the_url_to_its_own_host_only(service: AddressS
     assert "authorization" not in other.heads[0].lower()
 
 
+@pytest.mark.parametrize("login", ["mü€:pässwörd✓", "m%C3%BC%E2%82%AC:p%C3%A4ssw%C3%B6rd%E2%9C%93"])
+def test_it_sends_a_login_in_utf_8(service: AddressService, login: str) -> None:
+    fetched(service.url.replace("//", f"//{login}@"))
+    assert f"Authorization: Basic {base64.b64encode('mü€:pässwörd✓'.encode()).decode()}" in service.heads[0]
+
+
+def test_a_login_of_bytes_that_are_not_utf_8_is_one_line(small_machine: Machine, service: AddressService) -> None:
+    small_machine.init()
+    done = small_machine.ddns("run", DDNS_IP_SOURCES=service.url.replace("//", "//me:p\udce4@"))
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "is not an address source; write a URL" in done.err
+    assert "udce4" not in done.err
+    assert service.heads == []
+
+
 @pytest.fixture
 def usual_ports(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """Connect to the loopback ports of this dictionary instead of the ports of every host."""

@@ -16,6 +16,7 @@ from ddns_updater.sources.spec import (
     InterfaceSpec,
     SourceSpec,
     parse_source,
+    without_secrets,
 )
 from tests.support.machine import Machine
 
@@ -61,6 +62,9 @@ def test_a_source_is_taken_apart_once(text: str, kind: type[SourceSpec], parts: 
         ("https://a.example.com:8443/ip", "https://a.example.com:8443/ip", False),
         (f"https://me:{SECRET}@a.example.com/ip", "https://a.example.com/ip", True),
         (f"https://a.example.com/ip?key={SECRET}#/ip", "https://a.example.com/ip", True),
+        (f"https://a.example.com/v2/{SECRET}/ip.json", "https://a.example.com/…/…/ip.json", True),
+        ("https://a.example.com/cdn-cgi/my_ip/ipv4/", "https://a.example.com/cdn-cgi/my_ip/ipv4/", False),
+        ("https://a.example.com/abcdefghijklmnop", "https://a.example.com/…", True),  # may be a key as well
         (f"command:router --password={SECRET}", "command:router", False),  # most arguments are none
         ("dns:google", "dns:google", False),
         ("ec2:i-01234567?region=eu-west-1", "ec2:i-01234567?region=eu-west-1", False),
@@ -71,6 +75,19 @@ def test_a_source_is_shown_without_its_secret(text: str, name: str, holds_secret
     spec = parse_source(text)
     assert (spec.name, spec.holds_secret) == (name, holds_secret)
     assert SECRET not in f"{spec} {spec!r} {(spec,)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"htps://a.example.com/u/{SECRET}/ip", "'htps://a.example.com/u/…/ip'"),
+        (f"a.example.com/{SECRET}", "'a.example.com/…'"),
+        (f"https://me:{SECRET}@/{SECRET}", "'/…'"),
+        ("file:folder/Address", "'file:folder/Address'"),
+    ],
+)
+def test_a_text_that_is_no_source_is_shown_without_a_key(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
 
 
 def test_sources_are_equal_when_they_are_written_in_the_same_way() -> None:

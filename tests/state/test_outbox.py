@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ddns_updater.alerts.event import Event, Kind
+from ddns_updater.state.clock import ClockShift
 from ddns_updater.state.outbox import Outbox
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+SECOND, MINUTE, HOUR, DAY = (timedelta(**{each: 1}) for each in ("seconds", "minutes", "hours", "days"))
 
 
 def event(kind: Kind = Kind.CHANGED, title: str = "") -> Event:
@@ -113,12 +114,17 @@ def test_of_more_than_a_hundred_alerts_the_oldest_are_dropped() -> None:
     assert outbox.drop_surplus() == 0
 
 
-def test_after_the_clock_went_back_nothing_waits_longer_or_is_kept_longer() -> None:
+def test_after_the_clock_was_set_nothing_waits_longer_or_is_kept_longer() -> None:
     outbox = filled(Kind.CHANGED)
     outbox.retry_later("a", NOW, seconds=0)
-    outbox.bring_forward(NOW - DAY)
+    outbox.shift(ClockShift(-DAY, NOW - HOUR, NOW - DAY))
     assert len(outbox.due(["a"], NOW - DAY)) == 1
     assert outbox.drop_expired(NOW + SECOND) == 1
+    outbox = filled(Kind.CHANGED)
+    outbox.retry_later("a", NOW, seconds=0)
+    outbox.shift(ClockShift(9 * DAY, NOW - HOUR, NOW + 9 * DAY))
+    assert outbox.drop_expired(NOW + 9 * DAY) == 0
+    assert len(outbox.due(["a"], NOW + 9 * DAY)) == 1
 
 
 def test_alerts_follow_an_origin_that_is_renamed() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -56,6 +57,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str], folder: Path)
         stack.enter_context(_environment(environment, folder))
         stack.enter_context(_fresh_logging())
         stack.enter_context(_same_signals())
+        stack.enter_context(_same_hooks())
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("error")
         stack.enter_context(redirect_stdout(out))
@@ -125,6 +127,15 @@ def _fresh_logging() -> Iterator[None]:
         for logger, handlers, level in before:
             logger.handlers = handlers
             logger.setLevel(level)
+
+
+@contextmanager
+def _same_hooks() -> Iterator[None]:
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook
+    try:
+        yield
+    finally:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = before
 
 
 @contextmanager

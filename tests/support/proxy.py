@@ -1,15 +1,19 @@
 """A TCP proxy before the database: it cuts or holds a connection when a statement that contains a text passes."""
 
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
+
+_DRIP = 0.5  # seconds
 
 
 class Proxy:
     """`fault` is asked about what the client sends: "cut" before forwarding it, "lose" its answer, "hang", or None.
 
-    With `keeps_server` the server does not learn that a client is gone, as when its line dropped.
+    From "drip" on, with `drips` from the first, the bytes of the server come one at a time. With `keeps_server` it does
+    not learn that a client is gone, as when its line dropped.
     """
 
     def __init__(self, port: int) -> None:
@@ -19,6 +23,7 @@ class Proxy:
         self.fault: Callable[[bytes], str | None] = lambda _: None
         self.fired = False
         self.keeps_server = False
+        self.drips = False
         self._open: list[socket.socket] = []
         Thread(target=self._serve, daemon=True).start()
 
@@ -71,11 +76,11 @@ class Proxy:
             except OSError:
                 return
             self._open.append(server)
-            losing: list[bool] = []
-            Thread(target=self._upstream, args=(client, server, losing), daemon=True).start()
-            Thread(target=self._downstream, args=(client, server, losing), daemon=True).start()
+            faults: set[str] = {"drip"} if self.drips else set()
+            Thread(target=self._upstream, args=(client, server, faults), daemon=True).start()
+            Thread(target=self._downstream, args=(client, server, faults), daemon=True).start()
 
-    def _upstream(self, client: socket.socket, server: socket.socket, losing: list[bool]) -> None:
+    def _upstream(self, client: socket.socket, server: socket.socket, faults: set[str]) -> None:
         with suppress(OSError):
             while piece := client.recv(65536):
                 fault = self.fault(piece)
@@ -83,18 +88,19 @@ class Proxy:
                     break
                 if fault == "hang":
                     continue
-                if fault == "lose":
-                    losing.append(True)
+                if fault:
+                    faults.add(fault)
                 server.sendall(piece)
         self._close(client, *([] if self.keeps_server else [server]))
 
-    def _downstream(self, client: socket.socket, server: socket.socket, losing: list[bool]) -> None:
+    def _downstream(self, client: socket.socket, server: socket.socket, faults: set[str]) -> None:
         with suppress(OSError):
-            client.sendall(_without_tls(server.recv(65536)))
-            while piece := server.recv(65536):
-                if losing:
-                    break
-                client.sendall(piece)
+            piece = _without_tls(server.recv(65536))
+            while piece and "lose" not in faults:
+                for part in (bytes([each]) for each in piece) if "drip" in faults else [piece]:
+                    client.sendall(part)
+                    time.sleep(_DRIP if "drip" in faults else 0)
+                piece = server.recv(65536)
         self._close(client, server)
 
     def _close(self, *connections: socket.socket) -> None:
