@@ -1,6 +1,5 @@
 """The machine on which the blocks of a page are executed: everything around the program is simulated on loopback."""
 
-import difflib
 import json
 import re
 import shlex
@@ -8,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ import dotenv
 from ddns_updater.model import Outcome
 from ddns_updater.output.doctor import check_lines
 from tests.docs.pages import TOP, Block, Scene
+from tests.docs.samples import commands, compare
 from tests.doctor.test_doctor import unavailable
 from tests.doctor.test_name_servers import World as NameServers
 from tests.doctor.test_name_servers import Zone
@@ -35,13 +35,6 @@ PROGRAMS = (
 )
 CHECKOUT = ("pyproject.toml", "Makefile", ".env.example", "crontab.example", "contrib", "migrations")
 _OF_THE_ROOT = r"(?<![\w.~/}-])(?=/(?:etc/(?!ssl)|opt/|var/|Library/))"
-_ALIKE = (  # what differs from run to run, whatever it is
-    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:[+-]\d\d:\d\d|Z| [A-Z]{3,4}\b)?", "<time>"),
-    (r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b(?: \d+ (?:s|min|h)\b)?", "<duration>"),
-    (r'"C\w+"', '"<change>"'),
-    (r"(_seconds\"?[=:] ?)\d+", r"\1<seconds>"),
-    (r"[ \t]+", " "),
-)
 _SIMPLE = re.compile(r"ddns(?: [^$|;&<>()`]*)?")
 
 
@@ -124,7 +117,7 @@ class World:
 
     def console(self, block: Block) -> None:
         """Execute each command and compare what it prints; the argument is their exit status if it is not 0."""
-        for command, expected in _commands(block.text):
+        for command, expected in commands(block.text):
             status = int(block.argument or 0)
             if _SIMPLE.fullmatch(command) and not re.search(r" -v\b|--verbose|--log-format|demo", command):
                 printed = self._call(command, status)
@@ -293,37 +286,6 @@ def _dotenv(text: str) -> dict[str, str]:
     import io
 
     return {key: value or "" for key, value in dotenv.dotenv_values(stream=io.StringIO(text)).items()}
-
-
-def _commands(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each command of a session behind `$ `, and what it prints; a final backslash continues it."""
-    assert text.startswith("$ ")
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, _, rest = part.partition("\n")
-        while command.endswith("\\"):
-            more, _, rest = rest.partition("\n")
-            command = command[:-1] + more.removeprefix("> ").strip()
-        yield command, rest
-
-
-def compare(expected: str, printed: str, what: str) -> None:
-    """Assert that a sample is what was printed, up to times and the like.
-
-    `…` is anything in a line or, alone in a line, any lines.
-    """
-    form = ""
-    for line in _lines(expected):
-        form += r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + "\n"
-    found = _lines(printed)
-    if not re.fullmatch(form, "".join(f"{line}\n" for line in found)):
-        difference = "\n".join(difflib.ndiff(_lines(expected), found))
-        raise AssertionError(f"{what} prints otherwise:\n{difference}\n\nthat is\n{printed}")
-
-
-def _lines(text: str) -> list[str]:
-    for pattern, name in _ALIKE:
-        text = re.sub(pattern, name, text)
-    return [line.rstrip() for line in text.strip("\n").splitlines()]
 
 
 def doctor_dns(servers: object) -> str:
