@@ -43,7 +43,7 @@ def check_path(path: Path, *, given: bool = False) -> os.stat_result:
 
 
 def check_alone(folder: Path) -> None:
-    """Raise Distrusted when another user may create a file in `folder`, even if he could not replace one."""
+    """Raise Distrusted when another user may create a file in `folder`, even if they could not replace one."""
     if _others_may_write(check_path(folder), {os.geteuid(), 0}, given=False):
         raise Distrusted(f"other users may create files in the folder {folder}", "choose a folder of your own")
 
@@ -172,7 +172,8 @@ def _others_may_write(status: os.stat_result, owners: set[int], *, given: bool) 
 def _is_private(group: int, owners: set[int]) -> bool:
     """Return whether only `owners` are in a group; nobody is in one that only a container or an fsGroup knows.
 
-    A directory service such as LDAP may not list its users. Of such a user, only a group with his name is private.
+    A directory service such as LDAP may not list its users. The group of such a user is private only if it has the
+    same name.
     """
     import grp  # 0.4 ms of every run, which only what a group may write is worth
 
