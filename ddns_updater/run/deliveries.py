@@ -54,6 +54,8 @@ class Delivery:
     def _work(self) -> None:
         try:
             self._send()
+        except SystemExit:
+            self._ended.append(SystemExit())  # a new one: the frames of that one hold the connection open
         except BaseException as error:
             self._ended.append(error)
         else:
