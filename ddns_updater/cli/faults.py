@@ -17,7 +17,10 @@ def print_faults(out: Terminal) -> None:
     """Print from now on to `out` what the interpreter would print to stderr in its own form."""
 
     def raised(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-        print_fault(out, error)
+        if isinstance(error, KeyboardInterrupt):  # before the command began, or after it ended
+            out.interrupted()
+        else:
+            print_fault(out, error)
 
     def in_thread(found: threading.ExceptHookArgs) -> None:
         if found.exc_type is not SystemExit:

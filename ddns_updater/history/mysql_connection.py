@@ -117,7 +117,10 @@ class Connection(pymysql.connections.Connection):
     @property
     def is_local(self) -> bool:
         """Return whether the server is on this machine, where nobody can answer in its place from outside."""
-        peer = ip_address(self._sock.getpeername()[0].partition("%")[0])
+        try:
+            peer = ip_address(self._sock.getpeername()[0].partition("%")[0])
+        except OSError:  # the server has closed the connection
+            return False
         return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
 
 

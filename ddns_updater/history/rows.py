@@ -173,7 +173,7 @@ def _unreadable(version: Version, record: Record, column: str, value: object, th
             "update ddns here if a newer one wrote that, else correct state in admin_dns_publication",
         )
     return HistoryError(
-        f"the publication of {where} has {column} {held}{though}, which cannot be",
+        f"the publication of {where} has {column} {held}{though}, which is impossible",
         f"correct that row of admin_dns_publication, or delete it (historyId {version.id}) to publish the record again",
     )
 

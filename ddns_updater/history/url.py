@@ -168,7 +168,7 @@ def _security(query: str) -> dict[str, Any]:
         elif parameter == "ssl_mode":
             if value not in _MODES:
                 raise InvalidValue(
-                    f"has ssl_mode={value!r}", "write verify, or required for TLS with a server that nobody verifies"
+                    f"has ssl_mode={value!r}", "write verify, or required for TLS without verifying the server"
                 )
             options[parameter] = value
         elif parameter in _FILES:
@@ -203,7 +203,9 @@ def _combined(options: dict[str, Any]) -> dict[str, Any]:
             f"has server_public_key, which is for a server without TLS, and {tls[0]}", "keep one of them"
         )
     if "ssl_ca" in options and options.setdefault("ssl_mode", "verify") != "verify":
-        raise InvalidValue("has ssl_ca and ssl_mode=required, which verifies nobody", "write ssl_mode=verify")
+        raise InvalidValue(
+            "has ssl_ca and ssl_mode=required, which does not verify the server", "write ssl_mode=verify"
+        )
     if "ssl_verify_identity" in options and "ssl_ca" not in options:
         raise InvalidValue("has ssl_verify_identity without ssl_ca", "add ssl_ca=FILE to verify the server")
     if tls and "ssl_mode" not in options:

@@ -6,8 +6,8 @@ Answers of servers, values in DNS, names and notes in the table are chosen by ot
 import re
 
 # Control characters, also those of one byte that terminals take for an escape sequence (C1); line and paragraph
-# separators; what turns the direction of writing (Trojan Source, CVE-2021-42574); halves of a surrogate pair, which no
-# encoding takes. Compiled when it is needed for the first time.
+# separators; what reverses the direction of writing (Trojan Source, CVE-2021-42574); halves of a surrogate pair, which
+# no encoding takes. Compiled when it is needed for the first time.
 _OBEYED = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 
 

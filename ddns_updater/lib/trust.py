@@ -43,7 +43,7 @@ def check_path(path: Path, *, given: bool = False) -> os.stat_result:
 
 
 def check_alone(folder: Path) -> None:
-    """Raise Distrusted when another user may create a file in `folder`, even if he could not replace one."""
+    """Raise Distrusted when another user may create a file in `folder`, even if they could not replace one."""
     if _others_may_write(check_path(folder), {os.geteuid(), 0}, given=False):
         raise Distrusted(f"other users may create files in the folder {folder}", "choose a folder of your own")
 
@@ -88,8 +88,7 @@ def distrust(path: Path, status: os.stat_result, user: int) -> Distrusted | None
     """Return why another than `user` and root may have written the file, and what to do; None if that cannot be."""
     if status.st_uid not in (user, 0):
         return _foreign("it", path, status.st_uid, user)
-    is_open = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return _writable("it", path, status, user) if is_open else None
+    return _writable("it", path, status, user) if _others_may_write(status, {user, 0}, given=False) else None
 
 
 def user_name(user: int) -> str | None:
@@ -103,7 +102,7 @@ def user_name(user: int) -> str | None:
 def _check_own(path: Path, status: os.stat_result) -> None:
     _check_owner(path, status)
     if stat.S_ISREG(status.st_mode):
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if _others_may_write(status, {os.geteuid(), 0}, given=False):
             raise _writable(str(path), path, status, os.geteuid())
     elif not stat.S_ISLNK(status.st_mode):
         raise Distrusted(f"{path} is not a regular file", "move it away")
@@ -167,19 +166,27 @@ def _others_may_write(status: os.stat_result, owners: set[int], *, given: bool) 
     """Return whether more than `owners` may write a file or folder; a private group (umask 002) is its owner alone."""
     if status.st_mode & stat.S_IWOTH:
         return True
-    return bool(status.st_mode & stat.S_IWGRP) and not given and not _members(status.st_gid) <= owners
+    return bool(status.st_mode & stat.S_IWGRP) and not given and not _is_private(status.st_gid, owners)
 
 
-def _members(group: int) -> set[int]:
-    """Return the users in a group; there is none in one that only a container or Kubernetes' fsGroup knows."""
-    import grp  # 0.4 ms of every run, which only a folder that a group may write is worth
+def _is_private(group: int, owners: set[int]) -> bool:
+    """Return whether only `owners` are in a group; nobody is in one that only a container or an fsGroup knows.
 
-    found = {each.pw_uid for each in pwd.getpwall() if each.pw_gid == group}
+    A directory service such as LDAP may not list its users. The group of such a user is private only if it has the
+    same name.
+    """
+    import grp  # 0.4 ms of every run, which only what a group may write is worth
+
+    members = {each.pw_uid for each in pwd.getpwall() if each.pw_gid == group}
     with suppress(KeyError):
-        for name in grp.getgrgid(group).gr_mem:
+        known = grp.getgrgid(group)
+        for name in known.gr_mem:
             with suppress(KeyError):
-                found.add(pwd.getpwnam(name).pw_uid)
-    return found
+                members.add(pwd.getpwnam(name).pw_uid)
+        user = pwd.getpwuid(os.geteuid())
+        if user.pw_gid == group and user.pw_uid not in members and user.pw_name != known.gr_name:
+            return False
+    return members <= owners
 
 
 def _foreign(what: str, path: Path, owner: int, user: int) -> Distrusted:

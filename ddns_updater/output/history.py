@@ -22,7 +22,7 @@ from ddns_updater.output.run import record_json
 _GAP = "  "
 _NO_DNS = "-"
 _BATCH = 100  # versions that are printed at once
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide as Japanese writes them
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also in full width
 
 
 def history_table(entries: Sequence[HistoryEntry], width: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Deliveries of alerts and heartbeats: each in a thread of its own, and at most one of them left behind a receiver.
+"""Deliveries of alerts and heartbeats: each in a thread of its own, at most one left behind per receiver.
 
 A thread, because a resolver that hangs is a call into C that nothing can interrupt. One that is not over in time is
 left behind and told to end: SystemExit is raised in it as soon as it executes Python code again, and no library's
@@ -27,7 +27,7 @@ class Delivery:
 
     @property
     def hangs(self) -> bool:
-        """Return whether it goes on."""
+        """Return whether it is still going on."""
         return self._thread.is_alive() and not self._ended
 
     def outcome(self) -> AlertError | None:
@@ -54,6 +54,8 @@ class Delivery:
     def _work(self) -> None:
         try:
             self._send()
+        except SystemExit:
+            self._ended.append(SystemExit())  # a new one: the frames of that one hold the connection open
         except BaseException as error:
             self._ended.append(error)
         else:

@@ -215,7 +215,7 @@ class Reporter:
         hung, self._heartbeat_hangs = self._heartbeat_hangs, self._deliveries.hangs(_HEARTBEAT)
         if self._heartbeat_hangs:
             if not hung:
-                report.warn("skipped the heartbeat: an earlier one still hangs; heartbeats go on when that has ended")
+                report.warn("skipped the heartbeat: an earlier one still hangs; heartbeats resume when that has ended")
             return
         if failure := self._deliveries.deliver(_HEARTBEAT, partial(ping, report.result), "its service", seconds):
             report.warn(f"failed to send the heartbeat: {failure}")

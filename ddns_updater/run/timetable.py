@@ -37,7 +37,7 @@ def report_seconds(run_timeout: float) -> float:
 
 
 def answer_seconds(run_timeout: float) -> float:
-    """Return the seconds that the database has for all that a command other than a run asks, unless that is much."""
+    """Return the seconds that the database has for what a command other than a run asks, if that is little."""
     return min(_ANSWER, run_timeout)
 
 

@@ -72,8 +72,8 @@ SETTINGS = (
         "Where versions are kept: MySQL or MariaDB, with special characters of the password percent-encoded, or an"
         " SQLite file, as sqlite:////var/lib/ddns-updater/ddns.sqlite3. Default: such a file beside this one.\n"
         "With ?ssl_mode=verify the connection must be encrypted and the server verified, with ?ssl_ca=FILE by an"
-        " authority of your own (also ssl_cert, ssl_key, ssl_verify_identity=0); ?ssl_mode=required verifies nobody."
-        " Without TLS, ?server_public_key=FILE pins the key that encrypts the password.",
+        " authority of your own (also ssl_cert, ssl_key, ssl_verify_identity=0); with ?ssl_mode=required it must only"
+        " be encrypted. Without TLS, ?server_public_key=FILE pins the key that encrypts the password.",
         default=lambda: SqliteUrl(user_folder().path / "ddns.sqlite3"),
         example="mysql://ddns:change-me@db.example.com:3306/app?ssl_ca=/etc/ssl/certs/db-ca.pem",
         is_secret=True,

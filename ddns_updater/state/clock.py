@@ -28,7 +28,12 @@ def find_shift(
 
     Without the uptimes, or after a reboot, a clock that was set forward looks like a machine that was off.
     """
-    if uptime_before and uptime_now and uptime_before.boot == uptime_now.boot:
+    if (
+        uptime_before
+        and uptime_now
+        and uptime_before.boot == uptime_now.boot
+        and uptime_before.seconds <= uptime_now.seconds  # less after a snapshot of a virtual machine was restored
+    ):
         by = (now - before) - timedelta(seconds=uptime_now.seconds - uptime_before.seconds)
         since = before - timedelta(seconds=uptime_before.seconds)
     else:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.cli.test_terminal import objects
 from tests.support.machine import Machine
 from tests.support.terminal import Terminal
 
@@ -34,13 +35,14 @@ def test_it_shows_the_alerts_that_its_webhook_gets_and_leaves_nothing_behind(sma
     temporary = small_machine.folder / "temporary"
     temporary.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "ddns_updater", "demo"],
+        [sys.executable, "-m", "ddns_updater", "-v", "--log-format", "json", "demo"],
         env={"HOME": str(small_machine.folder), "TMPDIR": str(temporary), "PYTHONIOENCODING": "latin-1"},
         cwd=small_machine.folder,
         capture_output=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0, done.stderr
+    assert {each["level"] for each in objects(done.stderr.decode())} == {"info"}  # the log
     text = done.stdout.decode("ascii")
     assert "\x1b" not in text
     assert all(len(line.replace(str(temporary), "/tmp")) <= 80 for line in text.splitlines())

@@ -50,13 +50,21 @@ thread.join()
 Broken()
 """
 
+INTERRUPTED = """
+from ddns_updater.cli.main import main
+try:
+    main()
+except SystemExit:
+    raise KeyboardInterrupt from None
+"""
+
 
 def messages(done: Finished) -> list[str]:
     """Return the message of each line on stderr."""
     return [each["message"] for each in objects(done.err)]
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize("command", [each for each in _COMMANDS if each != "demo"])  # which tests/app/test_demo.py has
 def test_of_every_command_stderr_holds_objects_alone(small_machine: Machine, receiver: Receiver, command: str) -> None:
     small_machine.init()
     arguments = {"watch": ("--every", "86400"), "notify": ("--test",), "init": ("--name", "line")}.get(command, ())
@@ -145,6 +153,12 @@ def test_ctrl_c_is_one_line(small_machine: Machine, options: tuple[str, ...]) ->
     assert messages(done) == [line] if options else done.err == f"error: {line}\n"
 
 
+@pytest.mark.parametrize("options", [(), JSON])
+def test_ctrl_c_when_the_command_has_ended_is_no_fault(small_machine: Machine, options: tuple[str, ...]) -> None:
+    done = finish(small_machine.start(*options, "--version", program=("-c", INTERRUPTED)))
+    assert messages(done) == ["stopped by SIGINT"] if options else done.err == "error: stopped by SIGINT\n"
+
+
 def test_a_full_disk_is_an_object(small_machine: Machine) -> None:
     small_machine.init()
     command = shlex.join([sys.executable, "-m", "ddns_updater", *JSON, "history"])
@@ -162,7 +176,7 @@ def test_a_full_disk_is_an_object(small_machine: Machine) -> None:
 
 def test_the_remark_of_a_watch_that_waits_is_an_object(small_machine: Machine) -> None:
     small_machine.init()
-    small_machine.aws.fault("GetChange", pending, times=3)
+    small_machine.aws.fault("GetChange", pending, times=1)
     process = small_machine.start(*JSON, "watch")
     wait_until(lambda: "GetChange" in small_machine.aws.calls)
     process.send_signal(signal.SIGINT)

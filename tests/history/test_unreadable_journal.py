@@ -61,13 +61,13 @@ def test_a_state_of_a_newer_version_is_not_overwritten(published: Machine, state
 @pytest.mark.parametrize(
     ("assignments", "found"),
     [
-        ("address = 'garbage'", "address 'garbage', which cannot be"),
-        ("address = ''", "address '', which cannot be"),
-        ("address = 'fe80::1%eth0'", "address 'fe80::1%eth0', which cannot be"),
-        ("address = NULL", "address NULL though it is verified, which cannot be"),
-        ("attempts = -1", "attempts -1, which cannot be"),
-        ("hostedZoneId = NULL", "hostedZoneId NULL though it is verified, which cannot be"),
-        ("state = 'submitted', changeId = NULL", "changeId NULL though it is submitted, which cannot be"),
+        ("address = 'garbage'", "address 'garbage', which is impossible"),
+        ("address = ''", "address '', which is impossible"),
+        ("address = 'fe80::1%eth0'", "address 'fe80::1%eth0', which is impossible"),
+        ("address = NULL", "address NULL though it is verified, which is impossible"),
+        ("attempts = -1", "attempts -1, which is impossible"),
+        ("hostedZoneId = NULL", "hostedZoneId NULL though it is verified, which is impossible"),
+        ("state = 'submitted', changeId = NULL", "changeId NULL though it is submitted, which is impossible"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(published: Machine, assignments: str, found: str) -> None:
@@ -88,13 +88,13 @@ def test_a_value_that_cannot_be_is_named(published: Machine, assignments: str, f
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_so_is_one_that_only_sqlite_keeps(published: Machine, assignments: str, found: str) -> None:
     alter(published.database, assignments)
-    says(published, f"{ROW} has {found}, which cannot be{CORRECT}")
+    says(published, f"{ROW} has {found}, which is impossible{CORRECT}")
 
 
 @pytest.mark.parametrize("database", ["mysql"], indirect=True)
 def test_a_zero_date_is_named_where_a_time_is_needed(published: Machine) -> None:
     alter(published.database, "createdAt = '0000-00-00 00:00:00'")
-    says(published, f"{ROW} has createdAt NULL, which cannot be{CORRECT}")
+    says(published, f"{ROW} has createdAt NULL, which is impossible{CORRECT}")
 
 
 @pytest.mark.parametrize(

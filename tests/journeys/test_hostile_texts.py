@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +13,11 @@ from urllib.parse import quote
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support import terminal
 from tests.support.aws import answering, refuse
 from tests.support.machine import Machine
 from tests.support.receivers import receiving
 from tests.support.services import answer, send
-from tests.support.terminal import Terminal
 
 # A title, a colour by a byte of C1, the begin of the line, the direction of writing, a line of our own making.
 HOSTILE = "\x1b]0;owned\x07\x9b31m\x1b[5m\rall is well\u202e\u2028\x85\x7f"
@@ -49,8 +50,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 def shown(machine: Machine, columns: int, *arguments: str, **changes: Any) -> str:
     """Return what a command shows in a terminal, after checking that this holds nothing but text."""
-    with Terminal(machine, columns, *arguments, **changes) as terminal:
-        text = PROGRESS.sub("", COLOUR.sub("", terminal.read()))
+    text = PROGRESS.sub("", COLOUR.sub("", terminal.shown(machine, columns, *arguments, **changes)))
     if "--csv" in arguments:
         text = text.replace("\r\n", "\n")  # RFC 4180
     assert not OBEYED.search(text), (arguments, text)
@@ -59,7 +59,19 @@ def shown(machine: Machine, columns: int, *arguments: str, **changes: Any) -> st
 
 @pytest.fixture
 def hostile(machine: Machine) -> Iterator[Machine]:
-    """Give a machine whose table, address service, webhook, hosted zone and AWS answer what they like."""
+    with made_hostile(machine):
+        yield machine
+
+
+@pytest.fixture
+def small_hostile(small_machine: Machine) -> Iterator[Machine]:
+    with made_hostile(small_machine):
+        yield small_machine
+
+
+@contextmanager
+def made_hostile(machine: Machine) -> Iterator[None]:
+    """Let the table, address service, webhook, hosted zone and AWS of `machine` answer what they like."""
     machine.init()
     machine.run()
     database = machine.database
@@ -70,18 +82,24 @@ def hostile(machine: Machine) -> Iterator[Machine]:
     with receiving() as receiver:
         receiver.play = send(f"HTTP/1.1 500 {HOSTILE}\r\nRetry-After: {HOSTILE}\r\n\r\n{HOSTILE}".encode())
         machine.environment["DDNS_WEBHOOK_URLS"] = receiver.url
-        yield machine
+        yield
 
 
-@pytest.mark.parametrize(("options", "columns"), [*((options, 200) for options in FORMS), ((), 40)])
-def test_no_command_shows_what_a_terminal_would_obey(hostile: Machine, options: tuple[str, ...], columns: int) -> None:
-    texts = {command: shown(hostile, columns, *options, *command) for command in COMMANDS}
+def test_no_command_shows_what_a_terminal_would_obey(hostile: Machine) -> None:
+    texts = {command: shown(hostile, 200, *command) for command in COMMANDS}
     assert all(texts.values())
-    if columns == 200 and not options:
-        assert f"note{SHOWN}" in texts[("history",)]
-        assert f"line{SHOWN}" in texts[("status",)]
-        assert SHOWN_IN_XML in texts[("run",)]
-        assert f"error{SHOWN}" in texts[("status",)]
+    assert f"note{SHOWN}" in texts[("history",)]
+    assert f"line{SHOWN}" in texts[("status",)]
+    assert SHOWN_IN_XML in texts[("run",)]
+    assert f"error{SHOWN}" in texts[("status",)]
+
+
+@pytest.mark.parametrize(("options", "columns"), [(FORMS[0], 40), (FORMS[1], 200), (FORMS[2], 200)])
+def test_nor_does_it_in_a_narrow_terminal_or_in_its_log(
+    small_hostile: Machine, options: tuple[str, ...], columns: int
+) -> None:
+    for command in COMMANDS:
+        assert shown(small_hostile, columns, *options, *command), command
 
 
 def test_an_address_in_the_table_that_is_none_stays_in_its_line(machine: Machine) -> None:

@@ -1,6 +1,8 @@
 """Who could have written a file or could exchange it: each folder and link on the way to it counts."""
 
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.lib.files import replace_file
-from ddns_updater.lib.trust import Distrusted, check_alone, check_path, check_shared, make_folder, open_own
+from ddns_updater.lib.trust import Distrusted, check_alone, check_path, check_shared, distrust, make_folder, open_own
 from tests.support.neighbour import everybody, give_away
 
 
@@ -131,8 +133,25 @@ def test_a_private_group_is_its_user(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(folder, 0, 4_000_000)
     folder.chmod(0o2775)
+    file.chmod(0o664)
     assert check_path(file)
     check_alone(folder)
+    os.close(open_own(file))
+
+
+def test_the_group_of_a_user_whom_a_directory_service_does_not_list_is_private_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path / "file", 0o664)
+    monkeypatch.setattr(pwd, "getpwall", list)
+    mine = pwd.getpwuid(os.geteuid()).pw_name
+    for name, is_private in ((mine, True), ("domain users", False)):
+        listed = grp.struct_group((name, "x", file.stat().st_gid, []))
+        monkeypatch.setattr(grp, "getgrgid", lambda _group, listed=listed: listed)
+        if is_private:
+            assert check_path(file)
+        else:
+            assert refusal(check_path, file) == "other users may write it (mode 664)"
 
 
 if os.geteuid() == 0:  # only root can give a folder away
@@ -148,6 +167,10 @@ if os.geteuid() == 0:  # only root can give a folder away
         assert check_path(file)
         assert refusal(check_alone, folder) == f"other users may create files in the folder {folder}"
         assert check_path(file, given=True)
+        os.chown(file, 0, 65534)
+        file.chmod(0o664)
+        assert refusal(open_own, file) == f"other users may write {file} (mode 664)"
+        assert distrust(file, file.stat(), 0)
 
     def test_a_folder_that_another_user_makes_in_between_is_refused(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,11 @@
 """Deliveries to real servers whose answers never end: neither threads nor descriptors add up."""
 
+import gc
 import os
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -15,6 +17,9 @@ from ddns_updater.errors import AlertError
 from ddns_updater.run.deliveries import Deliveries, Delivery
 from tests.support.receivers import Receiver
 from tests.support.services import Play, drip, hang
+
+# A delivery that is told to end while it connects leaves its socket to the interpreter.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PAUSE = 0.02  # seconds between two pieces of an answer
@@ -126,6 +131,27 @@ def test_a_library_that_swallows_every_exception_is_told_again_to_end() -> None:
         wait_until(lambda: not deliveries.hangs("key"))
     finally:
         stopped.set()
+
+
+def test_one_that_was_told_to_end_holds_no_connection_open() -> None:
+    class Connection:
+        pass
+
+    closed = threading.Event()
+
+    def library() -> None:
+        connection = Connection()
+        weakref.finalize(connection, closed.set)
+        while connection:
+            time.sleep(0.01)
+
+    gc.disable()
+    try:
+        deliveries = Deliveries()
+        assert deliveries.deliver("key", library, "its service", 0.05)
+        assert closed.wait(10)
+    finally:
+        gc.enable()
 
 
 def test_its_errors_come_back_and_a_bug_is_raised() -> None:

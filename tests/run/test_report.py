@@ -284,7 +284,7 @@ def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(file: S
     world.ping, world.left = hang, 0.2
     (warning,) = world.report(Outcome.UNCHANGED)
     assert warning == "failed to send the heartbeat: its service did not answer within 0.2 s"
-    skipped = "skipped the heartbeat: an earlier one still hangs; heartbeats go on when that has ended"
+    skipped = "skipped the heartbeat: an earlier one still hangs; heartbeats resume when that has ended"
     assert [world.report(Outcome.UNCHANGED) for _ in range(100)] == [[skipped], *[[]] * 99]
     assert len(begun) == 1
     end.set()

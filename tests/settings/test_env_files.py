@@ -85,7 +85,7 @@ def test_a_file_variable_makes_it_ours_too(tmp_path: Path) -> None:
     assert read_settings().valid().database.identity == "mysql:db:3306/d"
 
 
-@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+@pytest.mark.parametrize("mode", [0o602, 0o666])
 def test_a_file_that_others_may_write_is_ignored_and_runs_nothing(
     small_machine: Machine, tmp_path: Path, mode: int
 ) -> None:
@@ -102,6 +102,12 @@ def test_a_file_that_others_may_write_is_ignored_and_runs_nothing(
     )
     assert small_machine.ddns("run", "--quiet", DDNS_IP_SOURCES=small_machine.service.url).err == f"{line}\n"
     assert not proof.exists()
+
+
+def test_a_file_that_only_a_private_group_may_write_is_read() -> None:
+    """As an editor leaves it with umask 002."""
+    write(local_env(), "DDNS_TTL=77\n", 0o664)
+    assert read_settings().settings.ttl == 77
 
 
 def test_a_file_of_another_user_is_ignored_and_one_line_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +199,7 @@ def test_a_file_in_a_folder_of_everybody_is_ignored_unless_it_is_ours_and_stays(
 
 
 @pytest.mark.parametrize("named", [False, True])
-@pytest.mark.parametrize("mode", [0o620, 0o602])
+@pytest.mark.parametrize("mode", [0o602, 0o666])
 def test_a_file_of_ours_that_others_may_write_is_refused(tmp_path: Path, named: bool, mode: int) -> None:
     path = write(tmp_path / "settings" if named else user_env(), "DDNS_TTL=60\n", mode)
     assert refusal(path if named else None) == (
@@ -236,7 +242,7 @@ def test_who_may_have_written_a_file_is_told_from_its_owner_and_its_mode(tmp_pat
     assert distrust(Path("/etc/hostname"), Path("/etc/hostname").stat(), owner + 1) is None  # root's
     if owner:
         assert distrust(own, own.stat(), 0)
-    own.chmod(0o664)
+    own.chmod(0o646)
     writable = distrust(own, own.stat(), owner)
     assert writable
     assert writable.advice == f"check what it holds, then chmod go-w '{tmp_path}/it'\"'\"'s mine'"

@@ -713,11 +713,11 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_mode=VERIFY_CA",
-            "has ssl_mode='VERIFY_CA'; write verify, or required for TLS with a server that nobody verifies",
+            "has ssl_mode='VERIFY_CA'; write verify, or required for TLS without verifying the server",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_mode=required&ssl_ca={__file__}",
-            "has ssl_ca and ssl_mode=required, which verifies nobody; write ssl_mode=verify",
+            "has ssl_ca and ssl_mode=required, which does not verify the server; write ssl_mode=verify",
         ),
         (
             f"mysql://u:{SECRET}@db/d?ssl_mode=verify&ssl_verify_identity=0",

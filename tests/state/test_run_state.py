@@ -85,6 +85,7 @@ def test_a_machine_that_was_off_or_asleep_has_no_clock_that_was_set() -> None:
     assert find_shift(NOW, up(HOUR), NOW + 403 * DAY, up(HOUR, "b")) is None
     assert find_shift(NOW, up(HOUR), NOW + 403 * DAY, None) is None
     assert find_shift(NOW, up(HOUR), NOW + 403 * DAY, up(403 * DAY + HOUR)) is None
+    assert find_shift(NOW, up(HOUR), NOW + 403 * DAY, up(MINUTE)) is None  # a snapshot of it was restored
 
 
 def test_the_times_of_a_wrong_clock_in_an_earlier_boot_are_moved_back_as_well() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ddns_updater.cli.main import main
 
@@ -48,11 +48,17 @@ def call(arguments: Sequence[str], environment: Mapping[str, str], folder: Path)
     What only a process has is not for this: an encoding, the warnings of the interpreter, signals, a guard that ends
     it with `os._exit`, and a moto of its own.
     """
+    out, err = _pipe("strict"), _pipe("backslashreplace")
+    status = call_into(out, err, arguments, environment, folder)
+    return Finished(status, _read(out), _read(err))
+
+
+def call_into(out: TextIO, err: TextIO, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+    """Do as `call` with these streams for its output, and return its exit status."""
     only_of_a_process = [key for key in environment if key.startswith(("PYTHON", "LC_", "LANG"))]
     assert only_of_a_process == ["PYTHONWARNINGS"], only_of_a_process
     assert environment["PYTHONWARNINGS"] == "error"
     assert "demo" not in arguments or "--help" in arguments  # its stand-in for AWS would be the one of the test
-    out, err = _pipe("strict"), _pipe("backslashreplace")
     with ExitStack() as stack:
         stack.enter_context(_environment(environment, folder))
         stack.enter_context(_fresh_logging())
@@ -65,7 +71,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str], folder: Path)
         status = _status(arguments)
         out.flush()
         err.flush()
-    return Finished(status, _read(out), _read(err))
+    return status
 
 
 def _status(arguments: Sequence[str]) -> int:

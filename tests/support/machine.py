@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.support.aws import FakeAws
-from tests.support.command import Finished, call, finish
+from tests.support.command import Finished, call, call_into, finish
 from tests.support.database import Database
 from tests.support.forks import fork
 from tests.support.services import AddressService
@@ -69,6 +69,10 @@ class Machine:
     def ddns(self, *arguments: str, **changes: Any) -> Finished:
         """Run one command to its end, in this process."""
         return call(arguments, self._environment(changes), self.folder)
+
+    def show(self, out: TextIO, err: TextIO, *arguments: str, **changes: Any) -> int:
+        """Run one command to its end, in this process, with these streams for its output; return its exit status."""
+        return call_into(out, err, arguments, self._environment(changes), self.folder)
 
     def killed(self, place: str, *arguments: str, **changes: Any) -> Finished:
         """Run one command in a process that is killed at a place (see tests/support/forks.py)."""

@@ -6,6 +6,7 @@ import re
 import sys
 import termios
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -47,11 +48,26 @@ class Terminal:
 
     def read(self, until: Callable[[str], bool] = lambda _: False) -> str:
         """Return what is shown up to the end, or up to where `until` is true."""
-        shown = b""
-        with suppress(OSError):  # Linux reports the end of the output as an error
-            while not until(shown.decode(errors="replace")) and (piece := os.read(self._ours, 65536)):
-                shown += piece
-        return shown.decode().replace("\r\n", "\n")
+        return _read(self._ours, until)
+
+
+def shown(machine: Machine, columns: int, *arguments: str, **changes: Any) -> str:
+    """Return what a command shows in a terminal; it runs in this process, which is ten times quicker."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(_read, ours)
+        with open(theirs, "w", buffering=1) as out, open(os.dup(theirs), "w", buffering=1) as err:  # noqa: PTH123
+            machine.show(out, err, *arguments, TERM="xterm", **changes)
+        return reading.result()
+
+
+def _read(terminal: int, until: Callable[[str], bool] = lambda _: False) -> str:
+    shown = b""
+    with suppress(OSError):  # Linux reports the end of the output as an error
+        while not until(shown.decode(errors="replace")) and (piece := os.read(terminal, 65536)):
+            shown += piece
+    return shown.decode().replace("\r\n", "\n")
 
 
 def screen(machine: Machine, columns: int, *arguments: str, **changes: Any) -> list[str]:
