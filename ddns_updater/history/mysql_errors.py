@@ -12,6 +12,7 @@ from pymysql.constants import CR, ER
 
 from ddns_updater.errors import NEXT_RUN, ConnectionLost, HistoryError, NotInitialised
 from ddns_updater.history.url import MySqlUrl
+from ddns_updater.lib.masking import masked
 
 CLEAR_TEXT, OWN_KEY, NO_MYSQL = -1, -2, -3  # our own codes
 DENIED = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
@@ -34,6 +35,8 @@ def translated(error: Exception, url: MySqlUrl) -> HistoryError:
     """Return what `error` of the database at `url` means."""
     code = error.args[0] if error.args else 0
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    if url.password not in (url.user, url.database):
+        text = masked(text, [url.password])  # a server on this machine may know it, and quote it
     where = f"{url.host}:{url.port}"
     if isinstance(error, UnicodeError):
         return HistoryError(f"failed to reach the database: {where} is not a valid host", "correct DDNS_DATABASE_URL")

@@ -130,6 +130,8 @@ def family_of(ip: str | None) -> Family | None:
 def version_of(row: Row) -> Version:
     """Return the version in the first columns of `row`."""
     key, name, version, ip, created_at, note = row[:6]
+    if isinstance(version, str | bytes):  # SQLite stores what it is given
+        raise HistoryError(f"row {key} of admin_ip_history has the version {version!r}", "correct it or delete the row")
     name, ip = text_of(name), text_of(ip)
     return Version(key, name, version, ip, parse_address(ip), time_of(created_at), note)
 

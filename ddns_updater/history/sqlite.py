@@ -4,14 +4,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.errors import NEXT_RUN, ConnectionLost, HistoryError, NotInitialised
 from ddns_updater.history.queries import Dialect
 from ddns_updater.history.rows import KEY
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import SqliteUrl
-from ddns_updater.lib.files import flocked
+from ddns_updater.lib.files import flocked, is_at
 from ddns_updater.lib.trust import Distrusted, check_alone, make_folder, open_own
 
 _BUSY_TIMEOUT = 5  # seconds to wait for another writer
@@ -45,6 +46,7 @@ class SqliteHistory(SqlHistory):
         """Open the file; `create` creates it when it does not exist, `read_only` never writes to it."""
         self._mode = "ro" if read_only else "rw"
         self._path = url.file
+        self._locks: dict[Path, int] = {}  # held: the file of each and its descriptor
         try:
             url.check()
             if create:
@@ -83,7 +85,7 @@ class SqliteHistory(SqlHistory):
             ) from error
 
     def reconnect(self) -> None:
-        raise AssertionError("a file is not lost")
+        pass  # only a lock can be lost, and it is taken anew
 
     def answers(self) -> bool:
         return False  # opening a file is cheap, and the file may have been replaced
@@ -98,7 +100,18 @@ class SqliteHistory(SqlHistory):
         except OSError as error:
             raise HistoryError(f"failed to open the lock file {path}: {error.strerror}", "check who owns it") from error
         with flocked(file, wait=False) as taken:
-            yield taken
+            if taken:
+                self._locks[path] = file
+            try:
+                yield taken
+            finally:
+                self._locks.pop(path, None)
+
+    def _check_locks(self) -> None:
+        """Raise ConnectionLost when the file of a lock was removed: another run may have the lock by now."""
+        for path, file in self._locks.items():
+            if not is_at(file, path):
+                raise ConnectionLost(f"lost the lock file {path}: it was removed", then=NEXT_RUN)
 
     def check_writing(self) -> None:
         pass  # who may write the file is seen from outside: doctor/files.py
@@ -112,6 +125,7 @@ class SqliteHistory(SqlHistory):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        self._check_locks()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -135,6 +149,10 @@ class SqliteHistory(SqlHistory):
             yield
         except sqlite3.Error as error:
             raise self._translated(error) from error
+        except OverflowError as error:  # Python's own, before SQLite sees the number
+            raise HistoryError(
+                f"a number in the database {self._path} is at its end", "correct the version or id that is so large"
+            ) from error
 
     def _translated(self, error: sqlite3.Error) -> HistoryError:
         text = str(error)

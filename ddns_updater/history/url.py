@@ -144,6 +144,8 @@ def _mysql(url: SplitResult, port: int) -> MySqlUrl:
     if not url.hostname or not url.username or not url.path.removeprefix("/"):
         raise InvalidValue("lacks the host, the user or the database", _EXAMPLES)
     user, password, database = map(_decoded, (url.username, url.password or "", url.path.removeprefix("/")))
+    if any(each in database for each in "@:/"):  # not shown, because it may be a part of the password
+        raise InvalidValue("has an @, a : or a / after the host", "percent-encode those in user and password: @ is %40")
     return MySqlUrl(url.hostname, port, user, password, database, **_security(url.query))
 
 

@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 
 from ddns_updater.errors import NEXT_RUN, DdnsError
 from ddns_updater.lib.aws_calls import log_calls
+from ddns_updater.lib.masking import masked
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ _SECRETS = (
     (re.compile(r"(?<=://)[^/\s\"]*@"), ""),  # user and password of a URL
     (re.compile(r"\?[^\s\"]*"), ""),  # its query
     (re.compile(r"AWS4-HMAC-SHA256.*"), "AWS4-HMAC-SHA256 …"),  # a header with the key ID and the signature
+    (re.compile(r"\s*The Canonical String for this request.*"), ""),  # it has the session token
 )
 _CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer right
     "AuthFailure",
@@ -38,6 +40,7 @@ _CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer 
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
+_NOT_AWS = "check AWS_ENDPOINT_URL and the proxy settings"
 _IDLE = 10.0  # seconds without a call after which connections are not used again
 _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
 
@@ -83,16 +86,28 @@ class Client(Generic[T]):
             if self._kept is None:
                 with errors("failed to prepare the AWS client", self._kind):
                     self._kept = _make(self._service, self._region)
+                self._check_token()
             elif self._monotonic() - self._used_at > _IDLE:
                 self._kept.close()
             with errors(doing, self._kind):
                 yield self._kept
         except self._kind as error:
+            error.problem = masked(error.problem, _secrets(self._kept))
             if _is_about_credentials(error.__cause__):
                 self._kept = None
             raise
         finally:
             self._used_at = self._monotonic()
+
+    def _check_token(self) -> None:
+        """Raise an error for a session token that no header takes: the SDK would quote it."""
+        for secret in _secrets(self._kept):
+            if not (secret.isascii() and secret.isprintable()):
+                self._kept = None
+                raise self._kind(
+                    "the AWS session token or secret key holds a line break, or is not ASCII",
+                    "correct AWS_SESSION_TOKEN and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials",
+                )
 
 
 def _make(service: str, region: str | None) -> Any:
@@ -112,13 +127,20 @@ def _make(service: str, region: str | None) -> Any:
     return client
 
 
+def _secrets(client: Any) -> list[str]:
+    """Return the secrets that `client` has now, to be found in the SDK's texts; none before it is made."""
+    credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
+    known = vars(credentials) if credentials else {}  # its properties would ask for new ones
+    return [known[name] for name in ("secret_key", "_secret_key", "token", "_token") if known.get(name)]
+
+
 def _is_about_credentials(cause: BaseException | None) -> bool:
     return error_code(cause) in _CREDENTIALS or isinstance(cause, NoCredentialsError | CredentialRetrievalError)
 
 
 def error_code(error: BaseException | None) -> str:
     """Return AWS's code for `error`, such as AccessDenied; empty when `error` is not an answer from AWS."""
-    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def was_answered(error: BaseException | None) -> bool:
@@ -139,6 +161,8 @@ def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error_code(error)
+        if not code:
+            raise kind(f"{doing}: the answer is not from AWS", _NOT_AWS) from error
         text = _one_line(error.response["Error"].get("Message") or "no reason given")
         problem = f"{doing}: AWS answered {code}: {text}"
         if code in _ADVICE:
@@ -152,7 +176,7 @@ def errors(doing: str, kind: type[DdnsError]) -> Iterator[None]:
     except (AwsConnectionError, HTTPClientError) as error:
         raise kind(f"{doing}: AWS did not answer: {_one_line(error)}", then=NEXT_RUN) from error
     except (ResponseParserError, KeyError) as error:  # not XML, or XML without the fields of an AWS answer
-        raise kind(f"{doing}: the answer is not from AWS", "check AWS_ENDPOINT_URL and the proxy settings") from error
+        raise kind(f"{doing}: the answer is not from AWS", _NOT_AWS) from error
     except CredentialRetrievalError as error:  # its text is the output of another program, which may be a secret
         provider = error.kwargs.get("provider", "the configured provider")
         raise kind(f"{doing}: {provider} returned no AWS credentials", "run it yourself to see why") from error

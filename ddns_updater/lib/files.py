@@ -2,14 +2,17 @@
 
 import fcntl
 import os
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, EFBIG, ENOSPC
+from errno import EDQUOT, EFBIG, ENOSPC, ETIMEDOUT
 from pathlib import Path
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.trust import open_own
 
+_LONGEST = 65_536  # bytes of a file with a setting
+_PIPE_SECONDS = 10
 NO_ROOM = (ENOSPC, EDQUOT, EFBIG)  # errno of a write for which there is no room
 
 
@@ -54,7 +57,7 @@ def _held(path: Path) -> Iterator[int]:
     while True:
         descriptor = open_own(path)
         with flocked(descriptor, wait=True):
-            if not _is_at(descriptor, path):
+            if not is_at(descriptor, path):
                 continue
             if os.fstat(descriptor).st_nlink == 1:
                 yield descriptor
@@ -62,11 +65,32 @@ def _held(path: Path) -> Iterator[int]:
             path.unlink()
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
+    """Return whether an open file is still the one at `path`."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def read_given(path: Path) -> str:
+    """Return the text of a file or pipe that the operator names, without white space around it.
+
+    A pipe has ten seconds for each part. Raises OSError, and ValueError when it is not UTF-8 text or too long.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for who writes a named pipe
+    try:
+        content = b""
+        while len(content) <= _LONGEST:
+            if not select.select([descriptor], [], [], _PIPE_SECONDS)[0]:
+                raise OSError(ETIMEDOUT, "nobody writes to that pipe")
+            piece = os.read(descriptor, _LONGEST)
+            if not piece:
+                return content.decode("utf-8-sig").strip()
+            content += piece
+    finally:
+        os.close(descriptor)
+    raise OSError(EFBIG, "it is too long for a setting")
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def export_aws(settings: Settings) -> None:
 
 def environment_of_programs() -> dict[str, str]:
     """Return the environment that this program was started with, without the secrets of its own settings."""
-    secrets = {each.variable for each in SETTINGS if each.is_secret}
+    secrets = {each.variable for each in SETTINGS if each.is_secret} | {"DDNS_IP_SOURCES"}  # may hold passwords
     return {key: value for key, value in os.environ.items() if key not in secrets | _exported}
 
 

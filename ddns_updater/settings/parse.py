@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddns_updater.errors import InvalidValue, SettingsError
-from ddns_updater.lib.files import named_path
+from ddns_updater.lib.files import named_path, read_given
 from ddns_updater.lib.trust import Distrusted, check_path
 from ddns_updater.settings.values import InvalidItems
 from ddns_updater.settings.variables import Setting
@@ -67,11 +67,14 @@ class Parser:
                 self._reject(setting, f"{variable} is not UTF-8 text", advice)
                 return "", variable
             return text, variable
+        if "://" in file:  # not shown, because it is a secret
+            self._reject(setting, f"{file_variable} is a URL, not the path of a file", f"set {variable} to it instead")
+            return "", file_variable
         subject = f"{file_variable}={file!r}"
         try:
             path = named_path(file)
             check_path(path, given=True)  # Docker gives a container the secret files of a user of the host
-            text = path.read_text(encoding="utf-8-sig").strip()
+            text = read_given(path)
         except InvalidValue as error:
             self._reject(setting, f"{subject} {error.problem}", error.advice)
         except Distrusted as error:

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any
@@ -15,7 +16,8 @@ from urllib3.util import parse_url
 
 from ddns_updater.errors import SourceError
 from ddns_updater.lib.http_errors import http_reason
-from ddns_updater.model import Address, Family
+from ddns_updater.lib.masking import masked
+from ddns_updater.model import Address, Family, parse_address
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.spec import HttpSpec
 
@@ -51,6 +53,7 @@ class HttpSource:
             raise_on_status=False,
         )
         self._open_tls = open_tls
+        self._hide = partial(masked, secrets=spec.secrets)  # a service may quote what it was sent
 
     def fetch(self, family: Family) -> Address:
         """Return the public address that the service sees; raises SourceError when it answers anything else."""
@@ -64,8 +67,8 @@ class HttpSource:
                 ):
                     location = response.get_redirect_location()
                     if not location:
-                        return public_address(self._address(response), family)
-                here, url = url, _redirected(url, location)
+                        return self._public_address(response, family)
+                here, url = url, self._redirected(url, location)
                 if not _may_share_password(here, url):
                     headers.pop("Authorization", None)
         except (HTTPError, OSError, ValueError) as error:
@@ -90,13 +93,17 @@ class HttpSource:
             headers["Authorization"] = f"Basic {b64encode(login).decode()}"
         return headers
 
+    def _public_address(self, response: BaseHTTPResponse, family: Family) -> Address:
+        text = self._address(response)
+        return public_address(text if parse_address(text.strip()) else self._hide(text), family)
+
     def _address(self, response: BaseHTTPResponse) -> str:
         if response.status != HTTPStatus.OK:
             raise SourceError(f"answered with status {response.status}")
         if not self._pointer:
-            return whole_body(response, _MAX_TEXT).decode("ascii", "replace")
+            return whole_body(response, _MAX_TEXT, self._hide).decode("ascii", "replace")
         try:
-            document = json.loads(whole_body(response, _MAX_JSON))
+            document = json.loads(whole_body(response, _MAX_JSON, self._hide))
         except (ValueError, RecursionError):
             raise SourceError("answered something that is not JSON") from None
         found = _pointed_at(document, unquote(self._pointer))
@@ -104,24 +111,24 @@ class HttpSource:
             raise SourceError(f"has no text at {self._pointer} in its answer")
         return found
 
+    def _redirected(self, here: str, location: str) -> str:
+        """Return the URL to which `location` leads; raises SourceError for another host, or from https to http.
+
+        Two sources count as two because their hosts differ, so an answer must come from the host in the setting.
+        """
+        # a header is read as Latin-1, a URL is UTF-8
+        there = _normal(urljoin(here, location.encode("latin-1").decode()))
+        if here.startswith("https:") and not there.startswith("https:"):
+            raise SourceError("redirected from https to http")
+        host = urlsplit(there).hostname or ""
+        if host != urlsplit(here).hostname:
+            raise SourceError(f"redirected to another host, {self._hide(host)}", "name that host in DDNS_IP_SOURCES")
+        return there
+
 
 def _normal(url: str) -> str:
     """Return `url` as it is requested: percent-encoded, its host in lower case and ASCII; raises ValueError."""
     return parse_url(url).url
-
-
-def _redirected(here: str, location: str) -> str:
-    """Return the URL to which `location` leads; raises SourceError for another host, or from https to http.
-
-    Two sources count as two because their hosts differ, so an answer must come from the host in the setting.
-    """
-    there = _normal(urljoin(here, location.encode("latin-1").decode()))  # a header is read as Latin-1, a URL is UTF-8
-    if here.startswith("https:") and not there.startswith("https:"):
-        raise SourceError("redirected from https to http")
-    host = urlsplit(there).hostname
-    if host != urlsplit(here).hostname:
-        raise SourceError(f"redirected to another host, {host}", "name that host in DDNS_IP_SOURCES")
-    return there
 
 
 def _may_share_password(here: str, there: str) -> bool:
@@ -143,9 +150,10 @@ def _pointed_at(document: Any, pointer: str) -> Any:
     return document
 
 
-def whole_body(response: BaseHTTPResponse, limit: int) -> bytes:
+def whole_body(response: BaseHTTPResponse, limit: int, hide: Callable[[str], str] = str) -> bytes:
     """Return the whole body; raises SourceError when it is longer than `limit` bytes or may be incomplete.
 
+    `hide` takes the secrets out of what the error quotes.
     A body with neither a length nor chunks ends with the connection, so only a final line break proves it complete.
     It is not decompressed: half of a gzip stream may hold half an address.
     """
@@ -153,7 +161,7 @@ def whole_body(response: BaseHTTPResponse, limit: int) -> bytes:
     while len(body) <= limit and (piece := response.read(limit, decode_content=False)):
         body += piece
     if len(body) > limit:
-        raise SourceError(f"answered more than an address: {body[:40].decode('ascii', 'replace')!r}…")
+        raise SourceError(f"answered more than an address: {hide(body.decode('ascii', 'replace'))[:40]!r}…")
     framed = response.chunked or response.length_remaining is not None
     if not framed and not body.endswith(b"\n"):
         raise SourceError("sent an answer that may be incomplete: it has neither a length nor a final line break")

@@ -4,8 +4,9 @@ import os
 import re
 import shlex
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.files import named_path
@@ -55,7 +56,10 @@ class SourceSpec(ABC):
 
 
 class HttpSpec(SourceSpec):
-    """A service at `url`; `pointer` (RFC 6901) leads to the address in a JSON answer, and is empty for plain text."""
+    """A service at `url`; `pointer` (RFC 6901) leads to the address in a JSON answer, and is empty for plain text.
+
+    `secrets` are the parts of the URL that may be secret, as a service might quote them.
+    """
 
     kind = "http"
     form = f"{_URL}, with #/FIELD after one that answers JSON"
@@ -69,7 +73,9 @@ class HttpSpec(SourceSpec):
             raise ValueError
         path = _shown_path(url.path)
         self.name = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
-        self.holds_secret = "@" in rest or "?" in rest or path != url.path
+        hidden = [each for each in url.path.split("/") if not re.fullmatch(_PLAIN, each)]
+        self.holds_secret = "@" in rest or "?" in rest or bool(hidden)
+        self.secrets = (*map(unquote, hidden), *(value for _, value in parse_qsl(url.query)), *_login(url))
         return url.hostname.rstrip(".")
 
 
@@ -197,6 +203,14 @@ def without_secrets(text: str) -> str:
         host, slash, path = place.partition("/")
         shown = f"{scheme}{mark}{host}{slash}{_shown_path(path)}{pound}{pointer}"
     return repr(shown + ("…" if hidden else ""))
+
+
+def _login(url: SplitResult) -> tuple[str, ...]:
+    """Return the password of a URL, and the login as it is sent."""
+    if url.password is None:
+        return ()
+    password = unquote(url.password)
+    return password, b64encode(f"{unquote(url.username or '')}:{password}".encode()).decode()
 
 
 def _shown_path(path: str) -> str:

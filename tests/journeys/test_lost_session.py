@@ -330,3 +330,28 @@ def test_a_server_that_ends_idle_sessions_early_does_not_end_a_run_that_waits_fo
     assert machine.aws.count()["GetChange"] == 3
     assert machine.database.states() == {"home.example.com": "verified"}
     assert machine.aws.count()["ListResourceRecordSets"] == 2
+
+
+# SQLite, whose locks are files
+
+
+def test_a_run_whose_lock_file_was_removed_begins_again(small_machine: Machine) -> None:
+    """Another run gets the lock meanwhile, and publishes a newer address."""
+    machine = small_machine
+    machine.init("8.8.8.8")
+    machine.service.address = "1.1.1.1"
+    sent: list[str] = []
+
+    def other_run() -> None:
+        machine.database.file.with_name(f"{machine.database.file.name}.1.lock").unlink()
+        machine.service.address = "8.8.4.4"
+        assert machine.process("run", "--json").json["outcome"] == "updated"
+        sent.extend(machine.aws.bodies)
+
+    machine.aws.fault("ListResourceRecordSets", then(Call.pass_on, other_run), times=1)
+    done = machine.ddns("run", "--json")
+    assert (done.status, done.json["results"][0]["version"]) == (0, 3)
+    assert done.json["warnings"][0].startswith("lost the lock file ")
+    assert done.json["warnings"][0].endswith("; the run began again")
+    assert machine.aws.bodies == sent
+    machine.statements_hold("8.8.4.4")

@@ -14,7 +14,7 @@ _OURS = {
     "cli": "faults main options run terminal",
     "dns": "names records",
     "history": "keepalive queries rows sql url",
-    "lib": "deadline files http_errors humanize printable trust uptime",
+    "lib": "deadline files http_errors humanize masking printable trust uptime",
     "output": "layout run",
     "run": (
         "claims deliveries detection flapping incidents journal news origins ports publisher report skips timetable"

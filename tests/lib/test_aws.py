@@ -7,9 +7,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ddns_updater.errors import DnsError
-from ddns_updater.lib.aws import Client
+from ddns_updater.lib.aws import Client, errors
 from tests.support.aws import NAMESPACE
 from tests.support.fakes import Clock
 from tests.support.machine import Machine
@@ -20,7 +21,7 @@ ZONES = f'<ListHostedZonesResponse xmlns="{NAMESPACE}"><HostedZones/></ListHoste
 class Endpoint(ThreadingHTTPServer):
     """An endpoint of Route 53 that keeps connections, and notes the port and the access key of each call.
 
-    It refuses the next call with `code`, if there is one.
+    It refuses the next call with `code`, if there is one, and says `said`.
     """
 
     daemon_threads = True
@@ -30,6 +31,7 @@ class Endpoint(ThreadingHTTPServer):
         self.ports: list[int] = []
         self.keys: list[str] = []
         self.code = ""
+        self.said = "no"
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -40,7 +42,9 @@ class _Answer(BaseHTTPRequestHandler):
         self.server.ports.append(self.client_address[1])
         self.server.keys.append(self.headers["Authorization"].partition("Credential=")[2].partition("/")[0])
         code, self.server.code = self.server.code, ""
-        error = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+        error = (
+            f"<ErrorResponse><Error><Code>{code}</Code><Message>{self.server.said}</Message></Error></ErrorResponse>"
+        )
         body = (error if code else ZONES).encode()
         self.send_response(403 if code else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -144,3 +148,38 @@ def test_a_misconfigured_sdk_is_one_line_without_secrets(
     assert said in done.err
     ((stored,),) = small_machine.database.sql("SELECT lastError FROM admin_dns_publication")
     assert "sekret" not in stored
+
+
+CANONICAL = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"
+    " and signing method.\n\nThe Canonical String for this request should have been\n'GET\n/2013-04-01/hostedzone\n\n"
+    "host:route53.amazonaws.com\nx-amz-security-token:FwoGTOKEN99\n\nhost;x-amz-date'\n"
+)
+
+
+@pytest.mark.parametrize("said", [CANONICAL, "token FwoGTOKEN99, key a-SECRET-key"])
+def test_what_aws_quotes_of_the_credentials_is_not_shown(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-key")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "FwoGTOKEN99")
+    endpoint.code, endpoint.said = "SignatureDoesNotMatch", said
+    with pytest.raises(DnsError, match="AWS answered SignatureDoesNotMatch: ") as refused:
+        list_zones(Client("route53", DnsError))
+    assert not [each for each in ("FwoGTOKEN99", "secret-key") if each in str(refused.value).lower()]
+    assert "FwoGTOKEN99" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["FwoGTOKEN99\n", "FwoG\nTOKEN99", "FwoGTOKEN99\udcff"])
+def test_a_token_that_no_header_takes_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    with pytest.raises(DnsError, match="holds a line break, or is not ASCII; correct AWS_SESSION_TOKEN") as refused:
+        list_zones(Client("route53", DnsError))
+    assert "TOKEN99" not in str(refused.value)
+
+
+def test_an_error_page_is_not_from_aws() -> None:
+    answer: Any = {"ResponseMetadata": {"HTTPStatusCode": 403}}
+    error = ClientError(answer, "GetCallerIdentity")
+    with pytest.raises(DnsError, match="the answer is not from AWS"), errors("failed", DnsError):
+        raise error

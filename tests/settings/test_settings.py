@@ -1,5 +1,6 @@
 """The settings: where they come from, what they may hold, and what is said when they may not."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.lib import files
 from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
 from ddns_updater.settings.load import read_settings
 from ddns_updater.settings.settings import Settings
@@ -19,6 +21,7 @@ from tests.support.machine import Machine
 
 FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
 SECRET = "hunter2"
+AFTER_HOST = "has an @, a : or a / after the host; percent-encode those in user and password: @ is %40"
 NO_SOURCE = "is not an address source; write"
 ANY = "a URL such as https://ifconfig.me/ip, or see .env.example for the other kinds"
 URL = "a URL such as https://ifconfig.me/ip, with #/FIELD after one that answers JSON"
@@ -611,8 +614,30 @@ def test_the_file_of_a_secret_has_to_hold_one(tmp_path: Path) -> None:
     assert said(tmp_path / "missing") == f"cannot be read: No such file or directory; {advice}"
     assert said(tmp_path) == f"cannot be read: Is a directory; {advice}"
     assert said(tmp_path / "binary") == f"cannot be read: it is not UTF-8 text; {advice}"
+    assert said(Path("/dev/zero")) == f"cannot be read: it is too long for a setting; {advice}"
     assert said(write(tmp_path / "empty", "\n")) == "is an empty file; put the value in it"
     assert said(write(tmp_path / "bad", f"{SECRET}\n")) == f"is not a URL; {FORMS}"
+
+
+@pytest.mark.parametrize("variable", ["DDNS_DATABASE_URL", "DDNS_WEBHOOK_URLS", "DDNS_HEARTBEAT_URL"])
+def test_a_url_in_place_of_the_file_that_holds_it_is_not_shown(variable: str) -> None:
+    (problem,) = problems({f"{variable}_FILE": f"https://u:{SECRET}@a.example.com/{SECRET}"})
+    assert problem == f"{variable}_FILE is a URL, not the path of a file; set {variable} to it instead"
+
+
+def test_a_pipe_gives_a_secret_and_one_that_nobody_writes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, write_end = os.pipe()
+    os.write(write_end, f"mysql://u:{SECRET}@db/d\n".encode())
+    os.close(write_end)
+    database = load_with({"DDNS_DATABASE_URL_FILE": f"/dev/fd/{read}"}).database
+    os.close(read)
+    assert database == MySqlUrl("db", 3306, "u", SECRET, "d")
+    monkeypatch.setattr(files, "_PIPE_SECONDS", 0.1)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (problem,) = problems({"DDNS_DATABASE_URL_FILE": str(tmp_path / "pipe")})
+    assert "cannot be read: nobody writes to that pipe; " in problem
 
 
 def test_a_secret_is_set_in_one_place_only(tmp_path: Path) -> None:
@@ -681,6 +706,8 @@ LACKS = f"lacks the host, the user or the database; {FORMS}"
         (f"mysql://u:{SECRET}@db/", LACKS),
         (f"mysql://:{SECRET}@db/d", LACKS),
         (f"mysql://u:{SECRET}@/d", LACKS),
+        (f"mysql://u@azure:12/{SECRET}@db/d", AFTER_HOST),
+        (f"mysql://u:a/{SECRET}@db/d", f"is not a URL; {FORMS}"),
         (f"mysql://u:{SECRET}@db:port/d", f"is not a URL; {FORMS}"),
         (f"mysql://u:{SECRET}@db:65536/d", f"is not a URL; {FORMS}"),
         (f"mysql://u:{SECRET}[@db/d", f"is not a URL; {FORMS}"),

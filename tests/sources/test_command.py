@@ -233,5 +233,7 @@ def test_the_program_gets_the_environment_we_were_started_with_and_no_secret_of_
     trial.machine.ddns("run", **changes)
     for each in map(json.loads, seen.read_text().splitlines()):
         assert (each["OWN"], each["AWS_REGION"]) == ("kept", "eu-west-1")
-        assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "DDNS_WEBHOOK_URLS", "DDNS_DATABASE_URL"} & set(each)
+        assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "DDNS_WEBHOOK_URLS", "DDNS_DATABASE_URL", "DDNS_IP_SOURCES"} & set(
+            each
+        )
         assert "DDNS_RECORDS" in each

@@ -627,3 +627,35 @@ def test_a_run_shows_no_secret_of_a_url_anywhere(small_machine: Machine, play: P
     assert "hunter2" not in done.out + done.err
     family = done.json["results"][0]
     assert url in (family["source"] or family["error"])
+
+
+LOGIN = base64.b64encode(b"someone:hunter2").decode()
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        answer("hunter2"),
+        answer(f"Basic {LOGIN}"),
+        answer(f"you are someone:hunter2 {'x' * 200}"),
+        answer('{"ip": "hunter2"}'),
+        answer("<p>/k3y-0f-an-account/ip</p>"),
+        redirect("http://hunter2/"),
+    ],
+)
+@pytest.mark.parametrize("pointer", ["", "#/ip"])
+def test_what_a_service_quotes_of_its_url_is_shown_nowhere(small_machine: Machine, play: Play, pointer: str) -> None:
+    small_machine.init("9.9.9.9")
+    small_machine.service.play = play
+    url = small_machine.service.url.replace("//", "//someone:hunter2@").replace("/ip", "/k3y-0f-an-account/ip")
+    done = small_machine.ddns("-v", "run", "--json", DDNS_IP_SOURCES=f"{url}{pointer}")
+    assert done.status == 1
+    (file,) = small_machine.folder.rglob("runs-*.json")
+    said = done.out + done.err + file.read_text()
+    assert not [each for each in ("hunter2", LOGIN[:30], "k3y-0f") if each in said]
+
+
+def test_an_address_in_the_url_is_no_secret(small_machine: Machine) -> None:
+    small_machine.init("9.9.9.9")
+    url = f"{small_machine.service.url}?address=203.0.113.10&now=9.9.9.9"
+    assert small_machine.run(DDNS_IP_SOURCES=url)["results"][0]["address"] == "9.9.9.9"
