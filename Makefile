@@ -29,6 +29,7 @@ format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tests.docs.env_example >.env.example
+	$(BIN)/python -m tests.package.share
 
 clean:
 	rm -rf .venv
