@@ -28,8 +28,8 @@ bench: .venv/dev server
 format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/python -m tests.docs.env_example >.env.example
 	$(BIN)/python -m tests.package.share
+	$(BIN)/python -m tests.docs.env_example >.env.example
 
 clean:
 	rm -rf .venv
