@@ -15,8 +15,11 @@ Settings come from the environment, then from .env in the working directory, the
 from the file of --env-file alone. Every setting is optional. Each is shown with its default, or with an example if it
 has none. A name with _FILE reads a secret from a file instead; set only one of the two."""
 
-_FILES = {
-    "~/.config/ddns-updater/.env": "The settings of the user. The folder is below $XDG_CONFIG_HOME if that is set.",
+FILES = {
+    "~/.config/ddns-updater/.env": (
+        "The settings of the user. The per-user folder is below $XDG_CONFIG_HOME if that is set; on macOS it is"
+        " ~/Library/Application Support/ddns-updater otherwise."
+    ),
     ".env": "The settings in the working directory.",
     "~/.config/ddns-updater/ddns.sqlite3": "The history, unless DDNS_DATABASE_URL names another database.",
     "~/.config/ddns-updater/runs-*.json": "The results of recent runs and undelivered alerts, in DDNS_STATE_FOLDER.",
@@ -61,7 +64,7 @@ def manual() -> str:
         _roff("These variables are passed to the AWS SDK unchanged; so are its files, ~/.aws."),
     ]
     lines.append(".SH FILES")
-    for path, text in _FILES.items():
+    for path, text in FILES.items():
         lines += [*_entry(path), _roff(text)]
     status = status.removeprefix(_STATUS)
     lines += [".SH EXIT STATUS", _roff(status[0].upper() + status[1:]), ".SH SEE ALSO", ".BR crontab (5)"]

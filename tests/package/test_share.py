@@ -3,12 +3,15 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import click
 
 from ddns_updater.cli.main import main
 from ddns_updater.settings.variables import VARIABLES
+from tests.package.manual import FILES
 from tests.package.share import SHARE, share
+from tests.support.machine import Machine
 
 PAGE = SHARE / "man" / "man1" / "ddns.1"
 
@@ -40,6 +43,19 @@ def test_the_manual_page_shows_what_roff_would_take_for_its_own() -> None:
     assert requests == {"TH", "nh", "ad", "SH", "SS", "PP", "TP", "RS", "RE", "nf", "fi", "BR"}
     assert page.isascii()
     assert "\\&.env\\fR" in page.replace("\\fB", "")
+
+
+def test_the_files_of_the_manual_page_are_those_of_the_program(small_machine: Machine) -> None:
+    settings, _, history, state = (Path(each.replace("~", str(small_machine.folder))) for each in FILES)
+    small_machine.environment.pop("DDNS_DATABASE_URL")
+    settings.parent.mkdir(parents=True, mode=0o700)
+    settings.write_text("DDNS_TTL=120\n")
+    settings.chmod(0o600)
+    assert small_machine.ddns("init", "--name", "line").status == 0
+    small_machine.run()
+    assert history.is_file()
+    assert len(list(state.parent.glob(state.name))) == 1
+    assert small_machine.aws.record_sets(small_machine.zone_id)["home.example.com", "A"]["TTL"] == 120
 
 
 if shutil.which("man") and shutil.which("troff"):
