@@ -13,7 +13,7 @@ test: .venv/dev server
 	$(PYTEST)
 
 # Programs beyond the database; pytest calls it a failure when there is no test.
-systems: .venv/dev server
+systems: .venv/dev .venv/package server
 	if ls tests/systems/test_*.py >/dev/null 2>&1; then $(PYTEST) -o 'norecursedirs=.*' tests/systems; fi
 
 check: .venv/dev server
@@ -28,6 +28,7 @@ bench: .venv/dev server
 format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tests.package.share
 	$(BIN)/python -m tests.docs.env_example >.env.example
 	$(BIN)/python -m tests.docs.settings_page >docs/settings.md
 
@@ -42,6 +43,12 @@ clean:
 
 .venv/dev: .venv/demo
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# What looks at the built package has an environment of its own: it would change what the tests find installed.
+.venv/package: .venv/demo
+	$(PYTHON) -m venv .venv/tools
+	.venv/tools/bin/pip install --quiet build check-wheel-contents 'hatchling>=1.27' 'twine>=6.1'
 	touch $@
 
 .PHONY: server

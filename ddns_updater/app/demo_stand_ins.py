@@ -7,8 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3  # noqa: TID251 - the demo also plays AWS's part: it creates the hosted zone
-
 from ddns_updater.app import factories
 
 if TYPE_CHECKING:
@@ -89,15 +87,8 @@ class Aws:
         self._port = 0
         self._server: ThreadedMotoServer | None = None
         self.start()
-        client = boto3.client(
-            "route53",
-            endpoint_url=self.url,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
-        )
-        self._zone_id = client.create_hosted_zone(Name=zone, CallerReference="demo")["HostedZone"]["Id"]
-        self._client = client
+        self._client = factories.open_simulated_route53(self.url, CREDENTIALS)
+        self._zone_id = self._client.create_hosted_zone(Name=zone, CallerReference="demo")["HostedZone"]["Id"]
 
     @property
     def url(self) -> str:
@@ -116,4 +107,4 @@ class Aws:
     def holds(self) -> str:
         """Return the address that the record holds."""
         sets = self._client.list_resource_record_sets(HostedZoneId=self._zone_id)["ResourceRecordSets"]
-        return next(each["ResourceRecords"][0]["Value"] for each in sets if each["Type"] == "A")
+        return next(str(each["ResourceRecords"][0]["Value"]) for each in sets if each["Type"] == "A")

@@ -1,13 +1,13 @@
 """The adapters that the settings name; each is imported when it is first needed, because most runs need few."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import randrange
 from socket import gethostname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
@@ -196,6 +196,19 @@ def open_moto(port: int) -> "ThreadedMotoServer":
     except ImportError as error:
         raise _missing_extra("the demo", "demo") from error
     return ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+
+
+def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
+    """Return a client of the simulated AWS at `url`, for AWS's own part in the demo."""
+    import boto3  # noqa: TID251 - lib/aws.py takes the settings of the environment; these are the demo's
+
+    return boto3.client(
+        "route53",
+        endpoint_url=url,
+        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        region_name=credentials["AWS_DEFAULT_REGION"],
+    )
 
 
 def state_file(settings: Settings) -> StateFile:

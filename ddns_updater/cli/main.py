@@ -1,6 +1,7 @@
 """The entry point: the global options, the table of commands, and every exit status after an error."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,12 @@ class _Group(click.Group):
         command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
         command.context_class = _Context
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> Any:
+        """Complete from the table, because click would import every command for its summary."""
+        item = import_module("click.shell_completion").CompletionItem
+        commands = [item(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         with formatter.section("Commands"):
@@ -118,10 +125,14 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 def _print_usage_error(out: Terminal, error: click.UsageError, path: str) -> None:
     path = error.ctx.command_path if error.ctx else path
-    out.error(f'{error.format_message().removesuffix(".")}; see "{path} --help"')
+    message = re.sub(r"\. \(?Did you mean (.*)\?\)?$", r" (did you mean \1?)", error.format_message())
+    out.error(f'{message.removesuffix(".")}; see "{path} --help"')
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+_NAMES = {name: click.Command(name) for name in _COMMANDS}  # for "did you mean"; the commands themselves come later
+
+
+@click.group(cls=_Group, commands=_NAMES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--env-file", type=click.Path(path_type=Path), help="Read this file instead of the .env files.")
 @click.option("-v", "--verbose", is_flag=True, help="Log progress to stderr.")
 @click.option(

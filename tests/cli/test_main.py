@@ -171,7 +171,10 @@ def test_it_refuses_a_value_in_one_line_and_writes_nothing(
     ("arguments", "named", "command"),
     [
         (["frobnicate"], "'frobnicate'", "ddns"),
+        (["statsu"], "'statsu' (did you mean 'status'?)", "ddns"),
         (["run", "--frobnicate"], "--frobnicate", "ddns run"),
+        (["run", "--quite"], "'--quite' (did you mean '--quiet'?)", "ddns run"),
+        (["--ver"], "'--ver' (did you mean one of: '--verbose', '--version'?)", "ddns"),
         (["run", "line"], "(line)", "ddns run"),
         (["init", "--name"], "--name", "ddns init"),
         (["history", "--limit", "0"], "'--limit'", "ddns history"),
