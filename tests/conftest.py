@@ -1,6 +1,7 @@
 """Servers, databases and a clean environment for every test."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -23,6 +24,8 @@ from tests.support.source_trial import trial as trial  # a fixture
 _TEST_MYSQL_URL = os.environ.get("DDNS_TEST_MYSQL_URL")
 
 _MEMORY = Path("/dev/shm")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts pytest in the background ignores it
 
 if _MEMORY.is_dir():
     _volume = os.statvfs(_MEMORY)
