@@ -51,7 +51,11 @@ def advance(
     counted = counted._replace(recent=(*_spaced(state.recent, now), now)[-_RECENT:])
     if result.outcome is Outcome.SKIPPED:
         return counted, []
-    events = [each for one in result.results for each in _changes(state.reported.get(one.family), one, result, now)]
+    events = [
+        each
+        for one in result.results
+        for each in _changes(state.reported.get(one.family), state.seen, one, result, now)
+    ]
     reported = {
         **_previously(result),
         **state.reported,
@@ -141,8 +145,15 @@ def _is_settled(one: FamilyResult) -> bool:
 
 
 def _reported(before: Reported | None, one: FamilyResult) -> Reported:
-    drifts = [before.drift_at] if before and before.drift_at else []  # also of records no longer configured
-    return Reported(one.version or 0, one.address, max([*drifts, *_drifts(one)], default=None))
+    known = _reported_drift(before, one) if before else None  # also of records no longer configured
+    return Reported(one.version or 0, one.address, max([*([known] if known else []), *_drifts(one)], default=None))
+
+
+def _reported_drift(before: Reported, one: FamilyResult) -> datetime | None:
+    """Return when the last drift was found that was reported; None if the database's clock has gone back since then."""
+    checked = [each.checked_at for each in one.publications if each.checked_at]
+    known = before.drift_at
+    return None if known and checked and max(checked) < known else known
 
 
 def _previously(result: RunResult) -> dict[Family, Reported]:
@@ -158,20 +169,28 @@ def _drifts(one: FamilyResult) -> list[datetime]:
     return [each.drift_at for each in one.publications if each.drift_at]
 
 
-def _changes(before: Reported | None, one: FamilyResult, result: RunResult, now: datetime) -> list[Event]:
-    """Return what is new for one family since the last report: a verified change, verified repairs."""
+def _changes(
+    before: Reported | None, seen: Mapping[Record, Seen], one: FamilyResult, result: RunResult, now: datetime
+) -> list[Event]:
+    """Return what is new for one family since the last report: a verified change, verified repairs.
+
+    What the first publication of a record replaced was no change of ours: the run itself warns of it.
+    """
     if not _is_settled(one):
         return []
+    known = _reported_drift(before, one) if before else now - _LATELY
     if before is None:  # the state file knows nothing
         is_new = one.recorded or ((one.version or 0) > 1 and one.since is not None and one.since > now - _LATELY)
-        before = Reported(0, None, now - _LATELY)
+        before = Reported(0, None)
     else:
         is_new = (one.version or 0) > before.version and one.address != before.address
     previous = one.previous_address if one.recorded else before.address
     repaired = [
         each
         for each in one.publications
-        if each.drift_at and (before.drift_at is None or each.drift_at > before.drift_at)
+        if each.drift_at
+        and (known is None or each.drift_at > known)
+        and (each.record in seen or (each.verified_at and each.verified_at < each.drift_at))
     ]
     return [
         *([event.changed(result, one, previous, now)] if is_new else []),

@@ -36,6 +36,7 @@ def holds(
         since,
         PublicationState.VERIFIED,
         address=ip_address(address),
+        verified_at=since,
         checked_at=NOW,
         drift=drift,
         drift_at=drift_at,
@@ -212,6 +213,9 @@ def test_a_machine_without_run_state_reports_no_old_events(version: int) -> None
     assert events_of(RunState(), holds("9.9.9.9", version)) == []
     assert events_of(RunState(), holds("9.9.9.9", 1, since=NOW)) == []
     assert events_of(RunState(), holds("9.9.9.9", version, drift_at=NOW - DAY)) == []
+    (one,) = holds("9.9.9.9", version, since=NOW - 9 * DAY, drift_at=NOW - 2 * DAY).results
+    long_ago = one._replace(publications=(one.publications[0]._replace(checked_at=NOW - DAY),))
+    assert events_of(RunState(), RunResult("line", (long_ago,))) == []
 
 
 def test_a_version_with_the_same_address_is_no_change() -> None:
@@ -245,6 +249,15 @@ def test_every_event_is_read_back_from_its_json() -> None:
         assert parse_event(json.loads(json.dumps(event.json()))) == event
 
 
+def test_what_the_first_publication_replaced_is_no_repair() -> None:
+    replaced = holds("9.9.9.9", 1, drift_at=NOW - 2 * DAY)
+    run_state, events = advance(RunState(), replaced, NOW, 1)
+    assert events == []
+    assert events_of(run_state, replaced) == []
+    before = RunState(seen={HOME: Seen(ip_address("8.8.8.8"), NOW - 3 * DAY)})
+    assert [each.kind for each in advance(before, holds("9.9.9.9", 2, drift_at=NOW), NOW, 1)[1]] == ["repaired"]
+
+
 # The clock
 
 
@@ -256,6 +269,19 @@ def test_a_clock_set_back_does_not_change_durations() -> None:
     assert shift.by == -30 * DAY
     _, events = advance(run_state.shifted(shift), ended(Outcome.UNCHANGED), later - 30 * DAY + MINUTE, 3)
     assert events[0].facts["duration_seconds"] == 4 * 60
+
+
+def test_a_repair_after_the_clock_of_the_database_went_back_is_reported_once() -> None:
+    def repaired(at: datetime) -> RunResult:
+        (one,) = holds("9.9.9.9", 1, drift_at=at).results
+        record = one.publications[0]._replace(checked_at=at + MINUTE)
+        return RunResult("line", (one._replace(publications=(record,)),))
+
+    run_state, events = advance(RunState(), repaired(NOW + DAY), NOW, 1)
+    for at in (NOW, NOW, NOW + HOUR, NOW + HOUR):
+        run_state, more = advance(run_state, repaired(at), NOW + HOUR, 1)
+        events += more
+    assert [each.kind for each in events] == ["repaired"] * 3
 
 
 def test_the_usual_interval_is_known_from_the_third_run_on() -> None:
