@@ -201,9 +201,11 @@ def open_moto(port: int) -> "ThreadedMotoServer":
 def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
     """Return a client of the simulated AWS at `url`, for AWS's own part in the demo."""
     import boto3  # noqa: TID251 - lib/aws.py takes the settings of the environment; these are the demo's
+    from botocore.config import Config  # noqa: TID251 - as above
 
     return boto3.client(
         "route53",
+        config=Config(proxies={}),  # not those of the environment: it is on this machine
         endpoint_url=url,
         aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],

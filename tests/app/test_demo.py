@@ -31,12 +31,13 @@ def test_it_fits_a_terminal_in_colour_and_ends_with_the_status_and_the_chart(sma
 
 
 def test_it_shows_the_alerts_that_its_webhook_gets_and_leaves_nothing_behind(small_machine: Machine) -> None:
-    """In a file, without colours, in an encoding without blocks."""
+    """In a file, without colours, in an encoding without blocks, behind a proxy that is not there."""
     temporary = small_machine.folder / "temporary"
     temporary.mkdir()
+    environment = {"HOME": str(small_machine.folder), "TMPDIR": str(temporary), "PYTHONIOENCODING": "latin-1"}
     done = subprocess.run(
         [sys.executable, "-m", "ddns_updater", "-v", "--log-format", "json", "demo"],
-        env={"HOME": str(small_machine.folder), "TMPDIR": str(temporary), "PYTHONIOENCODING": "latin-1"},
+        env=environment | {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"},
         cwd=small_machine.folder,
         capture_output=True,
         check=False,
