@@ -6,7 +6,7 @@ from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, StateError
 from ddns_updater.model import Claim, Family, Journal, Origin
 from ddns_updater.run import timetable
-from ddns_updater.run.claims import claims_since, rivalry, rivals
+from ddns_updater.run.claims import claims_since, rivalry, rivals, takeover, takeovers
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
@@ -27,9 +27,11 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
             origins = choose_origins(history, given, settings.ip_families)
             journals = {family: history.latest(origin) for family, origin in origins.items()}
-            claims = [
-                each for family in origins for each in _rivals(history, origins[family], journals[family], settings)
-            ]
+            for family, origin in origins.items():
+                rival = _rivals(history, origin, journals[family], settings)
+                taken = takeovers(journals[family], rival)
+                errors += [str(takeover(each)) for each in taken]
+                claims += [each for each in rival if each not in taken]
             found = next(iter(origins.values())).name
     except HistoryError as error:
         errors.append(str(error))
@@ -68,5 +70,6 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
 
 def _rivals(history: HistoryStore, origin: Origin, journal: Journal, settings: Settings) -> list[Claim]:
     records = [each for each in settings.record_sets if each.type == origin.family.record_type]
-    since = claims_since(journal.read_at, settings.recheck_every)
+    checked = [each.checked_at for each in journal.publications if each.checked_at]
+    since = min([claims_since(journal.read_at, settings.recheck_every), *checked])  # also where a claim has ended
     return rivals(origin, history.claims(records, since))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ddns_updater.errors import DnsError
-from ddns_updater.model import Claim, Origin, Record
+from ddns_updater.model import Claim, Journal, Origin, Record
 
 _LEAST = 3600  # seconds; the interval of the other origin is not known here, so at least the default
 
@@ -54,6 +54,20 @@ def rivals(origin: Origin, claims: Sequence[Claim]) -> list[Claim]:
     """Return the claims of other origins on the records that `origin` itself publishes."""
     own = {(each.record, each.zone_id) for each in claims if each.origin_id == origin.id and each.holds}
     return [each for each in claims if each.origin_id != origin.id and (each.record, each.zone_id) in own]
+
+
+def takeovers(journal: Journal, claims: Sequence[Claim]) -> list[Claim]:
+    """Return those of rivals' `claims` that were checked after the record was here: it holds the other address."""
+    checked = {each.record: each.checked_at for each in journal.publications}
+    return [each for each in claims if each.holds and (at := checked.get(each.record)) and each.at > at]
+
+
+def takeover(claim: Claim) -> DnsError:
+    """Return the error for a record that the origin of `claim` has taken over."""
+    return DnsError(
+        f"origin {claim.name} has published {claim.record} since it was last checked here",
+        'remove it from the DDNS_RECORDS of one of the two; here, "ddns run --recheck" checks it now',
+    )
 
 
 def rivalry(claim: Claim) -> tuple[str, str]:

@@ -118,6 +118,16 @@ def test_a_claim_that_is_no_longer_checked_ends(two: Machine) -> None:
     assert two.aws.address(two.zone_id) == "8.8.4.4"
 
 
+def test_status_names_the_origin_that_has_taken_a_record_over(two: Machine) -> None:
+    later(two, 3)
+    assert two.ddns("status", "--name", "line").status == 0
+    assert run(two, "second", "8.8.4.4")["outcome"] == "updated"
+    done = two.ddns("status", "--name", "line")
+    assert done.status == 1
+    assert "origin second has published home.example.com A since it was last checked here; remove it" in done.out
+    assert two.ddns("status", "--name", "second").status == 0
+
+
 def test_a_claim_that_is_checked_goes_on(two: Machine) -> None:
     for _ in range(3):
         later(two, 1.5)
