@@ -398,7 +398,7 @@ _PLACES = [
     "return:replace_file",
     "call:write_metrics",
     "call:replace_file:2",
-    "call:_is_at:2",  # the file beside it is there, and empty
+    "call:is_at:2",  # the file beside it is there, and empty
     "return:_held:3",  # what stood there was replaced
     "return:replace_file:2",
     "return:write_metrics",
