@@ -40,7 +40,7 @@ def remarks_on(settings: Settings, given: Collection[str], found: EnvFiles, *, f
 def _nothing_set(looked: Mapping[Path, str]) -> SettingsError:
     """Return that there are no settings at all, as when their file was lost, and where they were looked for."""
     places = ", ".join(["the environment sets none", *(f"{path} {found}" for path, found in looked.items())])
-    advice = "restore the file, or name another one with --env-file"
+    advice = "write them into one of these files, or name another one with --env-file"
     return SettingsError(f"no settings were found, so each has its default: {places}", advice)
 
 

@@ -30,7 +30,7 @@ def test_without_any_setting_each_command_says_so_and_where_it_looked(bare: Mach
     assert done.err.splitlines()[0] == (
         "warning: no settings were found, so each has its default: the environment sets none,"
         f" {bare.folder}/.env does not exist, {bare.folder}/.config/ddns-updater/.env does not exist;"
-        " restore the file, or name another one with --env-file"
+        " write them into one of these files, or name another one with --env-file"
     )
     assert len(done.err.splitlines()) == (1 if command == ["status"] else 2)  # and what went wrong
     assert done.status
