@@ -271,6 +271,11 @@ def test_a_clock_set_back_does_not_change_durations() -> None:
     assert events[0].facts["duration_seconds"] == 4 * 60
 
 
+def test_a_repair_is_reported_once_though_the_journal_gives_its_times_back_in_whole_seconds() -> None:
+    run_state, _ = advance(RunState(), holds("9.9.9.9", 1, drift_at=NOW + timedelta(seconds=0.9)), NOW, 1)
+    assert events_of(run_state, holds("9.9.9.9", 1, drift_at=NOW)) == []
+
+
 def test_a_repair_after_the_clock_of_the_database_went_back_is_reported_once() -> None:
     def repaired(at: datetime) -> RunResult:
         (one,) = holds("9.9.9.9", 1, drift_at=at).results
