@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ddns_updater.errors import HistoryError
 from ddns_updater.history.url import MySqlUrl
+from ddns_updater.lib.authorities import load_authorities, load_public_authorities
 
 
 def required_tls(url: MySqlUrl, authorities: Callable[[], str]) -> ssl.SSLContext:
@@ -20,7 +21,10 @@ def required_tls(url: MySqlUrl, authorities: Callable[[], str]) -> ssl.SSLContex
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if url.ssl_mode == "verify":
         context.check_hostname = url.ssl_verify_identity
-        _trust(context, url.ssl_ca, authorities)
+        if url.ssl_ca:
+            _trust(context, url.ssl_ca)
+        else:
+            load_public_authorities(context, authorities(), HistoryError)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -41,17 +45,10 @@ def public_key(path: str) -> bytes:
     return content
 
 
-def _trust(context: ssl.SSLContext, ssl_ca: str | None, authorities: Callable[[], str]) -> None:
-    trusted = ssl_ca or authorities()
-    place = "capath" if Path(trusted).is_dir() else "cafile"
+def _trust(context: ssl.SSLContext, ssl_ca: str) -> None:
     try:
-        context.load_verify_locations(**{place: trusted})
-    except OSError as error:  # an SSLError is one
-        if not ssl_ca:
-            raise HistoryError(
-                f"failed to read the certificate authorities in {trusted}: {error.strerror}",
-                "correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE",
-            ) from error
+        load_authorities(context, ssl_ca)
+    except OSError as error:
         _content("ssl_ca", ssl_ca)
         raise _unusable(
             "ssl_ca", ssl_ca, "holds no certificate", "name the PEM file of the authority that signed the server's"

@@ -76,7 +76,8 @@ def is_at(descriptor: int, path: Path) -> bool:
 def read_given(path: Path) -> str:
     """Return the text of a file or pipe that the operator names, without white space around it.
 
-    A pipe has ten seconds for each part. Raises OSError, and ValueError when it is not UTF-8 text or too long.
+    A pipe has ten seconds for each part. Raises OSError, also for one that is too long, and ValueError for one that is
+    not UTF-8.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for who writes a named pipe
     try:

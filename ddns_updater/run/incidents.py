@@ -25,13 +25,13 @@ from ddns_updater.model import (
     Seen,
 )
 from ddns_updater.run.flapping import flapping, moves_after
+from ddns_updater.run.journal import RESOLUTION
 from ddns_updater.state.run_state import Reported, RunState
 
 T = TypeVar("T")
 
 # Between alerts: they come at 1 h, 6 h and 24 h, then daily.
 _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18), timedelta(days=1))
-_RESOLUTION = timedelta(seconds=1)  # of the times that the journal gives back
 _LONG_PENDING = timedelta(minutes=30)  # Route 53 usually takes a minute
 _LATELY = timedelta(hours=1)  # a version newer than this may be from a run that was killed before it sent its alert
 _QUICK = timedelta(seconds=30)  # between two runs; faster than cron can start them
@@ -154,7 +154,7 @@ def _reported_drift(before: Reported, one: FamilyResult) -> datetime | None:
     """Return when the last drift was found that was reported; None if the database's clock has gone back since then."""
     checked = [each.checked_at for each in one.publications if each.checked_at]
     known = before.drift_at
-    return None if known and checked and known - max(checked) >= _RESOLUTION else known
+    return None if known and checked and known - max(checked) >= RESOLUTION else known
 
 
 def _previously(result: RunResult) -> dict[Family, Reported]:

@@ -11,6 +11,8 @@ from ddns_updater.run.ports import History
 
 log = logging.getLogger(__name__)
 
+RESOLUTION = timedelta(seconds=1)  # of the times that the history gives back
+
 
 class JournalWriter:
     """Holds the publications of one version and saves each change at once, except in a dry run."""

@@ -23,10 +23,9 @@ from ddns_updater.model import (
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
-from ddns_updater.run.journal import JournalWriter
+from ddns_updater.run.journal import RESOLUTION, JournalWriter
 from ddns_updater.run.ports import Dns
 
-_RESOLUTION = timedelta(seconds=1)  # of the times in the journal
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
 
 
@@ -116,7 +115,7 @@ class Publisher:
         if publication.error:
             return True  # the last check failed: only another check clears that
         checked_at = publication.checked_at or publication.created_at
-        if self._seen_at().get(record, checked_at) - checked_at >= _RESOLUTION:
+        if self._seen_at().get(record, checked_at) - checked_at >= RESOLUTION:
             return True  # the journal is that of a backup: what was published after it may be what DNS holds
         if not self._policy.recheck_every:
             return False

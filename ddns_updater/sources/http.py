@@ -2,13 +2,12 @@
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, PoolManager, Retry
 from urllib3.exceptions import HTTPError
@@ -42,7 +41,7 @@ class HttpSource:
         `open_tls` gives what verifies an HTTPS server, or raises SourceError; it is called at every HTTPS request.
         """
         self.name, self.host = spec.name, spec.host
-        self._url, self._pointer = spec.url, spec.pointer
+        self._url, self._pointer, self._login = spec.url, spec.pointer, spec.login
         self._timeout = timeout
         self._retry = Retry(
             total=retries,
@@ -59,7 +58,7 @@ class HttpSource:
         """Return the public address that the service sees; raises SourceError when it answers anything else."""
         try:
             url = _normal(self._url)
-            headers = self._headers(url)
+            headers = self._headers()
             for _ in range(1 + _MAX_REDIRECTS):
                 with (
                     self._pools(url, family) as pools,
@@ -84,13 +83,11 @@ class HttpSource:
             retries=self._retry,
         )
 
-    def _headers(self, url: str) -> dict[str, str]:
+    def _headers(self) -> dict[str, str]:
         accept = "application/json" if self._pointer else "text/plain"
         headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "ddns-updater"}
-        parts = urlsplit(url)
-        if parts.password is not None:
-            login = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password)  # UTF-8 (RFC 7617)
-            headers["Authorization"] = f"Basic {b64encode(login).decode()}"
+        if self._login is not None:
+            headers["Authorization"] = f"Basic {self._login}"
         return headers
 
     def _public_address(self, response: BaseHTTPResponse, family: Family) -> Address:

@@ -6,7 +6,7 @@ import shlex
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.files import named_path
@@ -58,7 +58,8 @@ class SourceSpec(ABC):
 class HttpSpec(SourceSpec):
     """A service at `url`; `pointer` (RFC 6901) leads to the address in a JSON answer, and is empty for plain text.
 
-    `secrets` are the parts of the URL that may be secret, as a service might quote them.
+    `login` is the user and password as they are sent, None without a password. `secrets` are the parts of the URL that
+    may be secret, as a service might quote them.
     """
 
     kind = "http"
@@ -75,7 +76,12 @@ class HttpSpec(SourceSpec):
         self.name = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
         hidden = [each for each in url.path.split("/") if not re.fullmatch(_PLAIN, each)]
         self.holds_secret = "@" in rest or "?" in rest or bool(hidden)
-        self.secrets = (*map(unquote, hidden), *(value for _, value in parse_qsl(url.query)), *_login(url))
+        self.secrets = (*map(unquote, hidden), *(value for _, value in parse_qsl(url.query)))
+        self.login: str | None = None
+        if url.password is not None:
+            login = unquote_to_bytes(url.username or "") + b":" + unquote_to_bytes(url.password)  # UTF-8 (RFC 7617)
+            self.login = b64encode(login).decode()
+            self.secrets += (unquote(url.password), self.login)
         return url.hostname.rstrip(".")
 
 
@@ -203,14 +209,6 @@ def without_secrets(text: str) -> str:
         host, slash, path = place.partition("/")
         shown = f"{scheme}{mark}{host}{slash}{_shown_path(path)}{pound}{pointer}"
     return repr(shown + ("…" if hidden else ""))
-
-
-def _login(url: SplitResult) -> tuple[str, ...]:
-    """Return the password of a URL, and the login as it is sent."""
-    if url.password is None:
-        return ()
-    password = unquote(url.password)
-    return password, b64encode(f"{unquote(url.username or '')}:{password}".encode()).decode()
 
 
 def _shown_path(path: str) -> str:

@@ -27,6 +27,7 @@ _OURS = {
 _ENGINES = {
     "sqlite": {"history.sqlite"},
     "mysql": {
+        "lib.authorities",
         "history.mysql",
         "history.mysql_connection",
         "history.mysql_errors",
