@@ -149,6 +149,14 @@ def machine(database: Database, service: AddressService, aws: FakeAws, tmp_path:
 
 
 @pytest.fixture
+def published(machine: Machine) -> Machine:
+    """Give a seeded machine whose record is published and verified."""
+    machine.init()
+    assert machine.run()["outcome"] == "updated"
+    return machine
+
+
+@pytest.fixture
 def small_machine(sqlite: Database, service: AddressService, aws: FakeAws, tmp_path: Path) -> Machine:
     """Give a machine on SQLite, for what does not depend on the engine."""
     return Machine(sqlite, service, aws, tmp_path / "home", aws.zone())

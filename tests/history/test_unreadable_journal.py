@@ -28,13 +28,6 @@ def rows(machine: Machine) -> object:
     return machine.database.sql("SELECT * FROM admin_dns_publication")
 
 
-@pytest.fixture
-def published(machine: Machine) -> Machine:
-    machine.init()
-    assert machine.run()["outcome"] == "updated"
-    return machine
-
-
 def says(machine: Machine, line: str) -> None:
     """Assert that each command ends with this one line, and that a run leaves the row and DNS alone."""
     before, sent = rows(machine), machine.aws.count()["ChangeResourceRecordSets"]

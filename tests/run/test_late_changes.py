@@ -34,13 +34,6 @@ class Line:
         assert self._arrived.wait(30)
 
 
-@pytest.fixture
-def seeded(machine: Machine) -> Machine:
-    machine.init()
-    assert machine.run()["outcome"] == "updated"
-    return machine
-
-
 def later(machine: Machine, seconds: int) -> None:
     """Let so much time pass for the journal."""
     is_sqlite = machine.database.engine == "sqlite"
@@ -56,99 +49,99 @@ def run(machine: Machine, address: str, **changes: Any) -> tuple[str, str]:
     return result["outcome"], result["results"][0]["records"][0]["state"]
 
 
-def test_a_change_that_arrives_after_the_next_one_is_found_and_repaired(seeded: Machine) -> None:
+def test_a_change_that_arrives_after_the_next_one_is_found_and_repaired(published: Machine) -> None:
     line = Line()
-    seeded.aws.fault(CHANGE, line, containing=OLD)
-    seeded.service.address = OLD
-    process = seeded.start("run")
+    published.aws.fault(CHANGE, line, containing=OLD)
+    published.service.address = OLD
+    process = published.start("run")
     line.wait()
     process.kill()
     process.communicate(timeout=30)
-    assert run(seeded, NEW) == ("pending", "submitted")
-    assert seeded.aws.address(seeded.zone_id) == NEW
+    assert run(published, NEW) == ("pending", "submitted")
+    assert published.aws.address(published.zone_id) == NEW
     line.let_go()
-    assert seeded.aws.address(seeded.zone_id) == OLD
-    assert run(seeded, NEW)[0] == "failed"
-    assert run(seeded, NEW) == ("pending", "submitted")
-    assert seeded.aws.address(seeded.zone_id) == NEW
-    later(seeded, 120)
-    assert run(seeded, NEW)[1] == "verified"
-    seeded.statements_hold(NEW)
+    assert published.aws.address(published.zone_id) == OLD
+    assert run(published, NEW)[0] == "failed"
+    assert run(published, NEW) == ("pending", "submitted")
+    assert published.aws.address(published.zone_id) == NEW
+    later(published, 120)
+    assert run(published, NEW)[1] == "verified"
+    published.statements_hold(NEW)
 
 
-def test_a_record_is_not_verified_while_an_earlier_change_may_arrive(seeded: Machine) -> None:
-    seeded.service.address = OLD
-    assert seeded.killed("call:Publisher._ours", "run").status != 0  # recorded, and nothing sent: nothing may arrive
-    assert run(seeded, NEW) == ("updated", "verified")
-    seeded.service.address = OLD
-    assert seeded.killed("call:Route53.upsert", "run").status != 0  # about to be sent
-    assert run(seeded, NEW) == ("pending", "submitted")
-    later(seeded, 100)
-    assert run(seeded, NEW) == ("pending", "submitted")
-    later(seeded, 20)
-    assert run(seeded, NEW)[1] == "verified"
-    seeded.statements_hold(NEW)
+def test_a_record_is_not_verified_while_an_earlier_change_may_arrive(published: Machine) -> None:
+    published.service.address = OLD
+    assert published.killed("call:Publisher._ours", "run").status != 0  # recorded, and nothing sent: nothing may arrive
+    assert run(published, NEW) == ("updated", "verified")
+    published.service.address = OLD
+    assert published.killed("call:Route53.upsert", "run").status != 0  # about to be sent
+    assert run(published, NEW) == ("pending", "submitted")
+    later(published, 100)
+    assert run(published, NEW) == ("pending", "submitted")
+    later(published, 20)
+    assert run(published, NEW)[1] == "verified"
+    published.statements_hold(NEW)
 
 
-def test_a_longer_run_may_have_sent_it_later(seeded: Machine) -> None:
-    seeded.service.address = OLD
-    assert seeded.killed("call:Route53.upsert", "run").status != 0
-    later(seeded, 120)
-    assert run(seeded, NEW, DDNS_RUN_TIMEOUT="300") == ("pending", "submitted")
-    later(seeded, 300)
-    assert run(seeded, NEW, DDNS_RUN_TIMEOUT="300")[1] == "verified"
+def test_a_longer_run_may_have_sent_it_later(published: Machine) -> None:
+    published.service.address = OLD
+    assert published.killed("call:Route53.upsert", "run").status != 0
+    later(published, 120)
+    assert run(published, NEW, DDNS_RUN_TIMEOUT="300") == ("pending", "submitted")
+    later(published, 300)
+    assert run(published, NEW, DDNS_RUN_TIMEOUT="300")[1] == "verified"
 
 
 @pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("fault", [cut, lose_answer, refuse("InternalFailure", status=500)])
-def test_a_change_without_an_answer_may_arrive(seeded: Machine, fault: Any) -> None:
-    seeded.aws.fault(CHANGE, fault)
-    assert run(seeded, OLD) == ("failed", "pending")
-    seeded.aws.heal()
-    assert run(seeded, NEW) == ("pending", "submitted")
-    later(seeded, 120)
-    assert run(seeded, NEW)[1] == "verified"
+def test_a_change_without_an_answer_may_arrive(published: Machine, fault: Any) -> None:
+    published.aws.fault(CHANGE, fault)
+    assert run(published, OLD) == ("failed", "pending")
+    published.aws.heal()
+    assert run(published, NEW) == ("pending", "submitted")
+    later(published, 120)
+    assert run(published, NEW)[1] == "verified"
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_the_refusal_of_a_retry_says_nothing_of_the_try_before_it(seeded: Machine) -> None:
-    seeded.aws.fault(CHANGE, lose_answer, times=1)
-    seeded.aws.fault(CHANGE, refuse("PriorRequestNotComplete"))
-    assert run(seeded, OLD) == ("failed", "pending")
-    seeded.aws.heal()
-    assert seeded.aws.address(seeded.zone_id) == OLD
-    assert run(seeded, NEW) == ("pending", "submitted")
-    assert seeded.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]  # it is our own
+def test_the_refusal_of_a_retry_says_nothing_of_the_try_before_it(published: Machine) -> None:
+    published.aws.fault(CHANGE, lose_answer, times=1)
+    published.aws.fault(CHANGE, refuse("PriorRequestNotComplete"))
+    assert run(published, OLD) == ("failed", "pending")
+    published.aws.heal()
+    assert published.aws.address(published.zone_id) == OLD
+    assert run(published, NEW) == ("pending", "submitted")
+    assert published.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]  # it is our own
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_the_refusal_of_the_next_run_says_nothing_of_a_change_without_an_answer(seeded: Machine) -> None:
-    seeded.aws.fault(CHANGE, lose_answer)
-    assert run(seeded, OLD) == ("failed", "pending")
-    seeded.aws.heal()
-    seeded.aws.fault(CHANGE, refuse("AccessDenied"))
-    assert run(seeded, OLD) == ("failed", "pending")
-    seeded.aws.heal()
-    assert run(seeded, NEW) == ("pending", "submitted")
-    assert seeded.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]
+def test_the_refusal_of_the_next_run_says_nothing_of_a_change_without_an_answer(published: Machine) -> None:
+    published.aws.fault(CHANGE, lose_answer)
+    assert run(published, OLD) == ("failed", "pending")
+    published.aws.heal()
+    published.aws.fault(CHANGE, refuse("AccessDenied"))
+    assert run(published, OLD) == ("failed", "pending")
+    published.aws.heal()
+    assert run(published, NEW) == ("pending", "submitted")
+    assert published.database.sql("SELECT DISTINCT drift FROM admin_dns_publication") == [(None,)]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidInput"])
-def test_a_change_that_was_refused_never_arrives(seeded: Machine, code: str) -> None:
-    seeded.aws.fault(CHANGE, refuse(code))
-    assert run(seeded, OLD) == ("failed", "failed")
-    seeded.aws.heal()
-    assert run(seeded, NEW) == ("updated", "verified")
+def test_a_change_that_was_refused_never_arrives(published: Machine, code: str) -> None:
+    published.aws.fault(CHANGE, refuse(code))
+    assert run(published, OLD) == ("failed", "failed")
+    published.aws.heal()
+    assert run(published, NEW) == ("updated", "verified")
 
 
-def test_an_earlier_change_to_the_same_address_does_no_harm(seeded: Machine) -> None:
-    seeded.service.address = OLD
-    assert seeded.killed("call:Route53.upsert", "run").status != 0
-    assert run(seeded, OLD) == ("updated", "verified")
+def test_an_earlier_change_to_the_same_address_does_no_harm(published: Machine) -> None:
+    published.service.address = OLD
+    assert published.killed("call:Route53.upsert", "run").status != 0
+    assert run(published, OLD) == ("updated", "verified")
 
 
-def test_what_was_sent_to_another_zone_does_not_matter(seeded: Machine) -> None:
-    seeded.service.address = OLD
-    assert seeded.killed("call:Route53.upsert", "run").status != 0
-    other = seeded.aws.zone()
-    assert run(seeded, NEW, DDNS_HOSTED_ZONE_ID=other) == ("updated", "verified")
+def test_what_was_sent_to_another_zone_does_not_matter(published: Machine) -> None:
+    published.service.address = OLD
+    assert published.killed("call:Route53.upsert", "run").status != 0
+    other = published.aws.zone()
+    assert run(published, NEW, DDNS_HOSTED_ZONE_ID=other) == ("updated", "verified")
