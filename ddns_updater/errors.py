@@ -2,7 +2,8 @@
 
     DdnsError                 1   an error caused from outside the program
     ├── SettingsError         2   a setting or an option is wrong
-    │   └── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
+    │   ├── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
+    │   └── HostError         2   a host of the update endpoint is unknown, or cannot be added
     ├── SourceError           1   an address source gave no trustworthy address
     │   ├── UnusableAnswer    1   what it answered is not one public address
     │   │   └── CarrierGradeNat   1   the line shares a public IPv4 address with other customers
@@ -71,6 +72,10 @@ class InvalidValue(ValueError):
 
 class OriginError(SettingsError):
     """Report that the origin to use is missing or ambiguous."""
+
+
+class HostError(SettingsError):
+    """Report that a host of the update endpoint is unknown, or cannot be added."""
 
 
 class SourceError(DdnsError):

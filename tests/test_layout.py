@@ -15,13 +15,16 @@ _LAYERS = (
     {"__main__"},
     {"cli"},
     {"app"},
+    {"server"},
     {"output", "doctor", "run", "state", "settings"},
     {"sources", "dns", "alerts", "history"},
+    {"hosts"},
     {"lib", "model", "errors", "__init__"},
 )
 _ADAPTERS = {"sources", "dns", "alerts", "history"}
 _GRAMMARS = {"sources.spec", "dns.records", "history.url", "alerts.urls"}  # all that settings/ needs of the adapters
 _VALUES = {"alerts.event", "alerts.channel"}  # what is sent and to whom, not how: all that run/ needs of them
+_REQUEST = {"sources.request", "sources.address"}  # the source of a host's address is its request
 _LATE = {
     "app.factories",  # imports an adapter when it is needed; cli/main.py does so by name
     "run.deliveries",  # ctypes, for a delivery that hangs
@@ -76,6 +79,8 @@ def test_the_run_knows_no_adapter_and_the_settings_only_their_grammars() -> None
         adapters = {each for each in others if _folder(each) in _ADAPTERS}
         if _folder(module) in ("run", "state"):
             assert adapters <= _VALUES, module
+        if _folder(module) == "server":
+            assert adapters <= _VALUES | _REQUEST, module
         if _folder(module) == "settings":
             assert adapters <= _GRAMMARS, module
 

@@ -1,0 +1,121 @@
+"""The terms of the update endpoint as immutable values: hosts, logins, and what a request asks for and gets.
+
+A host is a name that its own machine keeps up to date by requests. In the history it is an origin for each address
+family, like a line.
+"""
+
+from collections.abc import Hashable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv6Address
+from typing import NamedTuple
+
+from ddns_updater.model import Address, Family, Journal, Record
+
+
+class Host(NamedTuple):
+    """A host as the database has it; times are aware UTC times by the database's clock.
+
+    `id` is its key, which only the store that gave it can read. `name` is lower-case ASCII without the final dot.
+    `takes_aws` is whether it may use AWS's protocol, `takes_query` whether its secret may stand in the query of a URL,
+    `is_apex` whether its name may be that of a hosted zone itself. `suffix` is the interface identifier that makes an
+    IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often.
+    """
+
+    id: Hashable
+    name: str
+    login: str
+    created_at: datetime
+    takes_aws: bool = False
+    takes_query: bool = False
+    is_apex: bool = False
+    suffix: IPv6Address | None = None
+    blocked_at: datetime | None = None
+    slowed_at: datetime | None = None
+
+
+class Login(NamedTuple):
+    """A login with its hosts.
+
+    `digests` are the SHA-256 digests of its valid secrets in hexadecimal: one, or two while the secret is rotated, the
+    newest first. `shared_secrets` are the secrets themselves in the same order, which AWS's protocol needs; empty
+    unless a host of it was added for that.
+    """
+
+    login: str
+    digests: tuple[str, ...]
+    shared_secrets: tuple[str, ...]
+    hosts: tuple[Host, ...]
+
+
+class Verdict(StrEnum):
+    """What became of a request for one host; the values are the return codes of dyndns2."""
+
+    GOOD = "good"  # an address is recorded as a new version, and due to be published
+    NOCHG = "nochg"  # each address is that of the latest version already
+    LATER = "911"  # not now: the host changes too often, DNS refuses its record, or the database does not answer
+    BLOCKED = "abuse"  # the operator has blocked the host
+
+
+class Result(NamedTuple):
+    """The answer for one host; `addresses` are those of the request, `retry_after` seconds for LATER."""
+
+    verdict: Verdict
+    addresses: tuple[Address, ...] = ()
+    retry_after: int = 0
+
+
+class LastRequest(NamedTuple):
+    """The last request that was made for a host with its secret: when, by which client, from where, and the answer.
+
+    `client` is the User-Agent, cut to 200 characters: hostile text. `caller` is the address that it came from.
+    """
+
+    at: datetime
+    client: str
+    caller: str
+    verdict: Verdict
+
+
+class HostEntry(NamedTuple):
+    """A host with all that is known of it: its current versions by family, and its last request."""
+
+    host: Host
+    journals: Mapping[Family, Journal]
+    last_request: LastRequest | None = None
+
+
+class HostRecord(NamedTuple):
+    """A record set of a host that the publisher has to look at: since when, and its journal.
+
+    `free` is the hosted zone and TTL in which the record was last seen to be free of obstacles by an earlier version,
+    and when; None if never. `sent_at` is when a change of it was last sent, for whichever version.
+    """
+
+    host: Host
+    family: Family
+    origin_id: Hashable
+    journal: Journal
+    due_at: datetime
+    sent_at: datetime | None = None
+    free: tuple[str, int | None, datetime] | None = None
+
+    @property
+    def record(self) -> Record:
+        """Return its record set."""
+        return Record(self.host.name, self.family.record_type)
+
+
+class NewHost(NamedTuple):
+    """A host to add, with the secret that its login gets; None joins a login that exists.
+
+    The secret itself is kept only when `takes_aws`, else its digest alone.
+    """
+
+    name: str
+    login: str
+    secret: str | None
+    takes_aws: bool = False
+    takes_query: bool = False
+    is_apex: bool = False
+    suffix: IPv6Address | None = None

@@ -1,0 +1,100 @@
+"""The ports of the update endpoint: what it needs from outside, as Protocols; history/ implements them."""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, NewHost, Result
+from ddns_updater.model import Address, Family, PublicationState
+
+
+class Requests(Protocol):
+    """What a request needs of the hosts; its methods raise HistoryError."""
+
+    def login(self, login: str) -> Login | None:
+        """Return the login with its hosts, None when there is none; `login` is lower-case."""
+
+    def login_of(self, name: str) -> Login | None:
+        """Return the login of the host called `name` with that host alone, None when there is no such host."""
+
+    def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Record the addresses of hosts, all in one transaction, and return the result of each.
+
+        An address that is not that of the latest version becomes the next version, with a publication that is pending
+        and due. Once this returns, a kill loses nothing of it.
+        """
+
+    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
+        """Note the last request of each host, by its key, in one transaction."""
+
+    def address_of(self, host: Host, family: Family) -> Address | None:
+        """Return the address of the latest version, None when there is none."""
+
+    def answers(self) -> bool:
+        """Return whether the database answers."""
+
+
+class Publications(Protocol):
+    """What the publisher needs of the hosts; its methods raise HistoryError."""
+
+    def lock_publisher(self) -> AbstractContextManager[bool]:
+        """Take the lock of the publisher without waiting; False when another server holds it."""
+
+    def due(self, limit: int) -> Sequence[HostRecord]:
+        """Return at most `limit` records that are due by now, those first that have been due the longest."""
+
+    def count_due(self) -> tuple[int, datetime | None]:
+        """Return how many records are due to be sent or verified by now, and since when the oldest is."""
+
+    def next_due(self) -> datetime | None:
+        """Return when the next record is due; None when none ever is."""
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock."""
+
+    def postpone(self, records: Collection[HostRecord], until: datetime, *, sent_at: datetime | None = None) -> None:
+        """Make `records` due at `until`, except those of which a newer version was recorded meanwhile.
+
+        With `sent_at` note that a change of each was sent then, also for a newer version.
+        """
+
+
+class HostStore(Requests, Publications, Protocol):
+    """All that is kept of hosts: what the commands of the operator need as well."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all hosts, sorted."""
+
+    def count(self) -> int:
+        """Return how many hosts there are."""
+
+    def entries(self, *, after: str = "", limit: int = 1000) -> Sequence[HostEntry]:
+        """Return at most `limit` hosts with their state, by name, from the first that sorts after `after`."""
+
+    def entry(self, name: str) -> HostEntry | None:
+        """Return the host called `name` with its state, None when there is none."""
+
+    def states(self) -> Mapping[PublicationState | None, int]:
+        """Return how many records of hosts are in each state of their latest version; None is without a version."""
+
+    def add(self, new: NewHost) -> Host:
+        """Add a host; raises HostError when its name is taken, or its login does not exist or exists already.
+
+        One that was removed continues its history.
+        """
+
+    def rotate(self, host: Host, secret: str) -> None:
+        """Make `secret` the newest of its login; the one before stays valid, older ones do not."""
+
+    def end_rotation(self, host: Host) -> bool:
+        """End the secret before the newest of its login; False when there is one alone."""
+
+    def block(self, host: Host, *, blocked: bool) -> None:
+        """Block a host, or unblock it."""
+
+    def remove(self, host: Host) -> None:
+        """Remove a host and, with the last of its hosts, its login; the history of its addresses stays."""
+
+    def slowed(self) -> Iterator[Host]:
+        """Yield the hosts that are slowed down because they change too often."""

@@ -1,0 +1,53 @@
+"""A request and its response, as every way into the program has them: a web server, or a function of AWS Lambda."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ddns_updater.model import Address
+
+
+class Request(NamedTuple):
+    """An HTTP request; everything in it is hostile until it is checked.
+
+    `path` is decoded, `query` is as it was sent, without the question mark. `headers` are in the order in which they
+    came, with lower-case names; one that came twice is there twice. `peer` is the address of the TCP connection.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    peer: str
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header by its lower-case name; None when it is missing, or came more than once."""
+        values = self.headers_of(name)
+        return values[0] if len(values) == 1 else None
+
+    def headers_of(self, name: str) -> list[str]:
+        """Return every value of a header, by its lower-case name."""
+        return [value for key, value in self.headers if key == name]
+
+
+class Response(NamedTuple):
+    """An HTTP response; `headers` are those beyond Content-Length, Content-Type and Cache-Control: no-store."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Caller(NamedTuple):
+    """Where a request came from.
+
+    `address` is the address that counts, behind the trusted proxies; None when it cannot be told. `is_proxy` is
+    whether that is the address of a trusted proxy itself, which is never limited: it may stand for anybody.
+    """
+
+    address: Address | None
+    is_proxy: bool = False
+
+
+Answer = Callable[[Request, Caller], Response]
