@@ -9,7 +9,6 @@ from typing import Any
 
 from ddns_updater.errors import NEXT_RUN, ConnectionLost, HistoryError, NotInitialised
 from ddns_updater.history.queries import Dialect
-from ddns_updater.history.rows import KEY
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import SqliteUrl
 from ddns_updater.lib.files import flocked, is_at
@@ -34,8 +33,9 @@ class SqliteHistory(SqlHistory):
         # SQLite dates rows in UTC; Prisma does so in milliseconds.
         local_seconds="CAST(CASE typeof({0}) WHEN 'integer' THEN {0} / 1000 ELSE strftime('%s', {0}) END AS INTEGER)",
         utc_seconds="CAST(strftime('%s', {}) AS INTEGER)",
-        on_conflict=f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET",
+        on_conflict="ON CONFLICT ({}) DO UPDATE SET",
         inserted="excluded.{}",
+        for_update="",  # a transaction keeps others from changing anything
         unfilled=_UNFILLED,
     )
     has_own_clock = False

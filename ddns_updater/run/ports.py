@@ -37,7 +37,7 @@ class History(Protocol):
     """
 
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
-        """Return the origins with this name, or all origins."""
+        """Return the origins with this name, or all but those of hosts."""
 
     def newest(self, origin: Origin) -> Version:
         """Return the latest version of `origin`, also where `upgrade` was never called."""
