@@ -18,6 +18,9 @@ class Requests(Protocol):
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
@@ -32,7 +35,7 @@ class Requests(Protocol):
         """Return the address of the latest version, None when there is none."""
 
     def answers(self) -> bool:
-        """Return whether the database answers."""
+        """Return whether the connection to the database works and may be kept."""
 
 
 class Publications(Protocol):
