@@ -1,12 +1,13 @@
 """The publications of one version during a run, and what is done at once for those of several versions."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, Sent
+from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, SeenFree, Sent
 from ddns_updater.run.claims import by_record, stronger_claim
 from ddns_updater.run.ports import History
 
@@ -19,8 +20,17 @@ class JournalWriter:
     """Holds the publications of one version and saves each change at once, except in a dry run."""
 
     def __init__(
-        self, history: History, origin: Origin, journal: Journal, monotonic: Monotonic, *, dry_run: bool
+        self,
+        history: History,
+        origin: Origin,
+        journal: Journal,
+        monotonic: Monotonic,
+        *,
+        dry_run: bool,
+        seen_free: Mapping[Record, SeenFree] = MappingProxyType({}),
     ) -> None:
+        """Take the version and its publications as they were read; records in `seen_free` may be sent unread."""
+        self.seen_free = seen_free
         self.version = journal.version
         self.touched = False  # a change was sent, or a record was read back
         self.warnings: list[str] = []

@@ -76,11 +76,14 @@ class Publisher:
         rechecked = {each.record for each in to_recheck}
         for zone_id, inside in self._by_zone(to_recheck + to_send):
             ours = self._ours(zone_id, inside)
-            existing = self._read(zone_id, ours)
+            unread = {each.record for each in ours if self._may_be_unread(each, zone_id)}
+            existing = self._read(zone_id, [each for each in ours if each.record not in unread])
             steps = [
                 (each, self._next_step(each, existing[each.record], zone_id, was_verified=each.record in rechecked))
-                for each in ours
                 if each.record in existing
+                else (each, self._unread_step(each, zone_id))
+                for each in ours
+                if each.record in existing or each.record in unread
             ]
             write_publications((each.journal, step.publication) for each, step in steps if step.publication)
             for each, step in steps:
@@ -177,6 +180,30 @@ class Publisher:
             text = f"{each.record} in hosted zone {zone_id} holds {described(existing[each.record])}"
             each.journal.log(text, [each.record])
         return existing
+
+    def _may_be_unread(self, entry: Entry, zone_id: str) -> bool:
+        """Return whether a record may be sent without a look at what the zone holds.
+
+        It was seen free of obstacles within a recheck interval. With OnDrift.REPORT it is always read, for what
+        somebody else wrote there is not replaced then.
+        """
+        seen = entry.journal.seen_free.get(entry.record)
+        if seen is None or seen.zone_id != zone_id or self._policy.on_drift is OnDrift.REPORT:
+            return False
+        if entry.publication.state is not PublicationState.PENDING:
+            return False  # it was seen to hold something else, or is due for a recheck
+        return timedelta(0) <= entry.journal.now() - seen.at < timedelta(seconds=self._policy.recheck_every)
+
+    def _unread_step(self, entry: Entry, zone_id: str) -> _Step:
+        journal, record = entry
+        seen = journal.seen_free[record]
+        journal.log(
+            f"{record} in hosted zone {zone_id} was seen without an obstacle at {seen.at:%H:%M:%S} UTC", [record]
+        )
+        before = entry.publication
+        known = before.ttl if before.hosted_zone_id in (None, zone_id) else None
+        ttls = (self._policy.ttl, known, seen.ttl, _DEFAULT_TTL)
+        return _Step(change=Change(record, (str(journal.address),), next(ttl for ttl in ttls if ttl is not None)))
 
     def _next_step(self, entry: Entry, found: RecordSet | None, zone_id: str, *, was_verified: bool) -> _Step:
         """Decide what to do about a record by what was `found` at its name; `was_verified` before, in some zone."""

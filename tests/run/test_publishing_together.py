@@ -1,10 +1,12 @@
 """Publishing and verifying the journals of many origins at once: one read, one change call, one transaction a write."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
 from ipaddress import ip_address
+from types import MappingProxyType
 
 import pytest
 
@@ -12,17 +14,19 @@ from ddns_updater.app import factories
 from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.lib.deadline import Deadline
-from ddns_updater.model import Family, Origin, Publication, PublicationState, Record
+from ddns_updater.model import Family, OnDrift, Origin, Publication, PublicationState, Record, SeenFree
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.verifier import Verifier
-from tests.support.aws import FakeAws, pending, refuse
+from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
+from tests.support.aws import FakeAws, lose_answer, pending, refuse
 from tests.support.database import Database
 from tests.support.fakes import Clock
 from tests.support.sdk import open_route53
 
 CHANGE = "ChangeResourceRecordSets"
+Journals = Sequence[tuple[JournalWriter, Sequence[Record]]]
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +64,14 @@ class Hosts:
     def journals(self) -> list[tuple[JournalWriter, list[Record]]]:
         return [(self.journal(origin), [record]) for origin, record in zip(self.origins, self.records, strict=True)]
 
-    def journal(self, origin: Origin) -> JournalWriter:
-        return JournalWriter(self.history, origin, self.history.latest(origin), self.clock.monotonic, dry_run=False)
+    def journal(self, origin: Origin, seen_free: Mapping[Record, SeenFree] = MappingProxyType({})) -> JournalWriter:
+        latest = self.history.latest(origin)
+        return JournalWriter(self.history, origin, latest, self.clock.monotonic, dry_run=False, seen_free=seen_free)
 
-    def publish(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]]) -> None:
-        Publisher(Policy(), self.open_dns).publish(journals)
+    def publish(self, journals: Journals, policy: Policy = Policy()) -> None:  # noqa: B008 - it is immutable
+        Publisher(policy, self.open_dns).publish(journals)
 
-    def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], timeout: float = 45) -> None:
+    def verify(self, journals: Journals, timeout: float = 45) -> None:
         verifier = Verifier(self.open_dns, timeout=timeout, sleep=self.clock.sleep)
         verifier.verify(journals, Deadline(10**6, self.clock.monotonic))
 
@@ -245,3 +250,118 @@ def test_a_zone_that_cannot_be_read_is_noted_for_all_in_one_transaction(history:
     assert aws.count()[CHANGE] == 0
     assert all("AWS answered AccessDenied" in (each.error or "") for each in hosts.stored())
     assert hosts.states() == {"pending": 4}
+
+
+# Sent unread
+
+
+@pytest.fixture
+def host(history: HistoryStore) -> Hosts:
+    return Hosts(history, 1)
+
+
+def ago(history: HistoryStore, zone_id: str, seconds: float, ttl: int | None = None) -> SeenFree:
+    return SeenFree(zone_id, history.now() - timedelta(seconds=seconds), ttl)
+
+
+def publish_one(host: Hosts, seen: SeenFree, policy: Policy) -> Publication:
+    """Publish the only record, which was `seen` free; return its publication as it was stored."""
+    (record,) = host.records
+    host.publish([(host.journal(host.origins[0], {record: seen}), [record])], policy)
+    (stored,) = host.stored()
+    return stored
+
+
+def test_a_record_that_was_seen_free_lately_is_sent_without_reading_the_zone(
+    host: Hosts, aws: FakeAws, zone_id: str
+) -> None:
+    stored = publish_one(host, ago(host.history, zone_id, 1800), Policy())
+    assert aws.count() == {"ListHostedZones": 1, CHANGE: 1}
+    assert stored.state is PublicationState.SUBMITTED
+    assert (stored.hosted_zone_id, str(stored.address), stored.ttl) == (zone_id, "9.9.9.0", 60)
+    assert aws.address(zone_id, "h0.example.com") == "9.9.9.0"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "policy"),
+    [
+        (3601, Policy()),
+        (61, Policy(recheck_every=60)),
+        (0, Policy(recheck_every=0)),
+        (-600, Policy()),  # by a clock that has gone back since
+        (1, Policy(on_drift=OnDrift.REPORT)),
+    ],
+)
+def test_a_record_that_was_not_seen_lately_is_read(
+    host: Hosts, aws: FakeAws, zone_id: str, seconds: float, policy: Policy
+) -> None:
+    assert publish_one(host, ago(host.history, zone_id, seconds), policy).state is PublicationState.SUBMITTED
+    assert aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1, CHANGE: 1}
+
+
+@pytest.mark.usefixtures("zone_id")
+def test_a_record_that_was_seen_in_another_zone_is_read(host: Hosts, aws: FakeAws) -> None:
+    publish_one(host, ago(host.history, "ZELSEWHERE", 1), Policy())
+    assert aws.count()["ListResourceRecordSets"] == 1
+
+
+def test_a_record_that_failed_is_read(host: Hosts, aws: FakeAws, zone_id: str) -> None:
+    aws.fault(CHANGE, refuse("InvalidChangeBatch"), times=1)
+    seen = ago(host.history, zone_id, 1)
+    assert publish_one(host, seen, Policy()).state is PublicationState.FAILED
+    assert aws.count()["ListResourceRecordSets"] == 0
+    assert publish_one(host, seen, Policy()).state is PublicationState.SUBMITTED
+    assert aws.count()["ListResourceRecordSets"] == 1
+
+
+def test_an_obstacle_that_came_since_is_found_by_the_read_back_and_then_kept(
+    host: Hosts, aws: FakeAws, zone_id: str
+) -> None:
+    (record,) = host.records
+    journals = [(host.journal(host.origins[0], {record: ago(host.history, zone_id, 1)}), [record])]
+    host.publish(journals)
+    aws.delete(zone_id, record.name)
+    aws.put(zone_id, {"Name": record.name, "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "example.net"}]})
+    host.verify(journals)
+    assert host.states() == {"failed": 1}
+    aws.calls.clear()
+    host.publish(journals)
+    assert aws.count() == {"ListResourceRecordSets": 1}
+    assert "a CNAME to example.net exists there" in (host.stored()[0].error or "")
+
+
+@pytest.mark.parametrize(("asked", "known", "ttl"), [(None, None, 60), (None, 300, 300), (120, 300, 120), (None, 0, 0)])
+def test_the_ttl_of_an_unread_record_is_the_one_that_is_known(
+    host: Hosts, aws: FakeAws, zone_id: str, asked: int | None, known: int | None, ttl: int
+) -> None:
+    stored = publish_one(host, ago(host.history, zone_id, 1, known), Policy(ttl=asked))
+    assert stored.ttl == ttl
+    assert aws.record_sets(zone_id)[host.records[0]]["TTL"] == ttl
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_unread_record_that_is_sent_again_keeps_its_ttl(host: Hosts, aws: FakeAws, zone_id: str) -> None:
+    aws.fault(CHANGE, lose_answer, times=3)
+    seen = ago(host.history, zone_id, 1)
+    assert publish_one(host, seen._replace(ttl=300), Policy()).state is PublicationState.PENDING
+    assert publish_one(host, seen._replace(ttl=900), Policy()).ttl == 300
+
+
+def test_read_and_unread_records_are_sent_together_and_only_the_others_are_read(
+    history: HistoryStore, aws: FakeAws, zone_id: str
+) -> None:
+    hosts = Hosts(history, 6)
+    seen = ago(history, zone_id, 1)
+    journals = [
+        (hosts.journal(origin, {record: seen} if number else {}), [record])
+        for number, (origin, record) in enumerate(zip(hosts.origins, hosts.records, strict=True))
+    ]
+    aws.fault("ListResourceRecordSets", refuse("AccessDenied"), times=1)
+    hosts.publish(journals)
+    assert aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1, CHANGE: 1}
+    assert hosts.states() == {"pending": 1, "submitted": 5}  # what cannot be read holds back nothing that need not
+    hosts.publish(journals)
+    assert "h0.example.com" in aws.asked[-2]
+    assert aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 2, CHANGE: 2}
+    hosts.verify(journals)
+    assert hosts.states() == {"verified": 6}
