@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
-    from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.server.ports import HostStore
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
 
 
 @contextmanager
-def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["SqlHosts"]:
+def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["HostStore"]:
     """Open the hosts of the update endpoint, on a connection of their own; with `read_only` every write fails."""
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.server.judgement import judge

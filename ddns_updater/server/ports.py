@@ -19,9 +19,6 @@ class Requests(Protocol):
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
-
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
@@ -29,23 +26,16 @@ class Requests(Protocol):
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        """Note the last request of each host, by its key, in one transaction."""
-
     def address_of(self, host: Host, family: Family) -> Address | None:
         """Return the address of the latest version, None when there is none."""
 
-    def answers(self) -> bool:
-        """Return whether the connection to the database works and may be kept."""
-
 
 class Publications(Protocol):
-    """What the publisher needs of the hosts; its methods raise HistoryError.
+    """What the publisher needs of the hosts; its methods raise HistoryError."""
 
-    `history` has their versions and publications, on the same connection.
-    """
-
-    history: History
+    @property
+    def history(self) -> History:
+        """Return their versions and publications, on the same connection."""
 
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lock of the publisher without waiting; False when another server holds it."""
@@ -71,6 +61,15 @@ class Publications(Protocol):
 
 class HostStore(Requests, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+
+    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
+        """Note the last request of each host, by its key, in one transaction."""
+
+    def answers(self) -> bool:
+        """Return whether the connection to the database works and may be kept."""
 
     def names(self) -> Sequence[str]:
         """Return the names of all hosts, sorted."""
