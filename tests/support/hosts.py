@@ -19,6 +19,7 @@ class FakeRequests:
         self.updates: list[dict[str, Mapping[Family, Address]]] = []
         self.asked: list[str] = []
         self.failing: HistoryError | None = None
+        self.failing_login: HistoryError | None = None
         self.noted: dict[Hashable, LastRequest] = {}
         self.answered: dict[str, Result] = {}  # instead of what follows from the latest addresses
         self._latest: dict[str, dict[Family, Address]] = {}
@@ -29,6 +30,8 @@ class FakeRequests:
 
     def login(self, login: str) -> Login | None:
         self.asked.append(login)
+        if self.failing_login:
+            raise self.failing_login
         return self.logins.get(login)
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
