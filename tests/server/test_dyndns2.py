@@ -19,7 +19,7 @@ from ddns_updater.server.request import Caller, Request, Response
 from tests.support.hosts import NOW, FakeRequests
 from tests.support.recorded_requests import CALLER, HOSTS, LOGIN, RECORDED, SECRET, Recorded, parsed
 
-HOME, NAS = "home.example.com", "nas.example.com"
+HOME, NAS, PI = "home.example.com", "nas.example.com", "pi.example.com"
 INADYN_TAKES_FOR_SUCCESS = ("ok", "good", "true", "updated", "success", "nochg")
 OTHER = NewHost("other.example.com", "other.example.com", "another s3cr3t")
 V4, V6 = ip_address("8.8.4.4"), ip_address("2001:4860:4860::8844")
@@ -214,9 +214,9 @@ def test_a_caller_without_a_public_address_changes_nothing(caller: str | None) -
 
 def test_a_prefix_is_for_the_hosts_with_a_suffix_alone() -> None:
     server = Server()
-    response = server.get(f"hostname={HOME},{NAS}&ip6lanprefix=2001:4860:4860:100::/56")
+    response = server.get(f"hostname={HOME},{PI}&ip6lanprefix=2001:4860:4860:100::/56")
     assert (response.status, response.body) == (503, "911\ngood 2001:4860:4860:100:21e:6ff:fe12:3456")
-    assert set(server.recorded) == {NAS}
+    assert set(server.recorded) == {PI}
 
 
 def test_what_was_wrong_with_an_address_is_logged_without_the_secret(caplog: pytest.LogCaptureFixture) -> None:
