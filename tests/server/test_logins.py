@@ -64,6 +64,7 @@ def test_it_reads_what_the_header_holds(text: bytes, login: str, secret: str) ->
         "Basic",
         "Basic ",
         "Basic !!!!",
+        "Basic aG9t!ZTpz",
         "Basic aG9tZ",
         "Basic ü",
         "Bearer aG9tZTpz",
