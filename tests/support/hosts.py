@@ -1,10 +1,10 @@
 """Hosts in memory, for what does not need a database."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, LastRequest, Login, NewHost, Result, Verdict
+from ddns_updater.hosts import Host, Login, NewHost, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.logins import digest
 
@@ -20,7 +20,6 @@ class FakeRequests:
         self.asked: list[str] = []
         self.failing: HistoryError | None = None
         self.failing_login: HistoryError | None = None
-        self.noted: dict[Hashable, LastRequest] = {}
         self.answered: dict[str, Result] = {}  # instead of what follows from the latest addresses
         self._latest: dict[str, dict[Family, Address]] = {}
         for new in hosts:
@@ -50,11 +49,5 @@ class FakeRequests:
         owners = ((login, host) for login in self.logins.values() for host in login.hosts if host.name == name)
         return next((login._replace(hosts=(host,)) for login, host in owners), None)
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        self.noted.update(requests)
-
     def address_of(self, host: Host, family: Family) -> Address | None:
         return self._latest.get(host.name, {}).get(family)
-
-    def answers(self) -> bool:
-        return self.failing is None
