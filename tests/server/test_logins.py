@@ -182,8 +182,10 @@ def test_the_log_names_a_login_that_exists_and_nothing_else(caplog: pytest.LogCa
     opened(hosts(), SECRET, "wr0ng")
     opened(hosts(), "home.example.com", "wr0ng")
     opened(hosts(), "plain.example.com", SECRET, in_query=True)
+    authenticate(hosts(), Credentials("home.example.com", "wr0ng"), Caller(None))
     assert caplog.messages == [
         "unknown login from 9.9.9.9",
         "wrong secret of home.example.com from 9.9.9.9",
         "login plain.example.com from 9.9.9.9: its secret may not stand in the query",
+        "wrong secret of home.example.com from an unknown address",
     ]
