@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Hashable
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from ddns_updater.model import Family
 
 T = TypeVar("T", bound=Hashable)
 E = TypeVar("E", bound=StrEnum)
+
+_MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291 §2.5.5.2
 
 
 class InvalidItems(ValueError):
@@ -105,3 +108,25 @@ def metrics_file(text: str) -> Path:
     if not text.endswith(".prom"):
         raise InvalidValue("does not end in .prom, so the node exporter would not read it", "rename it")
     return named_path(text)
+
+
+def trusted_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of the proxies that are believed; a single address is a network of itself."""
+    return items(_proxy_network)(text)
+
+
+def _proxy_network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        interface = ip_interface(text) if "%" not in text else None  # Python takes any text for a zone index
+    except ValueError:
+        interface = None
+    if interface is None:
+        raise InvalidValue("is not an address or a network", "write them as 192.0.2.7 and 192.0.2.0/24")
+    network = interface.network
+    if network.prefixlen == 0:
+        raise InvalidValue("is everybody, so any caller could choose its address", "name the proxies alone")
+    if interface.ip != network.network_address:
+        raise InvalidValue("has bits beyond its prefix", f"write {network}, or {interface.ip} for that address alone")
+    if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
+        raise InvalidValue("is an IPv4 address in IPv6 notation", "write it as 192.0.2.7 or 192.0.2.0/24")
+    return network
