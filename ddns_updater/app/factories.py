@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.lib.aws import Client
+    from ddns_updater.lib.budget import Budget
     from ddns_updater.server.ports import HostStore
 
 
@@ -186,12 +187,15 @@ def open_lookup() -> "Lookup | None":
     return Lookup()
 
 
-def route53_client(settings: Settings) -> "Client[Route53Client]":
-    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs."""
+def route53_client(settings: Settings, budget: "Budget | None" = None) -> "Client[Route53Client]":
+    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs.
+
+    It asks no more than `budget` allows.
+    """
     export_aws(settings)
     from ddns_updater.lib.aws import Client  # importing boto3 costs more than the rest of a quiet run
 
-    return Client("route53", DnsError)
+    return Client("route53", DnsError, budget=budget)
 
 
 def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
