@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.server.sweep_report import SweepReporter
 
 
 @contextmanager
@@ -238,6 +239,15 @@ def destinations(settings: Settings) -> Destinations:
         ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
+
+
+def sweep_reporter(settings: Settings) -> "SweepReporter":
+    """Return what reports the sweeps of a server; its state file is beside that of the runs."""
+    from ddns_updater.server.sweep_report import SweepReporter
+
+    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    keys = [spec.key for spec in settings.channels]
+    return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 
 
 def channels(settings: Settings) -> dict[str, Channel]:
