@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.budget import Budget
     from ddns_updater.server.ports import HostStore
+    from ddns_updater.server.sweep_report import SweepReporter
 
 
 @contextmanager
@@ -242,6 +243,15 @@ def destinations(settings: Settings) -> Destinations:
         ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
+
+
+def sweep_reporter(settings: Settings) -> "SweepReporter":
+    """Return what reports the sweeps of a server; its state file is beside that of the runs."""
+    from ddns_updater.server.sweep_report import SweepReporter
+
+    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    keys = [spec.key for spec in settings.channels]
+    return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 
 
 def channels(settings: Settings) -> dict[str, Channel]:
