@@ -4,7 +4,7 @@ A host is a name that its own machine keeps up to date by requests. In the histo
 family, like a line.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv6Address
@@ -85,25 +85,62 @@ class HostEntry(NamedTuple):
     last_request: LastRequest | None = None
 
 
-class HostRecord(NamedTuple):
-    """A record set of a host that the publisher has to look at: since when, and its journal.
+class Decision(NamedTuple):
+    """What to do with an address of a request: GOOD records it as the next version.
 
-    `free` is the hosted zone and TTL in which the record was last seen to be free of obstacles by an earlier version,
-    and when; None if never. `sent_at` is when a change of it was last sent, for whichever version.
+    `retry_after` is in seconds, for LATER. `is_slowed` is whether the host changes too often.
+    """
+
+    verdict: Verdict
+    retry_after: int = 0
+    is_slowed: bool = False
+
+
+# Decides by the host, the address, the latest version (None without one), and a function that returns when the version
+# with a number was recorded, None when there is none.
+Judge = Callable[[Host, Address, Journal | None, Callable[[int], datetime | None]], Decision]
+
+
+class Free(NamedTuple):
+    """Where and when a record set was last seen to be free of obstacles, with its TTL in seconds."""
+
+    zone_id: str
+    ttl: int | None
+    at: datetime
+
+
+class HostRecord(NamedTuple):
+    """A record set of a host that the publisher has to look at, with its journal.
+
+    `due_since` is since when it is not seen to hold the latest version, None when it was. `sent_at` is when a change of
+    it was last sent, for whichever version. `free` is None when it was never seen to be free.
     """
 
     host: Host
     family: Family
     origin_id: Hashable
     journal: Journal
-    due_at: datetime
+    due_since: datetime | None
     sent_at: datetime | None = None
-    free: tuple[str, int | None, datetime] | None = None
+    free: Free | None = None
 
     @property
     def record(self) -> Record:
         """Return its record set."""
         return Record(self.host.name, self.family.record_type)
+
+
+class Looked(NamedTuple):
+    """What the publisher found of a record set: when to look at it next, and what to remember.
+
+    `is_done` is whether it holds the version of its journal.
+    """
+
+    at: HostRecord
+    is_done: bool
+    look_at: datetime
+    sent_at: datetime | None = None
+    free: Free | None = None
 
 
 class NewHost(NamedTuple):

@@ -34,6 +34,11 @@ class Family(StrEnum):
         """Return the type of the record sets that hold addresses of this family."""
         return "A" if self is Family.IPV4 else "AAAA"
 
+    @classmethod
+    def of_record(cls, record_type: str) -> "Family":
+        """Return the family whose addresses record sets of a type hold."""
+        return cls.IPV4 if record_type == "A" else cls.IPV6
+
     def has(self, address: Address | None) -> bool:
         """Return whether `address` is one of this family; None is not."""
         return address is not None and address.version == (4 if self is Family.IPV4 else 6)
@@ -98,11 +103,15 @@ class Origin(NamedTuple):
 
 
 class StoredOrigin(NamedTuple):
-    """An origin as the database has it; `family` is that of its newest address, None when no late row holds one."""
+    """An origin as the database has it; `family` is that of its newest address, None when no late row holds one.
+
+    `is_host` is whether it is a host of the update endpoint, whose address comes from its own requests.
+    """
 
     id: Hashable
     name: str
     family: Family | None
+    is_host: bool = False
 
     def of(self, family: Family) -> Origin:
         """Return it as the origin of `family`."""
@@ -363,6 +372,17 @@ class Seen(NamedTuple):
 
     address: Address
     at: datetime
+
+
+class SeenFree(NamedTuple):
+    """When a record was last seen free of obstacles in a hosted zone, by the database's clock.
+
+    `ttl` is the TTL that it had in seconds, None when that is not known.
+    """
+
+    zone_id: str
+    at: datetime
+    ttl: int | None = None
 
 
 def propagation(publications: Iterable[Publication]) -> timedelta | None:

@@ -13,7 +13,7 @@ from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
-from ddns_updater.history.sql import Schema
+from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
+    from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
 
 
@@ -71,6 +72,17 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["SqlHosts"]:
+    """Open the hosts of the update endpoint, on a connection of their own; with `read_only` every write fails."""
+    from ddns_updater.history.hosts import SqlHosts
+    from ddns_updater.server.judgement import judge
+
+    with open_history(settings, read_only=read_only) as history:
+        assert isinstance(history, SqlHistory)
+        yield SqlHosts(history, judge)
 
 
 def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:

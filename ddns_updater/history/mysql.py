@@ -44,6 +44,7 @@ class MySqlHistory(SqlHistory):
         utc_seconds="TIMESTAMPDIFF(SECOND, '1970-01-01', {})",
         on_conflict="ON DUPLICATE KEY UPDATE",
         inserted="VALUES({})",  # deprecated since MySQL 8.0.20, but MariaDB does not know its successor
+        for_update="FOR UPDATE",
         unfilled=_UNFILLED,
     )
     has_own_clock = True

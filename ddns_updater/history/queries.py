@@ -15,8 +15,9 @@ class Dialect(NamedTuple):
     now: str
     local_seconds: str
     utc_seconds: str
-    on_conflict: str  # what follows an INSERT that may meet an existing row, and then the columns to update
+    on_conflict: str  # what follows an INSERT that may meet a row with the same `{}`, and then the columns to update
     inserted: str  # the value that the INSERT has for a column
+    for_update: str  # what follows a SELECT that keeps others from changing its rows
     unfilled: str  # the query for the columns, in lower case, that the table leaves to whoever inserts a row
 
 
@@ -24,15 +25,25 @@ class Dialect(NamedTuple):
 # for those in between, it reads one row of each origin, however many versions there are; no single query does that on
 # every engine. ORDER BY and LIMIT, because MAX reads every version there.
 _OUTERMOST = """
-SELECT o.originId, h.version, h.name, h.ip
-FROM (SELECT MIN(originId) AS originId FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?
-      UNION SELECT MAX(originId) FROM admin_ip_history WHERE {chosen} originId > ? AND originId < ?) o
+SELECT o.originId, h.version, h.name, h.ip, {host}
+FROM (SELECT MIN(originId) AS originId FROM admin_ip_history v WHERE {chosen} originId > ? AND originId < ?
+      UNION SELECT MAX(originId) FROM admin_ip_history v WHERE {chosen} originId > ? AND originId < ?) o
 LEFT JOIN admin_ip_history h ON h.originId = o.originId
      AND h.version = (SELECT version FROM admin_ip_history WHERE originId = o.originId ORDER BY version DESC LIMIT 1)
 WHERE o.originId IS NOT NULL ORDER BY o.originId
 """
-OUTERMOST = _OUTERMOST.format(chosen="")
-OUTERMOST_OF_NAME = _OUTERMOST.format(chosen="name = ? AND")
+_NO_HOST = "NOT EXISTS (SELECT 1 FROM admin_ddns_record r WHERE r.originId = v.originId) AND"
+_HOST = "(SELECT recordType FROM admin_ddns_record r WHERE r.originId = o.originId)"
+
+
+def outermost(*, of_name: bool, knows_hosts: bool) -> str:
+    """Return that query, for the origins of one name or for all; the latter leaves the hosts out.
+
+    Its last column is the record type of a host; without the tables of hosts it is NULL.
+    """
+    all_but_hosts = _NO_HOST if knows_hosts else ""
+    return _OUTERMOST.format(chosen="name = ? AND" if of_name else all_but_hosts, host=_HOST if knows_hosts else "NULL")
+
 
 STORED = "SELECT id, ip, name FROM admin_ip_history WHERE originId = ? AND version = ?"
 
@@ -66,8 +77,8 @@ GROUP BY p.recordName, p.recordType, p.hostedZoneId, h.originId
 ORDER BY h.originId
 """
 
-_COLUMNS = "id, createdAt, ip, name, version, originId, note"  # the shared table may have others, of any name
-_LATEST = f"SELECT {_COLUMNS} FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"  # noqa: S608
+VERSION = "id, createdAt, ip, name, version, originId, note"  # the shared table may have others, of any name
+_LATEST = f"SELECT {VERSION} FROM admin_ip_history WHERE originId = ? ORDER BY version DESC LIMIT 1"  # noqa: S608
 
 # The versions current within a window: those that began in it, and those that began before it and ended after its
 # start. The shared table has no index on createdAt, so this walks down from the newest version and stops at the limit.
@@ -112,7 +123,7 @@ def insert(columns: Sequence[str], unfilled: Collection[str]) -> str:
 
 def latest(dialect: Dialect) -> str:
     """Return the query for the version with the highest number; rows.journal_of reads its rows."""
-    return _versions(dialect, _LATEST, "NULL")
+    return versions(dialect, _LATEST, "NULL")
 
 
 def newest(dialect: Dialect) -> str:
@@ -126,9 +137,9 @@ def entries(dialect: Dialect, *, below: bool) -> str:
     `below` leaves only those with lower numbers than one more value.
     """
     began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
-    columns = ", ".join(f"v.{each}" for each in _COLUMNS.split(", "))
+    columns = ", ".join(f"v.{each}" for each in VERSION.split(", "))
     bound = "AND v.version < ?" if below else ""
-    return _versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended, below=bound), "h.ended")
+    return versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended, below=bound), "h.ended")
 
 
 def summary(dialect: Dialect) -> str:
@@ -157,16 +168,16 @@ def save(dialect: Dialect) -> str:
     updates = [f"{each.name} = {dialect.inserted.format(each.name)}" for each in COLUMNS if not each.is_kept]
     return (
         f"INSERT INTO admin_dns_publication ({', '.join(names)})"  # noqa: S608 - only names from this program
-        f" VALUES ({', '.join('?' for _ in names)}) {dialect.on_conflict} {', '.join(updates)}"
+        f" VALUES ({', '.join('?' for _ in names)}) {dialect.on_conflict.format(', '.join(KEY))} {', '.join(updates)}"
     )
 
 
-def _versions(dialect: Dialect, chosen: str, until: str) -> str:
-    """Return the query for the versions that `chosen` selects, each with its publications."""
+def versions(dialect: Dialect, chosen: str, until: str, *more: str) -> str:
+    """Return the query for the versions that `chosen` selects, each with its publications, and then `more` columns."""
     columns = [dialect.utc_seconds.format(f"p.{each.name}") if each.is_time else f"p.{each.name}" for each in COLUMNS]
     return f"""
 SELECT {_version_columns(dialect)}, {until},
-       p.recordName, p.recordType, {", ".join(columns)}
+       p.recordName, p.recordType, {", ".join([*columns, *more])}
 FROM ({chosen}) h
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id
 ORDER BY h.version DESC, p.recordName, p.recordType

@@ -7,6 +7,7 @@ yoyo's own tables are created again when they are incomplete.
 import logging
 import socket
 import uuid
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -31,6 +32,12 @@ _COLUMNS = {
     "admin_ip_history": OURS,
     "admin_dns_publication": ("id", "historyId", "recordName", "recordType", "state", "changeId", "lastError"),
 }
+_HOST_COLUMNS = {
+    "admin_ddns_login": ("id", "login", "secretHash"),
+    "admin_ddns_host": ("id", "name", "loginId"),
+    "admin_ddns_record": ("hostId", "recordType", "originId", "version", "dueSince", "lookAt"),
+}
+_TABLES = _COLUMNS | _HOST_COLUMNS
 # Not yoyo's default names: other programs may use yoyo in the same database.
 _MIGRATION, _LOG, _VERSION, _LOCK = (f"admin_ddns_{each}" for each in ("migration", "log", "version", "lock"))
 _YOYO_TABLES = (_MIGRATION, _LOG, _VERSION, _LOCK)
@@ -55,7 +62,7 @@ def upgrade(history: SqlHistory) -> int:
     a column or holds a version twice. A current schema needs no right to create or drop anything.
     """
     with history.errors():
-        present = [table for table in _COLUMNS if history.has_table(table)]
+        present = [table for table in _TABLES if history.has_table(table)]
         for table in present:
             _check_columns(history, table)
         if "admin_ip_history" in present:
@@ -64,7 +71,7 @@ def upgrade(history: SqlHistory) -> int:
     if not before.lacks:
         return 0
     try:
-        return _migrate(history, is_new=len(present) < len(_COLUMNS))
+        return _migrate(history, [table for table in _TABLES if table not in present])
     except HistoryError as error:
         if not history.is_denied(error.__cause__):
             raise
@@ -88,9 +95,9 @@ def _progress(history: SqlHistory) -> _Progress:
         return _Progress(lacks, [table for table in _YOYO_TABLES if history.has_table(table)])
 
 
-def _migrate(history: SqlHistory, *, is_new: bool) -> int:
+def _migrate(history: SqlHistory, missing: Collection[str]) -> int:
     with history.errors(), _backend(history) as backend:
-        if is_new or not _is_complete(backend):
+        if not _is_complete(backend) or _were_created(_applied(backend), missing):
             _drop_yoyo_tables(backend)  # a table was dropped or yoyo's are incomplete: apply every migration again
         backend.init_database()
         backend.break_lock()  # left by a dead process, because we hold the lock of `init`
@@ -126,8 +133,12 @@ def outdated(history: SqlHistory) -> list[str]:
         if tables:
             return [f"table {table}" for table in tables]
         if history.has_table(_MIGRATION):
-            rows = history.execute(f"SELECT migration_id FROM {_MIGRATION}").fetchall()  # noqa: S608 - a constant
-            return [f"migration {each}" for each in wanted if each not in {row[0] for row in rows}]
+            applied = _applied(history)
+            dropped = [each for each in _were_created(applied, _HOST_COLUMNS) if not history.has_table(each)]
+            return [
+                *(f"table {each}" for each in dropped),
+                *(f"migration {each}" for each in wanted if each not in applied),
+            ]
         if history.engine == "sqlite":  # SQLite hides no table, so none was applied
             return [f"migration {each}" for each in wanted]
         for table in _COLUMNS:
@@ -145,11 +156,11 @@ def _folder() -> Path:
 def _check_columns(history: SqlHistory, table: str) -> None:
     cursor = history.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 - a constant
     present = {column[0].lower() for column in cursor.description}
-    missing = [column for column in _COLUMNS[table] if column.lower() not in present]
+    missing = [column for column in _TABLES[table] if column.lower() not in present]
     if missing:
         raise HistoryError(
             f"failed to adopt table {table}: it lacks {', '.join(missing)}",
-            f"it needs the columns {', '.join(_COLUMNS[table])}",
+            f"it needs the columns {', '.join(_TABLES[table])}",
         )
 
 
@@ -207,6 +218,17 @@ def _is_complete(backend: Any) -> bool:
     if _VERSION not in backend.list_tables():
         return False
     return backend.execute(f"SELECT MAX(version) FROM {_VERSION}").fetchone()[0] is not None  # noqa: S608 - a constant
+
+
+def _applied(database: Any) -> set[str]:
+    """Return the migrations that were applied; `database` is a history or a backend of yoyo."""
+    rows = database.execute(f"SELECT migration_id FROM {_MIGRATION}").fetchall()  # noqa: S608 - a constant
+    return {row[0] for row in rows}
+
+
+def _were_created(applied: Collection[str], tables: Collection[str]) -> list[str]:
+    """Return those of `tables` that a migration created."""
+    return [table for table in tables if any(each.endswith(f"_create_{table}") for each in applied)]
 
 
 def _drop_yoyo_tables(backend: Any) -> None:

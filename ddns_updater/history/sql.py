@@ -75,20 +75,24 @@ class SqlHistory(ABC):
         self._connection = connection
         self.database = database
         self._schema = schema
+        self._unfilled: set[str] | None = None
 
     # What a run needs
 
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
-        """Return every origin, or those called `name`, in the order of their keys.
+        """Return every origin but those of hosts, or all called `name`, in the order of their keys.
 
         The newest row of an originId gives its name and family, a late one the family when that holds no address; no
         other row has to exist. One without any address is an origin only for who names it.
         """
         origins: list[StoredOrigin] = []
         with self.errors():
-            for origin_id, called, ip in self._newest_rows(name):
+            for origin_id, called, ip, record_type in self._newest_rows(name):
                 if origins and origins[-1][:2] == (origin_id, called):
                     continue  # its newest version is there twice, which `init` refuses
+                if record_type:
+                    origins.append(StoredOrigin(origin_id, called, Family.of_record(record_type), is_host=True))
+                    continue
                 family = family_of(ip)
                 if family is None:
                     late = self.execute(queries.LATE_ADDRESSES, (origin_id,)).fetchall()
@@ -98,25 +102,35 @@ class SqlHistory(ABC):
                 origins.append(StoredOrigin(origin_id, called, family))
         return tuple(origins)
 
-    def _newest_rows(self, name: str | None) -> list[tuple[Any, str, str | None]]:
-        """Return originId, name and address of the newest row of each originId, or of those that are called `name`.
+    def _newest_rows(self, name: str | None) -> list[tuple[Any, str, str | None, str | None]]:
+        """Return the newest row of each originId, or of those that are called `name`: originId, name and address.
 
-        They are read from both ends, two in one query.
+        The last value is the record type of a host. They are read from both ends, two in one query.
         """
-        sql = queries.OUTERMOST if name is None else queries.OUTERMOST_OF_NAME
+        try:
+            with self.errors():
+                rows = self._read_newest(name, knows_hosts=True)
+        except HistoryError as error:
+            if "admin_ddns_record" not in str(error.__cause__):
+                raise
+            rows = self._read_newest(name, knows_hosts=False)  # it is missing before `init`, or not granted
+        # The database may ignore case and accents when it compares names, and the newest row may have another name.
+        newest = [
+            (each[0], text_of(each[2]), text_of(each[3]), text_of(each[4]))
+            for each in rows
+            if each[1] is not None and each[2] is not None
+        ]
+        return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
+
+    def _read_newest(self, name: str | None, *, knows_hosts: bool) -> list[Any]:
+        sql = queries.outermost(of_name=name is not None, knows_hosts=knows_hosts)
         rows: list[Any] = []
         low, high = -_MAX_ID, _MAX_ID
         while low < high:
             found = self.execute(sql, ((low, high) if name is None else (name, low, high)) * 2).fetchall()
             rows += found
             low, high = (found[0][0], found[-1][0]) if found else (high, high)
-        # The database may ignore case and accents when it compares names, and the newest row may have another name.
-        newest = [
-            (each[0], text_of(each[2]), text_of(each[3]))
-            for each in rows
-            if each[1] is not None and each[2] is not None
-        ]
-        return sorted({each for each in newest if name in (None, each[1])}, key=lambda each: each[0])
+        return rows
 
     def newest(self, origin: Origin) -> Version:
         """Return the version with the highest number; only the shared table has to exist."""
@@ -176,10 +190,11 @@ class SqlHistory(ABC):
 
     def insert(
         self, origin: Origin, version: int, address: Address, *, note: str | None = None, key: int | None = None
-    ) -> None:
+    ) -> int:
         """Insert a version in the current transaction, with the `id` that is `key`, or with the table's next one.
 
-        It is read back: a column or a trigger that alters it would make each run append another version.
+        Return the `id`. The row is read back: a column or a trigger that alters it would make each run append another
+        version.
         """
         unfilled = self.unfilled()
         values = {
@@ -200,10 +215,13 @@ class SqlHistory(ABC):
                 f"table admin_ip_history alters what is written to it: {address} of {origin.name!r} is read as {found}",
                 "make its columns ip and name varchar(255), or correct the trigger that does it",
             )
+        return int(key)
 
     def unfilled(self) -> set[str]:
         """Return the columns of the shared table that only an INSERT fills, though it need not, in lower case."""
-        return {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
+        if self._unfilled is None:
+            self._unfilled = {row[0] for row in self.execute(self.dialect.unfilled).fetchall()}
+        return self._unfilled
 
     def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
         """Return what DNS may have been sent for the versions just before `version`."""
@@ -223,10 +241,10 @@ class SqlHistory(ABC):
         wanted = set(records)
         return [each for each in claims_of(rows) if each.record in wanted]
 
-    def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write all publications of `version` or none; each replaces the one that exists for its record."""
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Write all publications or none; each replaces the one that exists for its version and record."""
         with self.errors(), self.transaction():
-            self.execute_many(queries.save(self.dialect), [publication_row(version, each) for each in publications])
+            self.execute_many(queries.save(self.dialect), [publication_row(*each) for each in publications])
 
     # What the commands need that look back
 
@@ -251,6 +269,12 @@ class SqlHistory(ABC):
         if row[1] is None:
             raise _without_versions(origin)
         return summary_of(row, origin.family, start, end)
+
+    # What the update endpoint needs
+
+    def lock_publisher(self) -> AbstractContextManager[bool]:
+        """Take the lock of the publisher without waiting; yield False when it is taken."""
+        return self._lock("publisher")
 
     # What `init` needs
 

@@ -37,7 +37,7 @@ class History(Protocol):
     """
 
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
-        """Return the origins with this name, or all origins."""
+        """Return the origins with this name, or all but those of hosts."""
 
     def newest(self, origin: Origin) -> Version:
         """Return the latest version of `origin`, also where `upgrade` was never called."""
@@ -72,8 +72,8 @@ class History(Protocol):
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, in a fixed order."""
 
-    def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Save the publications of `version` over the existing ones."""
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Save each publication of its version over the existing one, all in one transaction."""
 
 
 class HistoryStore(History, Protocol):

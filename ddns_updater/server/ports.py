@@ -1,11 +1,11 @@
 """The ports of the update endpoint: what it needs from outside, as Protocols; history/ implements them."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, NewHost, Result
+from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
 from ddns_updater.model import Address, Family, PublicationState
 
 
@@ -18,11 +18,14 @@ class Requests(Protocol):
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
         An address that is not that of the latest version becomes the next version, with a publication that is pending
-        and due. Once this returns, a kill loses nothing of it.
+        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
@@ -32,7 +35,7 @@ class Requests(Protocol):
         """Return the address of the latest version, None when there is none."""
 
     def answers(self) -> bool:
-        """Return whether the database answers."""
+        """Return whether the connection to the database works and may be kept."""
 
 
 class Publications(Protocol):
@@ -42,22 +45,19 @@ class Publications(Protocol):
         """Take the lock of the publisher without waiting; False when another server holds it."""
 
     def due(self, limit: int) -> Sequence[HostRecord]:
-        """Return at most `limit` records that are due by now, those first that have been due the longest."""
+        """Return at most `limit` records to look at by now: those first that are due, and of these the oldest."""
+
+    def next_look(self) -> datetime | None:
+        """Return when the next record has to be looked at; None when none ever has."""
 
     def count_due(self) -> tuple[int, datetime | None]:
-        """Return how many records are due to be sent or verified by now, and since when the oldest is."""
-
-    def next_due(self) -> datetime | None:
-        """Return when the next record is due; None when none ever is."""
+        """Return how many records are not yet seen to hold the latest version, and since when the oldest is."""
 
     def now(self) -> datetime:
-        """Return the time by the database's clock."""
+        """Return the time by the database's clock, in whole seconds."""
 
-    def postpone(self, records: Collection[HostRecord], until: datetime, *, sent_at: datetime | None = None) -> None:
-        """Make `records` due at `until`, except those of which a newer version was recorded meanwhile.
-
-        With `sent_at` note that a change of each was sent then, also for a newer version.
-        """
+    def looked(self, found: Sequence[Looked]) -> None:
+        """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""
 
 
 class HostStore(Requests, Publications, Protocol):

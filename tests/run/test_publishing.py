@@ -478,7 +478,7 @@ def publish(
     writer = JournalWriter(history, origin, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
-    Publisher(Policy(), open_dns).publish(writer, wanted)
+    Publisher(Policy(), open_dns).publish([(writer, wanted)])
     verifier = Verifier(open_dns, timeout=verify_timeout, sleep=clock.sleep)
     verifier.verify([(writer, wanted)], Deadline(seconds, clock.monotonic))
     return list(history.latest(origin).publications)

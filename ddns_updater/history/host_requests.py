@@ -1,0 +1,155 @@
+"""The hosts that update themselves, as their requests need them: the port Requests of the update endpoint."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from ddns_updater.history import host_queries, queries
+from ddns_updater.history.host_table import Current, HostTable, host_of
+from ddns_updater.history.rows import publication_row, time_of, utc_text
+from ddns_updater.history.sql import SqlHistory
+from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
+from ddns_updater.model import Address, Family, Origin, Publication, Record, Version
+
+_WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
+
+
+class _Step(NamedTuple):
+    """What an update does to one record of a host."""
+
+    host: Host
+    family: Family
+    address: Address
+    known: Current | None
+    decision: Decision
+
+
+class SqlRequests(HostTable):
+    """The port Requests; every method raises HistoryError when the database fails."""
+
+    def __init__(self, history: SqlHistory, judge: Judge) -> None:
+        """Take an open history, and the function that decides what a request may do."""
+        super().__init__(history)
+        self._judge = judge
+
+    def login(self, login: str) -> Login | None:
+        """Return the login with its hosts, None when there is none; `login` is lower-case."""
+        return self._login("WHERE l.login = ?", login, lambda host: host.login == login)
+
+    def login_of(self, name: str) -> Login | None:
+        """Return the login of the host called `name` with that host alone, None when there is no such host."""
+        return self._login("WHERE o.name = ?", name, lambda host: host.name == name)
+
+    def _login(self, where: str, value: str, is_wanted: Callable[[Host], bool]) -> Login | None:
+        rows = self.rows(host_queries.logins(self.dialect, where), (value,))
+        # The database may ignore case and accents when it compares.
+        found = [(host, row) for row in rows if is_wanted(host := host_of(row))]
+        if not found:
+            return None
+        digest, previous, shared, previous_shared = found[0][1][host_queries.HOST_COLUMNS :]
+        digests = tuple(filter(None, (digest, previous)))
+        return Login(
+            found[0][0].login, digests, tuple(filter(None, (shared, previous_shared))), tuple(h for h, _ in found)
+        )
+
+    def address_of(self, host: Host, family: Family) -> Address | None:
+        """Return the address of the latest version, None when there is none."""
+        known = self.current([host.id]).get((host.id, family))
+        return known.journal.version.address if known else None
+
+    def answers(self) -> bool:
+        """Return whether the connection works and may be kept."""
+        return self.history.answers()
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+        return _results(updates, self._judged(updates))
+
+    def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
+        """Record the addresses of hosts, all in one transaction, and return the result of each.
+
+        An address that is not that of the latest version becomes the next version, with a publication that is pending
+        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
+        """
+        return _results(updates, self.again(partial(self._recorded, updates)))
+
+    def _judged(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[_Step]:
+        """Return what has to be done, in the order of the keys of the hosts: two servers lock them in the same."""
+        current = self.current([host.id for host, _ in updates])
+        steps = []
+        for host, addresses in sorted(updates, key=lambda each: each[0].id):  # type: ignore[arg-type, return-value] # int
+            for family, address in addresses.items():
+                known = current.get((host.id, family))
+                recorded_at = partial(self._recorded_at, known)
+                decision = self._judge(host, address, known.journal if known else None, recorded_at)
+                steps.append(_Step(host, family, address, known, decision))
+        return steps
+
+    def _recorded(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[_Step]:
+        """Judge again, where nobody else can change the hosts, and record what is new."""
+        with self.history.errors(), self.history.transaction():
+            now = self.now()
+            ids = [host.id for host, _ in updates]
+            self.rows(host_queries.locked(self.dialect, len(ids)), ids)
+            steps = self._judged(updates)
+            new = [(each, *self._append(each)) for each in steps if each.decision.verdict is Verdict.GOOD]
+            pending = [
+                publication_row(version, Publication(Record(step.host.name, step.family.record_type), now))
+                for step, version, _ in new
+            ]
+            self.write(queries.save(self.dialect), pending)
+            self.write(
+                host_queries.recorded(self.dialect),
+                [
+                    (step.host.id, step.family.record_type, origin_id, version.version, utc_text(now), utc_text(now))
+                    for step, version, origin_id in new
+                ],
+            )
+            for each in steps:
+                if each.decision.is_slowed and not each.host.slowed_at:
+                    self.history.execute(host_queries.SLOW, (utc_text(now), each.host.id))
+                elif each.host.slowed_at and not each.decision.is_slowed and each.decision.verdict is Verdict.GOOD:
+                    self.history.execute(host_queries.SLOW, (None, each.host.id))
+        return steps
+
+    def _append(self, step: _Step) -> tuple[Version, Hashable]:
+        """Insert the next version of a record, or the first one with its own `id` as `originId`, and return both."""
+        if step.known is None:
+            highest: tuple[Any, ...] = self.history.execute(queries.HIGHEST).fetchone()
+            key: int | None = max(each or 0 for each in highest) + 1
+            origin_id: Hashable = key
+            number, now = 1, self.now()
+        else:
+            origin_id, journal = step.known
+            key = None
+            number, now = journal.version.version + 1, journal.read_at
+        origin = Origin(origin_id, step.host.name, step.family)
+        row_id = self.history.insert(origin, number, step.address, key=key)
+        return Version(row_id, origin.name, number, str(step.address), step.address, now), origin_id
+
+    def _recorded_at(self, known: Current | None, version: int) -> datetime | None:
+        """Return when a version of the same origin was recorded; None when there is none."""
+        sql = host_queries.CREATED_AT.format(seconds=self.dialect.local_seconds.format("createdAt"))
+        rows = self.rows(sql, (known.origin_id, version)) if known else []
+        return time_of(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
+        """Note the last request of each host, by its key, in one transaction."""
+        rows = [(utc_text(each.at), each.client, each.caller, each.verdict, key) for key, each in requests.items()]
+        with self.history.errors(), self.history.transaction():
+            self.write(host_queries.NOTE_REQUEST, rows)
+
+
+def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Sequence[_Step]) -> list[Result]:
+    """Return the result for each host: the worst of its records."""
+    by_host: dict[Hashable, list[Decision]] = {}
+    for each in steps:
+        by_host.setdefault(each.host.id, []).append(each.decision)
+    results = []
+    for host, addresses in updates:
+        decisions = by_host[host.id]
+        verdicts = [each.verdict for each in decisions]
+        verdict = next(each for each in _WORST if each in verdicts)
+        results.append(Result(verdict, tuple(addresses.values()), max(each.retry_after for each in decisions)))
+    return results

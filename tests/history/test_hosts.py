@@ -1,0 +1,196 @@
+"""Hosts in a real database, on both engines."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+
+import pytest
+
+from ddns_updater.app.factories import open_hosts
+from ddns_updater.errors import HostError, NotInitialised
+from ddns_updater.history.hosts import SqlHosts
+from ddns_updater.hosts import Free, Host, Looked, NewHost, Verdict
+from ddns_updater.model import Family, Record
+from tests.support.database import Database
+
+_NAME = "nas.example.com"
+_SECRET = "m" * 32
+_ONE, _TWO, _SIX = ip_address("192.0.2.1"), ip_address("192.0.2.2"), ip_address("2001:db8::1")
+
+
+@pytest.fixture
+def hosts(database: Database) -> Iterator[SqlHosts]:
+    database.create_tables()
+    with open_hosts(database.settings()) as opened:
+        yield opened
+
+
+def _add(hosts: SqlHosts, name: str = _NAME, **more: object) -> Host:
+    return hosts.add(NewHost(name, str(more.pop("login", name)), more.pop("secret", _SECRET), **more))  # type: ignore[arg-type]
+
+
+def test_a_login_has_the_digest_of_its_secret_and_its_hosts(hosts: SqlHosts, database: Database) -> None:
+    host = _add(hosts)
+    other = _add(hosts, "cam.example.com", login=_NAME, secret=None)
+    found = hosts.login(_NAME)
+    assert found
+    assert found.hosts == (other, host)
+    assert len(found.digests) == 1
+    assert found.shared_secrets == ()
+    assert hosts.login("nobody.example.com") is None
+    assert _SECRET not in str(database.sql("SELECT * FROM admin_ddns_login"))
+
+
+def test_a_request_records_a_version_with_a_pending_publication_that_is_due(
+    hosts: SqlHosts, database: Database
+) -> None:
+    host = _add(hosts)
+    (result,) = hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
+    assert result.verdict is Verdict.GOOD
+    assert result.addresses == (_ONE, _SIX)
+    assert database.sql("SELECT name, version, ip, originId = id FROM admin_ip_history ORDER BY id") == [
+        (_NAME, 1, str(_ONE), 1),
+        (_NAME, 1, str(_SIX), 1),
+    ]
+    assert database.sql("SELECT recordName, recordType, state FROM admin_dns_publication ORDER BY id") == [
+        (_NAME, "A", "pending"),
+        (_NAME, "AAAA", "pending"),
+    ]
+    assert {each.record for each in hosts.due(10)} == {Record(_NAME, "A"), Record(_NAME, "AAAA")}
+    number, since = hosts.count_due()
+    assert number == 2
+    assert since
+    assert (hosts.now() - since).total_seconds() < 60
+
+
+def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: SqlHosts, database: Database) -> None:
+    host = _add(hosts)
+    verdicts = [hosts.update([(host, {Family.IPV4: each})])[0].verdict for each in (_ONE, _ONE, _TWO, _ONE)]
+    assert verdicts == [Verdict.GOOD, Verdict.NOCHG, Verdict.GOOD, Verdict.GOOD]
+    assert database.versions() == [(1, str(_ONE)), (2, str(_TWO)), (3, str(_ONE))]
+    assert hosts.address_of(host, Family.IPV4) == _ONE
+    assert hosts.address_of(host, Family.IPV6) is None
+
+
+def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: SqlHosts) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    (at,) = hosts.due(10)
+    later = hosts.now().replace(year=hosts.now().year + 1)
+    free = Free("Z1", 60, hosts.now())
+    hosts.looked([Looked(at, True, later, sent_at=hosts.now(), free=free)])
+    assert hosts.due(10) == []
+    assert hosts.count_due() == (0, None)
+    assert hosts.next_look() == later
+    hosts.update([(host, {Family.IPV4: _TWO})])
+    (again,) = hosts.due(10)
+    assert again.free == free
+    assert again.sent_at == free.at
+
+
+def test_a_version_recorded_while_the_publisher_looked_stays_due(hosts: SqlHosts) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    (at,) = hosts.due(10)
+    hosts.update([(host, {Family.IPV4: _TWO})])
+    hosts.looked([Looked(at, True, hosts.now().replace(year=hosts.now().year + 1))])
+    (again,) = hosts.due(10)
+    assert again.journal.version.address == _TWO
+    assert hosts.count_due()[0] == 1
+
+
+def test_a_removed_host_keeps_its_history_and_continues_it(hosts: SqlHosts, database: Database) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    hosts.remove(host)
+    assert hosts.login(_NAME) is None
+    assert hosts.login_of(_NAME) is None
+    assert hosts.entry(_NAME) is None
+    assert hosts.due(10) == []
+    assert hosts.history.origins() == ()
+    again = _add(hosts)
+    hosts.update([(again, {Family.IPV4: _TWO})])
+    assert database.versions() == [(1, str(_ONE)), (2, str(_TWO))]
+    assert len(hosts.due(10)) == 1
+
+
+def test_two_secrets_are_valid_while_one_is_rotated(hosts: SqlHosts) -> None:
+    host = _add(hosts, takes_aws=True)
+    hosts.rotate(host, "n" * 32)
+    login = hosts.login(_NAME)
+    assert login
+    assert login.shared_secrets == ("n" * 32, _SECRET)
+    assert len(login.digests) == 2
+    assert hosts.end_rotation(host)
+    ended = hosts.login(_NAME)
+    assert ended
+    assert ended.shared_secrets == ("n" * 32,)
+    assert ended.digests == login.digests[:1]
+    assert not hosts.end_rotation(host)
+
+
+def test_a_login_without_the_secret_itself_cannot_take_awss_protocol(hosts: SqlHosts) -> None:
+    _add(hosts)
+    with pytest.raises(HostError, match="only a digest"):
+        _add(hosts, "cam.example.com", login=_NAME, secret=None, takes_aws=True)
+    with pytest.raises(HostError, match="there is a host"):
+        _add(hosts, login="other.example.com")
+    with pytest.raises(HostError, match="there is a login"):
+        _add(hosts, "cam.example.com", login=_NAME)
+    with pytest.raises(HostError, match="there is no login"):
+        _add(hosts, "cam.example.com", login="nobody", secret=None)
+
+
+def test_the_name_of_a_line_is_no_host(hosts: SqlHosts, database: Database) -> None:
+    database.seed("192.0.2.9", name=_NAME)
+    with pytest.raises(HostError, match="name of an origin"):
+        _add(hosts)
+
+
+def test_a_host_is_no_candidate_for_a_command_without_a_name(hosts: SqlHosts, database: Database) -> None:
+    for number in range(5):
+        hosts.update([(_add(hosts, f"h{number}.example.com"), {Family.IPV4: _ONE})])
+    database.seed("192.0.2.9", name="line")
+    for number in range(5, 9):
+        hosts.update([(_add(hosts, f"h{number}.example.com"), {Family.IPV4: _ONE})])
+    assert [each.name for each in hosts.history.origins()] == ["line"]
+    (host,) = hosts.history.origins("h3.example.com")
+    assert host.is_host
+    assert host.family is Family.IPV4
+
+
+def test_a_blocked_host_records_nothing(hosts: SqlHosts, database: Database) -> None:
+    hosts.block(_add(hosts), blocked=True)
+    entry = hosts.entry(_NAME)
+    assert entry
+    assert [each.verdict for each in hosts.update([(entry.host, {Family.IPV4: _ONE})])] == [Verdict.BLOCKED]
+    assert database.versions() == []
+
+
+def test_two_connections_record_versions_of_many_hosts_at_once(hosts: SqlHosts, database: Database) -> None:
+    names = [f"h{number}.example.com" for number in range(20)]
+    made = [_add(hosts, name) for name in names]
+    settings = database.settings()
+    with ThreadPoolExecutor(4) as pool:
+
+        def update(number: int) -> None:
+            with open_hosts(settings) as mine:
+                order = made if number % 2 else list(reversed(made))
+                for turn in range(5):
+                    mine.update([(each, {Family.IPV4: ip_address(f"192.0.{number}.{turn}")}) for each in order])
+
+        list(pool.map(update, range(4)))
+    rows = database.sql("SELECT name, MIN(version), MAX(version), COUNT(*) FROM admin_ip_history GROUP BY name")
+    assert sorted(row[0] for row in rows) == sorted(names)
+    assert all((low, high) == (1, count) for _, low, high, count in rows)
+    assert {row[3] for row in rows} == {20}
+
+
+def test_without_the_tables_of_hosts_everything_else_works(hosts: SqlHosts, database: Database) -> None:
+    database.seed("192.0.2.9", name="line")
+    for table in ("record", "host", "login"):
+        database.sql(f"DROP TABLE admin_ddns_{table}")
+    assert [each.name for each in hosts.history.origins()] == ["line"]
+    assert [each.name for each in hosts.history.origins("line")] == ["line"]
+    with pytest.raises(NotInitialised):
+        hosts.names()
