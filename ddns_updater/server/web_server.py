@@ -107,11 +107,13 @@ class WebServer:
 
     def stop(self) -> None:
         """Let `run` end; it can be called from a signal handler and from another thread."""
-        self._is_stopped = True
-        self._server.pull_trigger()
+        if not self._is_stopped:  # it may have ended since
+            self._is_stopped = True
+            self._server.pull_trigger()
 
     def close(self) -> None:
         """Close everything at once."""
+        self._is_stopped = True
         self._server.task_dispatcher.shutdown(timeout=1)  # before what its threads use is closed
         wasyncore.close_all(self._sockets)
 
