@@ -15,7 +15,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 
 from ddns_updater.errors import ServerError
 from ddns_updater.server.wsgi import MAX_BODY
@@ -42,6 +42,19 @@ class _Parser(HTTPRequestParser):
             raise ParsingError("a value is invalid") from error
 
 
+class _Task(WSGITask):
+    """An answer whose head and body are sent together: some small clients read once."""
+
+    def write(self, data: bytes) -> None:
+        if self.wrote_header:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        self.content_bytes_written += len(data)
+        self.channel.write_soon(head + data)
+
+
 class _ErrorTask(ErrorTask):
     """The answer to what cannot be parsed: without a body, for clients take any of several words for success."""
 
@@ -60,6 +73,7 @@ class _Channel(HTTPChannel):
     """A connection."""
 
     parser_class = _Parser
+    task_class = _Task
     error_task_class = _ErrorTask
 
     def is_busy(self, since: float) -> bool:

@@ -206,6 +206,13 @@ def test_an_answer_that_cannot_be_sent_is_a_503_too() -> None:
     assert (status, headers["retry-after"], body) == (503, "300", b"")
 
 
+def test_an_answer_comes_in_one_piece() -> None:
+    with serving(Recorder()) as server, connect(server) as client:
+        for _ in range(20):
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert client.recv(65_536).endswith(b"\r\n\r\ngood 8.8.4.4")
+
+
 # Many connections
 
 
