@@ -1,5 +1,6 @@
 """The update endpoint as a WSGI application (https://peps.python.org/pep-3333/)."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -9,20 +10,22 @@ from ddns_updater.server.request import Request, Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+log = logging.getLogger(__name__)
+
 MAX_BODY = 16 * 1024
 _UNPREFIXED = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}  # by the standard
-_FAULT = Response(HTTPStatus.SERVICE_UNAVAILABLE, "911", headers=(("Retry-After", "300"),))
+_BUG = Response(HTTPStatus.SERVICE_UNAVAILABLE, "911", headers=(("Retry-After", "300"),))
 
 
-def application(answer: Callable[[Request], Response], *, fault: Callable[[Exception], None]) -> "WSGIApplication":
-    """Return the application that answers with `answer`; an exception of it goes to `fault`, and is a 503 outside."""
+def application(answer: Callable[[Request], Response]) -> "WSGIApplication":
+    """Return the application that answers with `answer`."""
 
     def call(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             response = answer(_request(environ))
-        except Exception as error:  # a bug: clients have to try again, and those who stay must be answered
-            fault(error)
-            response = _FAULT
+        except Exception:  # not a 500: clients try again after a 503
+            log.exception("a bug in the answer to a request")
+            response = _BUG
         body = response.body.encode()
         headers = [
             ("Content-Type", response.content_type),
