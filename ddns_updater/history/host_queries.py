@@ -56,6 +56,13 @@ LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.nam
 WHERE o.loginId IS NOT NULL GROUP BY p.state
 """  # noqa: S608 - only names from this program
 
+_FAILING = f"""
+SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
+WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
+"""  # noqa: S608 - only names from this program
+COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
 NEXT_LOOK = "SELECT {at} FROM admin_ddns_record WHERE lookAt IS NOT NULL ORDER BY lookAt LIMIT 1"
@@ -106,6 +113,13 @@ WHERE r.lookAt <= ? ORDER BY r.dueSince IS NULL, r.dueSince, r.lookAt LIMIT ?"""
     return hosts(dialect, where, columns)
 
 
+def failing(dialect: Dialect) -> str:
+    """Return the query for the records that are due and have an error, the oldest first."""
+    since = dialect.utc_seconds.format("r.dueSince")
+    chosen = _FAILING.format(columns=f"o.name, r.recordType, p.lastError, {since}")
+    return f"{chosen} ORDER BY r.dueSince, o.name LIMIT ?"
+
+
 def current(dialect: Dialect, number: int) -> str:
     """Return the query for the latest versions of so many hosts, with their publications.
 
@@ -149,10 +163,7 @@ def looked(dialect: Dialect) -> str:
     ]
     # MySQL assigns from left to right, so lookAt, which the condition reads, comes last.
     kept = [f"{each} = COALESCE({inserted(each)}, admin_ddns_record.{each})" for each in ("sentAt",)]
-    free = [
-        f"{each} = CASE WHEN {inserted('freeAt')} IS NULL THEN admin_ddns_record.{each} ELSE {inserted(each)} END"
-        for each in ("freeZoneId", "freeTtl", "freeAt")
-    ]
+    free = [f"{each} = {inserted(each)}" for each in ("freeZoneId", "freeTtl", "freeAt")]
     return _LOOKED.format(on_conflict=_on_conflict(dialect), updates=", ".join([*kept, *free, *found]))
 
 

@@ -142,6 +142,9 @@ class Dns(Protocol):
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""
 
+    def zone_name(self, zone_id: str) -> str:
+        """Return the name of a hosted zone."""
+
     def in_sync(self, change_id: str) -> bool | None:
         """Return whether the change is INSYNC; None if Route 53 does not know it."""
 

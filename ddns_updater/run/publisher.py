@@ -33,7 +33,8 @@ class Policy(NamedTuple):
     """How to publish; times in seconds.
 
     `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `recheck` checks every record in this run,
-    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records.
+    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records. `or_else` is what the
+    operator can do about a record that may not be changed, besides removing what is there.
     """
 
     ttl: int | None = None
@@ -42,6 +43,7 @@ class Policy(NamedTuple):
     on_drift: OnDrift = OnDrift.REPAIR
     hosted_zone_ids: tuple[str, ...] = ()
     pins: Mapping[Record, str] = MappingProxyType({})
+    or_else: str = "remove the name from DDNS_RECORDS"
 
 
 class _Step(NamedTuple):
@@ -217,7 +219,7 @@ class Publisher:
         ours = journal.sent(record, zone_id)
         has_several = found is not None and len(found.values) > 1
         if found and has_several and not ours:
-            return _Step(publication._replace(state=PublicationState.FAILED, error=str(_foreign(record, found))))
+            return _Step(publication._replace(state=PublicationState.FAILED, error=str(self._foreign(record, found))))
         has_drifted = is_recheck or not _is_expected(found, {journal.address, *ours})  # a recheck that got here failed
         if has_drifted:
             publication = publication._replace(drift=described(found), drift_at=journal.now())
@@ -226,7 +228,7 @@ class Publisher:
                 return _Step(publication._replace(error=error, checked_at=journal.now()))
         if found and found.obstacle:
             return _Step(
-                publication._replace(state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
+                publication._replace(state=PublicationState.FAILED, error=str(self._blocked(record, found.obstacle)))
             )
         change = Change(record, (str(journal.address),), self._ttl(publication, found))
         if not has_drifted:
@@ -234,6 +236,19 @@ class Publisher:
         verb = "would be" if journal.dry_run else "is being"
         done = "repaired" if ours else "replaced"
         return _Step(publication, change, f"{record} held {publication.drift}; it {verb} {done}")
+
+    def _blocked(self, record: Record, obstacle: str) -> DnsError:
+        return DnsError(
+            f"failed to change {record}: {obstacle} exists there and is never overwritten",
+            f"remove it, or {self._policy.or_else}",
+        )
+
+    def _foreign(self, record: Record, found: RecordSet) -> DnsError:
+        return DnsError(
+            f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
+            " written by this program",
+            f"leave only one of them, or {self._policy.or_else}",
+        )
 
     def _ttl(self, publication: Publication, found: RecordSet | None) -> int:
         asked = publication.ttl if publication.drift else None  # what a repair restores; it may take several runs
@@ -313,18 +328,3 @@ def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet 
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     wanted = f"{journal.address}" if publication.ttl is None else f"{journal.address} with TTL {publication.ttl}"
     return DnsError(f"{publication.record} should hold {wanted}, not {publication.drift}", f"correct it{repair}")
-
-
-def _blocked(record: Record, obstacle: str) -> DnsError:
-    return DnsError(
-        f"failed to change {record}: {obstacle} exists there and is never overwritten",
-        "remove it, or take the name out of DDNS_RECORDS",
-    )
-
-
-def _foreign(record: Record, found: RecordSet) -> DnsError:
-    return DnsError(
-        f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
-        " written by this program",
-        "leave only one of them, or remove the name from DDNS_RECORDS",
-    )

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
+from ddns_updater.hosts import Failing, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
 from ddns_updater.model import Address, Family, PublicationState
+from ddns_updater.run.ports import History
 
 
 class Requests(Protocol):
@@ -39,7 +40,12 @@ class Requests(Protocol):
 
 
 class Publications(Protocol):
-    """What the publisher needs of the hosts; its methods raise HistoryError."""
+    """What the publisher needs of the hosts; its methods raise HistoryError.
+
+    `history` has their versions and publications, on the same connection.
+    """
+
+    history: History
 
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lock of the publisher without waiting; False when another server holds it."""
@@ -55,6 +61,9 @@ class Publications(Protocol):
 
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""
+
+    def failing(self, limit: int) -> tuple[int, Sequence[Failing]]:
+        """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""

@@ -4,7 +4,7 @@ A transaction costs a write to the disk, so a server that made one for each requ
 thread whose turn it is records what all the waiting ones brought, and they answer when that is committed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from ddns_updater.errors import HistoryError
@@ -34,9 +34,10 @@ class _Waiting:
 class Recorder:
     """Updates hosts as `Requests.update` does, for requests that come at the same time."""
 
-    def __init__(self, pool: Pool[HostStore]) -> None:
-        """Take the connections."""
+    def __init__(self, pool: Pool[HostStore], recorded: Callable[[], None]) -> None:
+        """Take the connections, and what to call when something was recorded."""
         self._pool = pool
+        self._recorded = recorded
         self._queue: list[_Waiting] = []
         self._guard = Lock()
         self._turn = Lock()
@@ -88,6 +89,8 @@ class Recorder:
             for each in taken:
                 each.error = error
             return
+        if any(each.verdict is Verdict.GOOD for each in together):
+            self._recorded()
         results = iter(together)
         for each in taken:
             each.results = [next(results) for _ in each.updates]
