@@ -9,9 +9,9 @@ from typing import Generic, NamedTuple, TypeVar
 from ddns_updater.errors import HistoryError
 from ddns_updater.hosts import Host, Login, Result
 from ddns_updater.model import Address, Family
-from ddns_updater.server.ports import Requests
+from ddns_updater.server.ports import RequestStore
 
-_Store = TypeVar("_Store", bound=Requests)
+_Store = TypeVar("_Store", bound=RequestStore)
 _Found = TypeVar("_Found")
 
 _CHECK_AFTER = 1.0  # seconds; a connection that was not checked for longer is checked before it is used

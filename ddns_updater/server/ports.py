@@ -19,15 +19,19 @@ class Requests(Protocol):
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
-
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
         An address that is not that of the latest version becomes the next version, with a publication that is pending
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
+
+
+class RequestStore(Requests, Protocol):
+    """What the requests of a server need of the hosts together; its methods raise HistoryError."""
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
         """Note the last request of each host, by its key, in one transaction."""
@@ -69,7 +73,7 @@ class Publications(Protocol):
         """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""
 
 
-class HostStore(Requests, Publications, Protocol):
+class HostStore(RequestStore, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
 
     def names(self) -> Sequence[str]:
