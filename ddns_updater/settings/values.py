@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Hashable
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,8 @@ from ddns_updater.model import Address, Family, parse_address
 
 T = TypeVar("T", bound=Hashable)
 E = TypeVar("E", bound=StrEnum)
+
+_MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291 §2.5.5.2
 
 
 class Listen(NamedTuple):
@@ -132,20 +134,30 @@ def listen(text: str) -> Listen:
         raise InvalidValue("has no port between 0 and 65535", f"write {host}:8245") from None
 
 
-def trusted_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return the networks of trusted proxies; a single address is a network of itself."""
-    return items(_network)(text)
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        raise InvalidValue("is not an IP address or network", "write it as 192.0.2.7 or 192.0.2.0/24") from None
-
-
 def status_password(text: str) -> str:
     """Return `text` as a password that a browser can send."""
     if not text.isprintable():
         raise InvalidValue("holds a control character", "use printable characters alone")
     return text
+
+
+def trusted_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of the proxies that are believed; a single address is a network of itself."""
+    return items(_proxy_network)(text)
+
+
+def _proxy_network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        interface = ip_interface(text) if "%" not in text else None  # Python takes any text for a zone index
+    except ValueError:
+        interface = None
+    if interface is None:
+        raise InvalidValue("is not an address or a network", "write them as 192.0.2.7 and 192.0.2.0/24")
+    network = interface.network
+    if network.prefixlen == 0:
+        raise InvalidValue("is everybody, so any caller could choose its address", "name the proxies alone")
+    if interface.ip != network.network_address:
+        raise InvalidValue("has bits beyond its prefix", f"write {network}, or {interface.ip} for that address alone")
+    if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
+        raise InvalidValue("is an IPv4 address in IPv6 notation", "write it as 192.0.2.7 or 192.0.2.0/24")
+    return network
