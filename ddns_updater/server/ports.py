@@ -44,12 +44,11 @@ class RequestStore(Requests, Protocol):
 
 
 class Publications(Protocol):
-    """What the publisher needs of the hosts; its methods raise HistoryError.
+    """What the publisher needs of the hosts; its methods raise HistoryError."""
 
-    `history` has their versions and publications, on the same connection.
-    """
-
-    history: History
+    @property
+    def history(self) -> History:
+        """Return their versions and publications, on the same connection."""
 
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lock of the publisher without waiting; False when another server holds it."""
