@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from threading import Thread
+from typing import Protocol
 
 from ddns_updater.server.request import Request, Response
 from ddns_updater.server.web_server import WebServer
@@ -24,7 +25,14 @@ def serving(answer: Callable[[Request], Response], host: str = "127.0.0.1") -> I
     assert not thread.is_alive()
 
 
-def connect(server: WebServer) -> socket.socket:
+class Listening(Protocol):
+    """Whatever listens on a port."""
+
+    host: str
+    port: int
+
+
+def connect(server: Listening) -> socket.socket:
     """Open a connection."""
     return socket.create_connection((server.host, server.port), timeout=20)
 
@@ -40,7 +48,7 @@ def received(connection: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
-def exchange(server: WebServer, raw: bytes) -> bytes:
+def exchange(server: Listening, raw: bytes) -> bytes:
     """Send bytes and return all that is sent back until the server closes the connection."""
     with closing(connect(server)) as connection:
         connection.sendall(raw)
