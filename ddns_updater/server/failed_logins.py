@@ -30,7 +30,7 @@ class FailedLogins:
         self._guard = Lock()
 
     def is_limited(self, caller: Caller, login: str | None) -> bool:
-        """Return whether too many logins have failed from there, with `login` or with any; None is without one."""
+        """Return whether too many logins have failed from there: with `login`, unless that is None, or with any."""
         address = _address(caller)
         if address is None:
             return False
@@ -39,16 +39,18 @@ class FailedLogins:
             if failures is None:
                 return False
             failures.forget(self._monotonic() - _PERIOD)
-            return len(failures.logins) >= _OF_AN_ADDRESS or failures.logins.count(_digest(login)) >= _OF_A_LOGIN
+            if len(failures.logins) >= _OF_AN_ADDRESS:
+                return True
+            return login is not None and failures.logins.count(_digest(login)) >= _OF_A_LOGIN
 
     def failed(self, caller: Caller, login: str | None) -> None:
-        """Count a failed login."""
+        """Count a failed login; None is one that can be no login at all."""
         address = _address(caller)
         if address is None:
             return
         with self._guard:
             failures = self._by_address.setdefault(address, _Failures())
-            failures.add(self._monotonic(), _digest(login))
+            failures.add(self._monotonic(), _NO_LOGIN if login is None else _digest(login))
             self._by_address.move_to_end(address)
             if len(self._by_address) > _ADDRESSES:
                 self._by_address.popitem(last=False)
@@ -81,8 +83,6 @@ def _address(caller: Caller) -> bytes | None:
     return caller.address.packed[:8]  # all of an IPv4 address, and the network of an IPv6 address
 
 
-def _digest(login: str | None) -> int:
+def _digest(login: str) -> int:
     """Return a login as a number: it may be long, and people type secrets there."""
-    if login is None:
-        return _NO_LOGIN
     return int.from_bytes(blake2b(login.encode("utf-8", "surrogatepass"), digest_size=8).digest())

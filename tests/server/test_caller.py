@@ -157,8 +157,8 @@ def test_a_proxy_without_the_header_is_warned_of_once() -> None:
     assert operator.sees(_request(peer="10.0.0.1")) == [
         (
             "trusted proxy 10.0.0.1 sends no X-Forwarded-For, so all its callers have its address; in nginx set"
-            " proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for, or remove it from DDNS_SERVE_TRUSTED_PROXIES if"
-            " it is no proxy"
+            " proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for, or remove it from DDNS_SERVE_TRUSTED_PROXIES"
+            " if it is no proxy"
         )
     ]
     assert operator.sees(_request(peer="10.0.0.1")) == []

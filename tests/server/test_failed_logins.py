@@ -55,6 +55,13 @@ def test_a_hundred_failed_logins_limit_every_login_from_this_address(failed_logi
     assert not failed_logins.is_limited(_TWO, _NAS)
 
 
+def test_what_is_no_login_counts_for_the_address_alone(failed_logins: FailedLogins) -> None:
+    _fail(failed_logins, 99, None)
+    assert not failed_logins.is_limited(_ONE, None)
+    _fail(failed_logins, 1, None)
+    assert failed_logins.is_limited(_ONE, None)
+
+
 def test_a_failed_login_counts_for_a_minute(failed_logins: FailedLogins, clock: _Clock) -> None:
     _fail(failed_logins, 5)
     clock.now += 30
