@@ -61,7 +61,11 @@ class SqliteHistory(SqlHistory):
 
     def connect(self) -> Any:
         return sqlite3.connect(
-            f"{self._path.as_uri()}?mode={self._mode}", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None
+            f"{self._path.as_uri()}?mode={self._mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,  # the threads of a server use it in turn
         )
 
     def _exists(self) -> bool:
