@@ -5,8 +5,19 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Failing, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
-from ddns_updater.model import Address, Family, PublicationState
+from ddns_updater.hosts import (
+    Failing,
+    Host,
+    HostEntry,
+    HostRecord,
+    LastRequest,
+    Login,
+    Looked,
+    NewHost,
+    Overview,
+    Result,
+)
+from ddns_updater.model import Address, Family, PublicationState, Record
 from ddns_updater.run.ports import History
 
 
@@ -85,6 +96,15 @@ class HostStore(Requests, Publications, Protocol):
 
     def states(self) -> Mapping[PublicationState | None, int]:
         """Return how many records of hosts are in each state of their latest version; None is without a version."""
+
+    def overview(self) -> Overview | None:
+        """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
+
+    def refused(self, limit: int) -> Sequence[tuple[Record, str]]:
+        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
+
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what the server writes; nothing is written."""
 
     def add(self, new: NewHost) -> Host:
         """Add a host; raises HostError when its name is taken, or its login does not exist or exists already.
