@@ -139,7 +139,7 @@ class Route53:
         """Return the name of a hosted zone."""
         known = [zone for zone in self._candidates or () if zone.id == zone_id]
         zone = known[0] if known else self._look_up(zone_id)
-        if isinstance(zone, _NoZone):
+        if isinstance(zone, _Unreadable):
             raise zone
         return zone.name
 
