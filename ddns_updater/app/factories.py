@@ -40,6 +40,7 @@ from ddns_updater.state.run_state import RunState
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from _typeshed.wsgi import WSGIApplication
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.server.web_server import WebServer
 
 
 @contextmanager
@@ -199,6 +201,15 @@ def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
     from ddns_updater.dns.route53 import Route53
 
     return Route53(client, settings.hosted_zone_ids)
+
+
+def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
+    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
+    try:
+        from ddns_updater.server.web_server import WebServer
+    except ImportError as error:
+        raise _missing_extra("ddns serve", "serve") from error
+    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
 
 
 def open_moto(port: int) -> "ThreadedMotoServer":
