@@ -13,6 +13,7 @@
     │   ├── VersionTaken      1   another writer has appended that version
     │   └── ConnectionLost    1   the database session ended, and with it its locks
     ├── DnsError              1   the DNS provider refused, failed or holds something else
+    │   └── NoHostedZone      1   no hosted zone, or none that is asked by resolvers, or more than one, takes a name
     ├── AlertError            1   an alert or a heartbeat could not be sent
     ├── StateError            1   the state file, or another file written after a run, could not be used
     ├── ServerError           1   the update endpoint cannot listen
@@ -120,6 +121,10 @@ class ConnectionLost(HistoryError):
 
 class DnsError(DdnsError):
     """Report that the DNS provider refused, failed or holds something else."""
+
+
+class NoHostedZone(DnsError):
+    """Report that no hosted zone takes a name, or that it cannot be told which one does."""
 
 
 class AlertError(DdnsError):

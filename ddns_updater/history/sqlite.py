@@ -126,7 +126,7 @@ class SqliteHistory(SqlHistory):
             if not is_at(file, path):
                 raise ConnectionLost(f"lost the lock file {path}: it was removed", then=NEXT_RUN)
 
-    def check_writing(self) -> None:
+    def check_statements(self, statements: Sequence[str]) -> None:
         pass  # who may write the file is seen from outside: doctor/files.py
 
     def has_table(self, name: str) -> bool:

@@ -4,7 +4,7 @@ Reference: https://help.dyn.com/remote-access-api/perform-update/ and /return-co
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -128,7 +128,7 @@ class Dyndns2:
         except InvalidValue:
             return "notfqdn"
 
-    def _update(self, hosts: Iterable[Host], update: UpdateRequest, caller: Caller) -> Mapping[str, Result]:
+    def _update(self, hosts: Collection[Host], update: UpdateRequest, caller: Caller) -> Mapping[str, Result]:
         """Record the addresses of all hosts at once, note the request, and return the result of each by its name."""
         results: dict[str, Result] = {}
         wanted: list[tuple[Host, Mapping[Family, Address]]] = []

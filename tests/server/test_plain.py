@@ -49,16 +49,19 @@ def test_the_server_is_healthy_while_database_and_publisher_work(now: float) -> 
 
 
 @pytest.mark.parametrize(
-    ("response", "problems"),
+    ("came_round_at", "now", "answers", "problems"),
     [
-        (_health(answers=False), "the database does not answer\n"),
-        (_health(answers=HistoryError("no way to mysql://root@db")), "the database does not answer\n"),
-        (_health(now=1060.6), "the publisher last came round 61 s ago\n"),
-        (_health(None), "the publisher has not come round yet\n"),
-        (_health(0.0, answers=False), "the database does not answer\nthe publisher last came round 1000 s ago\n"),
+        (1000.0, 1000.0, False, "the database does not answer\n"),
+        (1000.0, 1000.0, HistoryError("no way to mysql://root@db"), "the database does not answer\n"),
+        (1000.0, 1060.6, True, "the publisher last came round 61 s ago\n"),
+        (None, 1000.0, True, "the publisher has not come round yet\n"),
+        (0.0, 1000.0, False, "the database does not answer\nthe publisher last came round 1000 s ago\n"),
     ],
 )
-def test_an_unhealthy_server_says_what_is_wrong(response: Response, problems: str) -> None:
+def test_an_unhealthy_server_says_what_is_wrong(
+    came_round_at: float | None, now: float, answers: bool | HistoryError, problems: str
+) -> None:
+    response = _health(came_round_at, now=now, answers=answers)
     assert response == Response(503, problems, headers=(("Retry-After", "60"),))
 
 

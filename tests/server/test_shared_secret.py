@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.dns.names import normalize_name
-from ddns_updater.history.hosts import SqlHosts
 from ddns_updater.hosts import Host, LastRequest, NewHost, Verdict
 from ddns_updater.model import Family
 from ddns_updater.server.failed_logins import FailedLogins
+from ddns_updater.server.ports import HostStore
 from ddns_updater.server.request import Caller, Request, Response
 from ddns_updater.server.shared_secret import SharedSecret
 from tests.support.database import Database
@@ -41,7 +41,7 @@ def _hash(address: str, name: str = _NAME, secret: str = _SECRET) -> str:
 class Endpoint(NamedTuple):
     """The protocol with what is behind it."""
 
-    hosts: SqlHosts
+    hosts: HostStore
     database: Database
     protocol: SharedSecret
     noted: list[tuple[Host, LastRequest]]

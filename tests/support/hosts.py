@@ -1,10 +1,10 @@
 """Hosts in memory, for what does not need a database."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, LastRequest, Login, NewHost, Result, Verdict
+from ddns_updater.hosts import Host, Login, NewHost, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.logins import digest
 
@@ -19,7 +19,7 @@ class FakeRequests:
         self.updates: list[dict[str, Mapping[Family, Address]]] = []
         self.asked: list[str] = []
         self.failing: HistoryError | None = None
-        self.noted: dict[Hashable, LastRequest] = {}
+        self.failing_login: HistoryError | None = None
         self.answered: dict[str, Result] = {}  # instead of what follows from the latest addresses
         self._latest: dict[str, dict[Family, Address]] = {}
         for new in hosts:
@@ -29,6 +29,8 @@ class FakeRequests:
 
     def login(self, login: str) -> Login | None:
         self.asked.append(login)
+        if self.failing_login:
+            raise self.failing_login
         return self.logins.get(login)
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
@@ -47,11 +49,5 @@ class FakeRequests:
         owners = ((login, host) for login in self.logins.values() for host in login.hosts if host.name == name)
         return next((login._replace(hosts=(host,)) for login, host in owners), None)
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        self.noted.update(requests)
-
     def address_of(self, host: Host, family: Family) -> Address | None:
         return self._latest.get(host.name, {}).get(family)
-
-    def answers(self) -> bool:
-        return self.failing is None
