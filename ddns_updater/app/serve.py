@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -11,8 +11,6 @@ from ddns_updater.app import factories
 from ddns_updater.app.publishing import host_publisher, open_pool
 from ddns_updater.dns.names import normalize_name
 from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.hosts import Host, Login, Result, Sweep
-from ddns_updater.model import Address, Family
 from ddns_updater.server.caller import ProxyWarnings, caller_of
 from ddns_updater.server.dyndns2 import Dyndns2
 from ddns_updater.server.endpoint import Endpoint
@@ -20,7 +18,7 @@ from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.last_requests import LastRequests
 from ddns_updater.server.plain import Health, answer_ip
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.ports import HostStore
+from ddns_updater.server.ports import Requests
 from ddns_updater.server.recorder import Recorder
 from ddns_updater.server.request import Answer, Caller, Request
 from ddns_updater.server.shared_secret import SharedSecret
@@ -42,7 +40,7 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     """
     pool = open_pool(settings)
     last_requests = LastRequests()
-    worker = Worker(pool, host_publisher(settings, pool), last_requests, _report)
+    worker = Worker(pool, host_publisher(settings, pool), last_requests, factories.sweep_reporter(settings).report)
     routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker)
     endpoint = Endpoint(routes, _callers(settings), count=_count)
     with ExitStack() as stack:
@@ -58,28 +56,8 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
             log.warning("what is due was not sent within %g s; the next start sends it", _LAST_ROUNDS)
 
 
-class _Requests:
-    """The port Requests on a pool, where the updates of many requests are recorded together."""
-
-    def __init__(self, pool: Pool[HostStore], recorder: Recorder) -> None:
-        self._pool = pool
-        self._recorder = recorder
-
-    def login(self, login: str) -> Login | None:
-        return self._pool.login(login)
-
-    def login_of(self, name: str) -> Login | None:
-        return self._pool.login_of(name)
-
-    def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        return self._recorder.update(updates)
-
-
-def _routes(
-    pool: Pool[HostStore], recorder: Recorder, last_requests: LastRequests, worker: Worker
-) -> Mapping[str, Answer]:
+def _routes(pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker) -> Mapping[str, Answer]:
     """Return what answers each path."""
-    requests = _Requests(pool, recorder)
     failed_logins = FailedLogins()
     dyndns2 = Dyndns2(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
     shared = SharedSecret(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
@@ -112,19 +90,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _check(pool: Pool[HostStore]) -> None:
+def _check(pool: Pool) -> None:
     """Use the database once, so that one without tables is told at the start."""
     try:
-        pool.login("")
+        with pool.taken() as hosts:
+            hosts.count()
     except NotInitialised:
         raise
     except HistoryError as error:
         log.warning("%s", error)
-
-
-def _report(sweep: Sweep) -> None:
-    if sweep.error:
-        log.warning("%s", sweep.error)
 
 
 @contextmanager
