@@ -40,6 +40,7 @@ from ddns_updater.state.run_state import RunState
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from _typeshed.wsgi import WSGIApplication
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ddns_updater.lib.budget import Budget
     from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
+    from ddns_updater.server.web_server import WebServer
 
 
 @contextmanager
@@ -204,6 +206,15 @@ def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
     from ddns_updater.dns.route53 import Route53
 
     return Route53(client, settings.hosted_zone_ids)
+
+
+def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
+    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
+    try:
+        from ddns_updater.server.web_server import WebServer
+    except ImportError as error:
+        raise _missing_extra("ddns serve", "serve") from error
+    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
 
 
 def open_moto(port: int) -> "ThreadedMotoServer":
