@@ -290,6 +290,13 @@ def missing_channel(settings: Settings) -> SettingsError | None:
     return None if is_installed("notify") else _missing_extra("DDNS_NOTIFY_URLS", "notify")
 
 
+def missing_extra_advice(extra: str) -> str | None:
+    """Return how to install an extra, None when it is installed; it is not imported."""
+    from ddns_updater.lib.installation import install_advice, is_installed
+
+    return None if is_installed(extra) else install_advice(extra)
+
+
 def check_channels(settings: Settings) -> None:
     """Raise AlertError when Apprise does not know a channel; nothing is sent."""
     if not settings.apprise or missing_channel(settings):

@@ -16,7 +16,7 @@ from ddns_updater.hosts import Host, LastRequest, NewHost, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.dyndns2 import Dyndns2
 from ddns_updater.server.request import Caller, Request, Response
-from tests.support.hosts import NOW, FakeRequests
+from tests.support.fake_hosts import NOW, FakeRequests
 from tests.support.recorded_requests import CALLER, HOSTS, LOGIN, RECORDED, SECRET, Recorded, parsed
 
 HOME, NAS, PI = "home.example.com", "nas.example.com", "pi.example.com"
