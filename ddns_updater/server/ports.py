@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
+from ddns_updater.hosts import Held, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
 from ddns_updater.model import Address, Family, PublicationState
 
 
@@ -71,6 +71,18 @@ class HostStore(Requests, Publications, Protocol):
 
     def entry(self, name: str) -> HostEntry | None:
         """Return the host called `name` with its state, None when there is none."""
+
+    def due_entries(self, limit: int) -> Sequence[HostEntry]:
+        """Return at most `limit` hosts with a record that is due, with their state: those that wait longest first."""
+
+    def recent_addresses(
+        self, host_ids: Sequence[Hashable], since: datetime, most: int
+    ) -> Mapping[tuple[Hashable, Family], Sequence[Held]]:
+        """Return the addresses of hosts since a time, by the key of the host and the family, the newest first.
+
+        The last of them is the one that was current then, where there was one and it is among the last `most` versions
+        of the record; earlier ones are left out.
+        """
 
     def states(self) -> Mapping[PublicationState | None, int]:
         """Return how many records of hosts are in each state of their latest version; None is without a version."""
