@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.state.host_status import Overview
 
 
 @contextmanager
@@ -223,6 +224,15 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         region_name=credentials["AWS_DEFAULT_REGION"],
     )
+
+
+def page_renderer() -> "Callable[[Overview], str]":
+    """Return the function that renders the status page; raises SettingsError without the extra serve."""
+    try:
+        from ddns_updater.output.status_page import status_page
+    except ImportError as error:
+        raise _missing_extra("the status page", "serve") from error
+    return status_page
 
 
 def state_file(settings: Settings) -> StateFile:
