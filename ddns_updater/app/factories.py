@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
-    from ddns_updater.state.host_status import Overview
+    from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    from ddns_updater.state.host_status import HostNumbers, Overview
 
 
 @contextmanager
@@ -224,6 +225,22 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         region_name=credentials["AWS_DEFAULT_REGION"],
     )
+
+
+def endpoint_metrics(read: "Callable[[], HostNumbers]") -> "EndpointMetrics":
+    """Return the metrics of the update endpoint; raises SettingsError without the extra metrics."""
+    try:
+        from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    except ImportError as error:
+        raise _missing_extra("/metrics", "metrics") from error
+    return EndpointMetrics(read)
+
+
+def page_policy() -> str:
+    """Return the Content-Security-Policy of the status page; it needs the extra serve."""
+    from ddns_updater.output.status_page import content_security_policy
+
+    return content_security_policy()
 
 
 def page_renderer() -> "Callable[[Overview], str]":

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from ddns_updater.app import factories
-from ddns_updater.errors import HistoryError, NotInitialised, StateError
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError, StateError
 from ddns_updater.model import Claim, Family, Journal, Origin
 from ddns_updater.run import timetable
 from ddns_updater.run.claims import claims_since, rivalry, rivals, takeover, takeovers
@@ -85,25 +85,42 @@ def status_page(settings: Settings, *, name: str | None) -> tuple[str, Overview]
 
 
 def read_overview(settings: Settings, *, name: str | None) -> Overview:
-    """Return the status of the origin and of all hosts; whatever cannot be read is among its problems."""
+    """Return the status of the origin and of all hosts; whatever cannot be read is among its problems.
+
+    Raises SettingsError.
+    """
     line = read_status(settings, name=name)
-    hosts, error = None, None
+    hosts, error = _read_hosts(settings)
+    has_line = not (hosts and hosts.number) or bool(
+        name or settings.name or settings.record_sets or line.journals or (line.run_state and line.run_state.recent)
+    )
+    return Overview(datetime.now(UTC), line if has_line else None, hosts, error)
+
+
+def read_overview_of_server(settings: Settings) -> Overview:
+    """Return the same for a server, whose hosts are shown also when it is not clear which origin is meant."""
+    try:
+        return read_overview(settings, name=None)
+    except OriginError as error:
+        hosts, failure = _read_hosts(settings)
+        return Overview(datetime.now(UTC), None, hosts, failure or str(error))
+
+
+def _read_hosts(settings: Settings) -> tuple[HostsStatus | None, str | None]:
+    """Return the status of the hosts, None without their tables, and why it cannot be read."""
     try:
         seconds = timetable.answer_seconds(settings.run_timeout)
         with factories.database_limit(settings, seconds), factories.open_hosts(settings, read_only=True) as store:
             try:
-                hosts = read_hosts(store)
+                return read_hosts(store), None
             except HistoryError as failure:
                 if not store.history.is_denied(failure.__cause__):  # who has no hosts need not grant their tables
                     raise
     except NotInitialised:
         pass  # the status of the line says so, if anything but the tables of hosts is missing
     except HistoryError as failure:
-        error = str(failure)
-    has_line = not (hosts and hosts.number) or bool(
-        name or settings.name or settings.record_sets or line.journals or (line.run_state and line.run_state.recent)
-    )
-    return Overview(datetime.now(UTC), line if has_line else None, hosts, error)
+        return None, str(failure)
+    return None, None
 
 
 def read_hosts(store: HostStore) -> HostsStatus:

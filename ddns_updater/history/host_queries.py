@@ -59,6 +59,13 @@ WHERE o.loginId IS NOT NULL GROUP BY p.state
 # The hosts with a record that is due, as the end of a query for entries.
 WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
       GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""
+_FAILING = f"""
+SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
+WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
+"""  # noqa: S608 - only names from this program
+COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
 NEXT_LOOK = "SELECT {at} FROM admin_ddns_record WHERE lookAt IS NOT NULL ORDER BY lookAt LIMIT 1"
@@ -107,6 +114,13 @@ def due(dialect: Dialect) -> str:
     where = """JOIN admin_ddns_record r ON r.hostId = o.id
 WHERE r.lookAt <= ? ORDER BY r.dueSince IS NULL, r.dueSince, r.lookAt LIMIT ?"""
     return hosts(dialect, where, columns)
+
+
+def failing(dialect: Dialect) -> str:
+    """Return the query for the records that are due and have an error, the oldest first."""
+    since = dialect.utc_seconds.format("r.dueSince")
+    chosen = _FAILING.format(columns=f"o.name, r.recordType, p.lastError, {since}")
+    return f"{chosen} ORDER BY r.dueSince, o.name LIMIT ?"
 
 
 def current(dialect: Dialect, number: int) -> str:
@@ -167,10 +181,7 @@ def looked(dialect: Dialect) -> str:
     ]
     # MySQL assigns from left to right, so lookAt, which the condition reads, comes last.
     kept = [f"{each} = COALESCE({inserted(each)}, admin_ddns_record.{each})" for each in ("sentAt",)]
-    free = [
-        f"{each} = CASE WHEN {inserted('freeAt')} IS NULL THEN admin_ddns_record.{each} ELSE {inserted(each)} END"
-        for each in ("freeZoneId", "freeTtl", "freeAt")
-    ]
+    free = [f"{each} = {inserted(each)}" for each in ("freeZoneId", "freeTtl", "freeAt")]
     return _LOOKED.format(on_conflict=_on_conflict(dialect), updates=", ".join([*kept, *free, *found]))
 
 

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Held, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
+from ddns_updater.hosts import Failing, Held, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
 from ddns_updater.model import Address, Family, PublicationState
+from ddns_updater.run.ports import History
 
 
 class Requests(Protocol):
@@ -17,6 +18,9 @@ class Requests(Protocol):
 
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
@@ -32,11 +36,15 @@ class Requests(Protocol):
         """Return the address of the latest version, None when there is none."""
 
     def answers(self) -> bool:
-        """Return whether the database answers."""
+        """Return whether the connection to the database works and may be kept."""
 
 
 class Publications(Protocol):
     """What the publisher needs of the hosts; its methods raise HistoryError."""
+
+    @property
+    def history(self) -> History:
+        """Return their versions and publications, on the same connection."""
 
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lock of the publisher without waiting; False when another server holds it."""
@@ -52,6 +60,9 @@ class Publications(Protocol):
 
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""
+
+    def failing(self, limit: int) -> tuple[int, Sequence[Failing]]:
+        """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""

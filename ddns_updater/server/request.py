@@ -31,12 +31,17 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response; `headers` are those beyond Content-Length, Content-Type and Cache-Control: no-store."""
+    """An HTTP response; `headers` are those beyond Content-Length, Content-Type and Cache-Control: no-store.
+
+    `counted` is the protocol and the answer as metrics count them, such as dyndns2 and nochg; None for the path and the
+    status.
+    """
 
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    counted: tuple[str, str] | None = None
 
 
 class Caller(NamedTuple):

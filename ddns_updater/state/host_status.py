@@ -43,11 +43,20 @@ class HostsStatus(NamedTuple):
         return problems
 
 
+class HostNumbers(NamedTuple):
+    """What the database counts: the hosts, the records that are due, since when the oldest, and its time."""
+
+    hosts: int
+    due: int
+    due_since: datetime | None
+    now: datetime
+
+
 class Overview(NamedTuple):
     """The status of all that a database and this machine know, at `now` by this machine's clock.
 
-    `line` is None where there is none to keep, `hosts` where there are no tables of hosts; `error` is why these cannot
-    be read.
+    `line` is None where there is none to keep, `hosts` where there are no tables of hosts; `error` is why one of them
+    cannot be read.
     """
 
     now: datetime
@@ -59,8 +68,8 @@ class Overview(NamedTuple):
     def problems(self) -> list[str]:
         """Return every problem, a line each."""
         of_line = self.line.problems if self.line else []
-        of_hosts = [self.error] if self.error else self.hosts.problems if self.hosts else []
-        return list(dict.fromkeys([*of_line, *of_hosts]))
+        of_hosts = self.hosts.problems if self.hosts else []
+        return list(dict.fromkeys([*([self.error] if self.error else []), *of_line, *of_hosts]))
 
 
 def host_problems(entry: HostEntry) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.app.status import read_hosts
-from ddns_updater.hosts import Free, Looked, NewHost
+from ddns_updater.hosts import Looked, NewHost
 from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family, PublicationState
 from tests.output.test_status_page import parsed, tables, text_of, verdict
@@ -117,7 +117,7 @@ def test_of_more_hosts_than_the_page_takes_those_that_wait_for_dns_are_listed(
     with open_hosts(database.settings()) as store:
         later = store.now() + timedelta(days=1)
         seen = [each for each in store.due(9) if each.host.name != "z.example.com"]
-        store.looked([Looked(each, is_done=True, look_at=later, free=Free("Z1", 60, later)) for each in seen])
+        store.looked([Looked(each, is_done=True, look_at=later) for each in seen])
         found = read_hosts(store)
     assert (found.number, found.due) == (3, 2)
     assert [each.host.name for each in found.entries] == ["a.example.com", "z.example.com"]

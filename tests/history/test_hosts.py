@@ -10,8 +10,8 @@ import pytest
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.errors import HostError, NotInitialised
 from ddns_updater.history.hosts import SqlHosts
-from ddns_updater.hosts import Free, Host, Looked, NewHost, Verdict
-from ddns_updater.model import Family, Record
+from ddns_updater.hosts import Host, Looked, NewHost, Verdict
+from ddns_updater.model import Family, Record, SeenFree
 from tests.support.database import Database
 
 _NAME = "nas.example.com"
@@ -78,7 +78,7 @@ def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: SqlHos
     hosts.update([(host, {Family.IPV4: _ONE})])
     (at,) = hosts.due(10)
     later = hosts.now().replace(year=hosts.now().year + 1)
-    free = Free("Z1", 60, hosts.now())
+    free = SeenFree("Z1", hosts.now(), 60)
     hosts.looked([Looked(at, True, later, sent_at=hosts.now(), free=free)])
     assert hosts.due(10) == []
     assert hosts.count_due() == (0, None)
