@@ -38,7 +38,7 @@ class Server:
     def is_limited(self, _: Caller, login: str | None) -> bool:
         return login in self.limited
 
-    def failed(self, caller: Caller, login: str) -> None:
+    def failed(self, caller: Caller, login: str | None) -> None:
         self.failures.append((caller, login))
 
     def _noted(self, host: Host, request: LastRequest) -> None:
