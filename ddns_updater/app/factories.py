@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
-    from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.lib.budget import Budget
+    from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
 
 
@@ -76,7 +77,7 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
 
 
 @contextmanager
-def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["SqlHosts"]:
+def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["HostStore"]:
     """Open the hosts of the update endpoint, on a connection of their own; with `read_only` every write fails."""
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.server.judgement import judge
@@ -187,12 +188,15 @@ def open_lookup() -> "Lookup | None":
     return Lookup()
 
 
-def route53_client(settings: Settings) -> "Client[Route53Client]":
-    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs."""
+def route53_client(settings: Settings, budget: "Budget | None" = None) -> "Client[Route53Client]":
+    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs.
+
+    It asks no more than `budget` allows.
+    """
     export_aws(settings)
     from ddns_updater.lib.aws import Client  # importing boto3 costs more than the rest of a quiet run
 
-    return Client("route53", DnsError)
+    return Client("route53", DnsError, budget=budget)
 
 
 def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:

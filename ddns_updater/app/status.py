@@ -1,10 +1,11 @@
 """What `ddns status` does."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ddns_updater.app import factories
-from ddns_updater.errors import HistoryError, StateError
-from ddns_updater.model import Claim, Family, Journal, Origin
+from ddns_updater.errors import HistoryError, NotInitialised, StateError
+from ddns_updater.model import Claim, Family, Journal, Origin, Publication, Record
 from ddns_updater.run import timetable
 from ddns_updater.run.claims import claims_since, rivalry, rivals, takeover, takeovers
 from ddns_updater.run.origins import choose_origins, unseeded
@@ -22,17 +23,27 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     errors: list[str] = []
     claims: list[Claim] = []
     found = None
+    hosts = None
     try:
         seconds = timetable.answer_seconds(settings.run_timeout)
-        with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
-            origins = choose_origins(history, given, settings.ip_families)
+        with factories.database_limit(settings, seconds), factories.open_hosts(settings) as host_store:
+            history = host_store.history
+            if name is None:
+                hosts = host_store.overview()
+            origins = choose_origins(history, given, settings.ip_families, with_hosts=True)
             journals = {family: history.latest(origin) for family, origin in origins.items()}
+            if given is not None and history.has_host(given):
+                return _status_of_host(given, journals)
             for family, origin in origins.items():
                 rival = _rivals(history, origin, journals[family], settings)
                 taken = takeovers(journals[family], rival)
                 errors += [str(takeover(each)) for each in taken]
                 claims += [each for each in rival if each not in taken]
             found = next(iter(origins.values())).name
+    except NotInitialised as error:
+        if hosts and hosts.hosts and given is None:  # a server of hosts alone
+            return Status(None, datetime.now(UTC), {}, {}, None, hosts=hosts)
+        errors.append(str(error))
     except HistoryError as error:
         errors.append(str(error))
     run_state = None
@@ -61,11 +72,21 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
         run_state=run_state,
         backlogs=waiting,
         rivals=tuple("; ".join(rivalry(each)) for each in claims),
+        hosts=hosts,
         errors=(
             *errors,
             *(str(unseeded(found, family)) for family in settings.ip_families if found and family not in journals),
         ),
     )
+
+
+def _status_of_host(name: str, journals: Mapping[Family, Journal]) -> Status:
+    records: dict[Family, list[tuple[Record, Publication | None]]] = {}
+    for family, journal in journals.items():
+        record = Record(name, family.record_type)
+        known = next((each for each in journal.publications if each.record == record), None)
+        records[family] = [(record, known)]
+    return Status(name, datetime.now(UTC), journals, records, None, is_host=True)
 
 
 def _rivals(history: HistoryStore, origin: Origin, journal: Journal, settings: Settings) -> list[Claim]:

@@ -17,6 +17,7 @@ _PACKAGES = {  # what each extra brings
     "interface": "pyroute2",
     "metrics": "prometheus_client",
     "notify": "apprise",
+    "serve": "waitress",
 }
 
 

@@ -31,12 +31,17 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response; `headers` are those beyond Content-Length, Content-Type and Cache-Control: no-store."""
+    """An HTTP response; `headers` are those beyond Content-Length, Content-Type and Cache-Control: no-store.
+
+    `counted` is the protocol and the answer as metrics count them, such as dyndns2 and nochg; None for the path and the
+    status.
+    """
 
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    counted: tuple[str, str] | None = None
 
 
 class Caller(NamedTuple):
@@ -48,6 +53,14 @@ class Caller(NamedTuple):
 
     address: Address | None
     is_proxy: bool = False
+
+    @property
+    def own_address(self) -> Address | None:
+        """Return the address if it can be that of the caller's line, None when it cannot be told.
+
+        The public address of a trusted proxy is the proxy's own, and must never become that of a host.
+        """
+        return None if self.address and self.is_proxy and self.address.is_global else self.address
 
 
 Answer = Callable[[Request, Caller], Response]
