@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,41 @@ def test_an_incident_that_a_channel_learns_of_after_its_end_is_one_alert(server:
     assert receiver.events == ["hosts_recovered"]
 
 
+def test_the_end_of_an_incident_that_a_channel_does_not_take_is_sent_later(server: Server, receiver: Receiver) -> None:
+    server.sweep(*[FAILING] * 3)
+    receiver.play = answer("busy", "503 Busy")
+    server.sweep(GOOD)
+    receiver.play = None
+    receiver.take()
+    server.sweep(GOOD, GOOD)
+    assert receiver.events == ["hosts_recovered"]
+
+
+def test_what_waits_for_a_channel_is_due_at_once_after_the_clock_went_back(server: Server, receiver: Receiver) -> None:
+    receiver.play = answer("busy", "503 Busy")
+    server.sweep(*[FAILING] * 3)
+    receiver.play = None
+    receiver.take()
+    server.now -= 400 * DAY
+    server.sweep(FAILING)
+    assert receiver.events == ["hosts_failing"]
+
+
+def test_a_day_of_calm_is_counted_from_when_a_host_was_last_seen_slowed_down(
+    server: Server, receiver: Receiver
+) -> None:
+    for _ in range(20):
+        server.now += HOUR
+        server.sweep(slowed("nas"))
+    server.start()
+    server.now += 20 * HOUR
+    server.sweep(GOOD, slowed("nas", at=datetime.fromtimestamp(server.now, UTC)))
+    assert receiver.events == ["hosts_slowed"]
+    server.now += 25 * HOUR
+    server.sweep(GOOD, slowed("nas", at=datetime.fromtimestamp(server.now, UTC)))
+    assert receiver.events == ["hosts_slowed"] * 2
+
+
 def test_while_there_is_nothing_to_remember_nothing_is_written(server: Server, receiver: Receiver) -> None:
     server.sweep(GOOD, GOOD)
     assert not server.file.path.exists()
@@ -282,7 +318,9 @@ def test_a_damaged_file_is_a_warning_and_starts_anew(
 ) -> None:
     server.sweep(FAILING)
     server.file.path.write_bytes(server.file.path.read_bytes()[:-9])
-    server.sweep(GOOD, *[FAILING] * 3)
+    server.sweep(GOOD)
+    assert server.file.read().damage is None
+    server.sweep(*[FAILING] * 3)
     lost = "an open incident and undelivered alerts are lost"
     assert warnings(caplog) == [f"{server.file.path} is damaged; sweep counts restart at zero, {lost}"]
     assert receiver.events == ["hosts_failing"]
