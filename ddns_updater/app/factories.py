@@ -40,6 +40,7 @@ from ddns_updater.state.run_state import RunState
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from _typeshed.wsgi import WSGIApplication
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ddns_updater.lib.budget import Budget
     from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
+    from ddns_updater.server.web_server import WebServer
 
 
 @contextmanager
@@ -206,6 +208,15 @@ def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
     return Route53(client, settings.hosted_zone_ids)
 
 
+def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
+    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
+    try:
+        from ddns_updater.server.web_server import WebServer
+    except ImportError as error:
+        raise _missing_extra("ddns serve", "serve") from error
+    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
+
+
 def open_moto(port: int) -> "ThreadedMotoServer":
     """Return the simulated AWS of the demo, not yet started; raises SettingsError without the extra demo."""
     try:
@@ -277,6 +288,13 @@ def missing_channel(settings: Settings) -> SettingsError | None:
     from ddns_updater.lib.installation import is_installed
 
     return None if is_installed("notify") else _missing_extra("DDNS_NOTIFY_URLS", "notify")
+
+
+def missing_extra_advice(extra: str) -> str | None:
+    """Return how to install an extra, None when it is installed; it is not imported."""
+    from ddns_updater.lib.installation import install_advice, is_installed
+
+    return None if is_installed(extra) else install_advice(extra)
 
 
 def check_channels(settings: Settings) -> None:

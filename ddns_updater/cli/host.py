@@ -82,7 +82,7 @@ def host() -> None:
 
     \b
     Example:
-      ddns host add nas.example.com --url https://ddns.example.com --for ddclient
+      ddns host add nas.example.com --for ddclient
     """
 
 
@@ -114,7 +114,7 @@ def add(ctx: click.Context, /, url: str | None, client: str | None, as_json: boo
 
     \b
     Example:
-      ddns host add nas.example.com --for fritzbox --url https://ddns.example.com
+      ddns host add nas.example.com --for fritzbox
     """
     if client and as_json:
         raise click.UsageError("--for and --json cannot be combined")

@@ -27,16 +27,16 @@ def serve(ctx: click.Context) -> None:
     """
     out = terminal(ctx)
     given = settings(ctx)
-    if not given.serve_listen.address.is_loopback:
-        out.warning(
-            f"DDNS_SERVE_LISTEN={given.serve_listen} can be reached from other machines, without TLS; listen on"
-            " 127.0.0.1:8245 behind a reverse proxy, unless only one can reach it"
-        )
     _print_warnings(out)
 
     def started(place: str) -> None:
         out.info(f"listening on http://{place}", url=f"http://{place}")
         flush_output()
+        if not given.serve_listen.address.is_loopback:
+            out.warning(
+                f"DDNS_SERVE_LISTEN={given.serve_listen} can be reached from other machines, without TLS; listen on"
+                " 127.0.0.1:8245 behind a reverse proxy, unless only one can reach it"
+            )
 
     def waits() -> None:
         out.notice("answering the requests in hand and sending what is due; Ctrl-C again stops at once")

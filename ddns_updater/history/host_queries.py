@@ -74,7 +74,9 @@ JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
 WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
 """
-REFUSED = f"SELECT o.name, r.recordType, p.error {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
+REFUSED = (
+    f"SELECT o.name, r.recordType, p.lastError {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
+)
 
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"

@@ -76,8 +76,8 @@ def _ddclient(access: Access) -> str:
         "protocol=dyndns2",
         f"server={access.place}",
         *script,
-        f"login={_backslashed(access.login)}",
-        f"password={_backslashed(access.secret)}",
+        f"login={access.login}",
+        f"password='{access.secret}'",  # as it is, up to the last quote of the line
         access.name,
     )
 

@@ -134,7 +134,7 @@ class Dyndns2:
         wanted: list[tuple[Host, Mapping[Family, Address]]] = []
         for host in hosts:
             try:
-                wanted.append((host, addresses_of(parse_given(update.fields), host.suffix, caller.address)))
+                wanted.append((host, addresses_of(parse_given(update.fields), host.suffix, caller.own_address)))
             except UnusableAnswer as error:
                 # A router that has no address yet sends its placeholder or a private one. dyn.com would take the
                 # caller's address, which may be another machine's. This passes when the line is up, or the owner

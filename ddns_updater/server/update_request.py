@@ -59,9 +59,7 @@ def parse_update(request: Request) -> UpdateRequest:
         texts.append(request.body.decode("utf-8", "replace"))
     try:
         fields = [
-            (name.lower(), value)
-            for text in texts
-            for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            (name.lower(), value) for text in texts for name, value in parse_qsl(text, max_num_fields=_MAX_FIELDS)
         ]
     except ValueError as error:
         raise InvalidValue("has too many fields") from error

@@ -16,7 +16,7 @@ from ddns_updater.hosts import Host, LastRequest, NewHost, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.dyndns2 import Dyndns2
 from ddns_updater.server.request import Caller, Request, Response
-from tests.support.hosts import NOW, FakeRequests
+from tests.support.fake_hosts import NOW, FakeRequests
 from tests.support.recorded_requests import CALLER, HOSTS, LOGIN, RECORDED, SECRET, Recorded, parsed
 
 HOME, NAS, PI = "home.example.com", "nas.example.com", "pi.example.com"
@@ -210,6 +210,7 @@ def test_a_caller_without_a_public_address_changes_nothing(caller: str | None) -
     server = Server()
     assert server.get(f"hostname={HOME}&myip=", caller=caller).body == "911"
     assert server.get(f"hostname={HOME}&myip=8.8.4.4", caller=caller).body == "good 8.8.4.4"
+    assert [noted.caller for _, noted in server.notes] == [caller or ""] * 2
 
 
 def test_a_prefix_is_for_the_hosts_with_a_suffix_alone() -> None:
@@ -224,10 +225,12 @@ def test_what_was_wrong_with_an_address_is_logged_without_the_secret(caplog: pyt
     server.get(f"hostname={HOME}&myip=<ipaddr>")
     server.get(f"hostname={HOME}&myip=x,{SECRET}")
     server.get(f"hostname={HOME}&myip={'y' * 60}{SECRET}")
+    server.answer(asking(f"myip=__MYIP__&username={LOGIN}&password={SECRET}")._replace(headers=()))
     assert caplog.messages == [
         "home.example.com: its request gave '<ipaddr>', which is not one IP address",
         "home.example.com: its request gave its secret",
         "home.example.com: its request gave its secret",
+        "home.example.com: its request gave '__MYIP__', which is not one IP address",
     ]
 
 
@@ -238,6 +241,15 @@ def test_a_host_that_must_wait_makes_the_whole_response_503_with_every_line() ->
     assert (response.status, response.body) == (503, "good 8.8.4.4\n911\nnotfqdn")
     assert response.headers == (("Retry-After", "600"),)
     assert response.counted == ("dyndns2", "911")
+
+
+def test_a_client_may_try_again_when_the_first_host_need_not_wait_any_more() -> None:
+    server = Server()
+    server.requests.answered = {
+        HOME: Result(Verdict.LATER, retry_after=600),
+        NAS: Result(Verdict.LATER, retry_after=120),
+    }
+    assert server.get(f"hostname={HOME},{NAS}&myip=8.8.4.4").headers == (("Retry-After", "120"),)
 
 
 def test_a_blocked_host_is_told_so() -> None:
@@ -256,6 +268,11 @@ def test_a_form_is_read_like_a_query() -> None:
     assert server.answer(asking(f"hostname={HOME}", method="POST", body=b"myip=8.8.8.8")).body == "good 8.8.8.8"
     assert server.answer(asking(f"hostname={HOME}&myip=1.1.1.1", method="POST", body=b"myip=8.8.8.8")).body == "911"
     assert server.answer(asking(f"hostname={HOME}&myip=1.1.1.1", method="POST")).body == "good 1.1.1.1"
+
+
+def test_the_body_of_a_get_is_passed_over() -> None:
+    request = asking(f"hostname={HOME}&myip=8.8.4.4", body=b"myip=1.1.1.1")
+    assert Server().answer(request).body == "good 8.8.4.4"
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain"])

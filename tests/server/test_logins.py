@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ddns_updater.hosts import Login, NewHost
 from ddns_updater.server.logins import Credentials, authenticate, credentials, digest, new_secret
 from ddns_updater.server.request import Caller, Request
-from tests.support.hosts import FakeRequests
+from tests.support.fake_hosts import FakeRequests
 
 CALLER = Caller(IPv4Address("9.9.9.9"))
 SECRET = "7k3vq9m2x8c4r6t5w0y1z2n3b4d5f6g7"

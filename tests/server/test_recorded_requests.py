@@ -12,7 +12,7 @@ from ddns_updater.server.dyndns2 import Dyndns2
 from ddns_updater.server.endpoint import Endpoint
 from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.request import Caller
-from tests.support.hosts import FakeRequests
+from tests.support.fake_hosts import FakeRequests
 from tests.support.recorded_requests import CALLER, HOSTS, RECORDED, Recorded
 from tests.support.web import connect, received, serving, split
 
