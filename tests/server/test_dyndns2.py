@@ -31,7 +31,7 @@ class Server:
     def __init__(self, *hosts: NewHost) -> None:
         self.requests = FakeRequests(*(hosts or (*HOSTS, OTHER)))
         self.notes: list[tuple[str, LastRequest]] = []
-        self.failures: list[tuple[Caller, str]] = []
+        self.failures: list[tuple[Caller, str | None]] = []
         self.limited: tuple[str | None, ...] = ()
         self._protocol = Dyndns2(self.requests, self, normalize=normalize_name, now=lambda: NOW, note=self._noted)
 
