@@ -107,6 +107,14 @@ class Overview(NamedTuple):
         return self.due - self.refused
 
 
+class Held(NamedTuple):
+    """An address that a host had, as the text in the row of its version, and since when."""
+
+    version: int
+    ip: str
+    since: datetime
+
+
 class Decision(NamedTuple):
     """What to do with an address of a request: GOOD records it as the next version.
 

@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.budget import Budget
+    from ddns_updater.output.endpoint_metrics import EndpointMetrics
     from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
     from ddns_updater.server.web_server import WebServer
+    from ddns_updater.state.host_status import HostNumbers, Overview
 
 
 @contextmanager
@@ -239,6 +241,31 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         region_name=credentials["AWS_DEFAULT_REGION"],
     )
+
+
+def endpoint_metrics(read: "Callable[[], HostNumbers]") -> "EndpointMetrics":
+    """Return the metrics of the update endpoint; raises SettingsError without the extra metrics."""
+    try:
+        from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    except ImportError as error:
+        raise _missing_extra("/metrics", "metrics") from error
+    return EndpointMetrics(read)
+
+
+def page_policy() -> str:
+    """Return the Content-Security-Policy of the status page; it needs the extra serve."""
+    from ddns_updater.output.status_page import content_security_policy
+
+    return content_security_policy()
+
+
+def page_renderer() -> "Callable[[Overview], str]":
+    """Return the function that renders the status page; raises SettingsError without the extra serve."""
+    try:
+        from ddns_updater.output.status_page import status_page
+    except ImportError as error:
+        raise _missing_extra("the status page", "serve") from error
+    return status_page
 
 
 def state_file(settings: Settings) -> StateFile:

@@ -1,8 +1,10 @@
 """The publisher of hosts, made from the settings."""
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from ddns_updater.app import factories
+from ddns_updater.lib.budget import Budget
 from ddns_updater.run import timetable
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.verifier import Verifier
@@ -17,13 +19,14 @@ def open_pool(settings: Settings) -> Pool:
     return Pool(partial(factories.open_hosts, settings))
 
 
-def host_publisher(settings: Settings, pool: Pool) -> HostPublisher:
+def host_publisher(settings: Settings, pool: Pool, change_called: Callable[[], None] = lambda: None) -> HostPublisher:
     """Return what publishes the hosts that `pool` gives; AWS is used when the first of them is due.
 
-    The authoritative name servers are not asked: a read-back of the zone is what makes a host's record verified.
+    `change_called` is called for every answer to a change call. The authoritative name servers are not asked: a
+    read-back of the zone is what makes a host's record verified.
     """
-    client = cache(partial(factories.route53_client, settings))
-    dns = HostDns(lambda: factories.open_dns(settings, client()), settings.record_sets)
+    client = cache(partial(factories.route53_client, settings, Budget()))
+    dns = HostDns(lambda: factories.open_dns(settings, client()), settings.record_sets, change_called)
     policy = Policy(
         ttl=settings.ttl,
         recheck_every=settings.recheck_every,

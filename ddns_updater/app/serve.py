@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from ddns_updater.app import factories
+from ddns_updater.app.operator_pages import OperatorPages, operator_pages
 from ddns_updater.app.publishing import host_publisher, open_pool
 from ddns_updater.dns.names import normalize_name
 from ddns_updater.errors import HistoryError, NotInitialised
@@ -40,9 +41,11 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     """
     pool = open_pool(settings)
     last_requests = LastRequests()
-    worker = Worker(pool, host_publisher(settings, pool), last_requests, factories.sweep_reporter(settings).report)
-    routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker)
-    endpoint = Endpoint(routes, _callers(settings), count=_count)
+    pages = operator_pages(settings, settings.serve_status_password, pool, FailedLogins())
+    publisher = host_publisher(settings, pool, pages.change_called)
+    worker = Worker(pool, publisher, last_requests, factories.sweep_reporter(settings).report)
+    routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, pages)
+    endpoint = Endpoint(routes, _callers(settings), count=_counting(pages.observe))
     with ExitStack() as stack:
         server = factories.web_server(settings, application(endpoint.answer))
         stack.callback(server.close)
@@ -56,9 +59,11 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
             log.warning("what is due was not sent within %g s; the next start sends it", _LAST_ROUNDS)
 
 
-def _routes(pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker) -> Mapping[str, Answer]:
+def _routes(
+    pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker, pages: OperatorPages
+) -> Mapping[str, Answer]:
     """Return what answers each path."""
-    failed_logins = FailedLogins()
+    failed_logins = pages.failed_logins
     dyndns2 = Dyndns2(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
     shared = SharedSecret(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
     return {
@@ -67,6 +72,7 @@ def _routes(pool: Pool, requests: Requests, last_requests: LastRequests, worker:
         "/": shared.answer,
         "/ip": answer_ip,
         "/health": Health(pool.answers, lambda: worker.came_round_at).answer,
+        **pages.routes,
     }
 
 
@@ -82,8 +88,14 @@ def _callers(settings: Settings) -> Callable[[Request], Caller]:
     return caller
 
 
-def _count(protocol: str, answer: str, seconds: float) -> None:
-    log.info("%s: %s in %.1f ms", protocol, answer, seconds * 1000)
+def _counting(observe: Callable[[str, str, float], None]) -> Callable[[str, str, float], None]:
+    """Return what is told of every request: it goes to the log and to the metrics."""
+
+    def count(protocol: str, answer: str, seconds: float) -> None:
+        log.info("%s: %s in %.1f ms", protocol, answer, seconds * 1000)
+        observe(protocol, answer, seconds)
+
+    return count
 
 
 def _now() -> datetime:

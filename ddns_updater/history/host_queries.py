@@ -56,6 +56,9 @@ LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.nam
 WHERE o.loginId IS NOT NULL GROUP BY p.state
 """  # noqa: S608 - only names from this program
 
+# The hosts with a record that is due, as the end of a query for entries.
+WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
+      GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""
 _FAILING = f"""
 SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
 JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
@@ -157,6 +160,21 @@ def overview_of_due(dialect: Dialect) -> str:
 def writes(dialect: Dialect) -> Sequence[str]:
     """Return every statement with which the server changes the tables of hosts."""
     return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
+
+
+def recent(dialect: Dialect, number: int) -> str:
+    """Return the query for the late versions of so many hosts that were current at a time or later, newest first.
+
+    Its values are how many versions of a record to read, the keys of the hosts, and the time twice, in seconds.
+    """
+    began, ended = (queries.seconds(dialect, each) for each in ("h.createdAt", "n.createdAt"))
+    return f"""
+SELECT r.hostId, r.recordType, h.version, COALESCE(h.ip, ''), {began} FROM admin_ddns_record r
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version > r.version - ?
+LEFT JOIN admin_ip_history n ON n.originId = h.originId AND n.version = h.version + 1
+WHERE r.hostId IN ({", ".join("?" * number)}) AND ({began} >= ? OR {ended} > ? OR n.version IS NULL)
+ORDER BY h.version DESC
+"""  # noqa: S608 - only names from this program
 
 
 def locked(dialect: Dialect, number: int) -> str:

@@ -21,11 +21,16 @@ class HostDns:
         self,
         open_dns: Callable[[], Dns],
         reserved: Collection[Record],
+        change_called: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the function that opens DNS anew, and the records that DDNS_RECORDS names."""
+        """Take the function that opens DNS anew, and the records that DDNS_RECORDS names.
+
+        `change_called` is called for every answer to a change call.
+        """
         self._open_dns = open_dns
         self._reserved = reserved
+        self._change_called = change_called
         self._monotonic = monotonic
         self._dns: Dns | None = None
         self._opened_at = 0.0
@@ -60,7 +65,9 @@ class HostDns:
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
         """Send `changes` and yield each answer as it comes; a change that was not sent is in no answer."""
-        return self._known().upsert(zone_id, changes)
+        for answer in self._known().upsert(zone_id, changes):
+            self._change_called()
+            yield answer
 
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""

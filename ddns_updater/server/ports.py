@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ddns_updater.hosts import (
     Failing,
+    Held,
     Host,
     HostEntry,
     HostRecord,
@@ -19,6 +20,7 @@ from ddns_updater.hosts import (
 )
 from ddns_updater.model import Address, Family, PublicationState, Record
 from ddns_updater.run.ports import History
+from ddns_updater.server.request import Caller
 
 
 class Requests(Protocol):
@@ -94,6 +96,18 @@ class HostStore(Requests, Publications, Protocol):
     def entry(self, name: str) -> HostEntry | None:
         """Return the host called `name` with its state, None when there is none."""
 
+    def due_entries(self, limit: int) -> Sequence[HostEntry]:
+        """Return at most `limit` hosts with a record that is due, with their state: those that wait longest first."""
+
+    def recent_addresses(
+        self, host_ids: Sequence[Hashable], since: datetime, most: int
+    ) -> Mapping[tuple[Hashable, Family], Sequence[Held]]:
+        """Return the addresses of hosts since a time, by the key of the host and the family, the newest first.
+
+        The last of them is the one that was current then, where there was one and it is among the last `most` versions
+        of the record; earlier ones are left out.
+        """
+
     def states(self) -> Mapping[PublicationState | None, int]:
         """Return how many records of hosts are in each state of their latest version; None is without a version."""
 
@@ -126,3 +140,13 @@ class HostStore(Requests, Publications, Protocol):
 
     def slowed(self) -> Iterator[Host]:
         """Yield the hosts that are slowed down because they change too often."""
+
+
+class LoginLimits(Protocol):
+    """What counts failed logins by the address that they came from."""
+
+    def is_limited(self, caller: Caller, login: str | None) -> bool:
+        """Return whether too many logins have failed from there; `login` is lower-case, None without one."""
+
+    def failed(self, caller: Caller, login: str | None) -> None:
+        """Count a failed login; None is one that can be no login at all."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -194,3 +195,50 @@ def test_without_the_tables_of_hosts_everything_else_works(hosts: HostStore, dat
     assert [each.name for each in hosts.history.origins("line")] == ["line"]
     with pytest.raises(NotInitialised):
         hosts.names()
+
+
+def _backdate(database: Database, name: str, version: int, seconds: int) -> None:
+    """Let a version have been recorded so many seconds ago, by the database's clock."""
+    ago = (
+        f"datetime('now', '-{seconds} seconds')"
+        if database.engine == "sqlite"
+        else f"CURRENT_TIMESTAMP - INTERVAL {seconds} SECOND"
+    )
+    database.sql(f"UPDATE admin_ip_history SET createdAt = {ago} WHERE name = ? AND version = ?", (name, version))
+
+
+def test_the_recent_addresses_of_hosts_begin_with_the_one_that_was_current_then(
+    hosts: HostStore, database: Database
+) -> None:
+    nas, cam = _add(hosts), _add(hosts, "cam.example.com")
+    for number in range(1, 6):
+        hosts.update([(nas, {Family.IPV4: ip_address(f"192.0.2.{number}")})])
+        _backdate(database, _NAME, number, 1000 - 100 * number)  # 900, 800, … 500 seconds ago
+    hosts.update([(cam, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
+    _backdate(database, "cam.example.com", 1, 5000)
+    ids = [nas.id, cam.id]
+
+    def recent(seconds: int, most: int = 50) -> dict[object, list[int]]:
+        found = hosts.recent_addresses(ids, hosts.now() - timedelta(seconds=seconds), most)
+        return {key: [each.version for each in held] for key, held in found.items()}
+
+    unchanged = {(cam.id, Family.IPV4): [1], (cam.id, Family.IPV6): [1]}
+    assert recent(750) == {(nas.id, Family.IPV4): [5, 4, 3, 2], **unchanged}
+    assert recent(10_000) == {(nas.id, Family.IPV4): [5, 4, 3, 2, 1], **unchanged}
+    assert recent(100) == {(nas.id, Family.IPV4): [5], **unchanged}
+    assert recent(10_000, most=2) == {(nas.id, Family.IPV4): [5, 4], **unchanged}
+    newest = hosts.recent_addresses(ids, hosts.now(), 50)[nas.id, Family.IPV4][0]
+    assert newest.ip == "192.0.2.5"
+    assert 500 <= (hosts.now() - newest.since).total_seconds() < 560
+
+
+def test_the_hosts_that_wait_longest_are_the_first_of_those_that_are_due(hosts: HostStore, database: Database) -> None:
+    for name in ("a.example.com", "b.example.com", "c.example.com", "idle.example.com"):
+        host = _add(hosts, name)
+        if name != "idle.example.com":
+            hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
+    longer = f"UPDATE admin_ddns_record SET dueSince = '2026-01-02 00:00:00' WHERE hostId = {hosts.entry('b.example.com').host.id}"  # type: ignore[union-attr] # noqa: E501
+    database.sql(longer)
+    assert [each.host.name for each in hosts.due_entries(2)] == ["b.example.com", "a.example.com"]
+    assert [each.host.name for each in hosts.due_entries(9)] == ["b.example.com", "a.example.com", "c.example.com"]
+    assert set(hosts.due_entries(1)[0].journals) == {Family.IPV4, Family.IPV6}
