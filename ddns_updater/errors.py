@@ -16,6 +16,7 @@
     │   └── NoHostedZone      1   no hosted zone, or none that is asked by resolvers, or more than one, takes a name
     ├── AlertError            1   an alert or a heartbeat could not be sent
     ├── StateError            1   the state file, or another file written after a run, could not be used
+    ├── ServerError           1   the update endpoint cannot listen
     └── Stopped               1   a signal or the time limit of the run stopped it
 
 An exception outside this tree is a bug and keeps its traceback. `InvalidValue` never leaves the program: whoever knows
@@ -140,6 +141,10 @@ class AlertError(DdnsError):
 
 class StateError(DdnsError):
     """Report that the state file, or another file written after a run, could not be used."""
+
+
+class ServerError(DdnsError):
+    """Report that the update endpoint cannot listen."""
 
 
 class Stopped(DdnsError):

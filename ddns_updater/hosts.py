@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from ddns_updater.model import Address, Family, Journal, Record
+from ddns_updater.model import Address, Family, Journal, Record, SeenFree
 
 
 class Host(NamedTuple):
@@ -107,6 +107,14 @@ class Overview(NamedTuple):
         return self.due - self.refused
 
 
+class Held(NamedTuple):
+    """An address that a host had, as the text in the row of its version, and since when."""
+
+    version: int
+    ip: str
+    since: datetime
+
+
 class Decision(NamedTuple):
     """What to do with an address of a request: GOOD records it as the next version.
 
@@ -123,14 +131,6 @@ class Decision(NamedTuple):
 Judge = Callable[[Host, Address, Journal | None, Callable[[int], datetime | None]], Decision]
 
 
-class Free(NamedTuple):
-    """Where and when a record set was last seen to be free of obstacles, with its TTL in seconds."""
-
-    zone_id: str
-    ttl: int | None
-    at: datetime
-
-
 class HostRecord(NamedTuple):
     """A record set of a host that the publisher has to look at, with its journal.
 
@@ -144,7 +144,7 @@ class HostRecord(NamedTuple):
     journal: Journal
     due_since: datetime | None
     sent_at: datetime | None = None
-    free: Free | None = None
+    free: SeenFree | None = None
 
     @property
     def record(self) -> Record:
@@ -153,16 +153,24 @@ class HostRecord(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What the publisher found of a record set: when to look at it next, and what to remember.
+    """What the publisher found of a record set, and when to look at it next; None is never, until it changes.
 
-    `is_done` is whether it holds the version of its journal.
+    `is_done` is whether it holds the version of its journal; `sent_at` is when a change was sent, None if none was.
     """
 
     at: HostRecord
     is_done: bool
-    look_at: datetime
+    look_at: datetime | None
+    free: SeenFree | None = None
     sent_at: datetime | None = None
-    free: Free | None = None
+
+
+class Failing(NamedTuple):
+    """A record set of a host that cannot be published: why, and since when it is due."""
+
+    record: Record
+    error: str
+    since: datetime
 
 
 class NewHost(NamedTuple):
@@ -178,3 +186,17 @@ class NewHost(NamedTuple):
     takes_query: bool = False
     is_apex: bool = False
     suffix: IPv6Address | None = None
+
+
+class Sweep(NamedTuple):
+    """How the hosts are, looked at once a minute.
+
+    `error` is why that could not be told, such as a database that does not answer. `failing` is how many of their
+    records cannot be published, `examples` are the first of them. `slowed` are the hosts that change too often.
+    """
+
+    error: str | None = None
+    hosts: int = 0
+    failing: int = 0
+    examples: tuple[Failing, ...] = ()
+    slowed: tuple[Host, ...] = ()

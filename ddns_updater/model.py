@@ -374,6 +374,17 @@ class Seen(NamedTuple):
     at: datetime
 
 
+class SeenFree(NamedTuple):
+    """When a record was last seen free of obstacles in a hosted zone, by the database's clock.
+
+    `ttl` is the TTL that it had in seconds, None when that is not known.
+    """
+
+    zone_id: str
+    at: datetime
+    ttl: int | None = None
+
+
 def propagation(publications: Iterable[Publication]) -> timedelta | None:
     """Return how long DNS took to follow, by the slowest record; None when no record has followed.
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from ddns_updater.app import factories
 from ddns_updater.app.host_zone import check_zone
 from ddns_updater.errors import ConnectionLost, HostError
-from ddns_updater.history.hosts import SqlHosts
 from ddns_updater.hosts import Host, HostEntry, Login, NewHost
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.output.hosts import HostView
 from ddns_updater.run import timetable
 from ddns_updater.server.logins import digest, new_secret
+from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
 
 _PAGE = 1000  # hosts that are read at a time
@@ -163,7 +163,7 @@ def _limit(settings: Settings) -> time_limit:
     return factories.database_limit(settings, timetable.answer_seconds(settings.run_timeout))
 
 
-def _entry(hosts: SqlHosts, name: str) -> HostEntry:
+def _entry(hosts: HostStore, name: str) -> HostEntry:
     entry = hosts.entry(name)
     if entry is None:
         raise HostError(f"there is no host {name}", _meant(name, hosts.names()))
@@ -179,7 +179,7 @@ def _meant(name: str, names: Sequence[str]) -> str:
     return "see them with: ddns host list" if names else f"add it with: ddns host add {name}"
 
 
-def _login(hosts: SqlHosts, host: Host) -> Login:
+def _login(hosts: HostStore, host: Host) -> Login:
     login = hosts.login(host.login)
     if login is None:  # it was removed just now
         raise HostError(f"there is no host {host.name}", "it was removed meanwhile")

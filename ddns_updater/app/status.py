@@ -9,7 +9,7 @@ from ddns_updater.model import Claim, Family, Journal, Origin, Publication, Reco
 from ddns_updater.run import timetable
 from ddns_updater.run.claims import claims_since, rivalry, rivals, takeover, takeovers
 from ddns_updater.run.origins import choose_origins, unseeded
-from ddns_updater.run.ports import HistoryStore
+from ddns_updater.run.ports import History
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.backlog import Backlog, backlogs
 from ddns_updater.state.run_state import RunState
@@ -89,7 +89,7 @@ def _status_of_host(name: str, journals: Mapping[Family, Journal]) -> Status:
     return Status(name, datetime.now(UTC), journals, records, None, is_host=True)
 
 
-def _rivals(history: HistoryStore, origin: Origin, journal: Journal, settings: Settings) -> list[Claim]:
+def _rivals(history: History, origin: Origin, journal: Journal, settings: Settings) -> list[Claim]:
     records = [each for each in settings.record_sets if each.type == origin.family.record_type]
     checked = [each.checked_at for each in journal.publications if each.checked_at]
     since = min([claims_since(journal.read_at, settings.recheck_every), *checked])  # also where a claim has ended

@@ -24,6 +24,7 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
     "init": "Create the tables and seed the origin",
     "run": "Publish the public address if it changed",
     "watch": "Run in a loop, instead of cron",
+    "serve": "Answer updates from other hosts",
     "status": "Show the address, records and last run",
     "history": "List the address history",
     "host": "Manage hosts that update themselves",

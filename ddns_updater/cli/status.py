@@ -3,6 +3,7 @@
 import click
 
 from ddns_updater.app.status import read_status
+from ddns_updater.app.status_page import status_page
 from ddns_updater.cli.options import name_option, settings
 from ddns_updater.cli.terminal import paint, terminal_width
 from ddns_updater.errors import DdnsError
@@ -12,8 +13,9 @@ from ddns_updater.output.status import status_json, status_text
 @click.command()
 @name_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as one JSON object.")
+@click.option("--html", "as_html", is_flag=True, help="Print the status and all hosts as a page.")
 @click.pass_context
-def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
+def status(ctx: click.Context, name: str | None, as_json: bool, as_html: bool) -> None:
     """Show the address, records and last run.
 
     It begins with the verdict and every problem, so that monitoring can call it: a record that is not verified, runs
@@ -25,7 +27,15 @@ def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
     Example:
       ddns status
     """
-    found = read_status(settings(ctx), name=name)
-    click.echo(status_json(found) if as_json else status_text(found, terminal_width(), paint))
-    if found.problems:
+    if as_json and as_html:
+        raise click.UsageError("--json and --html cannot be combined", ctx)
+    if as_html:
+        page, overview = status_page(settings(ctx), name=name)
+        click.echo(page)
+        problems = overview.problems
+    else:
+        found = read_status(settings(ctx), name=name)
+        click.echo(status_json(found) if as_json else status_text(found, terminal_width(), paint))
+        problems = found.problems
+    if problems:
         ctx.exit(DdnsError.exit_code)

@@ -135,6 +135,14 @@ class Route53:
             answer = client.get_hosted_zone(Id=zone_id)
             return tuple(plain(name) for name in answer.get("DelegationSet", {}).get("NameServers", []))
 
+    def zone_name(self, zone_id: str) -> str:
+        """Return the name of a hosted zone."""
+        known = [zone for zone in self._candidates or () if zone.id == zone_id]
+        zone = known[0] if known else self._look_up(zone_id)
+        if isinstance(zone, _Unreadable):
+            raise zone
+        return zone.name
+
     def _pinned(self, name: str, zone_id: str) -> _Zone:
         zone = self._look_up(zone_id)
         if isinstance(zone, _Unreadable):

@@ -8,9 +8,9 @@ from typing import Any
 
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_table import HostTable, host_of, time_or_none
-from ddns_updater.history.rows import time_of, utc_text
-from ddns_updater.hosts import Free, HostRecord, Looked
-from ddns_updater.model import Family
+from ddns_updater.history.rows import text_of, time_of, utc_text
+from ddns_updater.hosts import Failing, HostRecord, Looked
+from ddns_updater.model import Family, Record, SeenFree
 
 
 class SqlPublications(HostTable):
@@ -29,7 +29,7 @@ class SqlPublications(HostTable):
         for host, row in zip(hosts, rows, strict=True):
             record_type, origin_id, due_since, sent_at, free_at, zone_id, ttl = row[host_queries.HOST_COLUMNS :]
             family = Family.of_record(record_type)
-            free = Free(zone_id, ttl, time_of(free_at)) if free_at is not None else None
+            free = SeenFree(zone_id, time_of(free_at), ttl) if free_at is not None else None
             known = current.get((host.id, family))
             if known:  # else its versions were deleted
                 due = time_or_none(due_since)
@@ -46,6 +46,16 @@ class SqlPublications(HostTable):
         oldest = self.dialect.utc_seconds.format("MIN(dueSince)")
         ((number, since),) = self.rows(host_queries.DUE.format(oldest=oldest))
         return number, time_or_none(since)
+
+    def failing(self, limit: int) -> tuple[int, list[Failing]]:
+        """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
+        ((number,),) = self.rows(host_queries.COUNT_FAILING)
+        rows = self.rows(host_queries.failing(self.dialect), (limit,)) if number else []
+        found = [
+            Failing(Record(name, record_type), text_of(error), time_of(since))
+            for name, record_type, error, since in rows
+        ]
+        return number, found
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""

@@ -56,6 +56,16 @@ LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.nam
 WHERE o.loginId IS NOT NULL GROUP BY p.state
 """  # noqa: S608 - only names from this program
 
+# The hosts with a record that is due, as the end of a query for entries.
+WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
+      GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""
+_FAILING = f"""
+SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
+WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
+"""  # noqa: S608 - only names from this program
+COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
 OVERVIEW = """
 SELECT COUNT(*), COUNT(blockedAt), COUNT(slowedAt),
        (SELECT COUNT(*) FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId WHERE o.loginId IS NOT NULL)
@@ -121,6 +131,13 @@ WHERE r.lookAt <= ? ORDER BY r.dueSince IS NULL, r.dueSince, r.lookAt LIMIT ?"""
     return hosts(dialect, where, columns)
 
 
+def failing(dialect: Dialect) -> str:
+    """Return the query for the records that are due and have an error, the oldest first."""
+    since = dialect.utc_seconds.format("r.dueSince")
+    chosen = _FAILING.format(columns=f"o.name, r.recordType, p.lastError, {since}")
+    return f"{chosen} ORDER BY r.dueSince, o.name LIMIT ?"
+
+
 def current(dialect: Dialect, number: int) -> str:
     """Return the query for the latest versions of so many hosts, with their publications.
 
@@ -143,6 +160,21 @@ def overview_of_due(dialect: Dialect) -> str:
 def writes(dialect: Dialect) -> Sequence[str]:
     """Return every statement with which the server changes the tables of hosts."""
     return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
+
+
+def recent(dialect: Dialect, number: int) -> str:
+    """Return the query for the late versions of so many hosts that were current at a time or later, newest first.
+
+    Its values are how many versions of a record to read, the keys of the hosts, and the time twice, in seconds.
+    """
+    began, ended = (queries.seconds(dialect, each) for each in ("h.createdAt", "n.createdAt"))
+    return f"""
+SELECT r.hostId, r.recordType, h.version, COALESCE(h.ip, ''), {began} FROM admin_ddns_record r
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version > r.version - ?
+LEFT JOIN admin_ip_history n ON n.originId = h.originId AND n.version = h.version + 1
+WHERE r.hostId IN ({", ".join("?" * number)}) AND ({began} >= ? OR {ended} > ? OR n.version IS NULL)
+ORDER BY h.version DESC
+"""  # noqa: S608 - only names from this program
 
 
 def locked(dialect: Dialect, number: int) -> str:
@@ -175,10 +207,7 @@ def looked(dialect: Dialect) -> str:
     ]
     # MySQL assigns from left to right, so lookAt, which the condition reads, comes last.
     kept = [f"{each} = COALESCE({inserted(each)}, admin_ddns_record.{each})" for each in ("sentAt",)]
-    free = [
-        f"{each} = CASE WHEN {inserted('freeAt')} IS NULL THEN admin_ddns_record.{each} ELSE {inserted(each)} END"
-        for each in ("freeZoneId", "freeTtl", "freeAt")
-    ]
+    free = [f"{each} = {inserted(each)}" for each in ("freeZoneId", "freeTtl", "freeAt")]
     return _LOOKED.format(on_conflict=_on_conflict(dialect), updates=", ".join([*kept, *free, *found]))
 
 

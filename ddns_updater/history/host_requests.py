@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from ddns_updater.errors import HistoryError
 from ddns_updater.history import host_queries, queries
 from ddns_updater.history.host_table import Current, HostTable, host_of
 from ddns_updater.history.rows import publication_row, time_of, utc_text
@@ -13,7 +12,7 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
 from ddns_updater.model import Address, Family, Origin, Publication, Record, Version
 
-_WORST = (Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
+_WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
 
 
 class _Step(NamedTuple):
@@ -60,28 +59,20 @@ class SqlRequests(HostTable):
         return known.journal.version.address if known else None
 
     def answers(self) -> bool:
-        """Return whether the database answers."""
-        try:
-            self.now()
-        except HistoryError:
-            return False
-        return True
+        """Return whether the connection works and may be kept."""
+        return self.history.answers()
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+        return _results(updates, self._judged(updates))
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
         An address that is not that of the latest version becomes the next version, with a publication that is pending
-        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice. Nothing is locked or
-        written when there is nothing new.
+        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
-        wanted = [(host, addresses) for host, addresses in updates if not host.blocked_at]
-        steps = self._judged(wanted)
-        if any(_writes(each) for each in steps):
-            steps = self.again(partial(self._recorded, wanted))
-        by_host: dict[Hashable, list[_Step]] = {}
-        for each in steps:
-            by_host.setdefault(each.host.id, []).append(each)
-        return [_result(host, addresses, by_host.get(host.id, ())) for host, addresses in updates]
+        return _results(updates, self.again(partial(self._recorded, updates)))
 
     def _judged(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[_Step]:
         """Return what has to be done, in the order of the keys of the hosts: two servers lock them in the same."""
@@ -116,9 +107,10 @@ class SqlRequests(HostTable):
                 ],
             )
             for each in steps:
-                if each.decision.is_slowed != bool(each.host.slowed_at) and each.decision.verdict is not Verdict.NOCHG:
-                    slowed_at = utc_text(now) if each.decision.is_slowed else None
-                    self.history.execute(host_queries.SLOW, (slowed_at, each.host.id))
+                if each.decision.is_slowed and not each.host.slowed_at:
+                    self.history.execute(host_queries.SLOW, (utc_text(now), each.host.id))
+                elif each.host.slowed_at and not each.decision.is_slowed and each.decision.verdict is Verdict.GOOD:
+                    self.history.execute(host_queries.SLOW, (None, each.host.id))
         return steps
 
     def _append(self, step: _Step) -> tuple[Version, Hashable]:
@@ -149,15 +141,15 @@ class SqlRequests(HostTable):
             self.write(host_queries.NOTE_REQUEST, rows)
 
 
-def _writes(step: _Step) -> bool:
-    """Return whether a step changes the database: a new version, or a host that begins to change too often."""
-    return step.decision.verdict is Verdict.GOOD or (step.decision.is_slowed and not step.host.slowed_at)
-
-
-def _result(host: Host, addresses: Mapping[Family, Address], steps: Sequence[_Step]) -> Result:
-    if host.blocked_at:
-        return Result(Verdict.BLOCKED)
-    verdicts = [each.decision.verdict for each in steps]
-    verdict = next(each for each in _WORST if each in verdicts)
-    retry_after = max(each.decision.retry_after for each in steps)
-    return Result(verdict, tuple(addresses.values()), retry_after)
+def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Sequence[_Step]) -> list[Result]:
+    """Return the result for each host: the worst of its records."""
+    by_host: dict[Hashable, list[Decision]] = {}
+    for each in steps:
+        by_host.setdefault(each.host.id, []).append(each.decision)
+    results = []
+    for host, addresses in updates:
+        decisions = by_host[host.id]
+        verdicts = [each.verdict for each in decisions]
+        verdict = next(each for each in _WORST if each in verdicts)
+        results.append(Result(verdict, tuple(addresses.values()), max(each.retry_after for each in decisions)))
+    return results

@@ -1,6 +1,6 @@
 """The tables of the hosts that update themselves: what their queries share, and the values in their rows."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from ipaddress import IPv6Address
@@ -37,8 +37,7 @@ class HostTable:
     def current(self, host_ids: Sequence[Hashable]) -> dict[tuple[Hashable, Family], Current]:
         """Return the latest versions of hosts, by the key of the host and the family."""
         by_record: dict[tuple[Hashable, Family, Hashable], list[Any]] = {}
-        for start in range(0, len(host_ids), _CHUNK):
-            chunk = host_ids[start : start + _CHUNK]
+        for chunk in chunks(host_ids):
             for row in self.rows(host_queries.current(self.dialect, len(chunk)), chunk):
                 host_id, record_type, origin_id = row[-3:]
                 by_record.setdefault((host_id, Family.of_record(record_type), origin_id), []).append(row[:-3])
@@ -71,6 +70,12 @@ class HostTable:
                     raise
                 conflict = error
         raise conflict
+
+
+def chunks(host_ids: Sequence[Hashable]) -> Iterator[Sequence[Hashable]]:
+    """Yield the keys of hosts, as many at a time as one query takes."""
+    for start in range(0, len(host_ids), _CHUNK):
+        yield host_ids[start : start + _CHUNK]
 
 
 def digest(secret: str) -> str:

@@ -1,16 +1,17 @@
 """The hosts that update themselves, in an SQL database: the port HostStore of the update endpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from ddns_updater.errors import HistoryError, HostError
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_publications import SqlPublications
 from ddns_updater.history.host_requests import SqlRequests
-from ddns_updater.history.host_table import digest, host_of, last_request, time_or_none
-from ddns_updater.history.rows import text_of, utc_text
+from ddns_updater.history.host_table import chunks, digest, host_of, last_request, time_or_none
+from ddns_updater.history.rows import text_of, time_of, utc_text
 from ddns_updater.history.sql import of_host_tables
-from ddns_updater.hosts import Host, HostEntry, NewHost, Overview
+from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview
 from ddns_updater.model import Family, PublicationState, Record
 
 
@@ -32,6 +33,30 @@ class SqlHosts(SqlRequests, SqlPublications):
     def entry(self, name: str) -> HostEntry | None:
         """Return the host called `name` with its state, None when there is none."""
         return next((each for each in self._entries("WHERE o.name = ?", (name,)) if each.host.name == name), None)
+
+    def due_entries(self, limit: int) -> list[HostEntry]:
+        """Return at most `limit` hosts with a record that is due, with their state: those that wait longest first."""
+        return self._entries(host_queries.WAITING, (limit,))
+
+    def recent_addresses(
+        self, host_ids: Sequence[Hashable], since: datetime, most: int
+    ) -> dict[tuple[Hashable, Family], list[Held]]:
+        """Return the addresses of hosts since a time, by the key of the host and the family, the newest first.
+
+        The last of them is the one that was current then, where there was one and it is among the last `most` versions
+        of the record; earlier ones are left out.
+        """
+        found: dict[tuple[Hashable, Family], list[Held]] = {}
+        start = int(since.timestamp())
+        for chunk in chunks(host_ids):
+            values = (most, *chunk, start, start)
+            for host_id, record_type, version, ip, began in self.rows(
+                host_queries.recent(self.dialect, len(chunk)), values
+            ):
+                held = found.setdefault((host_id, Family.of_record(record_type)), [])
+                if not held or held[-1].since > since:
+                    held.append(Held(version, text_of(ip), time_of(began)))
+        return found
 
     def slowed(self) -> Iterator[Host]:
         """Yield the hosts that are slowed down because they change too often."""

@@ -138,7 +138,7 @@ def entries(dialect: Dialect, *, below: bool) -> str:
 
     `below` leaves only those with lower numbers than one more value.
     """
-    began, ended = _seconds(dialect, "v.createdAt"), _ENDED.format(next_began=_seconds(dialect, "n.createdAt"))
+    began, ended = seconds(dialect, "v.createdAt"), _ENDED.format(next_began=seconds(dialect, "n.createdAt"))
     columns = ", ".join(f"v.{each}" for each in VERSION.split(", "))
     bound = "AND v.version < ?" if below else ""
     return versions(dialect, _WITHIN.format(columns=columns, began=began, ended=ended, below=bound), "h.ended")
@@ -146,7 +146,7 @@ def entries(dialect: Dialect, *, below: bool) -> str:
 
 def summary(dialect: Dialect) -> str:
     """Return the query for how often the address changed within a window; rows.summary_of reads its row."""
-    return _SUMMARY.format(now=dialect.now, began=_seconds(dialect, "v.createdAt"))
+    return _SUMMARY.format(now=dialect.now, began=seconds(dialect, "v.createdAt"))
 
 
 def sent(dialect: Dialect) -> str:
@@ -191,6 +191,6 @@ def _version_columns(dialect: Dialect) -> str:
     return f"h.id, h.name, h.version, COALESCE(h.ip, ''), COALESCE({created}, 0), h.note, {dialect.now}"
 
 
-def _seconds(dialect: Dialect, column: str) -> str:
+def seconds(dialect: Dialect, column: str) -> str:
     """Return the SQL for a column in the database's time zone as signed seconds, which can be subtracted."""
     return f"CAST(COALESCE({dialect.local_seconds.format(column)}, 0) AS SIGNED)"  # MySQL's own is unsigned

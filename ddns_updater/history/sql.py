@@ -252,10 +252,10 @@ class SqlHistory(ABC):
         wanted = set(records)
         return [each for each in claims_of(rows) if each.record in wanted]
 
-    def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Write all publications of `version` or none; each replaces the one that exists for its record."""
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Write all publications or none; each replaces the one that exists for its version and record."""
         with self.errors(), self.transaction():
-            self.execute_many(queries.save(self.dialect), [publication_row(version, each) for each in publications])
+            self.execute_many(queries.save(self.dialect), [publication_row(*each) for each in publications])
 
     # What the commands need that look back
 

@@ -57,10 +57,15 @@ class SqliteHistory(SqlHistory):
             raise NotInitialised(f"there is no database at {self._path}", 'run "ddns init --name NAME"')
         with self.errors():
             super().__init__(self.connect(), str(self._path), schema)
+        self._file = self._place()
 
     def connect(self) -> Any:
         return sqlite3.connect(
-            f"{self._path.as_uri()}?mode={self._mode}", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None
+            f"{self._path.as_uri()}?mode={self._mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,  # the threads of a server use it in turn
         )
 
     def _exists(self) -> bool:
@@ -88,7 +93,15 @@ class SqliteHistory(SqlHistory):
         pass  # only a lock can be lost, and it is taken anew
 
     def answers(self) -> bool:
-        return False  # opening a file is cheap, and the file may have been replaced
+        return self._file is not None and self._file == self._place()  # else it was replaced, as by a backup
+
+    def _place(self) -> tuple[int, int] | None:
+        """Return what tells the file from one that replaces it; None when there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[bool]:

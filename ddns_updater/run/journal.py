@@ -1,11 +1,13 @@
-"""The publications of one version during a run."""
+"""The publications of one version during a run, and what is done at once for those of several versions."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ddns_updater.lib.deadline import Monotonic
-from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, Sent
+from ddns_updater.model import Address, Claim, Journal, Origin, Publication, Record, SeenFree, Sent
 from ddns_updater.run.claims import by_record, stronger_claim
 from ddns_updater.run.ports import History
 
@@ -18,14 +20,23 @@ class JournalWriter:
     """Holds the publications of one version and saves each change at once, except in a dry run."""
 
     def __init__(
-        self, history: History, origin: Origin, journal: Journal, monotonic: Monotonic, *, dry_run: bool
+        self,
+        history: History,
+        origin: Origin,
+        journal: Journal,
+        monotonic: Monotonic,
+        *,
+        dry_run: bool,
+        seen_free: Mapping[Record, SeenFree] = MappingProxyType({}),
     ) -> None:
+        """Take the version and its publications as they were read; records in `seen_free` may be sent unread."""
+        self.seen_free = seen_free
         self.version = journal.version
         self.touched = False  # a change was sent, or a record was read back
         self.warnings: list[str] = []
         self._publications = {each.record: each for each in journal.publications}
-        self._history = history
-        self._origin = origin
+        self.history = history
+        self.origin = origin
         self._earlier: dict[tuple[Record, str | None], list[Sent]] | None = None
         self.dry_run = dry_run
         self._read_at, self._monotonic, self._start = journal.read_at, monotonic, monotonic()
@@ -59,25 +70,16 @@ class JournalWriter:
     def _sent_earlier(self, record: Record, zone_id: str | None) -> Sequence[Sent]:
         if self._earlier is None:
             self._earlier = {}
-            for each in self._history.sent_before(self._origin, self.version):
+            for each in self.history.sent_before(self.origin, self.version):
                 self._earlier.setdefault((each.record, each.zone_id), []).append(each)
         return self._earlier.get((record, zone_id), ())
 
-    def stronger_claims(self, records: Collection[Record], zone_id: str, since: datetime) -> dict[Record, Claim]:
-        """Return the claim of another origin on each of `records` that this origin may not publish."""
-        claims = by_record(self._history.claims(records, since), zone_id)
-        found = {record: stronger_claim(self._origin, some) for record, some in claims.items()}
-        return {record: claim for record, claim in found.items() if claim}
-
-    def write(self, publications: Iterable[Publication]) -> None:
-        """Remember `publications` and save them."""
-        written = list(publications)
-        self._publications |= {each.record: each for each in written}
-        for each in written:
-            change = f" (change {each.change_id})" if each.change_id else ""
-            self.log(f"{each.record} is {each.state}{change}{f': {each.error}' if each.error else ''}", [each.record])
-        if written and not self.dry_run:
-            self._history.save(self.version, written)
+    def remember(self, publication: Publication) -> None:
+        """Keep `publication` and log it, without saving it."""
+        self._publications[publication.record] = publication
+        change = f" (change {publication.change_id})" if publication.change_id else ""
+        error = f": {publication.error}" if publication.error else ""
+        self.log(f"{publication.record} is {publication.state}{change}{error}", [publication.record])
 
     def log(self, text: str, records: Iterable[Record]) -> None:
         """Log `text`, which is about the publication of this version in `records`."""
@@ -88,6 +90,42 @@ class JournalWriter:
         }
         log.info("%s", text, extra={"facts": facts})
 
-    def save_error(self, records: Iterable[Record], error: object) -> None:
-        """Save `error` for each of `records`; their states do not change."""
-        self.write(self.get(each)._replace(error=str(error)) for each in records)
+
+class Entry(NamedTuple):
+    """A record in the journal that has its publication."""
+
+    journal: JournalWriter
+    record: Record
+
+    @property
+    def publication(self) -> Publication:
+        """Return the publication as it is now."""
+        return self.journal.get(self.record)
+
+
+def write_publications(publications: Iterable[tuple[JournalWriter, Publication]]) -> None:
+    """Remember each publication in its journal and save all in one transaction; the journals have one history."""
+    written = list(publications)
+    for journal, each in written:
+        journal.remember(each)
+    saved = [(journal, each) for journal, each in written if not journal.dry_run]
+    if saved:
+        saved[0][0].history.save((journal.version, each) for journal, each in saved)
+
+
+def write_error(entries: Iterable[Entry], error: object) -> None:
+    """Save `error` for each of `entries`; their states do not change."""
+    write_publications((each.journal, each.publication._replace(error=str(error))) for each in entries)
+
+
+def stronger_claims(entries: Sequence[Entry], zone_id: str, since: datetime) -> dict[Record, Claim]:
+    """Return the claim of another origin on each record that the origin of its journal may not publish.
+
+    `entries` are of different records and have one history, which is asked once.
+    """
+    if not entries:
+        return {}
+    origins = {each.record: each.journal.origin for each in entries}
+    claims = by_record(entries[0].journal.history.claims(origins, since), zone_id)
+    found = {record: stronger_claim(origins[record], some) for record, some in claims.items()}
+    return {record: claim for record, claim in found.items() if claim}

@@ -75,8 +75,8 @@ class History(Protocol):
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, in a fixed order."""
 
-    def save(self, version: Version, publications: Iterable[Publication]) -> None:
-        """Save the publications of `version` over the existing ones."""
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Save each publication of its version over the existing one, all in one transaction."""
 
 
 class HistoryStore(History, Protocol):
@@ -144,6 +144,9 @@ class Dns(Protocol):
 
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""
+
+    def zone_name(self, zone_id: str) -> str:
+        """Return the name of a hosted zone."""
 
     def in_sync(self, change_id: str) -> bool | None:
         """Return whether the change is INSYNC; None if Route 53 does not know it."""

@@ -23,7 +23,7 @@ from ddns_updater.model import (
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
-from ddns_updater.run.journal import RESOLUTION, JournalWriter
+from ddns_updater.run.journal import RESOLUTION, Entry, JournalWriter, stronger_claims, write_error, write_publications
 from ddns_updater.run.ports import Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
@@ -33,7 +33,8 @@ class Policy(NamedTuple):
     """How to publish; times in seconds.
 
     `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `recheck` checks every record in this run,
-    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records.
+    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records. `or_else` is what the
+    operator can do about a record that may not be changed, besides removing what is there.
     """
 
     ttl: int | None = None
@@ -42,6 +43,7 @@ class Policy(NamedTuple):
     on_drift: OnDrift = OnDrift.REPAIR
     hosted_zone_ids: tuple[str, ...] = ()
     pins: Mapping[Record, str] = MappingProxyType({})
+    or_else: str = "remove the name from DDNS_RECORDS"
 
 
 class _Step(NamedTuple):
@@ -66,33 +68,47 @@ class Publisher:
         self._open_dns = open_dns
         self._seen_at = seen_at
 
-    def publish(self, journal: JournalWriter, records: Sequence[Record]) -> None:
-        """Send what is due of `records`: one change batch per hosted zone, more where AWS's limits require it."""
-        to_recheck = [record for record in records if self._needs_recheck(journal, record)]
-        to_send = [record for record in records if self._needs_upsert(journal, record)]
-        if to_send:
-            journal.log(f"due to be published: {', '.join(map(str, to_send))}", to_send)
-        if to_recheck:
-            journal.log(f"due to be checked: {', '.join(map(str, to_recheck))}", to_recheck)
-        for zone_id, inside in self._by_zone(journal, to_recheck + to_send):
-            ours = self._ours(journal, zone_id, inside)
-            if not ours:
-                continue
-            try:
-                existing = self._open_dns().read(zone_id, ours)
-            except DnsError as error:
-                journal.save_error(ours, error)
-                continue
-            unmoved = {record for record in to_recheck if journal.get(record).hosted_zone_id == zone_id}
-            for record, found in existing.items():
-                journal.log(f"{record} in hosted zone {zone_id} holds {described(found)}", [record])
+    def publish(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]]) -> None:
+        """Send what is due of the records: one change batch per hosted zone, more where AWS's limits require it.
+
+        The journals have one history. A record that several of them publish is that of the first; the others meet the
+        claim of its origin when they are published again.
+        """
+        to_recheck, to_send = self._due(journals)
+        rechecked = {each.record for each in to_recheck}
+        for zone_id, inside in self._by_zone(to_recheck + to_send):
+            ours = self._ours(zone_id, inside)
+            unread = {each.record for each in ours if self._may_be_unread(each, zone_id)}
+            existing = self._read(zone_id, [each for each in ours if each.record not in unread])
             steps = [
-                self._next_step(journal, record, found, zone_id, is_recheck=record in unmoved)
-                for record, found in existing.items()
+                (each, self._next_step(each, existing[each.record], zone_id, was_verified=each.record in rechecked))
+                if each.record in existing
+                else (each, self._unread_step(each, zone_id))
+                for each in ours
+                if each.record in existing or each.record in unread
             ]
-            journal.write(step.publication for step in steps if step.publication)
-            journal.warnings += [step.warning for step in steps if step.warning]
-            self._send(journal, zone_id, [step.change for step in steps if step.change])
+            write_publications((each.journal, step.publication) for each, step in steps if step.publication)
+            for each, step in steps:
+                each.journal.warnings += [step.warning] if step.warning else []
+            self._send(zone_id, [(each.journal, step.change) for each, step in steps if step.change])
+
+    def _due(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]]) -> tuple[list[Entry], list[Entry]]:
+        """Return what is due to be checked, and what is due to be published; each record once."""
+        to_recheck: list[Entry] = []
+        to_send: list[Entry] = []
+        taken: set[Record] = set()
+        for journal, records in journals:
+            others = [record for record in records if record not in taken]
+            checked = [record for record in others if self._needs_recheck(journal, record)]
+            sent = [record for record in others if self._needs_upsert(journal, record)]
+            if sent:
+                journal.log(f"due to be published: {', '.join(map(str, sent))}", sent)
+            if checked:
+                journal.log(f"due to be checked: {', '.join(map(str, checked))}", checked)
+            taken.update(checked, sent)
+            to_recheck += [Entry(journal, record) for record in checked]
+            to_send += [Entry(journal, record) for record in sent]
+        return to_recheck, to_send
 
     def _needs_upsert(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
@@ -122,36 +138,80 @@ class Publisher:
         age = journal.now() - checked_at
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
-    def _by_zone(self, journal: JournalWriter, records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
-        """Yield the records of each hosted zone; note the error of those without one."""
-        if not records:
+    def _by_zone(self, entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+        """Yield the entries of each hosted zone; note the error of those without one."""
+        if not entries:
             return
         try:
-            zones = self._open_dns().zones_for({record: self._policy.pins.get(record) for record in records})
+            zones = self._open_dns().zones_for({each.record: self._policy.pins.get(each.record) for each in entries})
         except DnsError as error:
-            journal.save_error(records, error)
+            write_error(entries, error)
             return
-        inside: dict[str, list[Record]] = {}
-        for record in records:
-            zone = zones[record]
+        inside: dict[str, list[Entry]] = {}
+        outside: list[tuple[JournalWriter, Publication]] = []
+        for each in entries:
+            zone = zones[each.record]
             if isinstance(zone, DnsError):
-                journal.save_error([record], zone)
+                outside.append((each.journal, each.publication._replace(error=str(zone))))
             else:
-                inside.setdefault(zone, []).append(record)
+                inside.setdefault(zone, []).append(each)
+        if outside:
+            write_publications(outside)
         yield from inside.items()
 
-    def _ours(self, journal: JournalWriter, zone_id: str, records: Sequence[Record]) -> list[Record]:
-        """Return those of `records` that no other origin publishes; note the error of the others."""
-        since = claims_since(journal.now(), self._policy.recheck_every)
-        claims = journal.stronger_claims(records, zone_id, since)
-        journal.write(_refused(journal, claim, self._policy.recheck_every) for claim in claims.values())
-        return [record for record in records if record not in claims]
+    def _ours(self, zone_id: str, entries: Sequence[Entry]) -> list[Entry]:
+        """Return those of `entries` that no other origin publishes; note the error of the others."""
+        since = claims_since(min(each.journal.now() for each in entries), self._policy.recheck_every)
+        claims = stronger_claims(entries, zone_id, since)
+        refused = [each for each in entries if each.record in claims]
+        write_publications(
+            (each.journal, _refused(each, claims[each.record], self._policy.recheck_every)) for each in refused
+        )
+        return [each for each in entries if each.record not in claims]
 
-    def _next_step(
-        self, journal: JournalWriter, record: Record, found: RecordSet | None, zone_id: str, *, is_recheck: bool
-    ) -> _Step:
-        """Decide what to do about a record by what was `found` at its name; `is_recheck`: it was verified before."""
-        publication = journal.get(record)
+    def _read(self, zone_id: str, entries: Sequence[Entry]) -> Mapping[Record, RecordSet | None]:
+        """Return what the zone holds; nothing when it cannot be read, which is noted."""
+        if not entries:
+            return {}
+        try:
+            existing = self._open_dns().read(zone_id, [each.record for each in entries])
+        except DnsError as error:
+            write_error(entries, error)
+            return {}
+        for each in entries:
+            text = f"{each.record} in hosted zone {zone_id} holds {described(existing[each.record])}"
+            each.journal.log(text, [each.record])
+        return existing
+
+    def _may_be_unread(self, entry: Entry, zone_id: str) -> bool:
+        """Return whether a record may be sent without a look at what the zone holds.
+
+        It was seen free of obstacles within a recheck interval. With OnDrift.REPORT it is always read, for what
+        somebody else wrote there is not replaced then.
+        """
+        seen = entry.journal.seen_free.get(entry.record)
+        if seen is None or seen.zone_id != zone_id or self._policy.on_drift is OnDrift.REPORT:
+            return False
+        if entry.publication.state is not PublicationState.PENDING:
+            return False  # it was seen to hold something else, or is due for a recheck
+        return timedelta(0) <= entry.journal.now() - seen.at < timedelta(seconds=self._policy.recheck_every)
+
+    def _unread_step(self, entry: Entry, zone_id: str) -> _Step:
+        journal, record = entry
+        seen = journal.seen_free[record]
+        journal.log(
+            f"{record} in hosted zone {zone_id} was seen without an obstacle at {seen.at:%H:%M:%S} UTC", [record]
+        )
+        before = entry.publication
+        known = before.ttl if before.hosted_zone_id in (None, zone_id) else None
+        ttls = (self._policy.ttl, known, seen.ttl, _DEFAULT_TTL)
+        return _Step(change=Change(record, (str(journal.address),), next(ttl for ttl in ttls if ttl is not None)))
+
+    def _next_step(self, entry: Entry, found: RecordSet | None, zone_id: str, *, was_verified: bool) -> _Step:
+        """Decide what to do about a record by what was `found` at its name; `was_verified` before, in some zone."""
+        journal, record = entry
+        publication = entry.publication
+        is_recheck = was_verified and publication.hosted_zone_id == zone_id
         if is_recheck and found and found.holds(journal.address, publication.ttl):
             return _Step(publication._replace(checked_at=journal.now(), error=None))
         if publication.hosted_zone_id not in (None, zone_id):
@@ -159,7 +219,7 @@ class Publisher:
         ours = journal.sent(record, zone_id)
         has_several = found is not None and len(found.values) > 1
         if found and has_several and not ours:
-            return _Step(publication._replace(state=PublicationState.FAILED, error=str(_foreign(record, found))))
+            return _Step(publication._replace(state=PublicationState.FAILED, error=str(self._foreign(record, found))))
         has_drifted = is_recheck or not _is_expected(found, {journal.address, *ours})  # a recheck that got here failed
         if has_drifted:
             publication = publication._replace(drift=described(found), drift_at=journal.now())
@@ -168,7 +228,7 @@ class Publisher:
                 return _Step(publication._replace(error=error, checked_at=journal.now()))
         if found and found.obstacle:
             return _Step(
-                publication._replace(state=PublicationState.FAILED, error=str(_blocked(record, found.obstacle)))
+                publication._replace(state=PublicationState.FAILED, error=str(self._blocked(record, found.obstacle)))
             )
         change = Change(record, (str(journal.address),), self._ttl(publication, found))
         if not has_drifted:
@@ -177,35 +237,47 @@ class Publisher:
         done = "repaired" if ours else "replaced"
         return _Step(publication, change, f"{record} held {publication.drift}; it {verb} {done}")
 
+    def _blocked(self, record: Record, obstacle: str) -> DnsError:
+        return DnsError(
+            f"failed to change {record}: {obstacle} exists there and is never overwritten",
+            f"remove it, or {self._policy.or_else}",
+        )
+
+    def _foreign(self, record: Record, found: RecordSet) -> DnsError:
+        return DnsError(
+            f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
+            " written by this program",
+            f"leave only one of them, or {self._policy.or_else}",
+        )
+
     def _ttl(self, publication: Publication, found: RecordSet | None) -> int:
         asked = publication.ttl if publication.drift else None  # what a repair restores; it may take several runs
         ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
         return next(ttl for ttl in ttls if ttl is not None)
 
-    def _send(self, journal: JournalWriter, zone_id: str, changes: Sequence[Change]) -> None:
-        """Send `changes` and write each answer as it comes.
+    def _send(self, zone_id: str, changes: Sequence[tuple[JournalWriter, Change]]) -> None:
+        """Send the changes and write each answer as it comes.
 
         Those with the fewest attempts are first, because AWS's limits can leave the last ones unsent.
         """
-        if not changes:
-            return
-        changes = sorted(changes, key=lambda change: (journal.get(change.record).attempts, change.record))
-        journal.touched = True
-        sent = {change.record: journal.get(change.record).sent for change in changes}
+        changes = sorted(changes, key=lambda each: (each[0].get(each[1].record).attempts, each[1].record))
+        journals = {change.record: journal for journal, change in changes}
+        sent = {record: journal.get(record).sent for record, journal in journals.items()}
         unanswered = {record for record, each in sent.items() if each and each.unanswered_at}
-        journal.write(_to_be_sent(journal, change, zone_id) for change in changes)
-        verb = "would be set" if journal.dry_run else "is being set"
-        for change in changes:
-            values = ", ".join(change.values)
-            journal.log(
-                f"{change.record} in hosted zone {zone_id} {verb} to {values}, TTL {change.ttl}", [change.record]
-            )
-        if journal.dry_run:
+        for journal in journals.values():
+            journal.touched = True
+        write_publications((journal, _to_be_sent(journal, change, zone_id)) for journal, change in changes)
+        for journal, change in changes:
+            verb = "would be set" if journal.dry_run else "is being set"
+            text = f"{change.record} in hosted zone {zone_id} {verb} to {', '.join(change.values)}, TTL {change.ttl}"
+            journal.log(text, [change.record])
+        wanted = [change for journal, change in changes if not journal.dry_run]
+        if not wanted:
             return
-        for answer in self._open_dns().upsert(zone_id, changes):
-            journal.write(
-                _after(journal.get(each.record), answer, was_unanswered=each.record in unanswered)
-                for each in answer.changes
+        for answer in self._open_dns().upsert(zone_id, wanted):
+            write_publications(
+                (journals[record], _after(journals[record].get(record), answer, was_unanswered=record in unanswered))
+                for record in (each.record for each in answer.changes)
             )
 
 
@@ -235,15 +307,15 @@ def _after(publication: Publication, answer: Submission, *, was_unanswered: bool
     )
 
 
-def _refused(journal: JournalWriter, claim: Claim, recheck_every: float) -> Publication:
+def _refused(entry: Entry, claim: Claim, recheck_every: float) -> Publication:
     """Return a new publication: what an earlier one says was sent is no longer this origin's to check."""
     return Publication(
-        claim.record,
-        journal.get(claim.record).created_at,
+        entry.record,
+        entry.publication.created_at,
         state=PublicationState.FAILED,
         hosted_zone_id=claim.zone_id,
         error=str(refusal(claim, recheck_every)),
-        checked_at=journal.now(),
+        checked_at=entry.journal.now(),
     )
 
 
@@ -256,18 +328,3 @@ def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet 
     repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
     wanted = f"{journal.address}" if publication.ttl is None else f"{journal.address} with TTL {publication.ttl}"
     return DnsError(f"{publication.record} should hold {wanted}, not {publication.drift}", f"correct it{repair}")
-
-
-def _blocked(record: Record, obstacle: str) -> DnsError:
-    return DnsError(
-        f"failed to change {record}: {obstacle} exists there and is never overwritten",
-        "remove it, or take the name out of DDNS_RECORDS",
-    )
-
-
-def _foreign(record: Record, found: RecordSet) -> DnsError:
-    return DnsError(
-        f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
-        " written by this program",
-        "leave only one of them, or remove the name from DDNS_RECORDS",
-    )

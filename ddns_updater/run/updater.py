@@ -180,7 +180,7 @@ class Updater:
             if journal.version.address != found.address:
                 found = self._confirm(run, detection, found)
                 journal = self._append_version(run, history, origin, journal, found)
-            self._publisher.publish(journal, self._records_of(run))
+            self._publisher.publish([(journal, self._records_of(run))])
         except VersionTaken as error:
             log.info("%s", error)
             run.outcome = Outcome.SKIPPED

@@ -5,15 +5,15 @@ it again.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ddns_updater.errors import DnsError
 from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Publication, PublicationState, Record, RecordSet, described
-from ddns_updater.run.journal import JournalWriter
+from ddns_updater.run.journal import Entry, JournalWriter, write_publications
 from ddns_updater.run.ports import Authority, Dns
 
 _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two GetChange calls
@@ -26,15 +26,18 @@ class _Sync(Enum):
 
 
 class _Sent(NamedTuple):
-    """A change that Route 53 accepted, with its records in one journal."""
+    """A change that Route 53 accepted, with its records."""
 
-    journal: JournalWriter
     change_id: str
-    records: tuple[Record, ...]
+    entries: tuple[Entry, ...]
 
-    @property
-    def publications(self) -> list[Publication]:
-        return [self.journal.get(record) for record in self.records]
+    def log(self, text: str) -> None:
+        """Log `text` once for each journal that has records in it."""
+        by_journal: dict[JournalWriter, list[Record]] = {}
+        for journal, record in self.entries:
+            by_journal.setdefault(journal, []).append(record)
+        for journal, records in by_journal.items():
+            journal.log(text, records)
 
 
 class Verifier:
@@ -60,9 +63,9 @@ class Verifier:
         self._sleep = sleep
 
     def verify(self, journals: Sequence[tuple[JournalWriter, Sequence[Record]]], deadline: Deadline) -> None:
-        """Wait until the submitted changes are in sync, and read them back."""
+        """Wait until the submitted changes are in sync, and read them back; the journals have one history."""
         deadline = deadline.at_most(self._timeout)
-        waiting = [sent for journal, records in journals for sent in _submitted(journal, records)]
+        waiting = _submitted(journals)
         synced: list[_Sent] = []
         pause = _POLL_FIRST
         while waiting:
@@ -74,75 +77,65 @@ class Verifier:
             is_over = deadline.left() < pause
             for sent in waiting:
                 what = "there is no time left to wait" if is_over else f"waiting {pause:g} s"
-                sent.journal.log(f"{what} for change {sent.change_id} to be in sync", sent.records)
+                sent.log(f"{what} for change {sent.change_id} to be in sync")
             if is_over:
                 break
             self._sleep(pause)
             pause = min(pause * _POLL_GROWTH, _POLL_MOST)
-        for journal, zone_id, publications in _by_journal_and_zone(synced):
-            self._read_back(journal, zone_id, publications, deadline)
+        for zone_id, entries in _by_zone(synced).items():
+            self._read_back(zone_id, entries, deadline)
 
     def _poll(self, sent: _Sent) -> _Sync:
         """Ask once whether a change is in sync, and save what the answer means for its records."""
-        journal, publications = sent.journal, sent.publications
         try:
             in_sync = self._open_dns().in_sync(sent.change_id)
         except DnsError as error:
-            journal.write(each._replace(error=_unconfirmed(journal, each, error)) for each in publications)
+            _write_unconfirmed(sent.entries, error)
             return _Sync.UNKNOWN
         if in_sync is None:
-            journal.write(
-                each._replace(state=PublicationState.PENDING, change_id=None, error=None) for each in publications
-            )
+            _write(sent.entries, state=PublicationState.PENDING, change_id=None, error=None)
             return _Sync.UNKNOWN
         if in_sync:
-            journal.log(f"change {sent.change_id} is in sync", sent.records)
+            sent.log(f"change {sent.change_id} is in sync")
             return _Sync.IN_SYNC
-        journal.write(each._replace(error=None) for each in publications if each.error)  # an earlier one
+        _write([each for each in sent.entries if each.publication.error], error=None)  # an earlier one
         return _Sync.PENDING
 
-    def _read_back(
-        self, journal: JournalWriter, zone_id: str, publications: Sequence[Publication], deadline: Deadline
-    ) -> None:
-        """Read back `publications`, whose changes are in sync, and write what was found."""
+    def _read_back(self, zone_id: str, entries: Sequence[Entry], deadline: Deadline) -> None:
+        """Read back `entries`, whose changes are in sync, and write what was found."""
         try:
-            existing = self._open_dns().read(zone_id, [each.record for each in publications])
+            existing = self._open_dns().read(zone_id, list(dict.fromkeys(each.record for each in entries)))
             servers = self._open_dns().name_servers(zone_id) if self._authority else ()
         except DnsError as error:
-            journal.write(each._replace(error=_unconfirmed(journal, each, error)) for each in publications)
+            _write_unconfirmed(entries, error)
             return
-        journal.touched = True
-        seen: list[Publication] = []
+        seen: list[tuple[JournalWriter, Publication]] = []
         try:
-            for each in publications:
+            for each in entries:
+                each.journal.touched = True
                 # at least one record of each zone, so that every run makes progress
                 asked = deadline if seen else deadline.at_least(1)
-                seen.append(self._seen(journal, each, existing[each.record], servers, asked))
+                seen.append((each.journal, self._seen(each, existing[each.record], servers, asked)))
         finally:
-            journal.write(seen)  # also when the run is stopped
+            write_publications(seen)  # also when the run is stopped
 
-    def _seen(
-        self,
-        journal: JournalWriter,
-        each: Publication,
-        found: RecordSet | None,
-        servers: Sequence[str],
-        deadline: Deadline,
-    ) -> Publication:
-        """Return `each` after reading it back and asking its name servers."""
-        journal.log(f"{each.record} in hosted zone {each.hosted_zone_id} holds {described(found)}", [each.record])
+    def _seen(self, entry: Entry, found: RecordSet | None, servers: Sequence[str], deadline: Deadline) -> Publication:
+        """Return the publication after reading the record back and asking its name servers."""
+        journal, record = entry
+        each = entry.publication
+        journal.log(f"{record} in hosted zone {each.hosted_zone_id} holds {described(found)}", [record])
         if not (found and found.holds(journal.address, each.ttl)):
             cause = DnsError(f"DNS holds {described(found)}", then="the next run sends it again")
-            return each._replace(state=PublicationState.FAILED, error=_unconfirmed(journal, each, cause))
+            return each._replace(state=PublicationState.FAILED, error=_unconfirmed(entry, cause))
         try:
-            mismatch = self._authority and self._authority.mismatch(each.record, journal.address, servers, deadline)
+            mismatch = self._authority and self._authority.mismatch(record, journal.address, servers, deadline)
         except TimeoutError:
             return each._replace(error=None)  # the next run asks the name servers
         if mismatch:
-            return each._replace(error=_unconfirmed(journal, each, mismatch))
+            return each._replace(error=_unconfirmed(entry, mismatch))
         now = journal.now()
         if self._may_be_replaced(journal, each, now):
-            journal.log(f"an earlier change of {each.record} without an answer may still arrive", [each.record])
+            journal.log(f"an earlier change of {record} without an answer may still arrive", [record])
             return each._replace(error=None)  # a later run reads it again
         verified_at = each.verified_at or now
         return each._replace(state=PublicationState.VERIFIED, error=None, checked_at=now, verified_at=verified_at)
@@ -154,23 +147,31 @@ class Verifier:
         return sent_at is not None and abs(now - sent_at) < self._arrival
 
 
-def _submitted(journal: JournalWriter, records: Sequence[Record]) -> list[_Sent]:
-    by_change: dict[str, list[Record]] = {}
-    for each in map(journal.get, records):
-        if each.state is PublicationState.SUBMITTED:
-            by_change.setdefault(each.change_id or "", []).append(each.record)
-    return [_Sent(journal, change_id, tuple(inside)) for change_id, inside in by_change.items()]
+def _submitted(journals: Sequence[tuple[JournalWriter, Sequence[Record]]]) -> list[_Sent]:
+    by_change: dict[str, list[Entry]] = {}
+    for journal, records in journals:
+        for each in (Entry(journal, record) for record in records):
+            if each.publication.state is PublicationState.SUBMITTED:
+                by_change.setdefault(each.publication.change_id or "", []).append(each)
+    return [_Sent(change_id, tuple(entries)) for change_id, entries in by_change.items()]
 
 
-def _by_journal_and_zone(synced: Sequence[_Sent]) -> Iterator[tuple[JournalWriter, str, list[Publication]]]:
-    grouped: dict[tuple[JournalWriter, str], list[Publication]] = {}
+def _by_zone(synced: Sequence[_Sent]) -> dict[str, list[Entry]]:
+    grouped: dict[str, list[Entry]] = {}
     for sent in synced:
-        for each in sent.publications:
-            grouped.setdefault((sent.journal, each.hosted_zone_id or ""), []).append(each)
-    for (journal, zone_id), publications in grouped.items():
-        yield journal, zone_id, publications
+        for each in sent.entries:
+            grouped.setdefault(each.publication.hosted_zone_id or "", []).append(each)
+    return grouped
 
 
-def _unconfirmed(journal: JournalWriter, publication: Publication, cause: DnsError) -> str:
-    problem = f"could not confirm that {publication.record} now points to {journal.address}: {cause.problem}"
+def _write(entries: Sequence[Entry], **changes: Any) -> None:
+    write_publications((each.journal, each.publication._replace(**changes)) for each in entries)
+
+
+def _write_unconfirmed(entries: Sequence[Entry], cause: DnsError) -> None:
+    write_publications((each.journal, each.publication._replace(error=_unconfirmed(each, cause))) for each in entries)
+
+
+def _unconfirmed(entry: Entry, cause: DnsError) -> str:
+    problem = f"could not confirm that {entry.record} now points to {entry.journal.address}: {cause.problem}"
     return str(DnsError(problem, cause.advice, then=cause.then or "the next run checks again"))

@@ -5,8 +5,22 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Overview, Result
+from ddns_updater.hosts import (
+    Failing,
+    Held,
+    Host,
+    HostEntry,
+    HostRecord,
+    LastRequest,
+    Login,
+    Looked,
+    NewHost,
+    Overview,
+    Result,
+)
 from ddns_updater.model import Address, Family, PublicationState, Record
+from ddns_updater.run.ports import History
+from ddns_updater.server.request import Caller
 
 
 class Requests(Protocol):
@@ -25,18 +39,16 @@ class Requests(Protocol):
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        """Note the last request of each host, by its key, in one transaction."""
-
     def address_of(self, host: Host, family: Family) -> Address | None:
         """Return the address of the latest version, None when there is none."""
-
-    def answers(self) -> bool:
-        """Return whether the database answers."""
 
 
 class Publications(Protocol):
     """What the publisher needs of the hosts; its methods raise HistoryError."""
+
+    @property
+    def history(self) -> History:
+        """Return their versions and publications, on the same connection."""
 
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lock of the publisher without waiting; False when another server holds it."""
@@ -53,12 +65,24 @@ class Publications(Protocol):
     def now(self) -> datetime:
         """Return the time by the database's clock, in whole seconds."""
 
+    def failing(self, limit: int) -> tuple[int, Sequence[Failing]]:
+        """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
+
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""
 
 
 class HostStore(Requests, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
+
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+
+    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
+        """Note the last request of each host, by its key, in one transaction."""
+
+    def answers(self) -> bool:
+        """Return whether the connection to the database works and may be kept."""
 
     def names(self) -> Sequence[str]:
         """Return the names of all hosts, sorted."""
@@ -71,6 +95,18 @@ class HostStore(Requests, Publications, Protocol):
 
     def entry(self, name: str) -> HostEntry | None:
         """Return the host called `name` with its state, None when there is none."""
+
+    def due_entries(self, limit: int) -> Sequence[HostEntry]:
+        """Return at most `limit` hosts with a record that is due, with their state: those that wait longest first."""
+
+    def recent_addresses(
+        self, host_ids: Sequence[Hashable], since: datetime, most: int
+    ) -> Mapping[tuple[Hashable, Family], Sequence[Held]]:
+        """Return the addresses of hosts since a time, by the key of the host and the family, the newest first.
+
+        The last of them is the one that was current then, where there was one and it is among the last `most` versions
+        of the record; earlier ones are left out.
+        """
 
     def states(self) -> Mapping[PublicationState | None, int]:
         """Return how many records of hosts are in each state of their latest version; None is without a version."""
@@ -104,3 +140,13 @@ class HostStore(Requests, Publications, Protocol):
 
     def slowed(self) -> Iterator[Host]:
         """Yield the hosts that are slowed down because they change too often."""
+
+
+class LoginLimits(Protocol):
+    """What counts failed logins by the address that they came from."""
+
+    def is_limited(self, caller: Caller, login: str | None) -> bool:
+        """Return whether too many logins have failed from there; `login` is lower-case, None without one."""
+
+    def failed(self, caller: Caller, login: str | None) -> None:
+        """Count a failed login; None is one that can be no login at all."""

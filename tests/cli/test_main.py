@@ -37,6 +37,7 @@ COMMANDS = (
     "init",
     "run",
     "watch",
+    "serve",
     "status",
     "history",
     "host",

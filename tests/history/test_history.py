@@ -16,7 +16,7 @@ from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history.mysql import MySqlHistory
 from ddns_updater.history.sqlite import SqliteHistory
-from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Window
+from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Version, Window
 from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database, only_origin
 from tests.support.machine import Machine
@@ -183,9 +183,14 @@ FULL = Publication(
 BARE = Publication(Record("home.example.com", "A"), WHEN)
 
 
+def save(history: HistoryStore, version: Version, *publications: Publication) -> None:
+    """Save publications of one version."""
+    history.save((version, each) for each in publications)
+
+
 def test_publications_are_read_as_they_were_written(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    history.save(history.latest(origin).version, [BARE, FULL])
+    save(history, history.latest(origin).version, BARE, FULL)
     found = history.latest(origin).publications
     assert found == (FULL, BARE)  # by name
     assert [type(each.state) for each in found] == [PublicationState, PublicationState]
@@ -194,10 +199,10 @@ def test_publications_are_read_as_they_were_written(history: HistoryStore) -> No
 def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     version = history.latest(origin).version
-    history.save(version, [BARE, FULL])
+    save(history, version, BARE, FULL)
     later = WHEN + timedelta(days=1)
     for written in (FULL._replace(record=BARE.record, created_at=later), BARE._replace(created_at=later)):
-        history.save(version, [written])
+        save(history, version, written)
         assert history.latest(origin).publications == (FULL, written._replace(created_at=WHEN))
 
 
@@ -205,13 +210,24 @@ def test_publications_are_written_together_or_not_at_all(history: HistoryStore) 
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     nameless = BARE._replace(record=Record(None, "A"))  # type: ignore[arg-type] # what no engine can store
     with pytest.raises(HistoryError):
-        history.save(history.latest(origin).version, [FULL, nameless])
+        save(history, history.latest(origin).version, FULL, nameless)
     assert history.latest(origin).publications == ()
+
+
+def test_publications_of_several_versions_are_written_together_or_not_at_all(history: HistoryStore) -> None:
+    lines = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("line", "another")]
+    versions = [history.latest(origin).version for origin in lines]
+    nameless = BARE._replace(record=Record(None, "A"))  # type: ignore[arg-type] # what no engine can store
+    with pytest.raises(HistoryError):
+        history.save([(versions[0], FULL), (versions[1], nameless)])
+    assert [history.latest(origin).publications for origin in lines] == [(), ()]
+    history.save([(versions[0], FULL), (versions[1], BARE), (versions[0], BARE)])
+    assert [history.latest(origin).publications for origin in lines] == [(FULL, BARE), (BARE,)]
 
 
 def test_a_long_error_is_shortened(history: HistoryStore) -> None:
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    history.save(history.latest(origin).version, [BARE._replace(error="x" * 5000, drift="y" * 5000)])
+    save(history, history.latest(origin).version, BARE._replace(error="x" * 5000, drift="y" * 5000))
     assert history.latest(origin).publications == (BARE._replace(error="x" * 1000, drift="y" * 1000),)
 
 
@@ -219,7 +235,7 @@ def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history:
     history.seed("another", Family.IPV4, ip_address("192.0.2.1"), None)
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
     first = history.latest(origin)
-    history.save(first.version, [Publication(Record("home.example.com", "A"), first.read_at)])
+    save(history, first.version, Publication(Record("home.example.com", "A"), first.read_at))
     second = history.append(origin, first.version, ip_address("192.0.2.2"))
     assert second.publications == ()
     newest, oldest = history.entries(origin, 10, Window())
@@ -232,7 +248,7 @@ def test_times_are_utc_whatever_the_time_zone_of_the_session(history: HistorySto
     if isinstance(history, MySqlHistory):
         history.execute("SET time_zone = '+09:00'")
     origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    history.save(history.latest(origin).version, [FULL])
+    save(history, history.latest(origin).version, FULL)
     journal = history.latest(origin)
     assert journal.publications == (FULL,)
     assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -195,6 +197,51 @@ def test_what_a_run_raises_does_not_end_it_and_is_shown() -> None:
     assert results == [good, good, good]
 
 
+def test_a_signal_at_any_place_between_two_runs_ends_it() -> None:
+    runs, left, place = 0, 0, 0  # places are lines, counted from the end of the first run
+
+    def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 2 and left >= 0:  # the place was not reached
+            signal.raise_signal(signal.SIGTERM)
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        if runs == 1 and event == "line" and frame.f_code.co_filename != __file__:
+            left -= 1
+            if left < 0:
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    def hangs(_signum: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"it hangs after a signal at place {place}")
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    try:
+        while runs < 2:
+            runs, left = 0, place
+            signal.alarm(10)
+            sys.settrace(trace)
+            repeat(run, 0.01, ended=ignored, crashed=unwanted_error, waits=unwanted)
+            place += 1
+    finally:
+        sys.settrace(None)
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert place > 10
+
+
+def test_a_signal_to_another_thread_ends_the_wait() -> None:
+    def run() -> None:
+        threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+
+    begin = time.monotonic()
+    repeat(run, 60, ended=ignored, crashed=unwanted_error, waits=unwanted)
+    assert time.monotonic() - begin < 30
+
+
 def test_it_gives_the_signals_back() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(OriginError):
@@ -264,6 +311,14 @@ def catches(pid: int, number: int) -> bool:
 
 def unwanted() -> None:
     raise AssertionError("it does not wait for a run")
+
+
+def unwanted_error(error: Exception) -> None:
+    raise error
+
+
+def ignored(_result: object) -> None:
+    pass
 
 
 def wait_until(true: Callable[[], bool]) -> None:

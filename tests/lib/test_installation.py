@@ -83,7 +83,7 @@ def test_the_advice_names_what_was_installed(
 ) -> None:
     installed(monkeypatch, tmp_path, direct_url)
     monkeypatch.setattr(sys, "prefix", "/opt/pipx/venvs/ddns53")
-    assert install_advice("dns") == advice.replace("EXTRAS", "demo,dns,interface,metrics,notify")
+    assert install_advice("dns") == advice.replace("EXTRAS", "demo,dns,interface,metrics,notify,serve")
 
 
 def test_without_an_installation_it_runs_in_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

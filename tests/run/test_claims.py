@@ -167,9 +167,7 @@ def test_a_dry_run_says_so_and_writes_nothing(two: Machine) -> None:
     assert two.database.sql("SELECT * FROM admin_dns_publication") == before
 
 
-@pytest.mark.parametrize(
-    "place", ["call:JournalWriter.stronger_claims", "call:JournalWriter.write", "return:JournalWriter.write"]
-)
+@pytest.mark.parametrize("place", ["call:stronger_claims", "call:write_publications", "return:write_publications"])
 def test_a_kill_of_the_later_origin_takes_nothing_from_the_other(two: Machine, place: str) -> None:
     two.service.address = "8.8.8.8"
     assert two.killed(place, "run", "--name", "second").status == -signal.SIGKILL

@@ -108,7 +108,7 @@ def test_it_never_overwrites_what_is_not_a_plain_record_set(machine: Machine, ki
     records, text = failing(machine, DDNS_RECORDS=f"taken.example.com,{HOME}")
     assert text == (
         f"failed to change taken.example.com A: {obstacle} exists there and is never overwritten;"
-        " remove it, or take the name out of DDNS_RECORDS"
+        " remove it, or remove the name from DDNS_RECORDS"
     )
     assert {name: each["state"] for name, each in records.items()} == {"taken.example.com": "failed", HOME: "verified"}
     assert machine.aws.address(machine.zone_id) == "9.9.9.9"
@@ -478,7 +478,7 @@ def publish(
     writer = JournalWriter(history, origin, history.latest(origin), clock.monotonic, dry_run=False)
     open_dns = cache(open_route53)
     wanted = [Record(name, "A") for name in records]
-    Publisher(Policy(), open_dns).publish(writer, wanted)
+    Publisher(Policy(), open_dns).publish([(writer, wanted)])
     verifier = Verifier(open_dns, timeout=verify_timeout, sleep=clock.sleep)
     verifier.verify([(writer, wanted)], Deadline(seconds, clock.monotonic))
     return list(history.latest(origin).publications)

@@ -30,6 +30,7 @@ _TESTER = "the-test-itself"
 Environ = dict[str, Any]
 Forward = Callable[[], bytes]
 Fault = Callable[["Call"], bytes]
+Limit = Callable[["Call", Fault], bytes]
 
 
 class Call:
@@ -62,6 +63,7 @@ class FakeAws:
         self.bodies: list[str] = []
         self.asked: list[str] = []
         self.elsewhere: list[str] = []
+        self.limit: Limit = _unlimited  # what stands before the faults
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
@@ -79,7 +81,8 @@ class FakeAws:
         )
 
     def reset(self) -> None:
-        """Forget all zones, calls and faults, and let hanging calls go."""
+        """Forget all zones, calls, faults and limits, and let hanging calls go."""
+        self.limit = _unlimited
         self._released.set()
         self._released = Event()
         self.calls.clear()
@@ -182,7 +185,7 @@ class FakeAws:
         self.calls.append(operation)
         self.bodies.append(call.body)
         self.asked.append(call.asked)
-        answer = self._fault_for(call)(call)
+        answer = self.limit(call, self._fault_for(call))
         start_response(call.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
         return [answer]
 
@@ -197,6 +200,10 @@ class FakeAws:
                 return fault  # type: ignore[no-any-return]
         illegal = _illegal_address(call)
         return refuse("InvalidChangeBatch", illegal) if illegal else Call.pass_on
+
+
+def _unlimited(call: Call, fault: Fault) -> bytes:
+    return fault(call)
 
 
 def refuse(code: str, message: str = "no", status: int = 400) -> Fault:

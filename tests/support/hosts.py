@@ -38,7 +38,7 @@ def publish(
         now = hosts.now()
         found = hosts.due(1000)
         for each in found:
-            hosts.history.save(each.journal.version, [_published(each, state, now, error)])
+            hosts.history.save([(each.journal.version, _published(each, state, now, error))])
         is_done = state is PublicationState.VERIFIED
         hosts.looked(
             [Looked(each._replace(due_since=now - due_for), is_done, now + timedelta(hours=1)) for each in found]

@@ -106,12 +106,13 @@ def test_the_sdist_holds_the_repository_and_nothing_that_lies_about(package: Pac
 
 def test_the_wheel_holds_the_program_and_nothing_else(package: Package) -> None:
     program = {str(each.relative_to(_TOP)) for each in (_TOP / "ddns_updater").rglob("*.py")}
+    templates = {str(each.relative_to(_TOP)) for each in (_TOP / "ddns_updater" / "output" / "templates").iterdir()}
     migrations = {f"ddns_updater/{each.relative_to(_TOP)}" for each in (_TOP / "migrations").rglob("*.sql")}
     shared = {f"{_NAME}.data/data/share/{each}" for each in share()}
     info = {
         f"{_NAME}.dist-info/{each}" for each in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
     }
-    assert package.installed == {"ddns_updater/py.typed", *program, *migrations, *shared, *info}
+    assert package.installed == {"ddns_updater/py.typed", *program, *templates, *migrations, *shared, *info}
 
 
 def test_the_image_is_given_all_that_the_package_is_built_from(package: Package, tmp_path: Path) -> None:
@@ -150,6 +151,10 @@ def test_the_wheel_runs_where_there_is_no_checkout(environment: Path, tmp_path: 
     assert ddns("--version") == f"ddns, version {__version__}\n"
     ddns("init", "--name", "home", "--ip", "9.9.9.9", "--note", "the first")
     assert "9.9.9.9" in ddns("history")
+    page = environment / "bin" / "ddns", "status", "--html"
+    done = subprocess.run(page, env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")  # no run yet
+    assert "9.9.9.9" in done.stdout
     where = output(environment / "bin" / "python", "-c", "import ddns_updater; print(ddns_updater.__file__)")
     assert where.startswith(str(environment))
 

@@ -1,0 +1,60 @@
+"""What `ddns serve` has for its operator: the status page and the metrics, made from the settings."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ddns_updater.app import factories
+from ddns_updater.app.status_page import read_overview_of_server
+from ddns_updater.errors import SettingsError
+from ddns_updater.server.metrics_route import MetricsRoute, NoMetrics
+from ddns_updater.server.operator_login import CountedLogins, OperatorLogin
+from ddns_updater.server.pool import Pool
+from ddns_updater.server.ports import LoginLimits
+from ddns_updater.server.request import Answer
+from ddns_updater.server.status_route import StatusRoute
+from ddns_updater.settings.settings import Settings
+from ddns_updater.state.host_status import HostNumbers
+
+
+class OperatorPages(NamedTuple):
+    """What answers each path, and what is to be told of the work of the server.
+
+    `observe` is told the protocol, the answer and the seconds of every request, `change_called` of every call that
+    changes records; the logins of hosts have to use `failed_logins`.
+    """
+
+    routes: Mapping[str, Answer]
+    failed_logins: LoginLimits
+    observe: Callable[[str, str, float], None]
+    change_called: Callable[[], None]
+
+
+def operator_pages(settings: Settings, password: str | None, pool: Pool, failed_logins: LoginLimits) -> OperatorPages:
+    """Return the pages of the operator, none without a password; raises SettingsError without the extra serve."""
+    if password is None:
+        return OperatorPages({}, failed_logins, _ignore, _ignore)
+    render = factories.page_renderer()
+    metrics, missing = None, ""
+    try:
+        metrics = factories.endpoint_metrics(lambda: _numbers(pool))
+    except SettingsError as error:
+        missing = str(error)
+    counted = CountedLogins(failed_logins, metrics.login_failed) if metrics else failed_logins
+    login = OperatorLogin(password, counted)
+    status = StatusRoute(login, lambda: render(read_overview_of_server(settings)), factories.page_policy())
+    numbers = MetricsRoute(login, metrics.text) if metrics else NoMetrics(login, missing)
+    return OperatorPages(
+        routes={"/status": status.answer, "/metrics": numbers.answer},
+        failed_logins=counted,
+        observe=metrics.observe if metrics else _ignore,
+        change_called=metrics.change_called if metrics else _ignore,
+    )
+
+
+def _numbers(pool: Pool) -> HostNumbers:
+    with pool.taken() as hosts:
+        return HostNumbers(hosts.count(), *hosts.count_due(), hosts.now())
+
+
+def _ignore(*_told: object) -> None:
+    """Count nothing: nobody could ask for it."""
