@@ -32,7 +32,7 @@ _MAX_TEXT = 300  # characters of a problem
 _MAX_CAUSE = 200  # of one in the table
 _MAX_CLIENT = 80
 _MAX_DETAILED = 2000  # addresses in all; of more, the page has only bars, so that it stays small
-_COLUMNS = 180  # of a bar, as the style has it
+_COLUMNS = 144  # of a bar, as the style has it
 
 _ANSWERS = {
     Verdict.GOOD: "new address",
@@ -176,11 +176,10 @@ def _bar(held: Sequence[Held], hosts: HostsStatus, *, is_detailed: bool) -> _Bar
 
     is_cut = len(held) >= hosts.most and held[-1].since > hosts.since
     changes = [each for each in held[:-1] if each.since > hosts.since]
-    number = counted(len(changes), "change")
     return _Bar(
         held=f"M{column(held[-1].since)} 4H{_COLUMNS}",
         changes="".join(f"M{each} 0V8" for each in sorted({column(each.since) for each in changes})),
-        text=f"at least {number}" if is_cut else number if changes else "no change",
+        text=f"{len(changes)}+ changes" if is_cut else counted(len(changes), "change") if changes else "no change",
         listed=held if changes and is_detailed else (),
     )
 

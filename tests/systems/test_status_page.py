@@ -40,6 +40,12 @@ _FAINT = """
 })()
 """
 
+# Every cell whose content is wider than it.
+_OVERFULL = """
+[...document.querySelectorAll("td, th")].filter((each) => each.scrollWidth > each.clientWidth + 1
+  && getComputedStyle(each.closest("thead") || each).position !== "absolute").map((each) => each.textContent)
+"""
+
 
 class Page(NamedTuple):
     """A page that shows so many hosts."""
@@ -79,7 +85,7 @@ def page(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [_PHONE, 800, _LAPTOP])
+@pytest.mark.parametrize("width", [_PHONE, _LAPTOP])
 def test_it_shows_without_a_complaint_a_request_or_anything_beyond_its_edge(
     browser: Browser, page: Page, width: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -91,6 +97,15 @@ def test_it_shows_without_a_complaint_a_request_or_anything_beyond_its_edge(
     assert browser.evaluate("document.querySelectorAll('table.hosts tbody').length") == page.number
     dark = browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 28)"
     assert dark == (scheme == "dark")
+
+
+def test_nothing_overlaps_or_overflows_at_any_width(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "status.html").write_text(status_page(overview(50)))
+    browser.look((tmp_path / "status.html").as_uri(), width=_LAPTOP, scheme="light")
+    for width in range(320, 2000, 40):
+        browser.resize(width)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate(_OVERFULL) == [], width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
