@@ -13,8 +13,10 @@
     │   ├── VersionTaken      1   another writer has appended that version
     │   └── ConnectionLost    1   the database session ended, and with it its locks
     ├── DnsError              1   the DNS provider refused, failed or holds something else
+    │   └── NoHostedZone      1   no hosted zone, or none that is asked by resolvers, or more than one, takes a name
     ├── AlertError            1   an alert or a heartbeat could not be sent
     ├── StateError            1   the state file, or another file written after a run, could not be used
+    ├── ServerError           1   the update endpoint cannot listen
     └── Stopped               1   a signal or the time limit of the run stopped it
 
 An exception outside this tree is a bug and keeps its traceback. `InvalidValue` never leaves the program: whoever knows
@@ -121,6 +123,10 @@ class DnsError(DdnsError):
     """Report that the DNS provider refused, failed or holds something else."""
 
 
+class NoHostedZone(DnsError):
+    """Report that no hosted zone takes a name, or that it cannot be told which one does."""
+
+
 class AlertError(DdnsError):
     """Report that a channel did not accept an alert or a heartbeat.
 
@@ -135,6 +141,10 @@ class AlertError(DdnsError):
 
 class StateError(DdnsError):
     """Report that the state file, or another file written after a run, could not be used."""
+
+
+class ServerError(DdnsError):
+    """Report that the update endpoint cannot listen."""
 
 
 class Stopped(DdnsError):

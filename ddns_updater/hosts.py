@@ -93,6 +93,28 @@ class Held(NamedTuple):
     since: datetime
 
 
+class Overview(NamedTuple):
+    """How many hosts there are, and how their records stand; `read_at` is the database's time.
+
+    `records` are those that have a version, `due` of them are not yet seen to hold it, and `refused` of these cannot be
+    published. `waiting_since` is since when the oldest of the others is due, None without one.
+    """
+
+    hosts: int
+    blocked: int
+    slowed: int
+    records: int
+    due: int
+    refused: int
+    waiting_since: datetime | None
+    read_at: datetime
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records are due and may yet be published."""
+        return self.due - self.refused
+
+
 class Decision(NamedTuple):
     """What to do with an address of a request: GOOD records it as the next version.
 

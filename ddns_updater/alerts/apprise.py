@@ -16,6 +16,9 @@ _KINDS = {
     Kind.REPAIRED: apprise.NotifyType.WARNING,
     Kind.FAILING: apprise.NotifyType.FAILURE,
     Kind.RECOVERED: apprise.NotifyType.SUCCESS,
+    Kind.HOSTS_FAILING: apprise.NotifyType.FAILURE,
+    Kind.HOSTS_RECOVERED: apprise.NotifyType.SUCCESS,
+    Kind.HOSTS_SLOWED: apprise.NotifyType.WARNING,
     Kind.TEST: apprise.NotifyType.INFO,
 }
 

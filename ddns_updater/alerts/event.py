@@ -22,13 +22,16 @@ class Kind(StrEnum):
     REPAIRED = "repaired"
     FAILING = "failing"
     RECOVERED = "recovered"
+    HOSTS_FAILING = "hosts_failing"
+    HOSTS_RECOVERED = "hosts_recovered"
+    HOSTS_SLOWED = "hosts_slowed"
     TEST = "test"
 
 
 class Event(NamedTuple):
     """An alert; `time` is an aware time in whole seconds, `facts` are the further JSON fields.
 
-    `origin` is None while its name is unknown.
+    `origin` is None while its name is unknown, and of hosts.
     """
 
     kind: Kind
@@ -90,7 +93,7 @@ def changed(result: RunResult, one: FamilyResult, previous: Address | None, now:
             "address": str(one.address),
             "previous_address": previous and str(previous),
             "version": one.version,
-            "since": _iso(one.since),
+            "since": iso(one.since),
             "dns_seconds": None if took is None else int(took.total_seconds()),
             "records": records,
         },
@@ -112,7 +115,7 @@ def repaired(result: RunResult, one: FamilyResult, records: Sequence[Publication
             "family": str(one.family),
             "address": str(one.address),
             "repaired": [
-                {"record": str(each.record), "found": each.drift, "found_at": _iso(each.drift_at)} for each in records
+                {"record": str(each.record), "found": each.drift, "found_at": iso(each.drift_at)} for each in records
             ],
         },
     )
@@ -128,14 +131,14 @@ def failing(result: RunResult, incident: Incident, seen: Mapping[Record, Seen], 
         result,
         now,
         f"{result.name or 'ddns'}: {still} since {_at(incident.since)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_sentence(_cause(incident))} {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the"
+        f"Cause: {sentence(cause_of(incident))} {dns} Nothing is lost: every run tries again. Run `ddns doctor` on the"
         " machine to see what to fix.",
         _incident_facts(incident)
         | {
             "outcome": str(result.outcome),
             "reminder": incident.alerts,
             "seen": [
-                {"record": str(record), "address": str(each.address), "checked_at": _iso(each.at)}
+                {"record": str(record), "address": str(each.address), "checked_at": iso(each.at)}
                 for record, each in seen.items()
             ],
         },
@@ -158,7 +161,7 @@ def recovered(result: RunResult, incident: Incident, now: datetime) -> Event:
         result,
         now,
         f"{result.name or 'ddns'}: recovered after {duration(lasted)}, {counted(incident.failed_runs, 'failed run')}",
-        f"Cause: {_sentence(_cause(incident))} Address now: {' and '.join(held)}.{dns} Nothing to do.",
+        f"Cause: {sentence(cause_of(incident))} Address now: {' and '.join(held)}.{dns} Nothing to do.",
         _incident_facts(incident) | {"duration_seconds": int(lasted.total_seconds()), "records": records},
     )
 
@@ -180,10 +183,10 @@ def _event(kind: Kind, result: RunResult, now: datetime, title: str, text: str, 
 
 
 def _incident_facts(incident: Incident) -> dict[str, object]:
-    return {"since": _iso(incident.since), "failed_runs": incident.failed_runs, "cause": _cause(incident)}
+    return {"since": iso(incident.since), "failed_runs": incident.failed_runs, "cause": cause_of(incident)}
 
 
-def _cause(incident: Incident) -> str:
+def cause_of(incident: Incident) -> str:
     """Return the cause as text that every channel can encode, cut to a safe length."""
     cause = printable(incident.cause)
     return cause if len(cause) <= _LONGEST else cause[: _LONGEST - 1] + "…"
@@ -203,7 +206,8 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return `text` with its end."""
     return text if text.endswith("?") else f"{text}."
 
 
@@ -211,5 +215,6 @@ def _at(time: datetime | None) -> str:
     return local_time(time) if time else "at an unknown time"
 
 
-def _iso(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
+    """Return a time in UTC, in whole seconds."""
     return time.astimezone(UTC).isoformat(timespec="seconds") if time else None

@@ -18,9 +18,11 @@ def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Itera
     tools = Tools(
         sources=[(spec, partial(factories.source, settings, spec)) for spec in settings.ip_sources],
         open_history=partial(factories.open_history, settings, read_only=True),
+        open_hosts=partial(factories.open_hosts, settings, read_only=True),
         open_probe=partial(factories.open_probe, settings),
         open_dns=lambda: factories.open_dns(settings, factories.route53_client(settings)),
         open_lookup=factories.open_lookup,
+        missing_serve=partial(factories.missing_extra_advice, "serve"),
         check_channels=partial(factories.check_channels, settings),
         read_state=factories.state_file(settings).read,
         limit=time_limit,

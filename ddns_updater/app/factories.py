@@ -40,15 +40,20 @@ from ddns_updater.state.run_state import RunState
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from _typeshed.wsgi import WSGIApplication
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
-    from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.lib.aws import Client
+    from ddns_updater.lib.budget import Budget
     from ddns_updater.output.endpoint_metrics import EndpointMetrics
-    from ddns_updater.state.host_status import HostNumbers, Overview
+    from ddns_updater.server.ports import HostStore
+    from ddns_updater.server.sweep_report import SweepReporter
+    from ddns_updater.server.web_server import WebServer
+    from ddns_updater.state.host_status import HostNumbers, HostsStatus
+    from ddns_updater.state.status import Status
 
 
 @contextmanager
@@ -77,7 +82,7 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
 
 
 @contextmanager
-def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["SqlHosts"]:
+def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["HostStore"]:
     """Open the hosts of the update endpoint, on a connection of their own; with `read_only` every write fails."""
     from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.server.judgement import judge
@@ -188,12 +193,15 @@ def open_lookup() -> "Lookup | None":
     return Lookup()
 
 
-def route53_client(settings: Settings) -> "Client[Route53Client]":
-    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs."""
+def route53_client(settings: Settings, budget: "Budget | None" = None) -> "Client[Route53Client]":
+    """Return the client of Route 53, with the credentials of this machine; it can be kept between runs.
+
+    It asks no more than `budget` allows.
+    """
     export_aws(settings)
     from ddns_updater.lib.aws import Client  # importing boto3 costs more than the rest of a quiet run
 
-    return Client("route53", DnsError)
+    return Client("route53", DnsError, budget=budget)
 
 
 def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
@@ -201,6 +209,15 @@ def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
     from ddns_updater.dns.route53 import Route53
 
     return Route53(client, settings.hosted_zone_ids)
+
+
+def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
+    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
+    try:
+        from ddns_updater.server.web_server import WebServer
+    except ImportError as error:
+        raise _missing_extra("ddns serve", "serve") from error
+    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
 
 
 def open_moto(port: int) -> "ThreadedMotoServer":
@@ -243,7 +260,7 @@ def page_policy() -> str:
     return content_security_policy()
 
 
-def page_renderer() -> "Callable[[Overview], str]":
+def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]":
     """Return the function that renders the status page; raises SettingsError without the extra serve."""
     try:
         from ddns_updater.output.status_page import status_page
@@ -265,6 +282,15 @@ def destinations(settings: Settings) -> Destinations:
         ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
+
+
+def sweep_reporter(settings: Settings) -> "SweepReporter":
+    """Return what reports the sweeps of a server; its state file is beside that of the runs."""
+    from ddns_updater.server.sweep_report import SweepReporter
+
+    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    keys = [spec.key for spec in settings.channels]
+    return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 
 
 def channels(settings: Settings) -> dict[str, Channel]:
@@ -290,6 +316,13 @@ def missing_channel(settings: Settings) -> SettingsError | None:
     from ddns_updater.lib.installation import is_installed
 
     return None if is_installed("notify") else _missing_extra("DDNS_NOTIFY_URLS", "notify")
+
+
+def missing_extra_advice(extra: str) -> str | None:
+    """Return how to install an extra, None when it is installed; it is not imported."""
+    from ddns_updater.lib.installation import install_advice, is_installed
+
+    return None if is_installed(extra) else install_advice(extra)
 
 
 def check_channels(settings: Settings) -> None:

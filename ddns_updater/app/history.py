@@ -74,7 +74,8 @@ def _opened(settings: Settings, name: str | None, stack: ExitStack) -> tuple[His
     """Return the database, which `stack` closes, and the origin of each address family."""
     with factories.database_limit(settings, timetable.answer_seconds(settings.run_timeout)):
         history = stack.enter_context(factories.open_history(settings))
-        return history, choose_origins(history, name or settings.name, settings.ip_families).values()
+        origins = choose_origins(history, name or settings.name, settings.ip_families, with_hosts=True)
+        return history, origins.values()
 
 
 def _versions(

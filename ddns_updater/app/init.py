@@ -19,7 +19,7 @@ from ddns_updater.model import (
 )
 from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detection
-from ddns_updater.run.origins import by_family
+from ddns_updater.run.origins import by_family, refuse_host
 from ddns_updater.settings.settings import Settings
 
 Starts = Callable[[str], None]  # takes the name of what may take a while
@@ -63,6 +63,7 @@ def initialise(
     starts(f"the database at {place}")
     try:
         with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
+            refuse_host(history, wanted)
             existing = by_family(history, history.origins(wanted), families)
     except NotInitialised:
         existing = {}

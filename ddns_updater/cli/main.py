@@ -24,8 +24,10 @@ _COMMANDS = {  # in the order of the help; each summary is also the first senten
     "init": "Create the tables and seed the origin",
     "run": "Publish the public address if it changed",
     "watch": "Run in a loop, instead of cron",
+    "serve": "Answer updates from other hosts",
     "status": "Show the address, records and last run",
     "history": "List the address history",
+    "host": "Manage hosts that update themselves",
     "notify": "Send a test message to every channel",
     "doctor": "Check everything a run depends on",
     "iam-policy": "Print the least-privilege IAM policy",
@@ -53,7 +55,8 @@ class _Group(click.Group):
             return None
         module = name.replace("-", "_")
         command: click.Command = getattr(import_module(f"ddns_updater.cli.{module}"), module)
-        command.context_class = _Context
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            each.context_class = _Context
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> Any:
@@ -99,6 +102,9 @@ def _printed(out: Terminal, where: click.Context | str) -> Iterator[None]:
     except DdnsError as error:
         for line in str(error).split("\n"):
             out.error(line)
+        raise click.exceptions.Exit(error.exit_code) from error
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         raise click.exceptions.Exit(error.exit_code) from error
     except click.UsageError as error:
         path = where if isinstance(where, str) else f"{where.command_path} {where.invoked_subcommand}"

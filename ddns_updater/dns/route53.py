@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.dns.names import covers
-from ddns_updater.errors import DnsError
+from ddns_updater.errors import DnsError, NoHostedZone
 from ddns_updater.lib import aws
 from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Change, Record, RecordSet, Submission
@@ -40,8 +40,8 @@ class _Zone(NamedTuple):
     record_sets: int
 
 
-class _NoZone(DnsError):
-    """An error that affects one name and not the others."""
+class _Unreadable(DnsError):
+    """A zone that cannot be read: the error of each name that depends on it, and of no other."""
 
 
 class Route53:
@@ -55,8 +55,8 @@ class Route53:
         self._aws = client
         self._zone_ids = hosted_zone_ids
         self._candidates: list[_Zone] | None = None
-        self._looked_up: dict[str, _Zone | _NoZone] = {}
-        self._unreadable: list[_NoZone] = []
+        self._looked_up: dict[str, _Zone | _Unreadable] = {}
+        self._unreadable: list[_Unreadable] = []
         self._delegations: dict[tuple[str, Record], list[str]] = {}
 
     def zones_for(self, records: Mapping[Record, str | None]) -> dict[Record, str | DnsError]:
@@ -68,7 +68,7 @@ class Route53:
         for record, pinned in records.items():
             try:
                 zone = self._pinned(record.name, pinned) if pinned else self._longest(record.name)
-            except _NoZone as error:
+            except (_Unreadable, NoHostedZone) as error:
                 zones[record] = error
             else:
                 zones[record] = self._delegated(zone, record.name) or zone.id
@@ -139,16 +139,16 @@ class Route53:
         """Return the name of a hosted zone."""
         known = [zone for zone in self._candidates or () if zone.id == zone_id]
         zone = known[0] if known else self._look_up(zone_id)
-        if isinstance(zone, _NoZone):
+        if isinstance(zone, _Unreadable):
             raise zone
         return zone.name
 
     def _pinned(self, name: str, zone_id: str) -> _Zone:
         zone = self._look_up(zone_id)
-        if isinstance(zone, _NoZone):
+        if isinstance(zone, _Unreadable):
             raise zone
         if not covers(zone.name, name):
-            raise _NoZone(f"{name} is not in hosted zone {zone_id} ({zone.name})", "correct DDNS_RECORDS")
+            raise NoHostedZone(f"{name} is not in hosted zone {zone_id} ({zone.name})", "correct DDNS_RECORDS")
         return zone
 
     def _longest(self, name: str) -> _Zone:
@@ -158,7 +158,7 @@ class Route53:
         if len(found) == 1:
             return found[0]
         if found:
-            raise _NoZone(
+            raise NoHostedZone(
                 f"{name} is in {len(found)} hosted zones called {longest} ({', '.join(zone.id for zone in found)})",
                 f"write {name}=ID in DDNS_RECORDS, with the ID of the delegated zone",
             )
@@ -166,9 +166,9 @@ class Route53:
             raise self._unreadable[0]  # this zone may cover the name
         if self._zone_ids:
             given = listed([f"{zone.id} ({zone.name})" for zone in self._zones()], _NAMED)
-            raise _NoZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
+            raise NoHostedZone(f"{name} is not in hosted zone {given}", "correct DDNS_HOSTED_ZONE_ID")
         seen = listed(_nearest(name, {zone.name for zone in self._zones()}), _NAMED) or "none"
-        raise _NoZone(
+        raise NoHostedZone(
             f"no public hosted zone covers {name}; this account has {seen}", "create one, or set DDNS_HOSTED_ZONE_ID"
         )
 
@@ -186,7 +186,7 @@ class Route53:
                 at_name = [each for each in found if plain(each["Name"]) == above.name]
                 self._delegations[zone.id, above] = _name_servers(at_name)
             if servers := self._delegations[zone.id, above]:
-                return DnsError(
+                return NoHostedZone(
                     f"{name} is below {above.name}, which hosted zone {zone.id} delegates to {listed(servers, 2)}",
                     f"write {name}=ID in DDNS_RECORDS, with the ID of the zone that is there",
                 )
@@ -200,14 +200,14 @@ class Route53:
             sizes = [zone.record_sets] if isinstance(zone, _Zone) else []
         return -(-sizes[0] // _PAGE) if sizes else 1
 
-    def _look_up(self, zone_id: str) -> "_Zone | _NoZone":
+    def _look_up(self, zone_id: str) -> "_Zone | _Unreadable":
         """Return the zone with that ID, or the error for the names that depend on it; AWS is asked once."""
         if zone_id not in self._looked_up:
             try:
                 with self._aws.calling(f"failed to read hosted zone {zone_id}") as client:
                     self._looked_up[zone_id] = _zone_of(client.get_hosted_zone(Id=zone_id)["HostedZone"])
             except DnsError as error:
-                self._looked_up[zone_id] = _NoZone(error.problem, error.advice, then=error.then)
+                self._looked_up[zone_id] = _Unreadable(error.problem, error.advice, then=error.then)
         return self._looked_up[zone_id]
 
     def _zones(self) -> list[_Zone]:

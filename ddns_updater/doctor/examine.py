@@ -10,6 +10,7 @@ from ddns_updater.doctor.aws import Route53Probe, check_aws
 from ddns_updater.doctor.check import Check, Checker, Starts
 from ddns_updater.doctor.database import Known, check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
+from ddns_updater.doctor.hosts import Hosts, check_hosts
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
@@ -34,9 +35,11 @@ class Tools(NamedTuple):
 
     sources: Sequence[tuple[SourceSpec, Callable[[], AddressSource]]]
     open_history: Callable[[], AbstractContextManager[HistoryStore]]
+    open_hosts: Callable[[], AbstractContextManager[Hosts]]
     open_probe: Callable[[], Route53Probe]
     open_dns: Callable[[], Dns]
     open_lookup: Callable[[], Lookup | None]
+    missing_serve: Callable[[], str | None]
     check_channels: Callable[[], None]
     read_state: Callable[[], StateContent]
     limit: Limit
@@ -96,6 +99,9 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
             yield from check_name_servers(group("DNS", _DNS), tools.open_lookup(), published, deadline)
     else:
         yield group("AWS", _AWS).skipped("records", _PROBLEM)
+
+    if usable("DDNS_DATABASE_URL", "DDNS_HOSTED_ZONE_ID"):
+        yield from check_hosts(group("hosts", _AWS), tools.open_hosts, tools.open_dns, tools.missing_serve)
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
         resolved = next((journal.version.name for journal in known.journals.values()), None)

@@ -66,6 +66,21 @@ JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND
 WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
 """  # noqa: S608 - only names from this program
 COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
+OVERVIEW = """
+SELECT COUNT(*), COUNT(blockedAt), COUNT(slowedAt),
+       (SELECT COUNT(*) FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId WHERE o.loginId IS NOT NULL)
+FROM admin_ddns_host WHERE loginId IS NOT NULL
+"""
+_OF_DUE = f"""
+FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
+JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
+WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
+"""
+REFUSED = (
+    f"SELECT o.name, r.recordType, p.lastError {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
+)
+
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
 NEXT_LOOK = "SELECT {at} FROM admin_ddns_record WHERE lookAt IS NOT NULL ORDER BY lookAt LIMIT 1"
@@ -149,6 +164,17 @@ LEFT JOIN admin_ip_history n ON n.originId = h.originId AND n.version = h.versio
 WHERE r.hostId IN ({", ".join("?" * number)}) AND ({began} >= ? OR {ended} > ? OR n.version IS NULL)
 ORDER BY h.version DESC
 """  # noqa: S608 - only names from this program
+
+
+def overview_of_due(dialect: Dialect) -> str:
+    """Return the query that counts the records that are due and those refused, with the time of the oldest other."""
+    since = dialect.utc_seconds.format("MIN(CASE WHEN p.state = 'failed' THEN NULL ELSE r.dueSince END)")
+    return f"SELECT COUNT(*), COUNT(CASE WHEN p.state = 'failed' THEN 1 END), {since} {_OF_DUE}"
+
+
+def writes(dialect: Dialect) -> Sequence[str]:
+    """Return every statement with which the server changes the tables of hosts."""
+    return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
 
 
 def locked(dialect: Dialect, number: int) -> str:

@@ -4,14 +4,15 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from ddns_updater.errors import HostError
+from ddns_updater.errors import HistoryError, HostError
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_publications import SqlPublications
 from ddns_updater.history.host_requests import SqlRequests
-from ddns_updater.history.host_table import chunks, digest, host_of, last_request
+from ddns_updater.history.host_table import chunks, digest, host_of, last_request, time_or_none
 from ddns_updater.history.rows import text_of, time_of, utc_text
-from ddns_updater.hosts import Held, Host, HostEntry, NewHost
-from ddns_updater.model import Family, PublicationState
+from ddns_updater.history.sql import of_host_tables
+from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview
+from ddns_updater.model import Family, PublicationState, Record
 
 
 class SqlHosts(SqlRequests, SqlPublications):
@@ -67,6 +68,26 @@ class SqlHosts(SqlRequests, SqlPublications):
             None if state is None else PublicationState(state): number
             for state, number in self.rows(host_queries.STATES)
         }
+
+    def overview(self) -> Overview | None:
+        """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
+        try:
+            ((hosts, blocked, slowed, records),) = self.rows(host_queries.OVERVIEW)
+            ((due, refused, since),) = self.rows(host_queries.overview_of_due(self.dialect))
+        except HistoryError as error:
+            if not of_host_tables(error):
+                raise
+            return None
+        return Overview(hosts, blocked, slowed, records, due, refused, time_or_none(since), self.now())
+
+    def refused(self, limit: int) -> list[tuple[Record, str]]:
+        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
+        rows = self.rows(host_queries.REFUSED, (limit,))
+        return [(Record(name, record_type), text_of(error) or "") for name, record_type, error in rows]
+
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what the server writes; nothing is written."""
+        self.history.check_statements(host_queries.writes(self.dialect))
 
     def _entries(self, where: str, values: Sequence[object]) -> list[HostEntry]:
         rows = self.rows(host_queries.entries(self.dialect, where), values)

@@ -8,7 +8,6 @@ from typing import Any
 import pymysql
 from pymysql.constants import ER
 
-from ddns_updater.history import queries
 from ddns_updater.history.mysql_connection import Connection
 from ddns_updater.history.mysql_errors import DENIED, translated
 from ddns_updater.history.queries import Dialect
@@ -139,15 +138,14 @@ class MySqlHistory(SqlHistory):
         how = "is encrypted, but not verified" if connection.is_encrypted else "is neither encrypted nor verified"
         return ((f"{where} {how}: whoever answers in its place gets the password", _VERIFY),)
 
-    def check_writing(self) -> None:
+    def check_statements(self, statements: Sequence[str]) -> None:
         # EXPLAIN needs the rights of the statement that it explains, including those on single columns and from roles;
         # in a read-only session columns are not looked at.
         own, self._init_command = self._init_command, self._for_writing
         try:
             self.reconnect()
             with self.errors():
-                insert = queries.insert(queries.VERSION_COLUMNS, self.unfilled())
-                for statement in (insert, queries.save(self.dialect)):
+                for statement in statements:
                     self.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
         finally:
             self._init_command = own

@@ -45,6 +45,8 @@ def outermost(*, of_name: bool, knows_hosts: bool) -> str:
     return _OUTERMOST.format(chosen="name = ? AND" if of_name else all_but_hosts, host=_HOST if knows_hosts else "NULL")
 
 
+HOST = "SELECT name FROM admin_ddns_host WHERE name = ?"
+
 STORED = "SELECT id, ip, name FROM admin_ip_history WHERE originId = ? AND version = ?"
 
 VERSIONS = "SELECT MIN(version), MAX(version) FROM admin_ip_history WHERE originId = ?"

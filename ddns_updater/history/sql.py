@@ -102,6 +102,17 @@ class SqlHistory(ABC):
                 origins.append(StoredOrigin(origin_id, called, family))
         return tuple(origins)
 
+    def has_host(self, name: str) -> bool:
+        """Return whether there is, or was, a host of the update endpoint called `name`."""
+        try:
+            with self.errors():
+                rows = self.execute(queries.HOST, (name,)).fetchall()
+        except HistoryError as error:
+            if not of_host_tables(error):
+                raise
+            return False
+        return any(text_of(row[0]) == name for row in rows)  # the database may ignore case when it compares
+
     def _newest_rows(self, name: str | None) -> list[tuple[Any, str, str | None, str | None]]:
         """Return the newest row of each originId, or of those that are called `name`: originId, name and address.
 
@@ -111,9 +122,9 @@ class SqlHistory(ABC):
             with self.errors():
                 rows = self._read_newest(name, knows_hosts=True)
         except HistoryError as error:
-            if "admin_ddns_record" not in str(error.__cause__):
+            if not of_host_tables(error):
                 raise
-            rows = self._read_newest(name, knows_hosts=False)  # it is missing before `init`, or not granted
+            rows = self._read_newest(name, knows_hosts=False)
         # The database may ignore case and accents when it compares names, and the newest row may have another name.
         newest = [
             (each[0], text_of(each[2]), text_of(each[3]), text_of(each[4]))
@@ -351,9 +362,15 @@ class SqlHistory(ABC):
         """Return what the tables lack; writes nothing."""
         return self._schema().outdated(self)
 
-    @abstractmethod
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what a run writes; nothing is written."""
+        with self.errors():
+            unfilled = self.unfilled()
+        self.check_statements([queries.insert(queries.VERSION_COLUMNS, unfilled), queries.save(self.dialect)])
+
+    @abstractmethod
+    def check_statements(self, statements: Sequence[str]) -> None:
+        """Raise HistoryError when the database refuses one of `statements`; nothing is written."""
 
     def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the shared table, each with what to do or None; writes nothing.
@@ -421,6 +438,11 @@ class SqlHistory(ABC):
     def is_conflict(self, error: BaseException | None) -> bool:
         """Return whether a driver's exception says that another writer was first; the transaction can be repeated."""
         return self.is_duplicate(error)
+
+
+def of_host_tables(error: HistoryError) -> bool:
+    """Return whether `error` says that the tables of hosts are missing, as before `init`, or not granted."""
+    return any(f"admin_ddns_{each}" in str(error.__cause__) for each in ("record", "host", "login"))
 
 
 def _renumbered(origin_id: Any, shift: int, rows: str) -> str:

@@ -61,7 +61,11 @@ class SqliteHistory(SqlHistory):
 
     def connect(self) -> Any:
         return sqlite3.connect(
-            f"{self._path.as_uri()}?mode={self._mode}", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None
+            f"{self._path.as_uri()}?mode={self._mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,  # the threads of a server use it in turn
         )
 
     def _exists(self) -> bool:
@@ -122,7 +126,7 @@ class SqliteHistory(SqlHistory):
             if not is_at(file, path):
                 raise ConnectionLost(f"lost the lock file {path}: it was removed", then=NEXT_RUN)
 
-    def check_writing(self) -> None:
+    def check_statements(self, statements: Sequence[str]) -> None:
         pass  # who may write the file is seen from outside: doctor/files.py
 
     def has_table(self, name: str) -> bool:

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -22,6 +22,9 @@ from botocore.parsers import ResponseParserError
 from ddns_updater.errors import NEXT_RUN, DdnsError
 from ddns_updater.lib.aws_calls import log_calls
 from ddns_updater.lib.masking import masked
+
+if TYPE_CHECKING:
+    from ddns_updater.lib.budget import Budget
 
 T = TypeVar("T")
 
@@ -70,12 +73,17 @@ class Client(Generic[T]):
         kind: type[DdnsError],
         region: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        budget: "Budget | None" = None,
     ) -> None:
-        """Take the service, the kind of error to raise, and the region (default: the configured one)."""
+        """Take the service, the kind of error to raise, and the region (default: the configured one).
+
+        Each try of a call waits until `budget` has it.
+        """
         self._service = service
         self._kind = kind
         self._region = region
         self._monotonic = monotonic
+        self._budget = budget
         self._kept: Any = None
         self._used_at = 0.0
 
@@ -86,6 +94,8 @@ class Client(Generic[T]):
             if self._kept is None:
                 with errors("failed to prepare the AWS client", self._kind):
                     self._kept = _make(self._service, self._region)
+                if self._budget:
+                    _charge(self._kept, self._budget)
                 self._check_token()
             elif self._monotonic() - self._used_at > _IDLE:
                 self._kept.close()
@@ -125,6 +135,24 @@ def _make(service: str, region: str | None) -> Any:
     )
     log_calls(client)
     return client
+
+
+def _charge(client: Any, budget: "Budget") -> None:
+    """Spend from `budget` at every try of a call of `client`, before it is signed, and say when AWS throttled one.
+
+    PriorRequestNotComplete is about one hosted zone and not about how much was asked.
+    """
+
+    def spend(request: Any, **_: object) -> None:
+        body = request.data if isinstance(request.data, bytes) else b""
+        budget.spend(body.count(b"<Action>UPSERT</Action>"))
+
+    def learn(response: Any, **_: object) -> None:
+        if response and response[1].get("Error", {}).get("Code") == "Throttling":
+            budget.throttled()
+
+    client.meta.events.register_first("request-created", spend)
+    client.meta.events.register("needs-retry", learn)
 
 
 def _secrets(client: Any) -> list[str]:

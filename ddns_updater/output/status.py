@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+from ddns_updater.hosts import Overview
 from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
 from ddns_updater.output.layout import Paint, wrapped
@@ -37,6 +38,8 @@ def status_text(status: Status, width: int | None, paint: Paint) -> str:
             lines += wrapped(record_line, width, "  ", "    ")
     for line in _run_lines(status):
         lines += wrapped(line, width, rest="  ")
+    if status.hosts and status.hosts.hosts:
+        lines += wrapped(_hosts_line(status.hosts), width, rest="  ")
     return "\n".join(lines)
 
 
@@ -87,6 +90,7 @@ def status_json(status: Status) -> str:
                 }
                 for backlog in status.backlogs
             ],
+            "hosts": _hosts_json(status.hosts) if status.hosts else None,
         },
         indent=2,
     )
@@ -103,6 +107,28 @@ def _run_lines(status: Status) -> Iterator[str]:
         yield f"last run not skipped: {local_time(run_state.ended)}, {run_state.outcome}"
     if run_state.last_success:
         yield f"last successful run: {local_time(run_state.last_success)}"
+
+
+def _hosts_line(hosts: Overview) -> str:
+    parts = [f"{hosts.records - hosts.due} of {counted(hosts.records, 'record')} verified"]
+    if hosts.waiting and hosts.waiting_since:
+        parts.append(f"{hosts.waiting} due, the oldest for {duration(hosts.read_at - hosts.waiting_since)}")
+    counts = ((hosts.refused, "refused"), (hosts.slowed, "slowed down"), (hosts.blocked, "blocked"))
+    parts += [f"{number} {what}" for number, what in counts if number]
+    return f"{counted(hosts.hosts, 'host')}: {', '.join(parts)}"
+
+
+def _hosts_json(hosts: Overview) -> dict[str, object]:
+    return {
+        "count": hosts.hosts,
+        "records": hosts.records,
+        "verified": hosts.records - hosts.due,
+        "due": hosts.waiting,
+        "due_since": _iso(hosts.waiting_since),
+        "refused": hosts.refused,
+        "slowed": hosts.slowed,
+        "blocked": hosts.blocked,
+    }
 
 
 def _record_lines(status: Status, journal: Journal, family: Family) -> Iterator[str]:

@@ -20,7 +20,6 @@ from ddns_updater.lib.printable import printable
 from ddns_updater.model import Family, Journal, Publication, PublicationState
 from ddns_updater.state.host_status import (
     HostsStatus,
-    Overview,
     host_problems,
     publication_of,
     record_problem,
@@ -88,22 +87,21 @@ class _Listed(NamedTuple):
     caller: str | None
 
 
-def status_page(overview: Overview) -> str:
-    """Return the page."""
-    hosts = overview.hosts
+def status_page(line: Status, hosts: HostsStatus | None, error: str | None = None) -> str:
+    """Return the page; `hosts` is None where there are no tables of hosts, `error` why they cannot be read."""
     failing, others = _listed(hosts) if hosts else ([], [])
-    problems = [_shown(each) for each in overview.problems]
+    problems = [_shown(each) for each in dict.fromkeys([*line.problems, *([error] if error else [])])]
     return _templates.get_template("status.html").render(
         policy=content_security_policy(),
         style=_style(),
         program=__version__,
-        now=overview.now,
         problems=problems[:_MAX_PROBLEMS],
-        more=len(problems) - _MAX_PROBLEMS,
-        line=overview.line,
-        line_name=printable(overview.line.name or "") if overview.line else "",
-        line_rows=list(_line_rows(overview.line)) if overview.line else [],
-        notes=[_shown(each) for each in overview.line.notes] if overview.line else [],
+        number=len(problems),
+        line=line if line.journals or line.run_state or not (hosts and hosts.entries) else None,
+        line_name=printable(line.name or ""),
+        line_rows=list(_line_rows(line)),
+        notes=[_shown(each) for each in line.notes],
+        now=line.now,
         hosts=hosts,
         failing=failing,
         others=others,
@@ -168,10 +166,10 @@ def _bar(held: Sequence[Held], hosts: HostsStatus, *, is_detailed: bool) -> _Bar
     """Return the bar of a record's addresses since `hosts.since`, which are there newest first."""
     if not held:
         return None
-    length = (hosts.now - hosts.since).total_seconds()
+    length = (hosts.overview.read_at - hosts.since).total_seconds()
 
     def column(time: datetime) -> int:
-        passed = (min(max(time, hosts.since), hosts.now) - hosts.since).total_seconds()
+        passed = (min(max(time, hosts.since), hosts.overview.read_at) - hosts.since).total_seconds()
         return min(int(passed * _COLUMNS / length), _COLUMNS - 1)
 
     is_cut = len(held) >= hosts.most and held[-1].since > hosts.since

@@ -102,14 +102,14 @@ def _failed(
     state: RunState, result: RunResult, events: Sequence[Event], now: datetime, alert_after: int | None
 ) -> tuple[RunState, list[Event]]:
     incident = state.incident
-    if incident is None or alert_after is None or not _is_due(incident, now, alert_after):
+    if incident is None or alert_after is None or not is_due(incident, now, alert_after):
         return state, [*events]
     alert = event.failing(result, incident, state.seen, now)
     incident = incident._replace(alerts=incident.alerts + 1, alerted_at=now)
     return state._replace(incident=incident, unprinted=alert if incident.quiet else state.unprinted), [*events, alert]
 
 
-def _is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
+def is_due(incident: Incident, now: datetime, alert_after: int) -> bool:
     """Return whether an alert about `incident` is due, the first one or a reminder.
 
     Counted from the last alert, so that a machine that slept for days sends one reminder, not one for each day.

@@ -9,13 +9,20 @@ from ddns_updater.model import Family, Origin, StoredOrigin, Version
 from ddns_updater.run.ports import History
 
 
-def choose_origins(history: History, name: str | None, families: Sequence[Family]) -> dict[Family, Origin]:
+def choose_origins(
+    history: History, name: str | None, families: Sequence[Family], *, with_hosts: bool = False
+) -> dict[Family, Origin]:
     """Return the origins called `name`, or those of the only name there is, by family; `families` are those wanted.
 
-    Raises NotInitialised when there is none, OriginError when `name` is unknown or missing, and what `by_family` does.
+    `with_hosts` takes the name of a host too, which has the families of its own requests. Raises NotInitialised when
+    there is none, OriginError when `name` is unknown or missing, or of a host, and what `by_family` does.
     """
     origins = history.origins(name) or history.origins()
     names = sorted({origin.name for origin in origins})
+    if name is not None and name not in names and history.has_host(name):
+        if not with_hosts:
+            raise _host(name)
+        raise OriginError(f"host {name} has no address yet", "wait for its first request")
     if not names:
         raise NotInitialised("there is no origin in the database yet", 'run "ddns init --name NAME"')
     listed = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
@@ -27,7 +34,18 @@ def choose_origins(history: History, name: str | None, families: Sequence[Family
             f"there is no origin {wanted!r}, only {listed}",
             f'correct it, or run "ddns init --name {shlex.quote(wanted)}"',
         )
-    return by_family(history, [origin for origin in origins if origin.name == wanted], families)
+    chosen = [origin for origin in origins if origin.name == wanted]
+    if any(origin.is_host for origin in chosen):
+        if not with_hosts:
+            raise _host(wanted)
+        return {origin.family: origin.of(origin.family) for origin in chosen if origin.family}
+    return by_family(history, chosen, families)
+
+
+def refuse_host(history: History, name: str) -> None:
+    """Raise OriginError when there is, or was, a host called `name`: its address is never this machine's."""
+    if history.has_host(name):
+        raise _host(name)
 
 
 def by_family(history: History, origins: Sequence[StoredOrigin], families: Sequence[Family]) -> dict[Family, Origin]:
@@ -55,6 +73,13 @@ def misfit(version: Version, family: Family) -> str | None:
     if not version.ip or family.has(version.address):
         return None
     return f"version {version.version} of {version.name} is {version.ip!r}, which is not an {family} address"
+
+
+def _host(name: str) -> OriginError:
+    return OriginError(
+        f"{name} is a host of the update endpoint, which keeps its own address",
+        "choose another name with --name or DDNS_NAME",
+    )
 
 
 def _without_family(history: History, origin: Origin) -> HistoryError:

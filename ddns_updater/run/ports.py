@@ -39,6 +39,9 @@ class History(Protocol):
     def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
         """Return the origins with this name, or all but those of hosts."""
 
+    def has_host(self, name: str) -> bool:
+        """Return whether there is, or was, a host of the update endpoint called `name`."""
+
     def newest(self, origin: Origin) -> Version:
         """Return the latest version of `origin`, also where `upgrade` was never called."""
 

@@ -1,9 +1,6 @@
 """The report phase: update the state file, write the metrics, ping the heartbeat and send the alerts.
 
-A failure here is a warning; it does not change the outcome of the run. The write order: alerts go into the state file
-together with the counts that they come from, then to the channels, then out of the file. A kill in between leaves them
-to the next run. An alert arrives twice when the kill came just after a channel accepted it, or when a channel accepts
-it after it was given up. While that delivery still hangs, no other to the same channel begins.
+A failure here is a warning; it does not change the outcome of the run. See sending.py for the order of the writes.
 """
 
 import time
@@ -14,20 +11,21 @@ from functools import partial
 from typing import NamedTuple
 
 from ddns_updater.alerts.channel import Channel
-from ddns_updater.errors import AlertError, DdnsError, StateError
+from ddns_updater.errors import StateError
 from ddns_updater.lib.deadline import Deadline, Limit
-from ddns_updater.lib.humanize import counted, duration
+from ddns_updater.lib.humanize import duration
 from ddns_updater.lib.uptime import Uptime, uptime
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.run.deliveries import Deliveries
 from ddns_updater.run.incidents import advance
 from ddns_updater.run.news import News, everything, find_news
+from ddns_updater.run.sending import AlertSender
 from ddns_updater.run.skips import judge_skips
-from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, alert_seconds, heartbeat_seconds
+from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, heartbeat_seconds
 from ddns_updater.state.clock import find_shift
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
-from ddns_updater.state.outbox import Due, Undelivered
+from ddns_updater.state.outbox import Due
 from ddns_updater.state.run_state import RunState
 
 Ping = Callable[[RunResult], None]
@@ -95,6 +93,9 @@ class Reporter:
         self._clock = clock
         self._uptime = uptime
         self._deliveries = Deliveries()
+        self._sender = AlertSender(
+            state_file, destinations.keys, destinations.open_channels, self._deliveries, self._now
+        )
         self._heartbeat_hangs = False
 
     def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
@@ -106,7 +107,7 @@ class Reporter:
             due = self._update_state(report, given, ended, sending)
             self._ping(report, heartbeat_seconds(deadline, has_alerts=bool(due)))
             if due:
-                self._send_alerts(report, due, deadline)
+                self._sender.send(due, deadline, report.warn)
 
     @contextmanager
     def news(self, report: Report, warnings: Sequence[str]) -> Iterator[News]:
@@ -150,18 +151,18 @@ class Reporter:
             try:
                 content = self._locked(stack)
             except StateError as error:
-                report.warn(self._silent(error))
+                report.warn(self._sender.silent(error))
                 self._write_metrics(report, given or report.result.name, RunState(), now)
                 return ()
             name, run_state = self._advance(content, report, given, ended, now)
-            due: Sequence[Due] = content.outbox.due(self._destinations.keys, now)
+            due = self._sender.due(content, now)
             try:
                 self._state_file.replace(content)
                 report.name, report.run_state = name, run_state
                 if due and not sending.enter_context(self._state_file.sending()):
                     due = ()
             except StateError as error:
-                report.warn(self._silent(error))
+                report.warn(self._sender.silent(error))
                 due = ()  # an alert that is not in the file cannot be marked as delivered
             # under the lock of the file, so that the counters in the metrics never decrease
             at = run_state.recent[-1] if run_state.recent else now
@@ -185,17 +186,12 @@ class Reporter:
                 report.warn(f"the clock of this machine went back by {back}; the times of earlier runs were adjusted")
         report.is_first = not run_state.recent
         run_state, report.result = judge_skips(run_state, report.result, ended, self._run_timeout)
-        keys = self._destinations.keys
-        alert_after = self._alert_after if keys or self._quiet else None
+        alert_after = self._alert_after if self._destinations.keys or self._quiet else None
         result = report.result._replace(name=name or None)
         run_state, events = advance(run_state, result, ended, alert_after, quiet=self._quiet)
         run_state = run_state._replace(uptime=up)
         content.origins[name] = run_state
-        content.outbox.add(name, events, keys, now)
-        if expired := content.outbox.drop_expired(now):
-            report.warn(f"dropped {counted(expired, 'alert')} undelivered after 24 h")
-        if surplus := content.outbox.drop_surplus():
-            report.warn(f"dropped {counted(surplus, 'alert')}: too many are undelivered")
+        self._sender.add(content, name, events, now, report.warn)
         return name, run_state
 
     def _write_metrics(self, report: Report, name: str | None, run_state: RunState, now: datetime) -> None:
@@ -220,45 +216,9 @@ class Reporter:
         if failure := self._deliveries.deliver(_HEARTBEAT, partial(ping, report.result), "its service", seconds):
             report.warn(f"failed to send the heartbeat: {failure}")
 
-    def _send_alerts(self, report: Report, due: Sequence[Due], deadline: Deadline) -> None:
-        """Send the alerts that are due; save each delivery at once."""
-        stuck: set[str] = set()  # channels that failed; later alerts wait, to keep their order
-        try:
-            channels = self._destinations.open_channels()
-            for number, (alert, key) in enumerate(due):
-                if key in stuck:
-                    continue
-                seconds = alert_seconds(deadline, len(due) - number)
-                if seconds is None:
-                    report.warn("no time was left to send an alert; the next run sends it")
-                    return
-                channel = channels[key]
-                failure = self._deliveries.deliver(key, partial(channel.send, alert.event), channel.name, seconds)
-                if failure:
-                    later = "a later run tries again" if failure.again else None
-                    error = DdnsError(f"failed to send an alert: {failure.problem}", failure.advice, then=later)
-                    report.warn(str(error))
-                    stuck |= {key} if failure.again else set()
-                self._save_delivery(alert, key, failure)
-        except DdnsError as error:
-            report.warn(str(error))
-
-    def _save_delivery(self, alert: Undelivered, key: str, failure: AlertError | None) -> None:
-        with self._state_file.locked() as content:
-            if failure and failure.again:
-                content.outbox.retry_later(key, self._now(), failure.seconds)
-            else:
-                content.outbox.delivered(alert, key)
-            self._state_file.replace(content)
-
     def _busy(self) -> StateError:
         where = self._state_file.path
         return StateError(f"failed to write {where}: another program holds its lock", "find that program and end it")
-
-    def _silent(self, error: StateError) -> str:
-        """Return the text of `error`, which also keeps alerts from being sent."""
-        then = "no alerts are sent until this is fixed" if self._destinations.keys else None
-        return str(StateError(error.problem, error.advice, then=then))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

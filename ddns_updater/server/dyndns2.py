@@ -4,7 +4,7 @@ Reference: https://help.dyn.com/remote-access-api/perform-update/ and /return-co
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -128,13 +128,13 @@ class Dyndns2:
         except InvalidValue:
             return "notfqdn"
 
-    def _update(self, hosts: Iterable[Host], update: UpdateRequest, caller: Caller) -> Mapping[str, Result]:
+    def _update(self, hosts: Collection[Host], update: UpdateRequest, caller: Caller) -> Mapping[str, Result]:
         """Record the addresses of all hosts at once, note the request, and return the result of each by its name."""
         results: dict[str, Result] = {}
         wanted: list[tuple[Host, Mapping[Family, Address]]] = []
         for host in hosts:
             try:
-                wanted.append((host, addresses_of(parse_given(update.fields), host.suffix, caller.address)))
+                wanted.append((host, addresses_of(parse_given(update.fields), host.suffix, caller.own_address)))
             except UnusableAnswer as error:
                 # A router that has no address yet sends its placeholder or a private one. dyn.com would take the
                 # caller's address, which may be another machine's. This passes when the line is up, or the owner

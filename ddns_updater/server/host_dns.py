@@ -29,7 +29,11 @@ class HostDns:
         self._monotonic = monotonic
         self._dns: Dns | None = None
         self._opened_at = 0.0
-        self.apexes: Collection[str] = ()  # the names of hosts that may be the apex of a zone
+        self._apexes: Collection[str] = ()
+
+    def allow_apexes(self, names: Collection[str]) -> None:
+        """Take the names of hosts that may be the apex of a zone."""
+        self._apexes = names
 
     def zones_for(self, records: Mapping[Record, str | None]) -> Mapping[Record, str | DnsError]:
         """Return the hosted zone of each record, or the error that says why it has none or may not be changed."""
@@ -43,7 +47,7 @@ class HostDns:
             elif isinstance(zone, DnsError):
                 zones[record] = _for_hosts(zone)
                 self._dns = None  # the zone may be made by the next time
-            elif record.name not in self.apexes and self._known().zone_name(zone) == record.name:
+            elif record.name not in self._apexes and self._known().zone_name(zone) == record.name:
                 zones[record] = DnsError(
                     f"failed to change {record}: it is the apex of hosted zone {zone}",
                     "add the host with --apex if that is meant",

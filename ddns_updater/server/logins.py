@@ -67,14 +67,15 @@ def authenticate(requests: Requests, given: Credentials, caller: Caller) -> Logi
     known = (*(found.digests if found else ()), *_DUMMIES)[:2]
     digest_given = digest(given.secret).encode()
     same = [compare_digest(digest_given, each.encode()) for each in known]  # both, even when the first one is right
+    place = caller.address or "an unknown address"
     if not found or not any(same):
         # People type a secret where the login belongs, so one that does not exist is never named.
-        log.warning("%s from %s", f"wrong secret of {found.login}" if found else "unknown login", caller.address)
+        log.warning("%s from %s", f"wrong secret of {found.login}" if found else "unknown login", place)
         return None
     if given.in_query:
         found = found._replace(hosts=tuple(host for host in found.hosts if host.takes_query))
         if not found.hosts:
-            log.warning("login %s from %s: its secret may not stand in the query", found.login, caller.address)
+            log.warning("login %s from %s: its secret may not stand in the query", found.login, place)
             return None
     return found
 

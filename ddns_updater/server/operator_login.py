@@ -1,6 +1,5 @@
 """The login of the operator, for the pages that are nobody else's business: Basic with any user name, one password."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
@@ -21,24 +20,6 @@ class FailedLogins(Protocol):
 
     def failed(self, caller: Caller, login: str | None) -> None:
         """Count a failed login."""
-
-
-class CountedLogins:
-    """Failed logins that are counted for the metrics too."""
-
-    def __init__(self, failed_logins: FailedLogins, count: Callable[[], None]) -> None:
-        """Take what limits them, and what counts them."""
-        self._failed_logins = failed_logins
-        self._count = count
-
-    def is_limited(self, caller: Caller, login: str | None) -> bool:
-        """Return whether too many logins have failed from there."""
-        return self._failed_logins.is_limited(caller, login)
-
-    def failed(self, caller: Caller, login: str | None) -> None:
-        """Count a failed login."""
-        self._failed_logins.failed(caller, login)
-        self._count()
 
 
 class OperatorLogin:

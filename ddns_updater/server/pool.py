@@ -1,44 +1,41 @@
 """Connections to the database for the requests of a server: each thread has one to itself for as long as it needs."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import Lock
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, Login, Result
-from ddns_updater.model import Address, Family
-from ddns_updater.server.ports import Requests
-
-_Store = TypeVar("_Store", bound=Requests)
-_Found = TypeVar("_Found")
+from ddns_updater.server.ports import HostStore
 
 _CHECK_AFTER = 1.0  # seconds; a connection that was not checked for longer is checked before it is used
 _REFUSE_FOR = 1.0  # seconds after a failed connection, so that a dead database does not occupy every thread
 
 
-class _Kept(NamedTuple, Generic[_Store]):
-    store: _Store
+class _Kept(NamedTuple):
+    store: HostStore
     stack: ExitStack
     checked_at: float
 
 
-class Pool(Generic[_Store]):
-    """Open stores of hosts; the port Requests, of which each call uses one of them."""
+class Pool:
+    """Open stores of hosts, of which each thread takes one when it needs it."""
 
     def __init__(
-        self, open_store: Callable[[], AbstractContextManager[_Store]], monotonic: Callable[[], float] = time.monotonic
+        self,
+        open_store: Callable[[], AbstractContextManager[HostStore]],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the function that opens one more store."""
         self._open_store = open_store
         self._monotonic = monotonic
-        self._free: list[_Kept[_Store]] = []
+        self._free: list[_Kept] = []
         self._guard = Lock()
         self._failed: tuple[float, HistoryError] | None = None
 
     @contextmanager
-    def taken(self) -> Iterator[_Store]:
+    def taken(self) -> Iterator[HostStore]:
         """Yield a store that answers; one whose use fails is closed. Raises HistoryError when none can be opened."""
         kept = self._working()
         try:
@@ -56,38 +53,16 @@ class Pool(Generic[_Store]):
         for each in kept:
             each.stack.close()
 
-    def login(self, login: str) -> Login | None:
-        """Return the login with its hosts, None when there is none; `login` is lower-case."""
-        return self._call(lambda store: store.login(login))
-
-    def login_of(self, name: str) -> Login | None:
-        """Return the login of the host called `name` with that host alone, None when there is no such host."""
-        return self._call(lambda store: store.login_of(name))
-
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
-        return self._call(lambda store: store.preview(updates))
-
-    def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Record the addresses of hosts, all in one transaction, and return the result of each."""
-        return self._call(lambda store: store.update(updates))
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
-        return self._call(lambda store: store.address_of(host, family))
-
     def answers(self) -> bool:
         """Return whether the database answers."""
         try:
-            return self._call(lambda store: store.answers())
+            with self.taken() as store:
+                store.now()
         except HistoryError:
             return False
+        return True
 
-    def _call(self, asked: Callable[[_Store], _Found]) -> _Found:
-        with self.taken() as store:
-            return asked(store)
-
-    def _working(self) -> _Kept[_Store]:
+    def _working(self) -> _Kept:
         """Return a store that answers, which nobody else uses."""
         while True:
             with self._guard:
@@ -101,7 +76,7 @@ class Pool(Generic[_Store]):
                 return kept._replace(checked_at=now)
             kept.stack.close()
 
-    def _opened(self, now: float) -> _Kept[_Store]:
+    def _opened(self, now: float) -> _Kept:
         if self._failed and now - self._failed[0] < _REFUSE_FOR:
             raise self._failed[1]
         stack = ExitStack()

@@ -5,8 +5,20 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ddns_updater.hosts import Failing, Held, Host, HostEntry, HostRecord, LastRequest, Login, Looked, NewHost, Result
-from ddns_updater.model import Address, Family, PublicationState
+from ddns_updater.hosts import (
+    Failing,
+    Held,
+    Host,
+    HostEntry,
+    HostRecord,
+    LastRequest,
+    Login,
+    Looked,
+    NewHost,
+    Overview,
+    Result,
+)
+from ddns_updater.model import Address, Family, PublicationState, Record
 from ddns_updater.run.ports import History
 
 
@@ -19,9 +31,6 @@ class Requests(Protocol):
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
-
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
 
@@ -29,14 +38,8 @@ class Requests(Protocol):
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        """Note the last request of each host, by its key, in one transaction."""
-
     def address_of(self, host: Host, family: Family) -> Address | None:
         """Return the address of the latest version, None when there is none."""
-
-    def answers(self) -> bool:
-        """Return whether the connection to the database works and may be kept."""
 
 
 class Publications(Protocol):
@@ -71,6 +74,15 @@ class Publications(Protocol):
 class HostStore(Requests, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
 
+    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
+        """Return what `update` would return now; nothing is locked or written."""
+
+    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
+        """Note the last request of each host, by its key, in one transaction."""
+
+    def answers(self) -> bool:
+        """Return whether the connection to the database works and may be kept."""
+
     def names(self) -> Sequence[str]:
         """Return the names of all hosts, sorted."""
 
@@ -97,6 +109,15 @@ class HostStore(Requests, Publications, Protocol):
 
     def states(self) -> Mapping[PublicationState | None, int]:
         """Return how many records of hosts are in each state of their latest version; None is without a version."""
+
+    def overview(self) -> Overview | None:
+        """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
+
+    def refused(self, limit: int) -> Sequence[tuple[Record, str]]:
+        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
+
+    def check_writing(self) -> None:
+        """Raise HistoryError when the database refuses what the server writes; nothing is written."""
 
     def add(self, new: NewHost) -> Host:
         """Add a host; raises HostError when its name is taken, or its login does not exist or exists already.

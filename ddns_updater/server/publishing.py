@@ -8,7 +8,7 @@ waits a moment for company; records are read back, a whole zone at once, when no
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -75,12 +75,12 @@ class HostPublisher:
 
     def __init__(
         self,
-        pool: Pool[HostStore],
+        pool: Pool,
         publisher: Publisher,
         verifier: Verifier,
         *,
         recheck_every: float,
-        allow_apexes: Callable[[set[str]], None] = lambda _names: None,
+        allow_apexes: Callable[[Collection[str]], None] = lambda _names: None,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         """Take the connections, and what publishes and verifies the journals of one round.

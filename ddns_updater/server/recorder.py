@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, Result, Verdict
+from ddns_updater.hosts import Host, Login, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.ports import HostStore
 
 Updates = Sequence[tuple[Host, Mapping[Family, Address]]]
 
@@ -32,9 +31,9 @@ class _Waiting:
 
 
 class Recorder:
-    """Updates hosts as `Requests.update` does, for requests that come at the same time."""
+    """The port Requests for many threads: what they record at the same time goes into one transaction."""
 
-    def __init__(self, pool: Pool[HostStore], recorded: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool, recorded: Callable[[], None]) -> None:
         """Take the connections, and what to call when something was recorded."""
         self._pool = pool
         self._recorded = recorded
@@ -42,9 +41,25 @@ class Recorder:
         self._guard = Lock()
         self._turn = Lock()
 
+    def login(self, login: str) -> Login | None:
+        """Return the login with its hosts, None when there is none; `login` is lower-case."""
+        with self._pool.taken() as hosts:
+            return hosts.login(login)
+
+    def login_of(self, name: str) -> Login | None:
+        """Return the login of the host called `name` with that host alone, None when there is no such host."""
+        with self._pool.taken() as hosts:
+            return hosts.login_of(name)
+
+    def address_of(self, host: Host, family: Family) -> Address | None:
+        """Return the address of the latest version, None when there is none."""
+        with self._pool.taken() as hosts:
+            return hosts.address_of(host, family)
+
     def update(self, updates: Updates) -> Sequence[Result]:
         """Record the addresses of hosts and return the result of each; nothing is written when nothing is new."""
-        results = self._pool.preview(updates)
+        with self._pool.taken() as hosts:
+            results = hosts.preview(updates)
         if all(each.verdict in (Verdict.NOCHG, Verdict.BLOCKED) for each in results):
             return results
         mine = _Waiting(updates)
@@ -76,7 +91,8 @@ class Recorder:
     def _record(self, taken: Sequence[_Waiting]) -> None:
         """Record what was taken in one transaction; each by itself when the database refuses that."""
         try:
-            together = self._pool.update([update for each in taken for update in each.updates])
+            with self._pool.taken() as hosts:
+                together = hosts.update([update for each in taken for update in each.updates])
         except HistoryError as error:
             if len(taken) == 1 or not self._pool.answers():
                 for each in taken:

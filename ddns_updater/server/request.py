@@ -54,5 +54,13 @@ class Caller(NamedTuple):
     address: Address | None
     is_proxy: bool = False
 
+    @property
+    def own_address(self) -> Address | None:
+        """Return the address if it can be that of the caller's line, None when it cannot be told.
+
+        The public address of a trusted proxy is the proxy's own, and must never become that of a host.
+        """
+        return None if self.address and self.is_proxy and self.address.is_global else self.address
+
 
 Answer = Callable[[Request, Caller], Response]

@@ -59,10 +59,8 @@ def parse_update(request: Request) -> UpdateRequest:
         texts.append(request.body.decode("utf-8", "replace"))
     try:
         fields = [
-            (name.lower(), value)
-            for text in texts
-            for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            (name.lower(), value) for text in texts for name, value in parse_qsl(text, max_num_fields=_MAX_FIELDS)
         ]
-    except ValueError as error:  # also for half of a surrogate pair
-        raise InvalidValue("has too many fields, or characters that are none") from error
+    except ValueError as error:
+        raise InvalidValue("has too many fields") from error
     return UpdateRequest(fields, printable(request.header("user-agent") or "")[:_MAX_CLIENT])

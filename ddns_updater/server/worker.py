@@ -10,7 +10,6 @@ from ddns_updater.hosts import Sweep
 from ddns_updater.lib.deadline import Deadline, Monotonic
 from ddns_updater.server.last_requests import LastRequests
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.ports import HostStore
 from ddns_updater.server.publishing import HostPublisher, Round
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ class Worker:
 
     def __init__(
         self,
-        pool: Pool[HostStore],
+        pool: Pool,
         publisher: HostPublisher,
         last_requests: LastRequests,
         report: Callable[[Sweep], None],

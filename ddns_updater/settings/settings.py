@@ -1,6 +1,7 @@
 """The settings as one value."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.dns.records import record_sets
 from ddns_updater.history.url import DatabaseUrl
 from ddns_updater.model import Agreement, Family, OnDrift, Record, WantedRecord
+from ddns_updater.settings.values import Listen
 from ddns_updater.sources.spec import SourceSpec
 
 
@@ -38,11 +40,16 @@ class Settings(NamedTuple):
     heartbeat: ChannelSpec | None
     metrics_file: Path | None
     state_folder: Path
+    serve_listen: Listen
+    serve_trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    serve_status_password: str | None
     aws: Mapping[str, str]
 
     def __repr__(self) -> str:
-        """Return all but `aws`, which may hold a secret; the other values show none of theirs."""
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self._asdict().items() if name != 'aws')})"
+        """Return all but `aws` and the password, which are secret; the other values show none of theirs."""
+        hidden = ("aws", "serve_status_password")
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name not in hidden)
+        return f"Settings({', '.join(shown)})"
 
     @property
     def record_sets(self) -> dict[Record, str | None]:

@@ -3,15 +3,29 @@
 import re
 from collections.abc import Callable, Hashable
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ddns_updater.errors import InvalidValue
 from ddns_updater.lib.files import named_path
-from ddns_updater.model import Family
+from ddns_updater.model import Address, Family, parse_address
 
 T = TypeVar("T", bound=Hashable)
 E = TypeVar("E", bound=StrEnum)
+
+_MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291 §2.5.5.2
+
+
+class Listen(NamedTuple):
+    """Where a server listens; port 0 is any that is free."""
+
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        """Return it as it stands in a URL."""
+        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
 
 
 class InvalidItems(ValueError):
@@ -105,3 +119,45 @@ def metrics_file(text: str) -> Path:
     if not text.endswith(".prom"):
         raise InvalidValue("does not end in .prom, so the node exporter would not read it", "rename it")
     return named_path(text)
+
+
+def listen(text: str) -> Listen:
+    """Return the address and port of a server, as 127.0.0.1:8245 or [::1]:8245."""
+    host, colon, digits = text.rpartition(":")
+    is_v6 = host.startswith("[") and host.endswith("]")
+    address = parse_address(host[1:-1] if is_v6 else host)
+    if not colon or address is None or (address.version == 6) != is_v6:
+        raise InvalidValue("is not an IP address with a port", "write it as 127.0.0.1:8245 or [::1]:8245")
+    try:
+        return Listen(address, whole("", 0, 65_535, "")(digits))
+    except InvalidValue:
+        raise InvalidValue("has no port between 0 and 65535", f"write {host}:8245") from None
+
+
+def status_password(text: str) -> str:
+    """Return `text` as a password that a browser can send."""
+    if not text.isprintable():
+        raise InvalidValue("holds a control character", "use printable characters alone")
+    return text
+
+
+def trusted_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of the proxies that are believed; a single address is a network of itself."""
+    return items(_proxy_network)(text)
+
+
+def _proxy_network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        interface = ip_interface(text) if "%" not in text else None  # Python takes any text for a zone index
+    except ValueError:
+        interface = None
+    if interface is None:
+        raise InvalidValue("is not an address or a network", "write them as 192.0.2.7 and 192.0.2.0/24")
+    network = interface.network
+    if network.prefixlen == 0:
+        raise InvalidValue("is everybody, so any caller could choose its address", "name the proxies alone")
+    if interface.ip != network.network_address:
+        raise InvalidValue("has bits beyond its prefix", f"write {network}, or {interface.ip} for that address alone")
+    if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
+        raise InvalidValue("is an IPv4 address in IPv6 notation", "write it as 192.0.2.7 or 192.0.2.0/24")
+    return network

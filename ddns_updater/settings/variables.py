@@ -13,7 +13,18 @@ from ddns_updater.lib.files import named_path
 from ddns_updater.model import Agreement, OnDrift
 from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.settings import Settings
-from ddns_updater.settings.values import choice, family, items, metrics_file, origin_name, switch, whole
+from ddns_updater.settings.values import (
+    choice,
+    family,
+    items,
+    listen,
+    metrics_file,
+    origin_name,
+    status_password,
+    switch,
+    trusted_proxies,
+    whole,
+)
 from ddns_updater.sources.spec import DEFAULT_SOURCES, SEPARATOR, parse_source, without_secrets
 
 
@@ -228,6 +239,29 @@ SETTINGS = (
         "The folder of the state file: the results of recent runs and undelivered alerts.",
         default=lambda: user_folder().path,
         example="~/.config/ddns-updater",
+    ),
+    Setting(
+        "DDNS_SERVE_LISTEN",
+        "serve_listen",
+        listen,
+        "The address and port of `ddns serve`, which speaks HTTP: a reverse proxy before it does TLS (extra serve).",
+        default="127.0.0.1:8245",
+    ),
+    Setting(
+        "DDNS_SERVE_TRUSTED_PROXIES",
+        "serve_trusted_proxies",
+        trusted_proxies,
+        "The addresses or networks of the reverse proxies, comma-separated: their X-Forwarded-For says where a request"
+        " of `ddns serve` came from.",
+        default="127.0.0.1,::1",
+    ),
+    Setting(
+        "DDNS_SERVE_STATUS_PASSWORD",
+        "serve_status_password",
+        status_password,
+        "The password of /status and /metrics of `ddns serve`. Default: neither is served.",
+        example="change-me",
+        is_secret=True,
     ),
 )
 VARIABLES = tuple(variable for setting in SETTINGS for variable in setting.variables)

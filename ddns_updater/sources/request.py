@@ -23,6 +23,7 @@ _FIELDS: Mapping[str, Family | None] = {  # each with the only family that it ta
     _LAN_PREFIX: Family.IPV6,
 }
 _SHORTEST_PREFIX = 32  # bits; a provider has that many, so a line never has less (RFC 6177)
+_INTERFACE = 2**64 - 1  # the bits of the interface identifier (RFC 4291 §2.5.1)
 
 
 class Given(NamedTuple):
@@ -50,22 +51,29 @@ def parse_given(fields: Iterable[tuple[str, str]]) -> Given:
 def addresses_of(given: Given, suffix: IPv6Address | None, caller: Address | None) -> Mapping[Family, Address]:
     """Return the addresses of a host with `suffix`, by family; a family that is missing stays as it is.
 
-    The caller's address counts when nothing is given. A host with a suffix has its address in the prefix, any other one
-    the IPv6 address itself: a router sends both for itself and the machines behind it. Raises UnusableAnswer when there
-    is none.
+    The caller's address counts when nothing is given. A router sends its own IPv6 address, and a prefix for the hosts
+    behind it, which have a suffix: such a host takes no address that ends otherwise. Raises UnusableAnswer when an
+    address is not that of the host, or there is none.
     """
     if given == Given():
-        if caller is None:
-            raise UnusableAnswer("no address, and it cannot be told where the request came from")
-        family = Family.IPV4 if Family.IPV4.has(caller) else Family.IPV6
-        return {family: public_address(str(caller), family)}
+        given = _from_caller(caller)
     ipv6 = given.ipv6
     if given.prefix and suffix is not None:
         ipv6 = _joined(given.prefix, suffix)
     elif given.prefix and ipv6 is None:
         raise UnusableAnswer(f"the prefix {given.prefix}, and the host has no suffix to make an address of it")
+    elif ipv6 is not None and suffix is not None and (int(ipv6) ^ int(suffix)) & _INTERFACE:
+        raise UnusableAnswer(f"{ipv6}, which does not end in the suffix {suffix} of the host")
     both = {Family.IPV4: given.ipv4, Family.IPV6: ipv6}
     return {family: address for family, address in both.items() if address is not None}
+
+
+def _from_caller(caller: Address | None) -> Given:
+    if caller is None:
+        raise UnusableAnswer("no address, and it cannot be told where the request came from")
+    if Family.IPV4.has(caller):
+        return Given(ipv4=public_address(str(caller), Family.IPV4))
+    return Given(ipv6=public_address(str(caller), Family.IPV6))
 
 
 def _with(given: Given, field: str, text: str) -> Given:

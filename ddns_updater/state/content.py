@@ -137,6 +137,7 @@ def _later_json(run_state: RunState) -> dict[str, Any]:
         "unprinted": run_state.unprinted and run_state.unprinted.json(),
         "printed": {text: _epoch(at) for text, at in run_state.printed.items()},
         "uptime": run_state.uptime and run_state.uptime._asdict(),
+        "slowed": {name: _epoch(at) for name, at in run_state.slowed.items()},
     }
 
 
@@ -178,6 +179,7 @@ def _run_state(content: Mapping[str, Any]) -> RunState:
         unprinted=parse_event(content["unprinted"]) if "unprinted" in content else None,
         printed={text: _time(at) for text, at in content.get("printed", {}).items()},
         uptime=_uptime(content["uptime"]) if "uptime" in content else None,
+        slowed={name: _time(at) for name, at in content.get("slowed", {}).items()},
     )
 
 

@@ -1,6 +1,7 @@
 """The state file: what this machine remembers of its runs, outside the database, because that can be what is down.
 
-One file holds all origins of one database: their run states and the outbox of undelivered alerts. It is read, changed
+One file holds all origins of one database: their run states and the outbox of undelivered alerts. A server has a file
+of its own for its sweeps. It is read, changed
 and replaced under a lock that is held only briefly; the run that sends alerts holds another lock, so that each alert is
 sent once. A kill before the file is replaced loses the count of this run, a kill after it loses nothing.
 """
@@ -26,9 +27,10 @@ _ABLE = {"read": "readable", "write": "writable"}
 class StateFile:
     """The state file of one database, in a folder that is created at the first write."""
 
-    def __init__(self, folder: Path, database: str) -> None:
-        """Take the folder, and what tells the database from others."""
-        self.path = folder / f"runs-{hashlib.sha256(os.fsencode(database)).hexdigest()[:12]}.json"
+    def __init__(self, folder: Path, database: str, *, of: str = "run") -> None:
+        """Take the folder, what tells the database from others, and of what the file remembers many."""
+        self._of = of
+        self.path = folder / f"{of}s-{hashlib.sha256(os.fsencode(database)).hexdigest()[:12]}.json"
 
     def read(self) -> StateContent:
         """Return the content without waiting for a lock; raises StateError if it cannot be read."""
@@ -107,7 +109,8 @@ class StateFile:
             return StateContent(damage=self._damaged())
 
     def _damaged(self) -> str:
-        return f"{self.path} is damaged; run counts restart at zero, an open incident and undelivered alerts are lost"
+        lost = "an open incident and undelivered alerts are lost"
+        return f"{self.path} is damaged; {self._of} counts restart at zero, {lost}"
 
 
 def _is_truncated(raw: bytes) -> bool:

@@ -13,6 +13,12 @@ from ddns_updater.state.clock import ClockShift
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _OLDEST = timedelta(days=1)  # older alerts are dropped
+_ABOUT_INCIDENT = {  # and the alerts that they replace
+    Kind.FAILING: Kind.FAILING,
+    Kind.RECOVERED: Kind.FAILING,
+    Kind.HOSTS_FAILING: Kind.HOSTS_FAILING,
+    Kind.HOSTS_RECOVERED: Kind.HOSTS_FAILING,
+}
 _MOST = 100  # alerts; beyond that, the oldest are dropped
 
 
@@ -46,10 +52,10 @@ class Outbox:
     def add(self, origin: str, events: Sequence[Event], keys: Collection[str], now: datetime) -> None:
         """Add `events` for the channels of `keys`; one about an incident replaces an older one about it."""
         for event in events:
-            if event.kind in (Kind.FAILING, Kind.RECOVERED):
-                self.undelivered = [
-                    each for each in self.undelivered if each.origin != origin or each.event.kind is not Kind.FAILING
-                ]
+            replaced = _ABOUT_INCIDENT.get(event.kind)
+            self.undelivered = [
+                each for each in self.undelivered if each.origin != origin or each.event.kind is not replaced
+            ]
             self.undelivered.append(Undelivered(origin, event, now, tuple(keys)))
         if events:
             self.pauses = {key: pause for key, pause in self.pauses.items() if pause.asked}

@@ -45,6 +45,9 @@ class RunState(NamedTuple):
     correctly, `behind` since when one has not been seen to hold the current address, `skips` the families that the last
     run had to skip, `moves` the changes of the last hour. `unprinted` is an alert that a quiet run has to print,
     `printed` what quiet runs have printed and when.
+
+    A server keeps its sweeps of the hosts in the same way: `slowed` are the hosts whose slowing down was reported, and
+    when each was last seen slowed down.
     """
 
     runs: Mapping[Outcome, int] = MappingProxyType({})
@@ -62,6 +65,7 @@ class RunState(NamedTuple):
     unprinted: Event | None = None
     printed: Mapping[str, datetime] = MappingProxyType({})
     uptime: Uptime | None = None
+    slowed: Mapping[str, datetime] = MappingProxyType({})
 
     @property
     def interval(self) -> timedelta | None:
@@ -101,4 +105,5 @@ class RunState(NamedTuple):
                 family: tuple(each._replace(at=moved(each.at)) for each in past) for family, past in self.moves.items()
             },
             printed={text: moved(at) for text, at in self.printed.items()},
+            slowed={name: moved(at) for name, at in self.slowed.items()},
         )

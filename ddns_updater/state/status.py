@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from ddns_updater.hosts import Overview
 from ddns_updater.lib.humanize import counted, duration, local_time
 from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
 from ddns_updater.state.backlog import Backlog
@@ -17,7 +18,8 @@ class Status(NamedTuple):
 
     `records` are the configured ones of each configured family, with their publication for the latest version;
     `run_state` is None when the state file cannot be read; `rivals` has a line for each claim
-    of another origin on those records.
+    of another origin on those records. `hosts` is how the hosts of the update endpoint stand, None when that is unknown
+    or not asked for. `is_host` is whether the status is that of a host, with its own records and without runs.
     """
 
     name: str | None
@@ -28,10 +30,14 @@ class Status(NamedTuple):
     backlogs: tuple[Backlog, ...] = ()
     errors: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
+    hosts: Overview | None = None
+    is_host: bool = False
 
     @property
     def notes(self) -> list[str]:
         """Return what may be meant so or may pass, a line each."""
+        if self.is_host:
+            return []
         waiting = [str(each) for each in self.backlogs if not self._is_stuck(each)]
         if not any(self.records.values()):
             return ["no record follows the line: DDNS_RECORDS is not set", *waiting]
@@ -53,6 +59,7 @@ class Status(NamedTuple):
         cause = incident.cause if incident else ""  # joins the errors of the run
         of_runs = run_problems(self.run_state, self.now) if self.run_state else []
         stuck = [f'{each}; "ddns notify --test" shows why' for each in self.backlogs if self._is_stuck(each)]
+        found += host_problems(self.hosts) if self.hosts else []
         return of_runs + [each for each in dict.fromkeys([*found, *stuck]) if each not in cause]
 
     def record_problem(self, journal: Journal, record: Record, known: Publication | None) -> str | None:
@@ -72,11 +79,26 @@ class Status(NamedTuple):
         late = max(journal.read_at - due, self.now - behind if behind else timedelta(0))  # each by its own clock
         if not is_failed and late <= _GRACE:
             return None
-        return f"{record} is not verified for version {version.version}, {version.ip}; the next run tries again"
+        retried_by = "ddns serve" if self.is_host else "the next run"
+        return f"{record} is not verified for version {version.version}, {version.ip}; {retried_by} tries again"
 
     def _is_stuck(self, backlog: Backlog) -> bool:
         """Return whether a configured channel has been unable to deliver for too long."""
         return backlog.channel is not None and self.now - backlog.since > _GRACE
+
+
+def host_problems(hosts: Overview) -> list[str]:
+    """Return the problems of the hosts: records that cannot be published, or that nobody publishes in time."""
+    found = []
+    if hosts.refused:
+        found.append(f"{counted(hosts.refused, 'record')} of hosts cannot be published; ddns doctor names them")
+    if hosts.waiting_since and hosts.read_at - hosts.waiting_since > _GRACE:
+        age = duration(hosts.read_at - hosts.waiting_since)
+        found.append(
+            f"{counted(hosts.waiting, 'record')} of hosts not published yet, the oldest for {age};"
+            " check that ddns serve is running"
+        )
+    return found
 
 
 def run_problems(run_state: RunState, now: datetime) -> list[str]:

@@ -875,7 +875,19 @@ def test_a_source_that_hangs_costs_a_bounded_time(small_machine: Machine, monkey
     open_read_only = partial(factories.open_history, loaded.settings, read_only=True)
     now = partial(datetime.now, UTC)
     tools = Tools(
-        sources, open_read_only, unused, unused, unused, lambda: None, unused, tenth, print, now, time.monotonic
+        sources=sources,
+        open_history=open_read_only,
+        open_hosts=unused,
+        open_probe=unused,
+        open_dns=unused,
+        open_lookup=unused,
+        missing_serve=unused,
+        check_channels=lambda: None,
+        read_state=unused,
+        limit=tenth,
+        starts=print,
+        now=now,
+        monotonic=time.monotonic,
     )
     start = time.monotonic()
     checks: dict[str, Check] = {}

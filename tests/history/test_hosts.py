@@ -9,9 +9,9 @@ import pytest
 
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.errors import HostError, NotInitialised
-from ddns_updater.history.hosts import SqlHosts
 from ddns_updater.hosts import Host, Looked, NewHost, Verdict
 from ddns_updater.model import Family, Record, SeenFree
+from ddns_updater.server.ports import HostStore
 from tests.support.database import Database
 
 _NAME = "nas.example.com"
@@ -20,17 +20,17 @@ _ONE, _TWO, _SIX = ip_address("192.0.2.1"), ip_address("192.0.2.2"), ip_address(
 
 
 @pytest.fixture
-def hosts(database: Database) -> Iterator[SqlHosts]:
+def hosts(database: Database) -> Iterator[HostStore]:
     database.create_tables()
     with open_hosts(database.settings()) as opened:
         yield opened
 
 
-def _add(hosts: SqlHosts, name: str = _NAME, **more: object) -> Host:
+def _add(hosts: HostStore, name: str = _NAME, **more: object) -> Host:
     return hosts.add(NewHost(name, str(more.pop("login", name)), more.pop("secret", _SECRET), **more))  # type: ignore[arg-type]
 
 
-def test_a_login_has_the_digest_of_its_secret_and_its_hosts(hosts: SqlHosts, database: Database) -> None:
+def test_a_login_has_the_digest_of_its_secret_and_its_hosts(hosts: HostStore, database: Database) -> None:
     host = _add(hosts)
     other = _add(hosts, "cam.example.com", login=_NAME, secret=None)
     found = hosts.login(_NAME)
@@ -43,7 +43,7 @@ def test_a_login_has_the_digest_of_its_secret_and_its_hosts(hosts: SqlHosts, dat
 
 
 def test_a_request_records_a_version_with_a_pending_publication_that_is_due(
-    hosts: SqlHosts, database: Database
+    hosts: HostStore, database: Database
 ) -> None:
     host = _add(hosts)
     (result,) = hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
@@ -64,7 +64,7 @@ def test_a_request_records_a_version_with_a_pending_publication_that_is_due(
     assert (hosts.now() - since).total_seconds() < 60
 
 
-def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: SqlHosts, database: Database) -> None:
+def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: HostStore, database: Database) -> None:
     host = _add(hosts)
     verdicts = [hosts.update([(host, {Family.IPV4: each})])[0].verdict for each in (_ONE, _ONE, _TWO, _ONE)]
     assert verdicts == [Verdict.GOOD, Verdict.NOCHG, Verdict.GOOD, Verdict.GOOD]
@@ -73,7 +73,7 @@ def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: S
     assert hosts.address_of(host, Family.IPV6) is None
 
 
-def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: SqlHosts) -> None:
+def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: HostStore) -> None:
     host = _add(hosts)
     hosts.update([(host, {Family.IPV4: _ONE})])
     (at,) = hosts.due(10)
@@ -89,7 +89,7 @@ def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: SqlHos
     assert again.sent_at == free.at
 
 
-def test_a_version_recorded_while_the_publisher_looked_stays_due(hosts: SqlHosts) -> None:
+def test_a_version_recorded_while_the_publisher_looked_stays_due(hosts: HostStore) -> None:
     host = _add(hosts)
     hosts.update([(host, {Family.IPV4: _ONE})])
     (at,) = hosts.due(10)
@@ -100,7 +100,7 @@ def test_a_version_recorded_while_the_publisher_looked_stays_due(hosts: SqlHosts
     assert hosts.count_due()[0] == 1
 
 
-def test_a_removed_host_keeps_its_history_and_continues_it(hosts: SqlHosts, database: Database) -> None:
+def test_a_removed_host_keeps_its_history_and_continues_it(hosts: HostStore, database: Database) -> None:
     host = _add(hosts)
     hosts.update([(host, {Family.IPV4: _ONE})])
     hosts.remove(host)
@@ -115,7 +115,7 @@ def test_a_removed_host_keeps_its_history_and_continues_it(hosts: SqlHosts, data
     assert len(hosts.due(10)) == 1
 
 
-def test_two_secrets_are_valid_while_one_is_rotated(hosts: SqlHosts) -> None:
+def test_two_secrets_are_valid_while_one_is_rotated(hosts: HostStore) -> None:
     host = _add(hosts, takes_aws=True)
     hosts.rotate(host, "n" * 32)
     login = hosts.login(_NAME)
@@ -130,7 +130,7 @@ def test_two_secrets_are_valid_while_one_is_rotated(hosts: SqlHosts) -> None:
     assert not hosts.end_rotation(host)
 
 
-def test_a_login_without_the_secret_itself_cannot_take_awss_protocol(hosts: SqlHosts) -> None:
+def test_a_login_without_the_secret_itself_cannot_take_awss_protocol(hosts: HostStore) -> None:
     _add(hosts)
     with pytest.raises(HostError, match="only a digest"):
         _add(hosts, "cam.example.com", login=_NAME, secret=None, takes_aws=True)
@@ -142,13 +142,13 @@ def test_a_login_without_the_secret_itself_cannot_take_awss_protocol(hosts: SqlH
         _add(hosts, "cam.example.com", login="nobody", secret=None)
 
 
-def test_the_name_of_a_line_is_no_host(hosts: SqlHosts, database: Database) -> None:
+def test_the_name_of_a_line_is_no_host(hosts: HostStore, database: Database) -> None:
     database.seed("192.0.2.9", name=_NAME)
     with pytest.raises(HostError, match="name of an origin"):
         _add(hosts)
 
 
-def test_a_host_is_no_candidate_for_a_command_without_a_name(hosts: SqlHosts, database: Database) -> None:
+def test_a_host_is_no_candidate_for_a_command_without_a_name(hosts: HostStore, database: Database) -> None:
     for number in range(5):
         hosts.update([(_add(hosts, f"h{number}.example.com"), {Family.IPV4: _ONE})])
     database.seed("192.0.2.9", name="line")
@@ -160,7 +160,7 @@ def test_a_host_is_no_candidate_for_a_command_without_a_name(hosts: SqlHosts, da
     assert host.family is Family.IPV4
 
 
-def test_a_blocked_host_records_nothing(hosts: SqlHosts, database: Database) -> None:
+def test_a_blocked_host_records_nothing(hosts: HostStore, database: Database) -> None:
     hosts.block(_add(hosts), blocked=True)
     entry = hosts.entry(_NAME)
     assert entry
@@ -168,7 +168,7 @@ def test_a_blocked_host_records_nothing(hosts: SqlHosts, database: Database) -> 
     assert database.versions() == []
 
 
-def test_two_connections_record_versions_of_many_hosts_at_once(hosts: SqlHosts, database: Database) -> None:
+def test_two_connections_record_versions_of_many_hosts_at_once(hosts: HostStore, database: Database) -> None:
     names = [f"h{number}.example.com" for number in range(20)]
     made = [_add(hosts, name) for name in names]
     settings = database.settings()
@@ -187,7 +187,7 @@ def test_two_connections_record_versions_of_many_hosts_at_once(hosts: SqlHosts, 
     assert {row[3] for row in rows} == {20}
 
 
-def test_without_the_tables_of_hosts_everything_else_works(hosts: SqlHosts, database: Database) -> None:
+def test_without_the_tables_of_hosts_everything_else_works(hosts: HostStore, database: Database) -> None:
     database.seed("192.0.2.9", name="line")
     for table in ("record", "host", "login"):
         database.sql(f"DROP TABLE admin_ddns_{table}")
@@ -208,7 +208,7 @@ def _backdate(database: Database, name: str, version: int, seconds: int) -> None
 
 
 def test_the_recent_addresses_of_hosts_begin_with_the_one_that_was_current_then(
-    hosts: SqlHosts, database: Database
+    hosts: HostStore, database: Database
 ) -> None:
     nas, cam = _add(hosts), _add(hosts, "cam.example.com")
     for number in range(1, 6):
@@ -232,13 +232,14 @@ def test_the_recent_addresses_of_hosts_begin_with_the_one_that_was_current_then(
     assert 500 <= (hosts.now() - newest.since).total_seconds() < 560
 
 
-def test_the_hosts_that_wait_longest_are_the_first_of_those_that_are_due(hosts: SqlHosts, database: Database) -> None:
+def test_the_hosts_that_wait_longest_are_the_first_of_those_that_are_due(hosts: HostStore, database: Database) -> None:
     for name in ("a.example.com", "b.example.com", "c.example.com", "idle.example.com"):
         host = _add(hosts, name)
         if name != "idle.example.com":
             hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
-    longer = f"UPDATE admin_ddns_record SET dueSince = '2026-01-02 00:00:00' WHERE hostId = {hosts.entry('b.example.com').host.id}"  # type: ignore[union-attr] # noqa: E501
-    database.sql(longer)
+    second = hosts.entry("b.example.com")
+    assert second
+    database.sql("UPDATE admin_ddns_record SET dueSince = '2026-01-02 00:00:00' WHERE hostId = ?", (second.host.id,))
     assert [each.host.name for each in hosts.due_entries(2)] == ["b.example.com", "a.example.com"]
     assert [each.host.name for each in hosts.due_entries(9)] == ["b.example.com", "a.example.com", "c.example.com"]
     assert set(hosts.due_entries(1)[0].journals) == {Family.IPV4, Family.IPV6}

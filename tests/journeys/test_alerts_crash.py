@@ -21,18 +21,18 @@ _BEFORE_IT_IS_TOLD = [
     "return:replace_file",
     "call:ping",
     "return:ping",
-    "call:Reporter._send_alerts",
+    "call:AlertSender.send",
     "call:post",
     "call:send:2",  # the first is the heartbeat's
 ]
 _AFTER_IT_WAS_SENT = [  # the one window in which an alert can arrive twice
     "return:send:2",
     "return:post",
-    "call:Reporter._save_delivery",
+    "call:AlertSender._save",
     "call:Outbox.delivered",
     "call:replace_file:2",
 ]
-_AFTER_IT_WAS_SAVED = ["return:replace_file:2", "return:Reporter._send_alerts", "return:Reporter.report"]
+_AFTER_IT_WAS_SAVED = ["return:replace_file:2", "return:AlertSender.send", "return:Reporter.report"]
 _PLACES = [*_BEFORE_THE_DIARY, *_BEFORE_IT_IS_TOLD, *_AFTER_IT_WAS_SENT, *_AFTER_IT_WAS_SAVED]
 
 

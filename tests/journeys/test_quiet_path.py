@@ -17,8 +17,8 @@ _OURS = {
     "lib": "deadline files http_errors humanize masking printable trust uptime",
     "output": "layout run",
     "run": (
-        "claims deliveries detection flapping incidents journal news origins ports publisher report skips timetable"
-        " updater verifier"
+        "claims deliveries detection flapping incidents journal news origins ports publisher report sending skips"
+        " timetable updater verifier"
     ),
     "settings": "contradictions env_files home load parse remarks settings values variables",
     "sources": "address http spec",

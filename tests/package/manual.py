@@ -50,12 +50,9 @@ def manual() -> str:
         *_options(main, context),
         ".SH COMMANDS",
     ]
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command
-        below = command.make_context(name, [], parent=context, resilient_parsing=True)
-        lines += [f'.SS "ddns {_roff(name)}"', *_synopsis(command, below), ".PP", *_prose(_paragraphs(command))]
-        lines += _options(command, below)
+    for command, below in commands(main, context):
+        lines += [f'.SS "{_roff(below.command_path)}"', *_synopsis(command, below), ".PP"]
+        lines += [*_prose(_paragraphs(command)), *_options(command, below)]
     lines += [".SH ENVIRONMENT", _roff(_ENVIRONMENT.replace("\n", " "))]
     for setting in SETTINGS:
         lines += _setting(setting)
@@ -69,6 +66,17 @@ def manual() -> str:
     status = status.removeprefix(_STATUS)
     lines += [".SH EXIT STATUS", _roff(status[0].upper() + status[1:]), ".SH SEE ALSO", ".BR crontab (5)"]
     return "\n".join(lines) + "\n"
+
+
+def commands(group: click.Group, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield each command below a group with its context; those of a group come after it."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        below = command.make_context(name, [], parent=context, resilient_parsing=True)
+        yield command, below
+        if isinstance(command, click.Group):
+            yield from commands(command, below)
 
 
 def _paragraphs(command: click.Command) -> list[str]:
@@ -96,6 +104,8 @@ def _prose(paragraphs: list[str]) -> Iterator[str]:
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for param in command.get_params(context):
+        if isinstance(param, click.Argument):  # which the synopsis shows
+            continue
         record = param.get_help_record(context)
         assert record, f"{param.name} has no help"
         yield from _entry(record[0])

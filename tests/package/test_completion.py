@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import COMMANDS
+from tests.cli.test_main import COMMANDS, OF_HOST
 from tests.journeys.test_quiet_path import Imported
 from tests.package.share import SHARE
 from tests.support.command import finish
@@ -27,6 +27,9 @@ CASES = {
     "ddns run --dr": ("--dry-run",),
     "ddns history --s": ("--since", "--summary"),
     "ddns demo --h": ("--help",),
+    "ddns host ": OF_HOST,
+    "ddns host add --fo": ("--for",),
+    "ddns host add --for m": ("mikrotik",),
     "ddns --log-format ": ("text", "json"),
     "ddns xyz": (),
 }
@@ -60,7 +63,10 @@ def completed(machine: Machine, typed: str) -> Imported:
     return Imported(done.out, set(done.err.split()))
 
 
-@pytest.mark.parametrize("typed", ["ddns ", "ddns run --", "ddns history --s", "ddns demo --", "ddns doctor --"])
+@pytest.mark.parametrize(
+    "typed",
+    ["ddns ", "ddns run --", "ddns history --s", "ddns demo --", "ddns doctor --", "ddns host ", "ddns host add --"],
+)
 def test_completion_imports_no_library_but_click_and_opens_nothing(small_machine: Machine, typed: str) -> None:
     small_machine.environment["DDNS_TTL"] = "nonsense"  # no setting is read
     before = small_machine.service.requests

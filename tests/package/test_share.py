@@ -11,7 +11,7 @@ import click
 
 from ddns_updater.cli.main import main
 from ddns_updater.settings.variables import VARIABLES
-from tests.package.manual import FILES
+from tests.package.manual import FILES, commands
 from tests.package.share import SHARE
 from tests.support.machine import Machine
 
@@ -28,16 +28,18 @@ def test_the_files_are_those_of_the_program() -> None:
 
 def test_the_manual_page_has_every_command_option_and_setting() -> None:
     page = PAGE.read_text().replace(r"\-", "-").replace(r"\:", "")
-    sections = dict(re.findall(r'^\.SS "ddns (\S+)"\n(.*?)(?=^\.S)', page, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r'^\.SS "([^"]+)"\n(.*?)(?=^\.S)', page, re.MULTILINE | re.DOTALL))
     context = main.make_context("ddns", [], resilient_parsing=True)
-    assert list(sections) == main.list_commands(context)
-    for name, section in sections.items():
-        command = main.get_command(context, name)
-        assert command
+    found = {below.command_path: command for command, below in commands(main, context)}
+    assert list(sections) == list(found)
+    assert {f"ddns {name}" for name in main.list_commands(context)} < set(found)
+    for path, command in found.items():
         for param in command.params:
-            assert isinstance(param, click.Option)
-            assert all(re.search(rf"^\\fB.*{option}\b.*\\fR$", section, re.MULTILINE) for option in param.opts)
-        assert f"Example:\n\\&  ddns {name}" in section
+            if isinstance(param, click.Argument):
+                assert re.match(rf"\\fB{path}\\fR .*\b{param.make_metavar(context)}\n", sections[path])
+                continue
+            assert all(re.search(rf"^\\fB.*{option}\b.*\\fR$", sections[path], re.MULTILINE) for option in param.opts)
+        assert f"Example:\n\\&  {path}" in sections[path]
     settings = page.partition(".SH ENVIRONMENT\n")[2].partition(".SH ")[0]
     assert re.findall(r"^\\fB(DDNS_\w+)=.+\\fR$", settings, re.MULTILINE) == list(VARIABLES)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ddns_updater.hosts import Login, NewHost
 from ddns_updater.server.logins import Credentials, authenticate, credentials, digest, new_secret
 from ddns_updater.server.request import Caller, Request
-from tests.support.hosts import FakeRequests
+from tests.support.fake_hosts import FakeRequests
 
 CALLER = Caller(IPv4Address("9.9.9.9"))
 SECRET = "7k3vq9m2x8c4r6t5w0y1z2n3b4d5f6g7"
@@ -64,6 +64,7 @@ def test_it_reads_what_the_header_holds(text: bytes, login: str, secret: str) ->
         "Basic",
         "Basic ",
         "Basic !!!!",
+        "Basic aG9t!ZTpz",
         "Basic aG9tZ",
         "Basic ü",
         "Bearer aG9tZTpz",
@@ -181,8 +182,10 @@ def test_the_log_names_a_login_that_exists_and_nothing_else(caplog: pytest.LogCa
     opened(hosts(), SECRET, "wr0ng")
     opened(hosts(), "home.example.com", "wr0ng")
     opened(hosts(), "plain.example.com", SECRET, in_query=True)
+    authenticate(hosts(), Credentials("home.example.com", "wr0ng"), Caller(None))
     assert caplog.messages == [
         "unknown login from 9.9.9.9",
         "wrong secret of home.example.com from 9.9.9.9",
         "login plain.example.com from 9.9.9.9: its secret may not stand in the query",
+        "wrong secret of home.example.com from an unknown address",
     ]

@@ -17,7 +17,8 @@ from tests.support.machine import Machine
 
 BOM = "\ufeff"
 ENDS = ["", "\n", "\r\n", "\n\n"]
-VALUES = {  # of each setting that can be in a file
+VALUES = {
+    "DDNS_SERVE_STATUS_PASSWORD": "a password",  # of each setting that can be in a file
     "DDNS_DATABASE_URL": "mysql://u:p@db/d",
     "DDNS_WEBHOOK_URLS": "https://hooks.example.com/x",
     "DDNS_NOTIFY_URLS": "ntfy://a-topic",

@@ -832,3 +832,43 @@ def test_settings_can_be_shown_without_their_secrets() -> None:
     settings = load_with(url)
     assert settings.aws == {"AWS_SECRET_ACCESS_KEY": SECRET}
     assert SECRET not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port"),
+    [
+        ("127.0.0.1:8245", "127.0.0.1", 8245),
+        ("[::1]:8245", "::1", 8245),
+        ("0.0.0.0:0", "0.0.0.0", 0),
+        ("[2001:DB8:0::7]:080", "2001:db8::7", 80),
+    ],
+)
+def test_a_server_listens_on_an_address_and_a_port(text: str, address: str, port: int) -> None:
+    listen = load_with({"DDNS_SERVE_LISTEN": text}).serve_listen
+    assert (str(listen.address), listen.port) == (address, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8245", ":8245", "localhost:8245", "127.0.0.1", "::1:8245", "[127.0.0.1]:8245", "[fe80::1%eth0]:1", "[::1]"],
+)
+def test_a_server_listens_on_nothing_else(text: str) -> None:
+    assert problems({"DDNS_SERVE_LISTEN": text}) == [
+        f"DDNS_SERVE_LISTEN={text!r} is not an IP address with a port; write it as 127.0.0.1:8245 or [::1]:8245"
+    ]
+
+
+@pytest.mark.parametrize("port", ["", "http", "65536", "-1", "80x"])
+def test_a_server_listens_on_a_port_that_exists(port: str) -> None:
+    assert problems({"DDNS_SERVE_LISTEN": f"[::1]:{port}"}) == [
+        f"DDNS_SERVE_LISTEN='[::1]:{port}' has no port between 0 and 65535; write [::1]:8245"
+    ]
+
+
+def test_the_password_of_the_status_page_is_shown_nowhere() -> None:
+    settings = load_with({"DDNS_SERVE_STATUS_PASSWORD": SECRET})
+    assert settings.serve_status_password == SECRET
+    assert SECRET not in repr(settings)
+    assert problems({"DDNS_SERVE_STATUS_PASSWORD": f"{SECRET}\x1b"}) == [
+        "DDNS_SERVE_STATUS_PASSWORD holds a control character; use printable characters alone"
+    ]

@@ -108,15 +108,14 @@ def test_a_malformed_or_unusable_part_refuses_all_of_them(field: str, value: str
     ("field", "value"),
     [
         ("myipv4", "2606:4700:4700::1111"),
-        ("myipv4", "2606:4700:1:2::/64"),
         ("myipv6", "9.9.9.9"),
         ("ipv6", "9.9.9.9"),
         ("ip6lanprefix", "9.9.9.9"),
         ("ip6lanprefix", "2606:4700:4700::1111"),
     ],
 )
-def test_a_field_of_one_family_refuses_the_other(field: str, value: str) -> None:
-    refusal((field, value), suffix=SUFFIX)
+def test_a_field_of_one_kind_refuses_another(field: str, value: str) -> None:
+    refusal((field, value))
 
 
 @pytest.mark.parametrize(
@@ -143,12 +142,26 @@ def test_a_family_that_is_not_given_is_left_out() -> None:
 @pytest.mark.parametrize("caller", [QUAD9, CLOUDFLARE])
 def test_the_callers_address_counts_when_nothing_is_given(caller: Address) -> None:
     family = Family.IPV4 if caller.version == 4 else Family.IPV6
-    assert addresses_of(Given(), SUFFIX, caller) == {family: caller}
+    assert addresses_of(Given(), None, caller) == {family: caller}
 
 
 @pytest.mark.parametrize("caller", ["127.0.0.1", "192.168.1.2", "100.64.1.1", "::1", "fe80::1", "::ffff:9.9.9.9"])
 def test_a_caller_that_is_not_public_is_refused(caller: str) -> None:
     assert refusal(caller=ip_address(caller)).startswith(str(ip_address(caller)))
+
+
+def test_an_address_that_is_not_that_of_the_host_behind_the_router_is_refused() -> None:
+    said = "2606:4700:4700::1111, which does not end in the suffix ::21e:6ff:fe12:3456 of the host"
+    assert refusal(("myip", "9.9.9.9,2606:4700:4700::1111"), suffix=SUFFIX) == said
+    assert refusal(suffix=SUFFIX, caller=CLOUDFLARE) == said
+
+
+@pytest.mark.parametrize("suffix", [SUFFIX, IPv6Address("0:0:0:7:21e:6ff:fe12:3456")])
+def test_a_host_with_a_suffix_may_send_its_whole_address_itself(suffix: IPv6Address) -> None:
+    own = IPv6Address("2606:4700:1:2:21e:6ff:fe12:3456")
+    assert addresses_of(Given(QUAD9, own), suffix, None) == {Family.IPV4: QUAD9, Family.IPV6: own}
+    assert addresses_of(Given(), suffix, own) == {Family.IPV6: own}
+    assert addresses_of(Given(), suffix, QUAD9) == {Family.IPV4: QUAD9}
 
 
 def test_a_caller_that_cannot_be_told_is_refused() -> None:
@@ -187,6 +200,10 @@ def test_a_suffix_that_does_not_fit_is_refused(prefix: str, suffix: str) -> None
 @pytest.mark.parametrize("prefix", ["fd00:1:2:3::/64", "2001:db8:1:2::/64", "fe80::/64"])
 def test_a_prefix_that_is_not_public_is_refused(prefix: str) -> None:
     assert refusal(("myip", prefix), suffix=SUFFIX).endswith(", which is not a public address")
+
+
+def test_a_field_of_ipv4_addresses_refuses_a_prefix() -> None:
+    refusal(("myipv4", "2606:4700:1:2::/64"), suffix=SUFFIX)
 
 
 def test_a_prefix_alone_is_refused_for_a_host_without_suffix() -> None:

@@ -61,6 +61,7 @@ STANDING = st.builds(
     unprinted=st.none() | EVENT,
     printed=st.dictionaries(st.text(), TIME),
     uptime=st.none() | st.builds(Uptime, st.text(), st.floats(0, 1e9)),
+    slowed=st.dictionaries(st.text(), TIME),
 )
 KEYS = st.lists(st.text(max_size=12), max_size=3).map(tuple)
 OUTBOX = st.builds(

@@ -42,25 +42,32 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> Finished:
     return Finished(process.returncode, out, err)
 
 
-def call(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> Finished:
+def call(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, stdin: bytes = b"") -> Finished:
     """Run `ddns` in this process as in one of its own: with this environment and no other, its output into pipes.
 
     What only a process has is not for this: an encoding, the warnings of the interpreter, signals, a guard that ends
     it with `os._exit`, and a moto of its own.
     """
     out, err = _pipe("strict"), _pipe("backslashreplace")
-    status = call_into(out, err, arguments, environment, folder)
+    status = call_into(out, err, arguments, environment, folder, stdin)
     return Finished(status, _read(out), _read(err))
 
 
-def call_into(out: TextIO, err: TextIO, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+def call_into(
+    out: TextIO,
+    err: TextIO,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    stdin: bytes = b"",
+) -> int:
     """Do as `call` with these streams for its output, and return its exit status."""
     only_of_a_process = [key for key in environment if key.startswith(("PYTHON", "LC_", "LANG"))]
     assert only_of_a_process == ["PYTHONWARNINGS"], only_of_a_process
     assert environment["PYTHONWARNINGS"] == "error"
     assert "demo" not in arguments or "--help" in arguments  # its stand-in for AWS would be the one of the test
     with ExitStack() as stack:
-        stack.enter_context(_environment(environment, folder))
+        stack.enter_context(_environment(environment, folder, stdin))
         stack.enter_context(_fresh_logging())
         stack.enter_context(_same_signals())
         stack.enter_context(_same_hooks())
@@ -98,16 +105,16 @@ def _read(pipe: io.TextIOWrapper) -> str:
 
 
 @contextmanager
-def _environment(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
+def _environment(environment: Mapping[str, str], folder: Path, stdin: bytes) -> Iterator[None]:
     before, place = dict(os.environ), Path.cwd()
-    stdin = sys.stdin
+    outer = sys.stdin
     _become(environment)
     os.chdir(folder)
     try:
-        with Path(os.devnull).open() as sys.stdin:
+        with io.TextIOWrapper(io.BytesIO(stdin)) as sys.stdin:
             yield
     finally:
-        sys.stdin = stdin
+        sys.stdin = outer
         os.chdir(place)
         _become(before)
 

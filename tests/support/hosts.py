@@ -1,57 +1,62 @@
-"""Hosts in memory, for what does not need a database."""
+"""Hosts of the update endpoint, as their requests leave them."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
-from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, LastRequest, Login, NewHost, Result, Verdict
-from ddns_updater.model import Address, Family
-from ddns_updater.server.logins import digest
+from ddns_updater.app.factories import open_hosts
+from ddns_updater.hosts import Host, HostRecord, LastRequest, Looked, NewHost, Verdict
+from ddns_updater.model import Family, Publication, PublicationState, parse_address
+from tests.support.database import Database
 
-NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+SECRET = "m" * 32
+ZONE = "Z0123456789"
 
 
-class FakeRequests:
-    """The hosts of each login; `updates` has what each call recorded, `asked` the logins asked for."""
+def add(database: Database, name: str = "nas.example.com", **more: object) -> Host:
+    """Add a host as the operator would."""
+    with open_hosts(database.settings()) as hosts:
+        return hosts.add(NewHost(name, str(more.pop("login", name)), more.pop("secret", SECRET), **more))  # type: ignore[arg-type]
 
-    def __init__(self, *hosts: NewHost) -> None:
-        self.logins: dict[str, Login] = {}
-        self.updates: list[dict[str, Mapping[Family, Address]]] = []
-        self.asked: list[str] = []
-        self.failing: HistoryError | None = None
-        self.noted: dict[Hashable, LastRequest] = {}
-        self.answered: dict[str, Result] = {}  # instead of what follows from the latest addresses
-        self._latest: dict[str, dict[Family, Address]] = {}
-        for new in hosts:
-            joined = self.logins.get(new.login) or Login(new.login, (digest(new.secret or ""),), (), ())
-            host = Host(new.name, new.name, new.login, NOW, new.takes_aws, new.takes_query, new.is_apex, new.suffix)
-            self.logins[new.login] = joined._replace(hosts=(*joined.hosts, host))
 
-    def login(self, login: str) -> Login | None:
-        self.asked.append(login)
-        return self.logins.get(login)
+def update(database: Database, host: Host, *addresses: str, client: str = "ddclient/3.10.0") -> None:
+    """Let a host send its addresses, one of each family."""
+    given = {Family.IPV6 if ":" in each else Family.IPV4: parse_address(each) for each in addresses}
+    with open_hosts(database.settings()) as hosts:
+        ((verdict, *_),) = hosts.update([(host, {family: each for family, each in given.items() if each})])
+        hosts.note_requests({host.id: LastRequest(hosts.now(), client, addresses[0], verdict)})
+        assert verdict is Verdict.GOOD
 
-    def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        if self.failing:
-            raise self.failing
-        self.updates.append({host.name: addresses for host, addresses in updates})
-        return [self.answered.get(host.name) or self._update(host.name, addresses) for host, addresses in updates]
 
-    def _update(self, name: str, addresses: Mapping[Family, Address]) -> Result:
-        latest = self._latest.setdefault(name, {})
-        verdict = Verdict.NOCHG if latest.items() >= addresses.items() else Verdict.GOOD
-        latest |= addresses
-        return Result(verdict, tuple(addresses.values()))
+def publish(
+    database: Database,
+    state: PublicationState = PublicationState.VERIFIED,
+    *,
+    error: str | None = None,
+    due_for: timedelta = timedelta(0),
+) -> None:
+    """Do with all that is due as the publisher would that finds it in this state."""
+    with open_hosts(database.settings()) as hosts:
+        now = hosts.now()
+        found = hosts.due(1000)
+        for each in found:
+            hosts.history.save([(each.journal.version, _published(each, state, now, error))])
+        is_done = state is PublicationState.VERIFIED
+        hosts.looked(
+            [Looked(each._replace(due_since=now - due_for), is_done, now + timedelta(hours=1)) for each in found]
+        )
 
-    def login_of(self, name: str) -> Login | None:
-        owners = ((login, host) for login in self.logins.values() for host in login.hosts if host.name == name)
-        return next((login._replace(hosts=(host,)) for login, host in owners), None)
 
-    def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        self.noted.update(requests)
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        return self._latest.get(host.name, {}).get(family)
-
-    def answers(self) -> bool:
-        return self.failing is None
+def _published(each: HostRecord, state: PublicationState, now: datetime, error: str | None) -> Publication:
+    is_seen = now if state is PublicationState.VERIFIED else None
+    return Publication(
+        each.record,
+        now,
+        state,
+        hosted_zone_id=ZONE,
+        address=each.journal.version.address,
+        ttl=60,
+        change_id=None if state is PublicationState.FAILED else "C1",
+        error=error,
+        submitted_at=now,
+        verified_at=is_seen,
+        checked_at=is_seen,
+    )

@@ -68,7 +68,11 @@ class Machine:
 
     def ddns(self, *arguments: str, **changes: Any) -> Finished:
         """Run one command to its end, in this process."""
-        return call(arguments, self._environment(changes), self.folder)
+        return self.fed(b"", *arguments, **changes)
+
+    def fed(self, stdin: bytes, *arguments: str, **changes: Any) -> Finished:
+        """Run one command to its end, in this process, with this on its stdin."""
+        return call(arguments, self._environment(changes), self.folder, stdin)
 
     def show(self, out: TextIO, err: TextIO, *arguments: str, **changes: Any) -> int:
         """Run one command to its end, in this process, with these streams for its output; return its exit status."""

@@ -1,7 +1,7 @@
 """Requests of real clients byte for byte, and what each gets.
 
-Those of ddclient, inadyn, curl and wget were captured; those of devices are as their owners and makers show them, with
-our names, secret and addresses. Replay each against fresh HOSTS.
+Those of ddclient 3.10 and inadyn 2.10 were captured, the others are written from sources, manuals and logs of servers;
+names, secret and addresses are ours. Replay each against fresh HOSTS, as if it came from CALLER.
 """
 
 from ipaddress import IPv6Address
@@ -16,7 +16,8 @@ SECRET = "7k3vq9m2x8c4r6t5w0y1z2n3b4d5f6g7"
 CALLER = "9.9.9.9"  # where each request comes from
 HOSTS = (
     NewHost("home.example.com", LOGIN, SECRET, takes_query=True),
-    NewHost("nas.example.com", LOGIN, None, suffix=IPv6Address("::21e:6ff:fe12:3456")),
+    NewHost("nas.example.com", LOGIN, None),
+    NewHost("pi.example.com", LOGIN, None, suffix=IPv6Address("::21e:6ff:fe12:3456")),
     NewHost("*.home.example.com", LOGIN, None),
 )
 _BASIC = b"Authorization: Basic aG9tZS5leGFtcGxlLmNvbTo3azN2cTltMng4YzRyNnQ1dzB5MXoybjNiNGQ1ZjZnNw==\r\n"
@@ -145,7 +146,7 @@ RECORDED = (
     ),
     Recorded(
         "FRITZ!Box with a machine behind it",
-        b"GET /nic/update?hostname=home.example.com,nas.example.com&myip=8.8.4.4&myipv6=2001:4860:4860::8844"
+        b"GET /nic/update?hostname=home.example.com,pi.example.com&myip=8.8.4.4&myipv6=2001:4860:4860::8844"
         b"&ip6lanprefix=2001:4860:4860:100::/56 HTTP/1.1\r\n"
         + _HOST
         + _BASIC
@@ -155,12 +156,19 @@ RECORDED = (
     ),
     Recorded(
         "FRITZ!Box without IPv6",
-        b"GET /nic/update?hostname=home.example.com,nas.example.com&myip=8.8.4.4&myipv6=&ip6lanprefix= HTTP/1.1\r\n"
+        b"GET /nic/update?hostname=home.example.com,pi.example.com&myip=8.8.4.4&myipv6=&ip6lanprefix= HTTP/1.1\r\n"
         + _HOST
         + _BASIC
         + b"User-Agent: Fritz!Box DDNS/1.0.1\r\n\r\n",
         200,
         "good 8.8.4.4\ngood 8.8.4.4",
+    ),
+    Recorded(
+        "FRITZ!Box without a prefix for the machine behind it",
+        b"GET /nic/update?hostname=home.example.com,pi.example.com&myip=8.8.4.4&myipv6=2001:4860:4860::8844"
+        b"&ip6lanprefix= HTTP/1.1\r\n" + _HOST + _BASIC + b"User-Agent: Fritz!Box DDNS/1.0.1\r\n\r\n",
+        503,
+        "good 8.8.4.4,2001:4860:4860::8844\n911",
     ),
     Recorded(
         "FRITZ!Box with DS-Lite",

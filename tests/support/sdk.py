@@ -8,11 +8,12 @@ from botocore.loaders import JSONFileLoader, Loader
 from ddns_updater.dns.route53 import Route53
 from ddns_updater.errors import DnsError
 from ddns_updater.lib.aws import Client
+from ddns_updater.lib.budget import Budget
 
 
-def open_route53(hosted_zone_ids: Sequence[str] = ()) -> Route53:
+def open_route53(hosted_zone_ids: Sequence[str] = (), budget: Budget | None = None) -> Route53:
     """Return Route 53 for one run."""
-    return Route53(Client("route53", DnsError), hosted_zone_ids)
+    return Route53(Client("route53", DnsError, budget=budget), hosted_zone_ids)
 
 
 def read_service_descriptions_once() -> None:
