@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
     from ddns_updater.server.web_server import WebServer
-    from ddns_updater.state.host_status import HostNumbers, Overview
+    from ddns_updater.state.host_status import HostNumbers, HostsStatus
+    from ddns_updater.state.status import Status
 
 
 @contextmanager
@@ -259,7 +260,7 @@ def page_policy() -> str:
     return content_security_policy()
 
 
-def page_renderer() -> "Callable[[Overview], str]":
+def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]":
     """Return the function that renders the status page; raises SettingsError without the extra serve."""
     try:
         from ddns_updater.output.status_page import status_page
