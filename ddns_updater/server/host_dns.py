@@ -22,8 +22,11 @@ class HostDns:
         open_dns: Callable[[], Dns],
         reserved: Collection[Record],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        change_called: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the function that opens DNS anew, and the records that DDNS_RECORDS names."""
+        """Take the function that opens DNS anew, the records that DDNS_RECORDS names, and what is told of each call."""
+        self._change_called = change_called
         self._open_dns = open_dns
         self._reserved = reserved
         self._monotonic = monotonic
@@ -60,7 +63,9 @@ class HostDns:
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
         """Send `changes` and yield each answer as it comes; a change that was not sent is in no answer."""
-        return self._known().upsert(zone_id, changes)
+        for each in self._known().upsert(zone_id, changes):
+            self._change_called()
+            yield each
 
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""
