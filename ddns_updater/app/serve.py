@@ -42,8 +42,9 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     """
     pool = open_pool(settings)
     last_requests = LastRequests()
-    worker = Worker(pool, host_publisher(settings, pool), last_requests, factories.sweep_reporter(settings).report)
     operator = operator_pages(settings, pool)
+    publisher = host_publisher(settings, pool, change_called=operator.change_called)
+    worker = Worker(pool, publisher, last_requests, factories.sweep_reporter(settings).report)
     routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, operator.failed_logins)
     endpoint = Endpoint({**routes, **operator.routes}, _callers(settings), count=partial(_count, operator.observe))
     with ExitStack() as stack:

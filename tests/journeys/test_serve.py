@@ -225,6 +225,8 @@ def test_the_operator_alone_sees_the_page_and_the_metrics(machine: Machine) -> N
         assert status == 200
         assert all(name in page for name in NAMES)
         assert "8.8.4.4" in page
+        wait_until(lambda: address(machine, NAMES[0]) == ["8.8.4.4"])
+        wait_until(lambda: "change_calls_total 1.0" in get(serving, "/metrics", operator + CALLER)[1])
         status, metrics = get(serving, "/metrics", operator + CALLER)
         assert status == 200
         assert 'ddns_endpoint_requests_total{answer="good",protocol="dyndns2"} 1.0' in metrics
