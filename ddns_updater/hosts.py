@@ -85,14 +85,6 @@ class HostEntry(NamedTuple):
     last_request: LastRequest | None = None
 
 
-class Held(NamedTuple):
-    """An address that a host had, as the text in the row of its version, and since when."""
-
-    version: int
-    ip: str
-    since: datetime
-
-
 class Overview(NamedTuple):
     """How many hosts there are, and how their records stand; `read_at` is the database's time.
 
@@ -113,6 +105,14 @@ class Overview(NamedTuple):
     def waiting(self) -> int:
         """Return how many records are due and may yet be published."""
         return self.due - self.refused
+
+
+class Held(NamedTuple):
+    """An address that a host had, as the text in the row of its version, and since when."""
+
+    version: int
+    ip: str
+    since: datetime
 
 
 class Decision(NamedTuple):

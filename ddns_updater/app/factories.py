@@ -284,11 +284,16 @@ def destinations(settings: Settings) -> Destinations:
     )
 
 
+def sweep_state_file(settings: Settings) -> StateFile:
+    """Return the state file in which a server keeps its sweeps, beside that of the runs."""
+    return StateFile(settings.state_folder, settings.database.identity, of="sweep")
+
+
 def sweep_reporter(settings: Settings) -> "SweepReporter":
-    """Return what reports the sweeps of a server; its state file is beside that of the runs."""
+    """Return what reports the sweeps of a server."""
     from ddns_updater.server.sweep_report import SweepReporter
 
-    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    file = sweep_state_file(settings)
     keys = [spec.key for spec in settings.channels]
     return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 

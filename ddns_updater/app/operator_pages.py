@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ddns_updater.app import factories
-from ddns_updater.app.status import status_page_of_server
+from ddns_updater.app.status_page import status_page_of_server
 from ddns_updater.errors import SettingsError
 from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.metrics_route import MetricsRoute, NoMetrics

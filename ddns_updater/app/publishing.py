@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from ddns_updater.app import factories
+from ddns_updater.lib.budget import Budget
 from ddns_updater.run import timetable
 from ddns_updater.run.publisher import Policy, Publisher
 from ddns_updater.run.verifier import Verifier
@@ -25,7 +26,7 @@ def host_publisher(
 
     The authoritative name servers are not asked: a read-back of the zone is what makes a host's record verified.
     """
-    client = cache(partial(factories.route53_client, settings))
+    client = cache(partial(factories.route53_client, settings, Budget()))
     dns = HostDns(lambda: factories.open_dns(settings, client()), settings.record_sets, change_called=change_called)
     policy = Policy(
         ttl=settings.ttl,

@@ -2,7 +2,7 @@
 
 import click
 
-from ddns_updater.app.iam_policy import PARTITIONS, policy_of, policy_text, remarks
+from ddns_updater.app.iam_policy import PARTITIONS, host_names, policy_of, policy_text, remarks
 from ddns_updater.cli.options import settings, terminal
 
 
@@ -18,8 +18,8 @@ from ddns_updater.cli.options import settings, terminal
 def iam_policy(ctx: click.Context, partition: str) -> None:
     """Print the least-privilege IAM policy.
 
-    The policy is JSON. It allows what `run` and `doctor` need for the configured records and address sources, and
-    nothing more. Neither AWS nor the database is contacted. Notes on the policy go to stderr.
+    The policy is JSON. It allows what `run`, `serve` and `doctor` need for the configured records, the hosts in the
+    database and the address sources, and nothing more. AWS is not contacted. Notes on the policy go to stderr.
 
     Exit status: 0 when printed, 2 for usage or settings, or when no AWS permission is needed.
 
@@ -28,8 +28,11 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
       ddns iam-policy > policy.json
     """
     configured = settings(ctx)
-    policy = policy_of(configured, partition)
-    found = remarks(configured, policy)
+    hosts, unknown = host_names(configured)
+    policy = policy_of(configured, partition, hosts)
+    found = remarks(configured, policy, hosts)
+    if unknown:
+        terminal(ctx).warning(unknown)
     for note in found.notes:
         terminal(ctx).note(note)
     for warning in found.warnings:

@@ -2,7 +2,8 @@
 
 import click
 
-from ddns_updater.app.status import read_status, status_page
+from ddns_updater.app.status import read_status
+from ddns_updater.app.status_page import status_page
 from ddns_updater.cli.options import name_option, settings
 from ddns_updater.cli.terminal import paint, terminal_width
 from ddns_updater.errors import DdnsError

@@ -151,6 +151,17 @@ WHERE r.hostId IN ({", ".join("?" * number)})"""  # noqa: S608 - only names from
     return queries.versions(dialect, chosen, "NULL", "h.hostId", "h.recordType", "h.originId")
 
 
+def overview_of_due(dialect: Dialect) -> str:
+    """Return the query that counts the records that are due and those refused, with the time of the oldest other."""
+    since = dialect.utc_seconds.format("MIN(CASE WHEN p.state = 'failed' THEN NULL ELSE r.dueSince END)")
+    return f"SELECT COUNT(*), COUNT(CASE WHEN p.state = 'failed' THEN 1 END), {since} {_OF_DUE}"
+
+
+def writes(dialect: Dialect) -> Sequence[str]:
+    """Return every statement with which the server changes the tables of hosts."""
+    return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
+
+
 def recent(dialect: Dialect, number: int) -> str:
     """Return the query for the late versions of so many hosts that were current at a time or later, newest first.
 
@@ -164,17 +175,6 @@ LEFT JOIN admin_ip_history n ON n.originId = h.originId AND n.version = h.versio
 WHERE r.hostId IN ({", ".join("?" * number)}) AND ({began} >= ? OR {ended} > ? OR n.version IS NULL)
 ORDER BY h.version DESC
 """  # noqa: S608 - only names from this program
-
-
-def overview_of_due(dialect: Dialect) -> str:
-    """Return the query that counts the records that are due and those refused, with the time of the oldest other."""
-    since = dialect.utc_seconds.format("MIN(CASE WHEN p.state = 'failed' THEN NULL ELSE r.dueSince END)")
-    return f"SELECT COUNT(*), COUNT(CASE WHEN p.state = 'failed' THEN 1 END), {since} {_OF_DUE}"
-
-
-def writes(dialect: Dialect) -> Sequence[str]:
-    """Return every statement with which the server changes the tables of hosts."""
-    return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
 
 
 def locked(dialect: Dialect, number: int) -> str:

@@ -6,13 +6,13 @@ Reference: https://help.dyn.com/remote-access-api/perform-update/ and /return-co
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ddns_updater.errors import HistoryError, InvalidValue, UnusableAnswer
 from ddns_updater.hosts import Host, LastRequest, Login, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.logins import authenticate, credentials
-from ddns_updater.server.ports import Requests
+from ddns_updater.server.ports import LoginLimits, Requests
 from ddns_updater.server.request import Caller, Request, Response
 from ddns_updater.server.update_request import UpdateRequest, parse_update
 from ddns_updater.sources.request import addresses_of, parse_given
@@ -43,16 +43,6 @@ _DATABASE_RETRY = 60  # seconds
 _ADDRESS_RETRY = 300  # seconds; most clients look for a new address as often
 
 
-class FailedLogins(Protocol):
-    """What the protocol needs of the failed logins."""
-
-    def is_limited(self, caller: Caller, login: str | None) -> bool:
-        """Return whether too many logins have failed; `login` is lower-case, None without one."""
-
-    def failed(self, caller: Caller, login: str) -> None:
-        """Count a failed login."""
-
-
 class _Line(NamedTuple):
     """The answer for one name, or for the whole request; `retry_after` is in seconds, for 911."""
 
@@ -70,7 +60,7 @@ class Dyndns2:
     def __init__(
         self,
         requests: Requests,
-        failed_logins: FailedLogins,
+        failed_logins: LoginLimits,
         *,
         normalize: Callable[[str], str],
         now: Callable[[], datetime],

@@ -20,6 +20,7 @@ from ddns_updater.hosts import (
 )
 from ddns_updater.model import Address, Family, PublicationState, Record
 from ddns_updater.run.ports import History
+from ddns_updater.server.request import Caller
 
 
 class Requests(Protocol):
@@ -139,3 +140,13 @@ class HostStore(Requests, Publications, Protocol):
 
     def slowed(self) -> Iterator[Host]:
         """Yield the hosts that are slowed down because they change too often."""
+
+
+class LoginLimits(Protocol):
+    """What counts failed logins by the address that they came from."""
+
+    def is_limited(self, caller: Caller, login: str | None) -> bool:
+        """Return whether too many logins have failed from there; `login` is lower-case, None without one."""
+
+    def failed(self, caller: Caller, login: str | None) -> None:
+        """Count a failed login; None is one that can be no login at all."""

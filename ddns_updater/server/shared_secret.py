@@ -21,8 +21,7 @@ from ddns_updater.errors import HistoryError, InvalidValue, UnusableAnswer
 from ddns_updater.hosts import Host, LastRequest, Result, Verdict
 from ddns_updater.lib.printable import printable
 from ddns_updater.model import Address, Family, parse_address
-from ddns_updater.server.failed_logins import FailedLogins
-from ddns_updater.server.ports import Requests
+from ddns_updater.server.ports import LoginLimits, Requests
 from ddns_updater.server.request import Caller, Request, Response
 from ddns_updater.sources.address import public_address
 
@@ -74,7 +73,7 @@ class SharedSecret:
     def __init__(
         self,
         requests: Requests,
-        failed_logins: FailedLogins,
+        failed_logins: LoginLimits,
         *,
         normalize: Callable[[str], str],
         now: Callable[[], datetime],

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _HOSTS = ""  # the origin of all that a server reports
 _SECONDS = 8.0  # for which a report may keep the server from publishing
-_SENDING = 6.0  # seconds of these until no further alert is begun
+_SENDING = 0.75  # part of them that is over when the last delivery is given up
 _REPORT = "report"  # among the keys of the channels, which are digests
 
 
@@ -46,16 +46,18 @@ class SweepReporter:
         open_channels: Callable[[], Mapping[str, Channel]],
         *,
         alert_after: int,
+        seconds: float = _SECONDS,
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], Uptime | None] = uptime,
     ) -> None:
         """Take the file, and the `keys` of the channels that `open_channels` returns when there is an alert to send.
 
-        `alert_after` failed sweeps in a row start the alerts.
+        `alert_after` failed sweeps in a row start the alerts; a report takes at most so many `seconds`.
         """
         self._state_file = state_file
         self._has_channels = bool(keys)
         self._alert_after = alert_after
+        self._seconds = seconds
         self._clock = clock
         self._uptime = uptime
         self._deliveries = Deliveries()
@@ -69,9 +71,9 @@ class SweepReporter:
         if not self._has_channels:
             return
         warnings: list[str] = []
-        send = partial(self._alert, sweep, Deadline(_SENDING), warnings.append)
+        send = partial(self._alert, sweep, Deadline(self._seconds * _SENDING), warnings.append)
         if late := self._deliveries.deliver(
-            _REPORT, send, f"the lock or the disk of {self._state_file.path}", _SECONDS
+            _REPORT, send, f"the lock or the disk of {self._state_file.path}", self._seconds
         ):
             warnings.append(f"failed to report a sweep: {late}")
         for warning in warnings:

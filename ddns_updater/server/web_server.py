@@ -97,7 +97,6 @@ class WebServer:
             sockets=[listener],
             threads=_THREADS,
             connection_limit=max(min(_CONNECTIONS, limit - _OTHER_DESCRIPTORS), 1),
-            asyncore_use_poll=True,
             max_request_header_size=_MAX_HEAD + 1,
             max_request_body_size=MAX_BODY + 1,
             clear_untrusted_proxy_headers=False,  # X-Forwarded-For is for us to judge

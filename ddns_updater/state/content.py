@@ -101,7 +101,7 @@ def _undelivered(content: Mapping[str, Any]) -> Undelivered:
 def _state_json(run_state: RunState) -> dict[str, Any]:
     incident = run_state.incident
     return {
-        "runs": run_state.runs,
+        "runs": dict(run_state.runs),
         "recent": [_epoch(each) for each in run_state.recent],
         "ended": _epoch(run_state.ended),
         "outcome": run_state.outcome,

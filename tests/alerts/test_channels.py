@@ -378,6 +378,16 @@ def test_the_answer_is_read_only_as_far_as_it_is_asked_for(receiver: Receiver) -
 
 # Apprise
 
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_event_can_be_sent_in_every_form(receiver: Receiver, kind: Kind) -> None:
+    event = EVENT._replace(kind=kind)
+    for url in (receiver.url, f"slack+{receiver.url}", f"discord+{receiver.url}"):
+        assert said(url, event) is None
+    notify(service(receiver.url.replace("http://", "json://")), event)
+    assert len(receiver.got) == 4
+
+
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise looks for it
 
 

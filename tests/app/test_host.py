@@ -282,14 +282,9 @@ def test_without_a_host_the_list_is_empty(small_server: Machine) -> None:
 
 
 def test_more_hosts_than_a_page_are_all_listed(server: Machine) -> None:
-    with open_hosts(server.database.settings()) as opened, opened.history.transaction():
-        opened.history.execute(
-            "INSERT INTO admin_ddns_login (login, secretHash, createdAt) VALUES ('l', 'h', '2026-01-01')"
-        )
-        opened.history.execute_many(
-            "INSERT INTO admin_ddns_host (name, loginId, createdAt) SELECT ?, id, '2026-01-01' FROM admin_ddns_login",
-            [(f"h{number:04}.example.com",) for number in range(2001)],
-        )
+    server.database.sql("INSERT INTO admin_ddns_login (login, secretHash, createdAt) VALUES ('l', 'h', '2026-01-01')")
+    rows = ", ".join(f"('h{number:04}.example.com', 1, '2026-01-01')" for number in range(2001))
+    server.database.sql(f"INSERT INTO admin_ddns_host (name, loginId, createdAt) VALUES {rows}")
     names = [line.split()[0] for line in server.ddns("host", "list").out.splitlines()[1:]]
     assert names == [f"h{number:04}.example.com" for number in range(2001)]
     assert len(server.ddns("host", "list", "--json").json) == 2001

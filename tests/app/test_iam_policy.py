@@ -13,6 +13,7 @@ from ddns_updater.model import Family
 from tests.dns.test_name_servers import delegated_to
 from tests.run.test_drift import grow_old
 from tests.sources.test_ec2 import client, launch
+from tests.support import hosts
 from tests.support.aws import Call, Fault, pending, refuse
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
@@ -318,8 +319,8 @@ def test_the_guard_of_these_tests_does_refuse(line: Machine) -> None:
 # The command
 
 
-def test_it_prints_only_the_policy_and_contacts_nothing(small_machine: Machine) -> None:
-    done = small_machine.ddns("iam-policy", DDNS_HOSTED_ZONE_ID="ZONE1", DDNS_DATABASE_URL="mysql://u:p@127.0.0.1:9/x")
+def test_it_prints_only_the_policy_and_asks_nothing_of_aws(small_machine: Machine) -> None:
+    done = small_machine.ddns("iam-policy", DDNS_HOSTED_ZONE_ID="ZONE1")
     assert (done.status, done.err) == (0, "")
     assert complaints(done.json) == []
     assert small_machine.aws.calls == []
@@ -341,7 +342,8 @@ def test_it_prints_nothing_when_nothing_of_aws_is_used(small_machine: Machine) -
     done = small_machine.ddns("iam-policy", DDNS_RECORDS=None)
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "error: no AWS permission is needed: DDNS_RECORDS is not set and no address source is ec2:;"
+        "error: no AWS permission is needed: DDNS_RECORDS is not set, there is no host, and no address source is"
+        " ec2:;"
         " set DDNS_RECORDS to get a policy\n"
     )
 
@@ -361,3 +363,82 @@ def test_it_warns_of_a_policy_that_iam_would_not_take(small_machine: Machine, co
     assert done.err.startswith(f"warning: the policy has {size} characters, more than the 6144 of a managed policy;")
     assert ("embed it in a role" in done.err) is role
     assert small_machine.ddns("iam-policy", DDNS_RECORDS=records[:3000], DDNS_HOSTED_ZONE_ID="ZONE1").err == ""
+
+
+# Hosts of the update endpoint
+
+
+def test_it_allows_both_types_of_every_host_in_one_batch_and_no_other_name(machine: Machine) -> None:
+    machine.database.create_tables()
+    for name in ("nas.example.com", "cam.example.com"):
+        hosts.add(machine.database, name)
+    done = machine.ddns("iam-policy", DDNS_HOSTED_ZONE_ID="ZONE1")
+    assert (done.status, done.err) == (0, "")
+    policy = done.json
+    assert complaints(policy) == []
+    assert allows(policy, upsert("ZONE1", ["nas.example.com", "cam.example.com"], ["A", "AAAA"]))
+    assert allows(policy, upsert("ZONE1", ["home.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE1", ["home.example.com"], ["AAAA"]))
+    assert not allows(policy, upsert("ZONE1", ["tv.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE2", ["nas.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE1", ["nas.example.com"], ["A"], action="DELETE"))
+
+
+def test_hosts_alone_need_a_policy_too(small_machine: Machine) -> None:
+    small_machine.database.create_tables()
+    hosts.add(small_machine.database)
+    done = small_machine.ddns("iam-policy", DDNS_RECORDS=None)
+    assert "hosts have no zone set" in done.err
+    assert complaints(done.json) == []
+    assert actions(done.json) == ALWAYS | {LIST}
+    assert allows(done.json, upsert("ANY", ["nas.example.com"], ["AAAA"]))
+
+
+def test_without_a_database_that_answers_it_warns_and_prints_the_rest(small_machine: Machine) -> None:
+    done = small_machine.ddns("iam-policy", DDNS_HOSTED_ZONE_ID="ZONE1", DDNS_DATABASE_URL="mysql://u:p@127.0.0.1:9/x")
+    assert done.status == 0
+    assert done.err.startswith("warning: hosts of the update endpoint are not in the policy, for they are unknown: ")
+    assert allows(done.json, upsert("ZONE1", ["home.example.com"], ["A"]))
+
+
+def _policy(names: list[str]) -> tuple[Any, iam.Remarks]:
+    settings = load_settings_with({"DDNS_RECORDS": "home.example.com", "DDNS_HOSTED_ZONE_ID": "ZONE1"})
+    policy = iam.policy_of(settings, hosts=names)
+    return policy, iam.remarks(settings, policy, names)
+
+
+def test_thousands_of_hosts_fit_a_managed_policy_by_a_pattern_of_their_zone() -> None:
+    policy, found = _policy([f"h{number}.dyn.example.com" for number in range(5000)])
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
+    assert complaints(policy) == []
+    assert allows(policy, upsert("ZONE1", ["h1.dyn.example.com", "h4999.dyn.example.com"], ["A", "AAAA"]))
+    assert not allows(policy, upsert("ZONE1", ["www.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE1", ["dyn.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE1", ["xdyn.example.com"], ["A"]))
+    assert allows(policy, upsert("ZONE1", ["home.example.com"], ["A"]))
+    assert not allows(policy, upsert("ZONE1", ["home.example.com"], ["AAAA"]))
+    (note,) = found.notes
+    assert "the names of 5000 hosts do not fit a policy" in note
+    assert "*.dyn.example.com, which is wider" in note
+    assert found.warnings == []
+
+
+def test_names_stay_exact_while_they_fit() -> None:
+    names = [f"h{number}.dyn.example.com" for number in range(400)]
+    fits = max(number for number in range(400) if not _policy(names[:number])[1].notes)
+    policy, _ = _policy(names[:fits])
+    assert 6144 - 30 < len(json.dumps(policy, separators=(",", ":"))) <= 6144
+    assert not allows(policy, upsert("ZONE1", [names[fits]], ["A"]))
+    assert allows(_policy(names[: fits + 1])[0], upsert("ZONE1", ["other.dyn.example.com"], ["A"]))
+
+
+def test_patterns_are_as_narrow_as_fit() -> None:
+    below_many = [f"nas.site{number}.dyn.example.com" for number in range(1000)]
+    policy, _ = _policy([*below_many, "nas.example.org", "example.net", "x.other.example.com"])
+    assert complaints(policy) == []
+    (names,) = [
+        statement["Condition"]["ForAllValues:StringLike"][f"{KEY}NormalizedRecordNames"]
+        for statement in policy["Statement"]
+        if "ForAllValues:StringLike" in statement.get("Condition", {})
+    ]
+    assert names == ["example.net", "*.dyn.example.com", "*.example.org", "*.other.example.com"]

@@ -68,7 +68,9 @@ def messages(done: Finished) -> list[str]:
 def test_of_every_command_stderr_holds_objects_alone(small_machine: Machine, receiver: Receiver, command: str) -> None:
     small_machine.init()
     arguments = {"watch": ("--every", "86400"), "notify": ("--test",), "init": ("--name", "line")}.get(command, ())
-    process = small_machine.start("-v", *JSON, command, *arguments, DDNS_WEBHOOK_URLS=receiver.url, DDNS_TTL="77")
+    process = small_machine.start(
+        "-v", *JSON, command, *arguments, DDNS_WEBHOOK_URLS=receiver.url, DDNS_TTL="77", DDNS_SERVE_LISTEN="127.0.0.1:0"
+    )
     if command in ("watch", "serve"):
         assert process.stdout
         process.stdout.readline()

@@ -31,14 +31,14 @@ class Server:
     def __init__(self, *hosts: NewHost) -> None:
         self.requests = FakeRequests(*(hosts or (*HOSTS, OTHER)))
         self.notes: list[tuple[str, LastRequest]] = []
-        self.failures: list[tuple[Caller, str]] = []
+        self.failures: list[tuple[Caller, str | None]] = []
         self.limited: tuple[str | None, ...] = ()
         self._protocol = Dyndns2(self.requests, self, normalize=normalize_name, now=lambda: NOW, note=self._noted)
 
     def is_limited(self, _: Caller, login: str | None) -> bool:
         return login in self.limited
 
-    def failed(self, caller: Caller, login: str) -> None:
+    def failed(self, caller: Caller, login: str | None) -> None:
         self.failures.append((caller, login))
 
     def _noted(self, host: Host, request: LastRequest) -> None:

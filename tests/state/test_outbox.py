@@ -27,19 +27,27 @@ def kinds(outbox: Outbox) -> list[Kind]:
     return [each.event.kind for each in outbox.undelivered]
 
 
-@pytest.mark.parametrize("newer", [Kind.FAILING, Kind.RECOVERED])
-def test_news_of_an_incident_replaces_what_is_undelivered_of_it(newer: Kind) -> None:
-    outbox = filled(Kind.CHANGED, Kind.FAILING)
-    outbox.add("other", [event(Kind.FAILING)], ["a"], NOW)
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (Kind.FAILING, Kind.FAILING),
+        (Kind.FAILING, Kind.RECOVERED),
+        (Kind.HOSTS_FAILING, Kind.HOSTS_FAILING),
+        (Kind.HOSTS_FAILING, Kind.HOSTS_RECOVERED),
+    ],
+)
+def test_news_of_an_incident_replaces_what_is_undelivered_of_it(older: Kind, newer: Kind) -> None:
+    outbox = filled(Kind.CHANGED, older)
+    outbox.add("other", [event(older)], ["a"], NOW)
     outbox.add("line", [event(newer)], ["a"], NOW)
     assert [(each.origin, each.event.kind) for each in outbox.undelivered] == [
         ("line", Kind.CHANGED),
-        ("other", Kind.FAILING),
+        ("other", older),
         ("line", newer),
     ]
 
 
-@pytest.mark.parametrize("other", [Kind.CHANGED, Kind.REPAIRED])
+@pytest.mark.parametrize("other", [Kind.CHANGED, Kind.REPAIRED, Kind.HOSTS_SLOWED])
 def test_other_news_replaces_nothing(other: Kind) -> None:
     assert kinds(filled(Kind.FAILING, other, other)) == [Kind.FAILING, other, other]
 

@@ -102,10 +102,11 @@ def _become(order: dict[str, Any], number: int) -> None:
         os.dup2(os.open(f"{order['output']}/{number}.{name}", os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = ["ddns", *order["arguments"]]
     if order["place"]:
-        _watch(order["place"], os.environ.get("KILL_LIST"))
+        kill_at(order["place"], os.environ.get("KILL_LIST"))
 
 
-def _watch(place: str, listing: str | None) -> None:
+def kill_at(place: str, listing: str | None) -> None:
+    """Kill this process at `place`, or write every place to the file `listing`."""
     event, _, rest = place.partition(":")
     function, _, number = rest.partition(":")
     left = int(number or 1)

@@ -1,4 +1,4 @@
-r"""What IAM makes of a policy, as far as ours goes: Allow, Resource with `*`, and ForAllValues:StringEquals.
+r"""What IAM makes of a policy, as far as ours goes: Allow, Resource with `*`, ForAllValues:StringEquals and StringLike.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 The condition keys of a request are made by the rules of
@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -27,6 +27,15 @@ _RESOURCES = {  # the resource that each action is about; "*" where IAM knows no
 }
 
 
+_MATCHES: Mapping[str, Callable[[str, str], bool]] = {
+    "ForAllValues:StringEquals": lambda asked, value: asked == value,
+    # `*` stands for any characters, also none and also dots; only it has that meaning in our patterns.
+    "ForAllValues:StringLike": lambda asked, value: bool(
+        re.fullmatch(".*".join(map(re.escape, value.split("*"))), asked)
+    ),
+}
+
+
 class Asked(NamedTuple):
     """A request as IAM sees it: the action, the resource, and the values of each condition key."""
 
@@ -41,8 +50,9 @@ def allows(policy: Any, asked: Asked) -> bool:
         asked.action in listed(statement["Action"])
         and any(fnmatchcase(asked.resource, pattern) for pattern in listed(statement["Resource"]))
         and all(
-            asked.keys.get(key, frozenset()) <= set(values)
-            for key, values in statement.get("Condition", {}).get("ForAllValues:StringEquals", {}).items()
+            all(any(_MATCHES[operator](each, value) for value in values) for each in asked.keys.get(key, ()))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
         )
         for statement in policy["Statement"]
     )
@@ -96,8 +106,18 @@ def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
             found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
             if (action == KEY) != ("Condition" in statement):
                 found.append(f"the condition of {action}")
-        for operator, keys in statement.get("Condition", {}).items():
-            if operator != "ForAllValues:StringEquals" or set(keys) != set(_VALUES):
-                found.append(f"the keys of {operator}")
-            found += [f"{key} {each}" for key in keys for each in keys[key] if not _VALUES[key].fullmatch(each)]
+        condition = statement.get("Condition", {})
+        if condition and (
+            sorted(key for keys in condition.values() for key in keys) != sorted(_VALUES)
+            or set(condition) - set(_MATCHES)
+        ):
+            found.append(f"the keys of {list(condition)}")
+        for operator, keys in condition.items():
+            begin = "*." if operator == "ForAllValues:StringLike" else ""
+            found += [
+                f"{key} {each}"
+                for key, values in keys.items()
+                for each in values
+                if not _VALUES[key].fullmatch(each.removeprefix(begin))
+            ]
     return found
