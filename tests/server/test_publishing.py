@@ -13,6 +13,7 @@ from ddns_updater.server.pool import Pool
 from ddns_updater.server.publishing import HostPublisher
 from tests.support.aws import FakeAws, cut, lose_answer, pending, refuse
 from tests.support.database import Database
+from tests.support.hosts import age
 
 _ONE, _TWO = ip_address("9.9.9.9"), ip_address("8.8.8.8")
 
@@ -37,18 +38,7 @@ class Endpoint:
 
     def later(self, time: timedelta) -> None:
         """Let time pass: all that is written down happened that much earlier."""
-        seconds = int(time.total_seconds())
-        for table, columns in {
-            "admin_ddns_record": ("dueSince", "lookAt", "sentAt", "freeAt"),
-            "admin_dns_publication": ("createdAt", "submittedAt", "verifiedAt", "checkedAt", "driftAt"),
-        }.items():
-            for column in columns:
-                earlier = (
-                    f"datetime({column}, '-{seconds} seconds')"
-                    if self.database.engine == "sqlite"
-                    else f"{column} - INTERVAL {seconds} SECOND"
-                )
-                self.database.sql(f"UPDATE {table} SET {column} = {earlier}")
+        age(self.database, time)
 
     def settle(self) -> None:
         """Do rounds, with time between them, until nothing is due."""
