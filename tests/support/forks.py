@@ -1,8 +1,8 @@
 """Processes that begin with everything imported, which is most of what a process costs: one waits, and forks them.
 
 A fork whose order names a place is killed with SIGKILL when a function of ddns_updater or yoyo is entered or left:
-`call:Updater._record`, or `return:SqlHistory.append:2` for the second time; of all threads together. With `list` for a place nothing is killed,
-and every place is written to the file that KILL_LIST names.
+`call:Updater._record`, or `return:SqlHistory.append:2` for the second time, of all threads together. With `list` for a
+place nothing is killed, and every place is written to the file that KILL_LIST names.
 """
 
 import atexit
