@@ -53,11 +53,6 @@ class SqlRequests(HostTable):
             found[0][0].login, digests, tuple(filter(None, (shared, previous_shared))), tuple(h for h, _ in found)
         )
 
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
-        known = self.current([host.id]).get((host.id, family))
-        return known.journal.version.address if known else None
-
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
         return self.history.answers()
