@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks.hosts import ADDRESS, OTHER, SECRET, fill, name_of
-from benchmarks.interleaved import Row, take_turns
+from benchmarks.interleaved import Row, ratio, take_turns
 from benchmarks.load import Answered, Load
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.history.hosts import SqlHosts
@@ -76,24 +77,23 @@ class Endpoint:
         """Make the hosts."""
         self._database, self._aws, self._folder = database, aws, folder
         self._number = 10**digits
-        self._zone = zone_id
         database.create_tables()
         with open_hosts(database.settings()) as hosts:
             assert isinstance(hosts, SqlHosts)
-            fill(hosts.history, digits, self._zone)
+            fill(hosts.history, digits, zone_id)
         self._changed = 0
 
     def rows(self, requests: int, rounds: int) -> Iterator[Row]:
         """Measure so many requests in each of the rounds, a fifth of them for changes, and yield the rows."""
         engine = self._database.engine
         names = self._unchanged(requests)
-        with self._served() as (port, server), _started(_BARE) as (bare_port, bare):
+        with served(self._database, self._aws, self._folder) as (port, server), _started(_BARE) as (bare_port, bare):
             ask = partial(_Measure, server.pid, port)
             measures = {
                 "bare answer": _Measure(bare.pid, bare_port, "ok", "/", lambda: ["ok"] * requests),
-                "nochg": ask("nochg", _update(ADDRESS), lambda: names),
-                "change": ask("good", _update(OTHER), lambda: self._changing(requests // 5)),
-                "nochg, new connections": ask("nochg", _update(ADDRESS), lambda: names, keep_alive=False),
+                "nochg": ask("nochg", update_path(ADDRESS), lambda: names),
+                "change": ask("good", update_path(OTHER), lambda: self._changing(requests // 5)),
+                "nochg, new connections": ask("nochg", update_path(ADDRESS), lambda: names, keep_alive=False),
             }
             started = _resident(server.pid)
             times = take_turns(measures, rounds)
@@ -121,22 +121,26 @@ class Endpoint:
         assert self._changed <= half
         return [name_of(half + each * _SPREAD % half) for each in range(start, self._changed)]
 
-    @contextmanager
-    def _served(self) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-        environment = {
-            **AWS,
-            "HOME": str(self._folder),
-            "TZ": "UTC",
-            "AWS_ENDPOINT_URL": self._aws.url,
-            "DDNS_DATABASE_URL": self._database.url,
-            "DDNS_RECORDS": "line.example.com",
-            "DDNS_SERVE_LISTEN": "127.0.0.1:0",
-        }
-        with _started(_SERVE, env=environment, cwd=self._folder) as started:
-            yield started
+
+@contextmanager
+def served(database: Database, aws: FakeAws, folder: Path) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    """Run `ddns serve`, and yield its port and its process."""
+    environment = {
+        **AWS,
+        "HOME": str(folder),
+        "TZ": "UTC",
+        "AWS_ENDPOINT_URL": aws.url,
+        "DDNS_DATABASE_URL": database.url,
+        "DDNS_RECORDS": "line.example.com",
+        "DDNS_SERVE_LISTEN": "127.0.0.1:0",
+        "DDNS_SERVE_TRUSTED_PROXIES": "192.0.2.1",
+    }
+    with _started(_SERVE, env=environment, cwd=folder) as started:
+        yield started
 
 
-def _update(address: str) -> str:
+def update_path(address: str) -> str:
+    """Return the path of an update, with a place for the name of the host."""
     return f"/nic/update?hostname={{name}}&myip={address}"
 
 
