@@ -81,6 +81,13 @@ REFUSED = (
     f"SELECT o.name, r.recordType, p.lastError {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
 )
 
+# The latest versions of a host, but those that DNS refuses.
+_HELD = f"""
+LEFT JOIN admin_ddns_record r ON r.hostId = o.id
+LEFT JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND p.state = 'failed')
+"""  # noqa: S608 - only names from this program
+
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
 NEXT_LOOK = "SELECT {at} FROM admin_ddns_record WHERE lookAt IS NOT NULL ORDER BY lookAt LIMIT 1"
@@ -110,10 +117,19 @@ SELECT {columns} FROM admin_ddns_host o JOIN admin_ddns_login l ON l.id = o.logi
 """  # noqa: S608 - only names from this program
 
 
-def logins(dialect: Dialect, where: str) -> str:
-    """Return the query for the hosts that `where` selects, each with the secrets of its login."""
+def logins(dialect: Dialect, number: int) -> str:
+    """Return the query for the hosts of so many logins, each with its secrets and the addresses that it holds."""
+    return _logins(dialect, f"l.login IN ({', '.join('?' * number)})")
+
+
+def login_of(dialect: Dialect) -> str:
+    """Return the same query for the host with a name."""
+    return _logins(dialect, "o.name = ?")
+
+
+def _logins(dialect: Dialect, where: str) -> str:
     secrets = ("l.secretHash", "l.previousHash", "l.sharedSecret", "l.previousSharedSecret")
-    return hosts(dialect, f"{where} ORDER BY o.name", secrets)
+    return hosts(dialect, f"{_HELD} WHERE {where} ORDER BY o.name", (*secrets, "h.ip"))
 
 
 def entries(dialect: Dialect, where: str) -> str:
