@@ -1,6 +1,5 @@
 """What the operator does while a server runs: its end, hosts that change, an older backup, and what is built in."""
 
-import os
 import re
 import shutil
 import signal
@@ -109,7 +108,7 @@ def test_an_older_backup_that_is_put_in_place_while_the_server_runs_is_gone_on_f
         assert hosts.update(server, "one", "8.8.4.3").code == "good"
         hosts.add("two")
         assert hosts.update(server, "two", "8.8.8.1").code == "good"
-        os.replace(backup, file)
+        backup.replace(file)
         hosts.answered.clear()
         answers = [hosts.update(server, "one", "8.8.4.4") for _ in range(3)]
         assert {each.code for each in answers} <= {"good", "nochg", "911"}
@@ -225,7 +224,7 @@ def _insert_versions(machine: Machine, last: int) -> None:
     ]
     with closing(machine.database.connect()) as connection:
         connection.cursor().executemany(
-            "INSERT INTO admin_ip_history (ip, name, version, originId, createdAt)"  # noqa: S608 - the test's own
+            "INSERT INTO admin_ip_history (ip, name, version, originId, createdAt)"
             f" VALUES ({value}, 'one.example.com', {value}, {value}, {minutes_ago})",
             rows,
         )
