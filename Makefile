@@ -1,5 +1,5 @@
 # Every target works in .venv. The only changes outside of it: `make test` installs Debian's mariadb-server-core if the
-# machine has no MySQL-compatible server, and `make systems` the clients and proxies that its tests run.
+# machine has no MySQL-compatible server, and `make systems` the clients, proxies and the browser that its tests run.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --durations=10 --durations-min=1
@@ -15,6 +15,7 @@ test: .venv/dev server
 # Programs beyond the database; pytest calls it a failure when there is no test.
 systems: .venv/dev .venv/package server
 	@.ci/need-clients
+	@.ci/need-chromium
 	if ls tests/systems/test_*.py >/dev/null 2>&1; then $(PYTEST) -o 'norecursedirs=.*' tests/systems; fi
 
 check: .venv/dev server

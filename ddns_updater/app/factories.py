@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
     from ddns_updater.server.web_server import WebServer
-    from ddns_updater.state.host_status import HostNumbers, Overview
+    from ddns_updater.state.host_status import HostNumbers, HostsStatus
+    from ddns_updater.state.status import Status
 
 
 @contextmanager
@@ -259,7 +260,7 @@ def page_policy() -> str:
     return content_security_policy()
 
 
-def page_renderer() -> "Callable[[Overview], str]":
+def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]":
     """Return the function that renders the status page; raises SettingsError without the extra serve."""
     try:
         from ddns_updater.output.status_page import status_page
@@ -283,11 +284,16 @@ def destinations(settings: Settings) -> Destinations:
     )
 
 
+def sweep_state_file(settings: Settings) -> StateFile:
+    """Return the state file in which a server keeps its sweeps, beside that of the runs."""
+    return StateFile(settings.state_folder, settings.database.identity, of="sweep")
+
+
 def sweep_reporter(settings: Settings) -> "SweepReporter":
-    """Return what reports the sweeps of a server; its state file is beside that of the runs."""
+    """Return what reports the sweeps of a server."""
     from ddns_updater.server.sweep_report import SweepReporter
 
-    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    file = sweep_state_file(settings)
     keys = [spec.key for spec in settings.channels]
     return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 

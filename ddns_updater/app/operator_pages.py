@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ddns_updater.app import factories
-from ddns_updater.app.status_page import read_overview_of_server
+from ddns_updater.app.status_page import status_page_of_server
 from ddns_updater.errors import SettingsError
+from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.metrics_route import MetricsRoute, NoMetrics
-from ddns_updater.server.operator_login import CountedLogins, OperatorLogin
+from ddns_updater.server.operator_login import OperatorLogin
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.ports import LoginLimits
 from ddns_updater.server.request import Answer
 from ddns_updater.server.status_route import StatusRoute
 from ddns_updater.settings.settings import Settings
@@ -24,28 +24,29 @@ class OperatorPages(NamedTuple):
     """
 
     routes: Mapping[str, Answer]
-    failed_logins: LoginLimits
+    failed_logins: FailedLogins
     observe: Callable[[str, str, float], None]
     change_called: Callable[[], None]
 
 
-def operator_pages(settings: Settings, password: str | None, pool: Pool, failed_logins: LoginLimits) -> OperatorPages:
+def operator_pages(settings: Settings, pool: Pool) -> OperatorPages:
     """Return the pages of the operator, none without a password; raises SettingsError without the extra serve."""
+    password = settings.serve_status_password
     if password is None:
-        return OperatorPages({}, failed_logins, _ignore, _ignore)
+        return OperatorPages({}, FailedLogins(), _ignore, _ignore)
     render = factories.page_renderer()
     metrics, missing = None, ""
     try:
         metrics = factories.endpoint_metrics(lambda: _numbers(pool))
     except SettingsError as error:
         missing = str(error)
-    counted = CountedLogins(failed_logins, metrics.login_failed) if metrics else failed_logins
-    login = OperatorLogin(password, counted)
-    status = StatusRoute(login, lambda: render(read_overview_of_server(settings)), factories.page_policy())
+    failed_logins = FailedLogins(count=metrics.login_failed) if metrics else FailedLogins()
+    login = OperatorLogin(password, failed_logins)
+    status = StatusRoute(login, lambda: status_page_of_server(settings, render), factories.page_policy())
     numbers = MetricsRoute(login, metrics.text) if metrics else NoMetrics(login, missing)
     return OperatorPages(
         routes={"/status": status.answer, "/metrics": numbers.answer},
-        failed_logins=counted,
+        failed_logins=failed_logins,
         observe=metrics.observe if metrics else _ignore,
         change_called=metrics.change_called if metrics else _ignore,
     )

@@ -19,14 +19,15 @@ def open_pool(settings: Settings) -> Pool:
     return Pool(partial(factories.open_hosts, settings))
 
 
-def host_publisher(settings: Settings, pool: Pool, change_called: Callable[[], None] = lambda: None) -> HostPublisher:
+def host_publisher(
+    settings: Settings, pool: Pool, *, change_called: Callable[[], None] = lambda: None
+) -> HostPublisher:
     """Return what publishes the hosts that `pool` gives; AWS is used when the first of them is due.
 
-    `change_called` is called for every answer to a change call. The authoritative name servers are not asked: a
-    read-back of the zone is what makes a host's record verified.
+    The authoritative name servers are not asked: a read-back of the zone is what makes a host's record verified.
     """
     client = cache(partial(factories.route53_client, settings, Budget()))
-    dns = HostDns(lambda: factories.open_dns(settings, client()), settings.record_sets, change_called)
+    dns = HostDns(lambda: factories.open_dns(settings, client()), settings.record_sets, change_called=change_called)
     policy = Policy(
         ttl=settings.ttl,
         recheck_every=settings.recheck_every,

@@ -5,10 +5,11 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 
 from ddns_updater.app import factories
-from ddns_updater.app.operator_pages import OperatorPages, operator_pages
+from ddns_updater.app.operator_pages import operator_pages
 from ddns_updater.app.publishing import host_publisher, open_pool
 from ddns_updater.dns.names import normalize_name
 from ddns_updater.errors import HistoryError, NotInitialised
@@ -41,11 +42,11 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     """
     pool = open_pool(settings)
     last_requests = LastRequests()
-    pages = operator_pages(settings, settings.serve_status_password, pool, FailedLogins())
-    publisher = host_publisher(settings, pool, pages.change_called)
+    operator = operator_pages(settings, pool)
+    publisher = host_publisher(settings, pool, change_called=operator.change_called)
     worker = Worker(pool, publisher, last_requests, factories.sweep_reporter(settings).report)
-    routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, pages)
-    endpoint = Endpoint(routes, _callers(settings), count=_counting(pages.observe))
+    routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, operator.failed_logins)
+    endpoint = Endpoint({**routes, **operator.routes}, _callers(settings), count=partial(_count, operator.observe))
     with ExitStack() as stack:
         server = factories.web_server(settings, application(endpoint.answer))
         stack.callback(server.close)
@@ -60,10 +61,9 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
 
 
 def _routes(
-    pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker, pages: OperatorPages
+    pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker, failed_logins: FailedLogins
 ) -> Mapping[str, Answer]:
-    """Return what answers each path."""
-    failed_logins = pages.failed_logins
+    """Return what answers each path of the hosts."""
     dyndns2 = Dyndns2(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
     shared = SharedSecret(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
     return {
@@ -72,7 +72,6 @@ def _routes(
         "/": shared.answer,
         "/ip": answer_ip,
         "/health": Health(pool.answers, lambda: worker.came_round_at).answer,
-        **pages.routes,
     }
 
 
@@ -88,14 +87,9 @@ def _callers(settings: Settings) -> Callable[[Request], Caller]:
     return caller
 
 
-def _counting(observe: Callable[[str, str, float], None]) -> Callable[[str, str, float], None]:
-    """Return what is told of every request: it goes to the log and to the metrics."""
-
-    def count(protocol: str, answer: str, seconds: float) -> None:
-        log.info("%s: %s in %.1f ms", protocol, answer, seconds * 1000)
-        observe(protocol, answer, seconds)
-
-    return count
+def _count(observe: Callable[[str, str, float], None], protocol: str, answer: str, seconds: float) -> None:
+    observe(protocol, answer, seconds)
+    log.info("%s: %s in %.1f ms", protocol, answer, seconds * 1000)
 
 
 def _now() -> datetime:

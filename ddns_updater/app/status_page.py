@@ -1,5 +1,6 @@
 """What `ddns status --html` and the page of the update endpoint do."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from ddns_updater.app import factories
@@ -8,43 +9,35 @@ from ddns_updater.errors import HistoryError, NotInitialised, OriginError
 from ddns_updater.run import timetable
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.host_status import HostsStatus, Overview
+from ddns_updater.state.host_status import HostsStatus
+from ddns_updater.state.status import Status
+
+Renderer = Callable[[Status, HostsStatus | None, str | None], str]
 
 _TIMELINE = timedelta(days=30)
 _MOST_HOSTS = 5000  # that are listed, so that the page stays of a size that a browser takes
 _MOST_ADDRESSES = 40  # of a record; more bars than that cannot be told apart
 
 
-def status_page(settings: Settings, *, name: str | None) -> tuple[str, Overview]:
-    """Return the status of the origin and of all hosts as a page, and the facts in it.
+def status_page(settings: Settings, *, name: str | None) -> tuple[str, Status]:
+    """Return the status of the origin and of all hosts as a page, and that of the origin.
 
     Raises SettingsError, also without the extra that the page needs.
     """
     render = factories.page_renderer()
-    overview = read_overview(settings, name=name)
-    return render(overview), overview
-
-
-def read_overview(settings: Settings, *, name: str | None) -> Overview:
-    """Return the status of the origin and of all hosts; whatever cannot be read is among its problems.
-
-    Raises SettingsError.
-    """
     line = read_status(settings, name=name)
+    return render(line, *_read_hosts(settings)), line
+
+
+def status_page_of_server(settings: Settings, render: Renderer) -> str:
+    """Return the same page for a server: hosts are shown also when it is not clear which origin is meant."""
     hosts, error = _read_hosts(settings)
-    has_line = not (hosts and hosts.number) or bool(
-        name or settings.name or settings.record_sets or line.journals or (line.run_state and line.run_state.recent)
-    )
-    return Overview(datetime.now(UTC), line if has_line else None, hosts, error)
-
-
-def read_overview_of_server(settings: Settings) -> Overview:
-    """Return the same for a server, whose hosts are shown also when it is not clear which origin is meant."""
     try:
-        return read_overview(settings, name=None)
-    except OriginError as error:
-        hosts, failure = _read_hosts(settings)
-        return Overview(datetime.now(UTC), None, hosts, failure or str(error))
+        line = read_status(settings, name=None)
+    except OriginError as failure:
+        overview = hosts.overview if hosts else None
+        line = Status(None, datetime.now(UTC), {}, {}, None, hosts=overview, errors=(str(failure),))
+    return render(line, hosts, error)
 
 
 def _read_hosts(settings: Settings) -> tuple[HostsStatus | None, str | None]:
@@ -52,37 +45,31 @@ def _read_hosts(settings: Settings) -> tuple[HostsStatus | None, str | None]:
     try:
         seconds = timetable.answer_seconds(settings.run_timeout)
         with factories.database_limit(settings, seconds), factories.open_hosts(settings, read_only=True) as store:
-            return (
-                read_hosts(store) if store.overview() else None
-            ), None  # who has no hosts need not grant their tables
+            return read_hosts(store), None
     except NotInitialised:
-        pass  # the status of the line says so, if anything but the tables of hosts is missing
-    except HistoryError as failure:
-        return None, str(failure)
-    return None, None
+        return None, None  # the status of the line says so
+    except HistoryError as error:
+        return None, str(error)
 
 
-def read_hosts(store: HostStore) -> HostsStatus:
-    """Return the status of all hosts; raises HistoryError.
+def read_hosts(store: HostStore, most: int = _MOST_HOSTS) -> HostsStatus | None:
+    """Return the status of all hosts, None without their tables; raises HistoryError.
 
-    Of more than can be listed, those come first that wait longest for DNS.
+    Of more than `most`, those come first that wait longest for DNS.
     """
-    now, number = store.now(), store.count()
-    due, due_since = store.count_due()
-    waiting = list(store.due_entries(_MOST_HOSTS)) if number > _MOST_HOSTS else []
+    overview = store.overview()
+    if overview is None:
+        return None
+    waiting = list(store.due_entries(most)) if overview.hosts > most else []
     listed = {each.host.name: each for each in waiting}
     after = ""
-    while len(listed) < _MOST_HOSTS and (found := store.entries(after=after, limit=1000)):
+    while len(listed) < most and (found := store.entries(after=after, limit=1000)):
         after = found[-1].host.name
-        listed.update((each.host.name, each) for each in found[: _MOST_HOSTS - len(listed)])
-    since = now - _TIMELINE
+        listed.update((each.host.name, each) for each in found[: most - len(listed)])
+    since = overview.read_at - _TIMELINE
     return HostsStatus(
-        now=now,
-        number=number,
+        overview=overview,
         entries=[listed[name] for name in sorted(listed)],
-        states=store.states(),
-        due=due,
-        due_since=due_since,
         since=since,
         addresses=store.recent_addresses([each.host.id for each in listed.values()], since, _MOST_ADDRESSES),
         most=_MOST_ADDRESSES,

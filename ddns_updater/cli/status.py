@@ -30,12 +30,10 @@ def status(ctx: click.Context, name: str | None, as_json: bool, as_html: bool) -
     if as_json and as_html:
         raise click.UsageError("--json and --html cannot be combined", ctx)
     if as_html:
-        page, overview = status_page(settings(ctx), name=name)
-        click.echo(page)
-        problems = overview.problems
+        text, found = status_page(settings(ctx), name=name)
     else:
         found = read_status(settings(ctx), name=name)
-        click.echo(status_json(found) if as_json else status_text(found, terminal_width(), paint))
-        problems = found.problems
-    if problems:
+        text = status_json(found) if as_json else status_text(found, terminal_width(), paint)
+    click.echo(text)
+    if found.problems:
         ctx.exit(DdnsError.exit_code)

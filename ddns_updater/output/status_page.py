@@ -20,7 +20,6 @@ from ddns_updater.lib.printable import printable
 from ddns_updater.model import Family, Journal, Publication, PublicationState
 from ddns_updater.state.host_status import (
     HostsStatus,
-    Overview,
     host_problems,
     publication_of,
     record_problem,
@@ -32,7 +31,7 @@ _MAX_TEXT = 300  # characters of a problem
 _MAX_CAUSE = 200  # of one in the table
 _MAX_CLIENT = 80
 _MAX_DETAILED = 2000  # addresses in all; of more, the page has only bars, so that it stays small
-_COLUMNS = 180  # of a bar, as the style has it
+_COLUMNS = 144  # of a bar, as the style has it
 
 _ANSWERS = {
     Verdict.GOOD: "new address",
@@ -88,22 +87,21 @@ class _Listed(NamedTuple):
     caller: str | None
 
 
-def status_page(overview: Overview) -> str:
-    """Return the page."""
-    hosts = overview.hosts
+def status_page(line: Status, hosts: HostsStatus | None, error: str | None = None) -> str:
+    """Return the page; `hosts` is None where there are no tables of hosts, `error` why they cannot be read."""
     failing, others = _listed(hosts) if hosts else ([], [])
-    problems = [_shown(each) for each in overview.problems]
+    problems = [_shown(each) for each in dict.fromkeys([*line.problems, *([error] if error else [])])]
     return _templates.get_template("status.html").render(
         policy=content_security_policy(),
         style=_style(),
         program=__version__,
-        now=overview.now,
         problems=problems[:_MAX_PROBLEMS],
-        more=len(problems) - _MAX_PROBLEMS,
-        line=overview.line,
-        line_name=printable(overview.line.name or "") if overview.line else "",
-        line_rows=list(_line_rows(overview.line)) if overview.line else [],
-        notes=[_shown(each) for each in overview.line.notes] if overview.line else [],
+        number=len(problems),
+        line=line if line.journals or line.run_state or not (hosts and hosts.entries) else None,
+        line_name=printable(line.name or ""),
+        line_rows=list(_line_rows(line)),
+        notes=[_shown(each) for each in line.notes],
+        now=line.now,
         hosts=hosts,
         failing=failing,
         others=others,
@@ -168,19 +166,18 @@ def _bar(held: Sequence[Held], hosts: HostsStatus, *, is_detailed: bool) -> _Bar
     """Return the bar of a record's addresses since `hosts.since`, which are there newest first."""
     if not held:
         return None
-    length = (hosts.now - hosts.since).total_seconds()
+    length = (hosts.overview.read_at - hosts.since).total_seconds()
 
     def column(time: datetime) -> int:
-        passed = (min(max(time, hosts.since), hosts.now) - hosts.since).total_seconds()
+        passed = (min(max(time, hosts.since), hosts.overview.read_at) - hosts.since).total_seconds()
         return min(int(passed * _COLUMNS / length), _COLUMNS - 1)
 
     is_cut = len(held) >= hosts.most and held[-1].since > hosts.since
     changes = [each for each in held[:-1] if each.since > hosts.since]
-    number = counted(len(changes), "change")
     return _Bar(
         held=f"M{column(held[-1].since)} 4H{_COLUMNS}",
         changes="".join(f"M{each} 0V8" for each in sorted({column(each.since) for each in changes})),
-        text=f"at least {number}" if is_cut else number if changes else "no change",
+        text=f"{len(changes)}+ changes" if is_cut else counted(len(changes), "change") if changes else "no change",
         listed=held if changes and is_detailed else (),
     )
 

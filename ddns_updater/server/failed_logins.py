@@ -23,8 +23,11 @@ class FailedLogins:
     trusted proxy's own address and an unknown one: each may stand for anybody.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Take the clock."""
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, count: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take the clock, and what is told of each failed login for the metrics."""
+        self._count = count
         self._monotonic = monotonic
         self._by_address: OrderedDict[bytes, _Failures] = OrderedDict()  # the least recent first
         self._guard = Lock()
@@ -45,6 +48,7 @@ class FailedLogins:
 
     def failed(self, caller: Caller, login: str | None) -> None:
         """Count a failed login; None is one that can be no login at all."""
+        self._count()
         address = _address(caller)
         if address is None:
             return

@@ -21,16 +21,14 @@ class HostDns:
         self,
         open_dns: Callable[[], Dns],
         reserved: Collection[Record],
-        change_called: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        change_called: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the function that opens DNS anew, and the records that DDNS_RECORDS names.
-
-        `change_called` is called for every answer to a change call.
-        """
+        """Take the function that opens DNS anew, the records that DDNS_RECORDS names, and what is told of each call."""
+        self._change_called = change_called
         self._open_dns = open_dns
         self._reserved = reserved
-        self._change_called = change_called
         self._monotonic = monotonic
         self._dns: Dns | None = None
         self._opened_at = 0.0
@@ -65,9 +63,9 @@ class HostDns:
 
     def upsert(self, zone_id: str, changes: Sequence[Change]) -> Iterator[Submission]:
         """Send `changes` and yield each answer as it comes; a change that was not sent is in no answer."""
-        for answer in self._known().upsert(zone_id, changes):
+        for each in self._known().upsert(zone_id, changes):
             self._change_called()
-            yield answer
+            yield each
 
     def name_servers(self, zone_id: str) -> Sequence[str]:
         """Return the authoritative name servers of a zone."""

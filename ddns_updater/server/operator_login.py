@@ -1,40 +1,31 @@
 """The login of the operator, for the pages that are nobody else's business: Basic with any user name, one password."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
+from typing import Protocol
 
 from ddns_updater.server.logins import credentials
-from ddns_updater.server.ports import LoginLimits
 from ddns_updater.server.request import Caller, Request, Response
 
 _LOGIN = "/status"  # as which a failure is counted, whatever user name came with it; no login of a host has a slash
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="ddns status", charset="UTF-8"')
 
 
-class CountedLogins:
-    """Failed logins that are counted for the metrics too."""
-
-    def __init__(self, failed_logins: LoginLimits, count: Callable[[], None]) -> None:
-        """Take what limits them, and what counts them."""
-        self._failed_logins = failed_logins
-        self._count = count
+class FailedLogins(Protocol):
+    """What counts failed logins by the address that they came from."""
 
     def is_limited(self, caller: Caller, login: str | None) -> bool:
         """Return whether too many logins have failed from there."""
-        return self._failed_logins.is_limited(caller, login)
 
     def failed(self, caller: Caller, login: str | None) -> None:
         """Count a failed login."""
-        self._failed_logins.failed(caller, login)
-        self._count()
 
 
 class OperatorLogin:
     """The login of the operator."""
 
-    def __init__(self, password: str, failed_logins: LoginLimits) -> None:
+    def __init__(self, password: str, failed_logins: FailedLogins) -> None:
         """Take the password, and what counts failed logins."""
         self._digest = _digest(password)
         self._failed_logins = failed_logins

@@ -36,7 +36,7 @@ class Status(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """Return what may be meant so or may pass, a line each."""
-        if self.is_host:
+        if self.is_host or not self.records:  # or a server of hosts, where nothing runs
             return []
         waiting = [str(each) for each in self.backlogs if not self._is_stuck(each)]
         if not any(self.records.values()):

@@ -17,19 +17,19 @@ from ddns_updater.settings.settings import Settings
 from tests.output.test_metrics import Series, series
 from tests.output.test_status_page import tables, verdict
 from tests.support.database import Database
-from tests.support.operator import CALLER, PASSWORD, CountingLogins, request
+from tests.support.operator import CALLER, PASSWORD, request
 
 
 @pytest.fixture
 def settings(database: Database) -> Settings:
     database.create_tables()
-    return database.settings()
+    return database.settings(DDNS_SERVE_STATUS_PASSWORD=PASSWORD)
 
 
 @pytest.fixture
 def pages(settings: Settings) -> Iterator[OperatorPages]:
-    pool: Pool = Pool(lambda: open_hosts(settings))
-    yield operator_pages(settings, PASSWORD, pool, CountingLogins())
+    pool = Pool(lambda: open_hosts(settings))
+    yield operator_pages(settings, pool)
     pool.close()
 
 
@@ -51,7 +51,8 @@ def value(found: Series, name: str, **labels: str) -> float:
 
 
 def test_without_a_password_nothing_is_served(settings: Settings) -> None:
-    assert operator_pages(settings, None, Pool(lambda: open_hosts(settings)), CountingLogins()).routes == {}
+    without = settings._replace(serve_status_password=None)
+    assert operator_pages(without, Pool(lambda: open_hosts(without))).routes == {}
 
 
 def test_the_page_is_that_of_the_database(pages: OperatorPages, settings: Settings) -> None:
@@ -115,8 +116,9 @@ def test_no_name_of_a_host_is_a_label(pages: OperatorPages, settings: Settings) 
 
 
 def test_without_the_database_the_counts_are_there_and_that_it_is_away(sqlite: Database) -> None:
-    pool: Pool = Pool(lambda: open_hosts(sqlite.settings()))
-    pages = operator_pages(sqlite.settings(), PASSWORD, pool, CountingLogins())
+    settings = sqlite.settings(DDNS_SERVE_STATUS_PASSWORD=PASSWORD)
+    pool = Pool(lambda: open_hosts(settings))
+    pages = operator_pages(settings, pool)
     pages.observe("dyndns2", "good", 0.1)
     found = metrics(pages)
     assert value(found, "ddns_endpoint_database_up") == 0
@@ -127,8 +129,8 @@ def test_without_the_database_the_counts_are_there_and_that_it_is_away(sqlite: D
 def test_without_the_extra_the_metrics_say_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "ddns_updater.output.endpoint_metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    pool: Pool = Pool(lambda: open_hosts(settings))
-    pages = operator_pages(settings, PASSWORD, pool, CountingLogins())
+    pool = Pool(lambda: open_hosts(settings))
+    pages = operator_pages(settings, pool)
     pages.observe("dyndns2", "good", 0.1)
     response = pages.routes["/metrics"](request("/metrics"), CALLER)
     assert response.status == 503

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from ipaddress import ip_address
 
-import pytest
-
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.app.status_page import read_hosts
 from ddns_updater.hosts import Looked, NewHost
@@ -55,7 +53,8 @@ def test_a_host_with_a_problem_is_the_verdict_and_the_exit_status(published: Mac
     _set_states(published.database, PublicationState.FAILED)
     done = published.ddns("status", "--html")
     assert (done.status, done.err) == (1, "")
-    assert verdict(done.out) == ["1 problem", "1 host with a problem"]
+    assert verdict(done.out) == ["1 problem", "2 records of hosts cannot be published; ddns doctor names them"]
+    assert published.ddns("status").status == 1
 
 
 def test_a_problem_of_the_line_is_in_the_page_and_the_exit_status_as_without_it(machine: Machine) -> None:
@@ -108,17 +107,15 @@ def test_one_form_is_enough(small_machine: Machine) -> None:
     assert "--json and --html cannot be combined" in done.err
 
 
-def test_of_more_hosts_than_the_page_takes_those_that_wait_for_dns_are_listed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ddns_updater.app.status._MOST_HOSTS", 2)
+def test_of_more_hosts_than_the_page_takes_those_that_wait_for_dns_are_listed(database: Database) -> None:
     database.create_tables()
     _add_hosts(database, "a.example.com", "b.example.com", "z.example.com")
     with open_hosts(database.settings()) as store:
         later = store.now() + timedelta(days=1)
         seen = [each for each in store.due(9) if each.host.name != "z.example.com"]
         store.looked([Looked(each, is_done=True, look_at=later) for each in seen])
-        found = read_hosts(store)
-    assert (found.number, found.due) == (3, 2)
+        found = read_hosts(store, most=2)
+    assert found
+    assert (found.overview.hosts, found.overview.due) == (3, 2)
     assert [each.host.name for each in found.entries] == ["a.example.com", "z.example.com"]
     assert len(found.addresses) == 4

@@ -8,6 +8,7 @@ _ALIKE = (  # what differs from run to run, whatever it is
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:[+-]\d\d:\d\d|Z| [A-Z]{3,4}\b)?", "<time>"),
     (r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b(?: \d+ (?:s|min|h)\b)?", "<duration>"),
     (r'"C\w+"', '"<change>"'),
+    (r"\b[0-9a-hjkmnp-tv-z]{32}\b", "<secret>"),
     (r"(_seconds\"?[=:] ?)\d+", r"\1<seconds>"),
     (r"[ \t]+", " "),
 )

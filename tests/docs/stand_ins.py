@@ -211,6 +211,22 @@ def _aws(arguments: list[str]) -> None:
             sys.exit(f"aws: {arguments}")
 
 
+# The reverse proxy
+
+
+def _curl(arguments: list[str]) -> None:
+    """Send with the real curl what the reverse proxy would send to `ddns serve`, for a client at 9.9.9.9."""
+    server = os.environ["STAND_IN_SERVER"]
+    here = []
+    for each in arguments:
+        if each.endswith(".curl"):
+            copy = Path(each).with_suffix(".here")
+            copy.write_text(Path(each).read_text().replace("https://ddns.example.com", server))
+            each = str(copy)
+        here.append(each.replace("https://ddns.example.com", server))
+    os.execv("/usr/bin/curl", ["curl", *here, "--header", "X-Forwarded-For: 9.9.9.9"])
+
+
 # Docker
 
 

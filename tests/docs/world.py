@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.doctor.test_name_servers import World as NameServers
 from tests.doctor.test_name_servers import Zone
 from tests.support.aws import FakeAws, pending, refuse
 from tests.support.database import Database, load_settings_with
+from tests.support.endpoint import Serving, served
 from tests.support.machine import Machine
 from tests.support.mysqld import MySqlServer
 from tests.support.receivers import receiving
@@ -31,7 +33,7 @@ from tests.support.services import running
 
 PROGRAMS = (
     *("pipx", "uv", "python3", "pip", "useradd", "userdel", "install", "sudo"),
-    *("systemctl", "journalctl", "launchctl", "docker", "aws", "make", "sqlite3"),
+    *("systemctl", "journalctl", "launchctl", "docker", "aws", "make", "sqlite3", "curl"),
 )
 CHECKOUT = ("pyproject.toml", "Makefile", ".env.example", "crontab.example", "contrib", "migrations")
 _OF_THE_ROOT = r"(?<![\w.~/}-])(?=/(?:etc/(?!ssl)|opt/|var/|Library/))"
@@ -48,7 +50,7 @@ class World:
     def __init__(
         self, folder: Path, aws: FakeAws, fixture: Callable[[str], object], stack: ExitStack, *, is_installed: bool
     ) -> None:
-        self._fixture = fixture
+        self._fixture, self._stack = fixture, stack
         self.root, self.checkout, home = folder / "root", folder / "checkout", folder / "me"
         for each in (self.root, self.checkout, home):
             each.mkdir()
@@ -82,6 +84,7 @@ class World:
         self._admin: Database | None = None
         self._sql_names: tuple[str, str] | None = None
         self.typed = ""
+        self._serving: Serving | None = None
         if is_installed:
             self._shell("pipx install .", 0)
 
@@ -144,7 +147,10 @@ class World:
     def crontab(self, block: Block) -> None:
         """Start the command of each line as cron would."""
         for line in block.text.splitlines():
-            assert line in (TOP / "crontab.example").read_text() or line.startswith("* * * * * "), line
+            assert line in (TOP / "crontab.example").read_text() or re.match(r"(\*|\*/5) \* \* \* \* ", line), line
+            if ">" in line:
+                self._shell(line.split(maxsplit=5)[5].replace("/home/you", str(self.machine.folder)), 0)
+                continue
             words = shlex.split(line.split(maxsplit=5)[5])
             place = next(number for number, word in enumerate(words) if word.endswith("/bin/ddns"))
             assert self.machine.ddns(*words[place + 1 :]).status == 0
@@ -219,6 +225,22 @@ class World:
             file.write("DDNS_HEARTBEAT_URL=https://hc-ping.com/00000000-0000-0000-0000-000000000000\n")
         self.env_file.chmod(0o644)
 
+    def serve(self) -> None:
+        """Start `ddns serve` with the settings of the page; the stand-in for curl is the reverse proxy before it."""
+        self._serving = self._stack.enter_context(served(self.machine, DDNS_RECORDS=None))
+        self.machine.environment["STAND_IN_SERVER"] = self._serving.url
+
+    def wait_for(self, name: str) -> None:
+        """Wait until a host is seen in DNS."""
+        while json.loads(self._call(f"ddns host show {name} --json", 0))["dns"] != "verified":
+            time.sleep(0.1)
+
+    def stop_serving(self) -> None:
+        """End the server, after it sent what is due; it had nothing to complain of."""
+        assert self._serving
+        done = self._serving.stop()
+        assert (done.status, done.err) == (0, "")
+
     def use_mysql(self) -> None:
         """Have a database server with certificates in place of the SQLite file; its account may do everything."""
         admin, server = self._fixture("private_mysql"), self._fixture("private_server")
@@ -248,7 +270,7 @@ class World:
     def _call(self, command: str, status: int) -> str:
         words = shlex.split(self._as_here(command), comments=True)[1:]
         with unavailable(*(["dns"] if "doctor" in words else [])):
-            done = self.machine.ddns(*words)
+            done = self.machine.fed(self.typed.encode(), *words)
         assert done.status == status, (command, done.out, done.err)
         return done.out + done.err
 
@@ -328,4 +350,7 @@ SCENES: Sequence[tuple[str, Callable[..., None]]] = (
     (r"set (DDNS_\w+)=(.*)", lambda world, key, value: world.machine.environment.update({key: value})),
     (r"run (.+)", lambda world, command: world._shell(command, 0)),
     (r"nothing is left", World.nothing_left),
+    (r"ddns serve runs", World.serve),
+    (r"([\w.]+) is verified", World.wait_for),
+    (r"ddns serve ends", World.stop_serving),
 )

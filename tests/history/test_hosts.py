@@ -238,8 +238,9 @@ def test_the_hosts_that_wait_longest_are_the_first_of_those_that_are_due(hosts: 
         host = _add(hosts, name)
         if name != "idle.example.com":
             hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
-    longer = f"UPDATE admin_ddns_record SET dueSince = '2026-01-02 00:00:00' WHERE hostId = {hosts.entry('b.example.com').host.id}"  # type: ignore[union-attr] # noqa: E501
-    database.sql(longer)
+    second = hosts.entry("b.example.com")
+    assert second
+    database.sql("UPDATE admin_ddns_record SET dueSince = '2026-01-02 00:00:00' WHERE hostId = ?", (second.host.id,))
     assert [each.host.name for each in hosts.due_entries(2)] == ["b.example.com", "a.example.com"]
     assert [each.host.name for each in hosts.due_entries(9)] == ["b.example.com", "a.example.com", "c.example.com"]
     assert set(hosts.due_entries(1)[0].journals) == {Family.IPV4, Family.IPV6}

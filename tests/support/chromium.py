@@ -80,9 +80,7 @@ class Browser:
 
     def look(self, url: str, *, width: int, scheme: str) -> Look:
         """Load a page in a window so wide, with a colour scheme, and return what came of it."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.resize(width)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self._events.clear()
         self.call("Page.navigate", url=url)
@@ -104,6 +102,12 @@ class Browser:
                 if each["method"] == "Network.requestWillBeSent"
             ),
             picture=picture,
+        )
+
+    def resize(self, width: int) -> None:
+        """Make the window so wide; up to 600 pixels it is a phone's."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
 
     def evaluate(self, script: str) -> Any:

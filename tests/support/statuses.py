@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
-from ddns_updater.hosts import Held, Host, HostEntry, LastRequest, Verdict
+from ddns_updater.hosts import Held, Host, HostEntry, LastRequest, Overview, Verdict
 from ddns_updater.model import (
     Address,
     Family,
@@ -17,7 +17,7 @@ from ddns_updater.model import (
     Record,
     Version,
 )
-from ddns_updater.state.host_status import HostsStatus, Overview
+from ddns_updater.state.host_status import HostsStatus
 from ddns_updater.state.run_state import RunState
 from ddns_updater.state.status import Status
 
@@ -101,21 +101,27 @@ def hosts(number: int) -> HostsStatus:
     entries.sort(key=lambda each: each.host.name)
     due = states.get(PublicationState.SUBMITTED, 0) + states.get(PublicationState.FAILED, 0)
     return HostsStatus(
-        now=NOW,
-        number=number,
+        overview=Overview(
+            hosts=number,
+            blocked=sum(bool(each.host.blocked_at) for each in entries),
+            slowed=0,
+            records=sum(states.values()),
+            due=due,
+            refused=states.get(PublicationState.FAILED, 0),
+            waiting_since=NOW - timedelta(minutes=37) if due else None,
+            read_at=NOW,
+        ),
         entries=entries,
-        states=states,
-        due=due,
-        due_since=NOW - timedelta(minutes=37) if due else None,
         since=NOW - timedelta(days=30),
         addresses=addresses,
         most=40,
     )
 
 
-def overview(number: int, *, incident: Incident | None = None) -> Overview:
+def statuses(number: int, *, incident: Incident | None = None) -> tuple[Status, HostsStatus]:
     """Return the line and so many hosts."""
-    return Overview(NOW, line(incident), hosts(number))
+    found = hosts(number)
+    return line(incident, hosts=found.overview), found
 
 
 def _addresses(random: Random, family: Family, changes: int) -> list[Held]:
