@@ -12,6 +12,7 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
 from ddns_updater.model import Address, Family, Origin, Publication, Record, Version
 
+_REMOVED_RETRY = 60  # seconds
 _WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
 
 
@@ -91,8 +92,8 @@ class SqlRequests(HostTable):
         with self.history.errors(), self.history.transaction():
             now = self.now()
             ids = [host.id for host, _ in updates]
-            self.rows(host_queries.locked(self.dialect, len(ids)), ids)
-            steps = self._judged(updates)
+            there = {key for (key,) in self.rows(host_queries.locked(self.dialect, len(ids)), ids)}
+            steps = [each if each.host.id in there else _removed(each) for each in self._judged(updates)]
             new = [(each, *self._append(each)) for each in steps if each.decision.verdict is Verdict.GOOD]
             pending = [
                 publication_row(version, Publication(Record(step.host.name, step.family.record_type), now))
@@ -139,6 +140,11 @@ class SqlRequests(HostTable):
         rows = [(utc_text(each.at), each.client, each.caller, each.verdict, key) for key, each in requests.items()]
         with self.history.errors(), self.history.transaction():
             self.write(host_queries.NOTE_REQUEST, rows)
+
+
+def _removed(step: _Step) -> _Step:
+    """Return what is done for a host that was removed since its request came: the next one meets no such host."""
+    return step._replace(decision=Decision(Verdict.LATER, _REMOVED_RETRY))
 
 
 def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Sequence[_Step]) -> list[Result]:
