@@ -41,6 +41,7 @@ UPDATE admin_ddns_host SET loginId = ?, takesAws = ?, takesQuery = ?, isApex = ?
 WHERE id = ?
 """
 REMOVE_HOST = "UPDATE admin_ddns_host SET loginId = NULL WHERE id = ?"
+FORGET_RECORD = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ? AND recordType = ?"
 FORGET_RECORDS = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ?"
 BLOCK = "UPDATE admin_ddns_host SET blockedAt = ? WHERE id = ?"
 SLOW = "UPDATE admin_ddns_host SET slowedAt = ? WHERE id = ?"
@@ -175,7 +176,7 @@ def overview_of_due(dialect: Dialect) -> str:
 
 def writes(dialect: Dialect) -> Sequence[str]:
     """Return every statement with which the server changes the tables of hosts."""
-    return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
+    return (recorded(dialect), looked(dialect), FORGET_RECORD, SLOW, NOTE_REQUEST, locked(dialect, 1))
 
 
 def recent(dialect: Dialect, number: int) -> str:
@@ -194,9 +195,13 @@ ORDER BY h.version DESC
 
 
 def locked(dialect: Dialect, number: int) -> str:
-    """Return the query that keeps others from changing so many hosts until the transaction ends."""
+    """Return the query that keeps others from changing so many hosts until the transaction ends.
+
+    It gives the keys of those that were not removed.
+    """
     ids = ", ".join("?" * number)
-    return f"SELECT id FROM admin_ddns_host WHERE id IN ({ids}) ORDER BY id {dialect.for_update}"  # noqa: S608 - as above
+    where = f"id IN ({ids}) AND loginId IS NOT NULL"
+    return f"SELECT id FROM admin_ddns_host WHERE {where} ORDER BY id {dialect.for_update}"  # noqa: S608 - as above
 
 
 def recorded(dialect: Dialect) -> str:
@@ -205,6 +210,7 @@ def recorded(dialect: Dialect) -> str:
         on_conflict=_on_conflict(dialect),
         updates=", ".join(
             [
+                f"originId = {dialect.inserted.format('originId')}",  # another one when its versions were deleted
                 f"version = {dialect.inserted.format('version')}",
                 f"dueSince = COALESCE(admin_ddns_record.dueSince, {dialect.inserted.format('dueSince')})",
                 f"lookAt = {dialect.inserted.format('lookAt')}",

@@ -12,6 +12,7 @@ from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
 from ddns_updater.model import Address, Family, Origin, Publication, Record, Version, parse_address
 
+_REMOVED_RETRY = 60  # seconds
 _WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
 
 
@@ -84,8 +85,8 @@ class SqlRequests(HostTable):
         with self.history.errors(), self.history.transaction():
             now = self.now()
             ids = [host.id for host, _ in updates]
-            self.rows(host_queries.locked(self.dialect, len(ids)), ids)
-            steps = self._judged(updates)
+            there = {key for (key,) in self.rows(host_queries.locked(self.dialect, len(ids)), ids)}
+            steps = [each if each.host.id in there else _removed(each) for each in self._judged(updates)]
             new = [(each, *self._append(each)) for each in steps if each.decision.verdict is Verdict.GOOD]
             pending = [
                 publication_row(version, Publication(Record(step.host.name, step.family.record_type), now))
@@ -151,6 +152,11 @@ def _logins(rows: Iterable[Sequence[Any]]) -> dict[str, Login]:
         )
         for login, given in secrets.items()
     }
+
+
+def _removed(step: _Step) -> _Step:
+    """Return what is done for a host that was removed since its request came: the next one meets no such host."""
+    return step._replace(decision=Decision(Verdict.LATER, _REMOVED_RETRY))
 
 
 def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Sequence[_Step]) -> list[Result]:

@@ -215,3 +215,13 @@ def test_another_server_that_publishes_is_left_to_it(endpoint: Endpoint) -> None
         assert endpoint.publisher.round() == (0, 0, False)
         assert endpoint.aws.calls == []
     assert endpoint.publisher.round().sent == 1
+
+
+def test_names_without_a_zone_do_not_let_aws_be_asked_for_the_zone_of_each_other_name(endpoint: Endpoint) -> None:
+    names = [f"{number}.{zone}" for number in range(10) for zone in ("example.com", "example.org")]
+    with endpoint.pool.taken() as store:
+        hosts = [store.add(NewHost(each, each, "s" * 32)) for each in names]
+    endpoint.update(_ONE, *hosts)
+    assert endpoint.publisher.round().sent == 10
+    count = endpoint.aws.count()
+    assert count["ListHostedZones"] + count["GetHostedZone"] <= 2
