@@ -7,6 +7,7 @@ family, like a line.
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -51,6 +52,15 @@ class Login(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<login {self.login} of {len(self.hosts)} hosts>"  # without its secrets
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 digest of a secret in hexadecimal.
+
+    A secret is made by us and has 160 bits, so that this is safe at rest: there is nothing to guess, and a slow hash
+    would let anybody keep the server busy.
+    """
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Verdict(StrEnum):

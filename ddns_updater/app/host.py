@@ -10,11 +10,11 @@ from typing import NamedTuple
 from ddns_updater.app import factories
 from ddns_updater.app.host_zone import check_zone
 from ddns_updater.errors import ConnectionLost, HostError
-from ddns_updater.hosts import Host, HostEntry, Login, NewHost
+from ddns_updater.hosts import Host, HostEntry, Login, NewHost, digest
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.output.hosts import HostView
 from ddns_updater.run import timetable
-from ddns_updater.server.logins import digest, new_secret
+from ddns_updater.server.logins import new_secret
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
 

@@ -50,13 +50,6 @@ UPDATE admin_ddns_host SET requestedAt = ?, requestClient = ?, requestCaller = ?
 """
 NAMES = "SELECT name FROM admin_ddns_host WHERE loginId IS NOT NULL ORDER BY name"
 COUNT = "SELECT COUNT(*) FROM admin_ddns_host WHERE loginId IS NOT NULL"
-STATES = f"""
-SELECT p.state, COUNT(*) FROM admin_ddns_host o JOIN admin_ddns_record r ON r.hostId = o.id
-JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
-WHERE o.loginId IS NOT NULL GROUP BY p.state
-"""  # noqa: S608 - only names from this program
-
 # The hosts with a record that is due, as the end of a query for entries.
 WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
       GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""

@@ -51,11 +51,6 @@ class SqlRequests(HostTable):
         # The database may ignore case and accents when it compares.
         return next(iter(_logins(row for row in rows if host_of(row).name == name).values()), None)
 
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
-        known = self.current([host.id]).get((host.id, family))
-        return known.journal.version.address if known else None
-
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
         return self.history.answers()

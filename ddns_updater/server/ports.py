@@ -18,7 +18,7 @@ from ddns_updater.hosts import (
     Overview,
     Result,
 )
-from ddns_updater.model import Address, Family, PublicationState, Record
+from ddns_updater.model import Address, Family, Record
 from ddns_updater.run.ports import History
 from ddns_updater.server.request import Caller
 
@@ -38,9 +38,6 @@ class Requests(Protocol):
         An address that is not that of the latest version becomes the next version, with a publication that is pending
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
 
 
 class Publications(Protocol):
@@ -107,9 +104,6 @@ class HostStore(Requests, Publications, Protocol):
         The last of them is the one that was current then, where there was one and it is among the last `most` versions
         of the record; earlier ones are left out.
         """
-
-    def states(self) -> Mapping[PublicationState | None, int]:
-        """Return how many records of hosts are in each state of their latest version; None is without a version."""
 
     def overview(self) -> Overview | None:
         """Return how all hosts stand; None when their tables are missing, or the account may not read them."""

@@ -37,11 +37,6 @@ class Recorder:
         with self._pool.taken() as hosts:
             return hosts.login_of(name)
 
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
-        with self._pool.taken() as hosts:
-            return hosts.address_of(host, family)
-
     def update(self, updates: Updates) -> Sequence[Result]:
         """Record the addresses of hosts and return the result of each; nothing is asked when nothing is new."""
         known = [_known(host, addresses) for host, addresses in updates]

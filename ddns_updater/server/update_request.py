@@ -5,12 +5,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ddns_updater.errors import InvalidValue
-from ddns_updater.lib.printable import printable
 from ddns_updater.server.request import Request
 
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 100
-_MAX_CLIENT = 200  # characters of a User-Agent
 
 
 class UpdateRequest(NamedTuple):
@@ -66,4 +64,4 @@ def parse_update(request: Request) -> UpdateRequest:
         ]
     except ValueError as error:
         raise InvalidValue("has too many fields") from error
-    return UpdateRequest(fields, printable(request.header("user-agent") or "")[:_MAX_CLIENT])
+    return UpdateRequest(fields, request.client)

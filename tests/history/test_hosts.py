@@ -70,8 +70,9 @@ def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: H
     verdicts = [hosts.update([(host, {Family.IPV4: each})])[0].verdict for each in (_ONE, _ONE, _TWO, _ONE)]
     assert verdicts == [Verdict.GOOD, Verdict.NOCHG, Verdict.GOOD, Verdict.GOOD]
     assert database.versions() == [(1, str(_ONE)), (2, str(_TWO)), (3, str(_ONE))]
-    assert hosts.address_of(host, Family.IPV4) == _ONE
-    assert hosts.address_of(host, Family.IPV6) is None
+    entry = hosts.entry(_NAME)
+    assert entry
+    assert {family: journal.version.address for family, journal in entry.journals.items()} == {Family.IPV4: _ONE}
 
 
 def test_a_login_brings_the_addresses_that_its_hosts_hold(hosts: HostStore, database: Database) -> None:
