@@ -47,6 +47,9 @@ class Login(NamedTuple):
     shared_secrets: tuple[str, ...]
     hosts: tuple[Host, ...]
 
+    def __repr__(self) -> str:
+        return f"<login {self.login} of {len(self.hosts)} hosts>"  # without its secrets
+
 
 class Verdict(StrEnum):
     """What became of a request for one host; the values are the return codes of dyndns2."""
@@ -186,6 +189,9 @@ class NewHost(NamedTuple):
     takes_query: bool = False
     is_apex: bool = False
     suffix: IPv6Address | None = None
+
+    def __repr__(self) -> str:
+        return f"<new host {self.name} of login {self.login}>"  # without its secret
 
 
 class Sweep(NamedTuple):

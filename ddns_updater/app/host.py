@@ -36,6 +36,9 @@ class Wanted(NamedTuple):
     is_apex: bool = False
     suffix: IPv6Address | None = None
 
+    def __repr__(self) -> str:
+        return f"<wanted host {self.name}>"  # without its secret
+
 
 class Added(NamedTuple):
     """A host that was added; `secret` is None when that of its login, which existed, is not known any more."""
@@ -43,6 +46,9 @@ class Added(NamedTuple):
     host: Host
     secret: str | None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<added {self.host.name}>"  # without its secret
 
 
 class Rotated(NamedTuple):
@@ -52,6 +58,9 @@ class Rotated(NamedTuple):
     secret: str
     names: tuple[str, ...]
     ended: bool
+
+    def __repr__(self) -> str:
+        return f"<rotated {self.host.login}>"  # without its secret
 
 
 class Removed(NamedTuple):

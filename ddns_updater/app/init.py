@@ -1,7 +1,7 @@
 """What `ddns init` does."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ddns_updater.app import factories
@@ -20,10 +20,12 @@ from ddns_updater.model import (
 from ddns_updater.run import timetable
 from ddns_updater.run.detection import Detection
 from ddns_updater.run.origins import by_family, refuse_host
+from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
 
 Starts = Callable[[str], None]  # takes the name of what may take a while
 
+_ANY_NAME = "host.example.com"  # to try whether the shared table takes new versions; nothing is kept of it
 _IS_BUILDING = "it may still be building an index; when that is done, run init again: it goes on from there"
 
 
@@ -74,14 +76,7 @@ def initialise(
             starts(f"the {family} address")
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    starts(f"the tables in the database at {place}")
-    building = timetable.building_seconds(settings.run_timeout)
-    with factories.database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
-        with factories.database_limit(settings, seconds):
-            history = stack.enter_context(factories.open_history(settings, for_init=True))
-            locked = stack.enter_context(history.lock_init())
-        if not locked:
-            raise HistoryError("another ddns init is running on this database", "wait until it ends")
+    with _building(settings, starts) as history:
         history.rehearse(wanted, families)
         migrations = history.upgrade()
         existing = by_family(history, history.origins(wanted), families)
@@ -91,6 +86,28 @@ def initialise(
             origin = history.seed(wanted, family, found[family], note) if created else existing[family]
             seeded.append(Seeded(history.latest(origin).version, created))
     return InitResult(migrations, tuple(seeded), tuple(warnings))
+
+
+def create_tables(settings: Settings, *, starts: Starts = lambda _name: None) -> InitResult:
+    """Create or upgrade the schema alone, as for a server whose hosts bring their own addresses."""
+    with _building(settings, starts) as history:
+        history.rehearse(_ANY_NAME, settings.ip_families)
+        return InitResult(history.upgrade(), ())
+
+
+@contextmanager
+def _building(settings: Settings, starts: Starts) -> Iterator[HistoryStore]:
+    """Open the database to build its tables, under the lock of `init`."""
+    starts(f"the tables in the database at {settings.database.place}")
+    building = timetable.building_seconds(settings.run_timeout)
+    seconds = timetable.answer_seconds(settings.run_timeout)
+    with factories.database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
+        with factories.database_limit(settings, seconds):
+            history = stack.enter_context(factories.open_history(settings, for_init=True))
+            locked = stack.enter_context(history.lock_init())
+        if not locked:
+            raise HistoryError("another ddns init is running on this database", "wait until it ends")
+        yield history
 
 
 def _detected(settings: Settings, family: Family) -> tuple[Address, str | None]:

@@ -2,7 +2,7 @@
 
 import click
 
-from ddns_updater.app.init import initialise
+from ddns_updater.app.init import create_tables, initialise
 from ddns_updater.cli.options import addresses_given, name_option, note_given, settings, terminal
 from ddns_updater.cli.progress import Progress
 from ddns_updater.cli.terminal import terminal_width
@@ -21,8 +21,11 @@ from ddns_updater.model import Address, Family
     help="Seed with this address (once per address family).",
 )
 @click.option("--note", callback=note_given, help="Store this note with the first version.")
+@click.option("--tables-only", is_flag=True, help="Seed no origin, as for a server of hosts alone.")
 @click.pass_context
-def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None) -> None:
+def init(
+    ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None, tables_only: bool
+) -> None:
     """Create the tables and seed the origin.
 
     It seeds each family of DDNS_IP_FAMILIES with its first address: the one given with --ip, or else the one that two
@@ -35,16 +38,22 @@ def init(ctx: click.Context, name: str | None, addresses: dict[Family, Address],
     Example:
       ddns init --name home --note "office line"
     """
+    if tables_only and (name or addresses or note):
+        raise click.UsageError("--tables-only seeds no origin, so it takes no --name, --ip or --note", ctx)
     configured = settings(ctx, for_init=True)
     try:
         with Progress(None if terminal(ctx).as_json else terminal_width()) as progress:
-            result = initialise(configured, name=name, addresses=addresses, note=note, starts=progress.starts)
+            result = (
+                create_tables(configured, starts=progress.starts)
+                if tables_only
+                else initialise(configured, name=name, addresses=addresses, note=note, starts=progress.starts)
+            )
     except KeyboardInterrupt:
         raise Stopped("stopped by SIGINT", "run init again: it goes on from there") from None
     for warning in result.warnings:
         terminal(ctx).warning(warning)
     terminal(ctx).info(f"database: {configured.database.place}")
-    if result.migrations:
+    if result.migrations or tables_only:
         terminal(ctx).info(f"schema: {counted(result.migrations, 'migration')} applied")
     for each in result.seeded:
         version = each.version

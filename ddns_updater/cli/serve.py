@@ -9,6 +9,9 @@ from ddns_updater.app.serve import serve as serve_hosts
 from ddns_updater.cli.options import settings, terminal
 from ddns_updater.cli.terminal import Terminal, flush_output
 
+_AGAIN = 60.0  # seconds; while the database is away, each request would say so
+_REMEMBERED = 1000  # texts
+
 
 @click.command()
 @click.pass_context
@@ -54,14 +57,20 @@ def _print_warnings(out: Terminal) -> None:
 
 
 class _Printer(logging.Handler):
-    """Prints warnings, and faults of the program with their traceback."""
+    """Prints warnings, and faults of the program with their traceback; the same one at most once a minute."""
 
     def __init__(self, out: Terminal) -> None:
         super().__init__(logging.WARNING)
         self._out = out
+        self._printed: dict[str, float] = {}  # when, by the text
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
+        self._printed = {each: at for each, at in self._printed.items() if 0 <= record.created - at < _AGAIN}
+        if text in self._printed:
+            return
+        if len(self._printed) < _REMEMBERED:
+            self._printed[text] = record.created
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             # Where it happened, not what the exception says: that may quote a request, with its secret.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ddns_updater.doctor.check import Check, Checker
-from ddns_updater.errors import DdnsError
+from ddns_updater.errors import DdnsError, NotInitialised
 from ddns_updater.model import Address, Claim, Family, Journal, Origin, PublicationState, Record
 from ddns_updater.run.claims import claims_since
 from ddns_updater.run.origins import choose_origins, misfit
@@ -37,10 +37,11 @@ def check_database(
     records: Collection[Record],
     recheck_every: float,
     name: str | None,
+    has_hosts: Callable[[], bool],
     now: Callable[[], datetime],
     monotonic: Callable[[], float],
 ) -> Generator[Check, None, Known]:
-    """Check the database; return what it knows."""
+    """Check the database; return what it knows. `has_hosts` is whether it has hosts, which need no origin besides."""
     with ExitStack() as stack:
         try:
             history = check.attempt("database", lambda: stack.enter_context(open_history()))
@@ -70,7 +71,12 @@ def check_database(
             since = claims_since(next(iter(journals.values())).read_at, recheck_every)
             claims = check.attempt("origin", lambda: history.claims(records, since))
         except DdnsError as error:
-            yield check.skipped("origin", "the schema is incomplete") if missing else check.error("origin", error)
+            if missing:
+                yield check.skipped("origin", "the schema is incomplete")
+            elif isinstance(error, NotInitialised) and name is None and has_hosts():
+                yield check.skipped("origin", "there are only hosts, which bring their own addresses")
+            else:
+                yield check.error("origin", error)
             return Known()
         yield from _versions(check, journals, families)
         return Known(origins, journals, sent, claims)

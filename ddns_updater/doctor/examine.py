@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from ddns_updater.doctor.addresses import check_addresses
@@ -10,7 +11,7 @@ from ddns_updater.doctor.aws import Route53Probe, check_aws
 from ddns_updater.doctor.check import Check, Checker, Starts
 from ddns_updater.doctor.database import Known, check_database, compare_addresses
 from ddns_updater.doctor.files import check_places, check_settings
-from ddns_updater.doctor.hosts import Hosts, check_hosts
+from ddns_updater.doctor.hosts import Hosts, check_hosts, has_hosts
 from ddns_updater.doctor.name_servers import Lookup, check_name_servers
 from ddns_updater.doctor.runs import check_runs
 from ddns_updater.errors import SettingsError
@@ -83,6 +84,7 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
             wanted,
             settings.recheck_every,
             name,
+            partial(has_hosts, tools.open_hosts),
             tools.now,
             tools.monotonic,
         )

@@ -33,6 +33,16 @@ class Hosts(Protocol):
         """Raise HistoryError when the database refuses what the server writes."""
 
 
+def has_hosts(open_hosts: Callable[[], AbstractContextManager[Hosts]]) -> bool:
+    """Return whether there are hosts, as far as the database tells."""
+    try:
+        with open_hosts() as hosts:
+            found = hosts.overview()
+    except DdnsError:
+        return False
+    return found is not None and found.hosts > 0
+
+
 def check_hosts(
     check: Checker,
     open_hosts: Callable[[], AbstractContextManager[Hosts]],

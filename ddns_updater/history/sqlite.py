@@ -90,7 +90,12 @@ class SqliteHistory(SqlHistory):
             ) from error
 
     def reconnect(self) -> None:
-        pass  # only a lock can be lost, and it is taken anew
+        if self.answers():
+            return  # only a lock was lost, and it is taken anew
+        self.close()
+        with self.errors():
+            self._connection = self.connect()
+        self._file = self._place()
 
     def answers(self) -> bool:
         return self._file is not None and self._file == self._place()  # else it was replaced, as by a backup
@@ -177,6 +182,8 @@ class SqliteHistory(SqlHistory):
             return HistoryError(
                 f"the database {self._path} is locked by another program: {text}", then="the next run tries again"
             )
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
+            return ConnectionLost(f"the database {self._path} was moved or replaced", then=NEXT_RUN)
         if "readonly" in text or "unable to open" in text:
             return HistoryError(
                 f"failed to write or open the database {self._path}: {text}", "check who owns it and its folder"

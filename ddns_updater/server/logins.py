@@ -31,6 +31,9 @@ class Credentials(NamedTuple):
     secret: str
     in_query: bool = False
 
+    def __repr__(self) -> str:
+        return "<credentials>"  # people type a secret where the login belongs
+
 
 def new_secret() -> str:
     """Return a new secret of 160 bits that no URL, configuration file or router breaks."""

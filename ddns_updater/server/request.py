@@ -20,6 +20,9 @@ class Request(NamedTuple):
     body: bytes
     peer: str
 
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.path!r}>"  # a secret may stand in each of the others
+
     def header(self, name: str) -> str | None:
         """Return the value of a header by its lower-case name; None when it is missing, or came more than once."""
         values = self.headers_of(name)

@@ -23,6 +23,9 @@ class UpdateRequest(NamedTuple):
     client: str
     shows_secret: bool = False
 
+    def __repr__(self) -> str:
+        return f"<update by {self.client!r}>"  # a secret may stand in its fields
+
     @property
     def names(self) -> list[str]:
         """Return the names of hosts as given, in order, without empty ones."""

@@ -428,3 +428,9 @@ def test_a_host_without_an_address_has_no_history_yet(server: Machine) -> None:
     hosts.add(server.database)
     for command in ("history", "status"):
         refused(server.ddns(command, "--name", NAME), f"host {NAME} has no address yet")
+
+
+def test_a_host_of_one_family_keeps_it_whatever_this_machine_publishes(server: Machine) -> None:
+    hosts.update(server.database, hosts.add(server.database), "2620:fe::fe")
+    (version,) = server.ddns("history", "--name", NAME, "--json", DDNS_IP_FAMILIES="ipv4").json
+    assert (version["family"], version["address"]) == ("ipv6", "2620:fe::fe")

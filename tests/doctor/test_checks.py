@@ -58,7 +58,9 @@ def test_a_clock_that_is_off_is_a_warning(mysql: Database, ahead: int, state: St
             yield history
 
     now = datetime.fromtimestamp(theirs + ahead, UTC)
-    found = list(check_database(checker(), opened, [Family.IPV4], [], 3600, None, lambda: now, lambda: 0.0))
+    found = list(
+        check_database(checker(), opened, [Family.IPV4], [], 3600, None, lambda: False, lambda: now, lambda: 0.0)
+    )
     (check,) = [each for each in found if each.name == "server time"]
     assert (check.state, check.found) == (state, said)
 

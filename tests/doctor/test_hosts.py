@@ -111,3 +111,13 @@ def test_an_account_that_may_not_write_the_tables_of_hosts_is_told(
     assert found["grants"]["state"] == "failed"
     assert "admin_ddns_" in found["grants"]["found"]
     assert "grants" not in checks(small_machine, DDNS_DATABASE_URL=mysql.url)
+
+
+def test_a_server_of_hosts_alone_needs_no_origin(machine: Machine) -> None:
+    assert machine.ddns("init", "--tables-only").status == 0
+    assert 'run "ddns init --name NAME"' in machine.ddns("status").out
+    machine.ddns("host", "add", "nas.example.com")
+    done = machine.ddns("doctor", "--json")
+    (origin,) = [each for each in done.json["checks"] if each["name"] == "origin"]
+    assert (origin["state"], origin["found"]) == ("skipped", "there are only hosts, which bring their own addresses")
+    assert machine.ddns("status").out == "all is well\n1 host: 0 of 0 records verified\n"

@@ -1,5 +1,6 @@
 """Hosts in a real database, on both engines."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ddns_updater.app.factories import open_hosts
-from ddns_updater.errors import HostError, NotInitialised
+from ddns_updater.errors import ConnectionLost, HostError, NotInitialised
 from ddns_updater.hosts import Host, Looked, NewHost, Verdict
 from ddns_updater.model import Family, Record, SeenFree
 from ddns_updater.server.ports import HostStore
@@ -243,3 +244,17 @@ def test_the_hosts_that_wait_longest_are_the_first_of_those_that_are_due(hosts: 
     assert [each.host.name for each in hosts.due_entries(2)] == ["b.example.com", "a.example.com"]
     assert [each.host.name for each in hosts.due_entries(9)] == ["b.example.com", "a.example.com", "c.example.com"]
     assert set(hosts.due_entries(1)[0].journals) == {Family.IPV4, Family.IPV6}
+
+
+def test_nothing_is_recorded_in_a_file_that_another_one_replaced(sqlite: Database) -> None:
+    sqlite.create_tables()
+    with open_hosts(sqlite.settings()) as hosts:
+        host = _add(hosts)
+        copy = sqlite.file.with_name("copy")
+        shutil.copy(sqlite.file, copy)
+        copy.replace(sqlite.file)
+        with pytest.raises(ConnectionLost, match="was moved or replaced"):
+            hosts.update([(host, {Family.IPV4: _ONE})])
+        sqlite.file.unlink()
+        with pytest.raises(ConnectionLost, match="was moved or replaced"):
+            hosts.update([(host, {Family.IPV4: _ONE})])

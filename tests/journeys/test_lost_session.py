@@ -4,11 +4,13 @@ The lock ends with the session, so whatever was read before counts for nothing a
 """
 
 import hashlib
+import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -350,3 +352,21 @@ def test_a_run_whose_lock_file_was_removed_begins_again(small_machine: Machine) 
     file = small_machine.database.file
     warning = what_another_run_did_is_read(small_machine, file.with_name(f"{file.name}.1.lock").unlink)
     assert warning.startswith("lost the lock file ")
+
+
+def test_a_run_whose_file_was_replaced_begins_again_with_the_other_one(small_machine: Machine) -> None:
+    small_machine.init("8.8.8.8")
+    small_machine.service.address = "1.1.1.1"
+    file = small_machine.database.file
+    replaced = then(Call.pass_on, lambda: replace_by_its_copy(file))
+    small_machine.aws.fault("ListResourceRecordSets", replaced, times=1)
+    done = small_machine.ddns("run", "--json")
+    assert (done.status, done.json["outcome"]) == (0, "updated")
+    assert done.json["warnings"] == [f"the database {file} was moved or replaced; the run began again"]
+    small_machine.statements_hold("1.1.1.1")
+
+
+def replace_by_its_copy(file: Path) -> None:
+    copy = file.with_name("copy")
+    shutil.copy(file, copy)
+    copy.replace(file)

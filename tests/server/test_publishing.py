@@ -13,6 +13,7 @@ from ddns_updater.server.pool import Pool
 from ddns_updater.server.publishing import HostPublisher
 from tests.support.aws import FakeAws, cut, lose_answer, pending, refuse
 from tests.support.database import Database
+from tests.support.hosts import age
 
 _ONE, _TWO = ip_address("9.9.9.9"), ip_address("8.8.8.8")
 
@@ -37,18 +38,7 @@ class Endpoint:
 
     def later(self, time: timedelta) -> None:
         """Let time pass: all that is written down happened that much earlier."""
-        seconds = int(time.total_seconds())
-        for table, columns in {
-            "admin_ddns_record": ("dueSince", "lookAt", "sentAt", "freeAt"),
-            "admin_dns_publication": ("createdAt", "submittedAt", "verifiedAt", "checkedAt", "driftAt"),
-        }.items():
-            for column in columns:
-                earlier = (
-                    f"datetime({column}, '-{seconds} seconds')"
-                    if self.database.engine == "sqlite"
-                    else f"{column} - INTERVAL {seconds} SECOND"
-                )
-                self.database.sql(f"UPDATE {table} SET {column} = {earlier}")
+        age(self.database, time)
 
     def settle(self) -> None:
         """Do rounds, with time between them, until nothing is due."""
@@ -110,6 +100,18 @@ def test_a_host_that_was_seen_to_be_free_is_sent_unread(endpoint: Endpoint) -> N
     assert endpoint.aws.count() - before == {"ChangeResourceRecordSets": 1}
     endpoint.settle()
     assert endpoint.address("one") == str(_TWO)
+
+
+def test_names_with_labels_of_their_own_cost_no_call_each(endpoint: Endpoint) -> None:
+    hosts = endpoint.add(*(f"nas.site{number}" for number in range(5)))
+    endpoint.update(_ONE, *hosts)
+    endpoint.settle()
+    endpoint.later(timedelta(minutes=10))
+    again = host_publisher(endpoint.settings, endpoint.pool)  # it knows no zone yet
+    endpoint.update(_TWO, *hosts)
+    before = endpoint.aws.count()
+    assert again.round().sent == 5
+    assert endpoint.aws.count() - before == {"ChangeResourceRecordSets": 1}
 
 
 def test_dns_gets_one_change_a_minute_of_a_host_and_ends_at_the_latest_version(endpoint: Endpoint) -> None:

@@ -1,8 +1,8 @@
 """Processes that begin with everything imported, which is most of what a process costs: one waits, and forks them.
 
 A fork whose order names a place is killed with SIGKILL when a function of ddns_updater or yoyo is entered or left:
-`call:Updater._record`, or `return:SqlHistory.append:2` for the second time. With `list` for a place nothing is killed,
-and every place is written to the file that KILL_LIST names.
+`call:Updater._record`, or `return:SqlHistory.append:2` for the second time, of all threads together. With `list` for a
+place nothing is killed, and every place is written to the file that KILL_LIST names.
 """
 
 import atexit
@@ -29,17 +29,65 @@ def fork(
     number: int, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, *, place: str | None = None
 ) -> list[Finished]:
     """Run a command in so many processes at once, and return how each ended."""
-    server = _server()
-    assert server.stdin
-    assert server.stdout
     with TemporaryDirectory() as output:
         order = {"number": number, "arguments": arguments, "environment": environment, "place": place}
-        print(json.dumps(order | {"folder": str(folder), "output": output}), file=server.stdin, flush=True)
-        statuses = json.loads(server.stdout.readline())
+        statuses = _ordered(order | {"folder": str(folder), "output": output})
         return [
             Finished(status, *(Path(output, f"{each}.{name}").read_text() for name in ("out", "err")))
             for each, status in enumerate(statuses)
         ]
+
+
+class Forked:
+    """A command in a process that runs beside the test; its output goes to files in `output`."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        output: Path,
+        *,
+        place: str | None = None,
+    ) -> None:
+        """Start it; with a place it is killed there."""
+        self._output = output
+        order = {"arguments": arguments, "environment": environment, "folder": str(folder), "output": str(output)}
+        self.pid: int = _ordered(order | {"number": 0, "place": place})
+        self.status: int | None = None
+
+    @property
+    def out(self) -> str:
+        """Return what it has written to stdout so far."""
+        return self._read("out")
+
+    @property
+    def err(self) -> str:
+        """Return what it has written to stderr so far."""
+        return self._read("err")
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it was not waited for yet."""
+        if self.status is None:
+            os.kill(self.pid, number)
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended."""
+        if self.status is None:
+            self.status = _ordered({"ended": self.pid})
+        return self.status is not None
+
+    def _read(self, name: str) -> str:
+        path = self._output / f"0.{name}"
+        return path.read_text() if path.exists() else ""
+
+
+def _ordered(order: Mapping[str, Any]) -> Any:
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    print(json.dumps(order), file=server.stdin, flush=True)
+    return json.loads(server.stdout.readline())
 
 
 @cache
@@ -56,20 +104,33 @@ def _server() -> "subprocess.Popen[str]":
 
 
 def _serve() -> None:
-    """Fork for each order on stdin, and answer with the exit statuses; in a fork, return as its command does."""
+    """Fork for each order on stdin, and answer with the exit statuses; in a fork, return as its command does.
+
+    With 0 for the number one is forked and not waited for: the answer is its process ID.
+    """
     _import_all()
     answers = os.dup(1)  # 1 itself becomes the output of a command
     while line := sys.stdin.readline():
         order = json.loads(line)
-        begun = []
-        for each in range(order["number"]):
-            pid = os.fork()
-            if pid == 0:
-                _become(order, each)
-                return
-            begun.append(pid)
-        statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in begun]
-        os.write(answers, f"{json.dumps(statuses)}\n".encode())
+        answer: Any
+        if "ended" in order:
+            answer = _ended(order["ended"])
+        else:
+            begun = []
+            for each in range(order["number"] or 1):
+                pid = os.fork()
+                if pid == 0:
+                    _become(order, each)
+                    return
+                begun.append(pid)
+            answer = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in begun] if order["number"] else pid
+        os.write(answers, f"{json.dumps(answer)}\n".encode())
+
+
+def _ended(pid: int) -> int | None:
+    """Return the exit status of a fork, None while it runs."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _import_all() -> None:
@@ -80,11 +141,16 @@ def _import_all() -> None:
     import ddns_updater.app.runner
     import ddns_updater.cli.init
     import ddns_updater.cli.run
+    import ddns_updater.cli.serve
     import ddns_updater.dns.route53
+    import ddns_updater.history.hosts
     import ddns_updater.history.mysql
     import ddns_updater.history.schema
     import ddns_updater.history.sqlite
     import ddns_updater.output.metrics
+    import ddns_updater.server.judgement
+    import ddns_updater.server.sweep_report
+    import ddns_updater.server.web_server
     import ddns_updater.sources.http  # noqa: F401
     from tests.support.sdk import read_service_descriptions_once
 

@@ -45,6 +45,18 @@ def publish(
         )
 
 
+def age(database: Database, time: timedelta) -> None:
+    """Let time pass for the publisher: all that is written down of records happened that much earlier."""
+    seconds = int(time.total_seconds())
+    for table, columns in {
+        "admin_ddns_record": ("dueSince", "lookAt", "sentAt", "freeAt"),
+        "admin_dns_publication": ("createdAt", "submittedAt", "verifiedAt", "checkedAt", "driftAt"),
+    }.items():
+        earlier = "datetime({0}, '-{1} seconds')" if database.engine == "sqlite" else "{0} - INTERVAL {1} SECOND"
+        changes = ", ".join(f"{column} = {earlier.format(column, seconds)}" for column in columns)
+        database.sql(f"UPDATE {table} SET {changes}")
+
+
 def _published(each: HostRecord, state: PublicationState, now: datetime, error: str | None) -> Publication:
     is_seen = now if state is PublicationState.VERIFIED else None
     return Publication(

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from tests.support.aws import FakeAws
 from tests.support.command import Finished, call, call_into, finish
 from tests.support.database import Database
-from tests.support.forks import fork
+from tests.support.forks import Forked, fork
 from tests.support.services import AddressService
 
 AWS = {
@@ -82,6 +82,10 @@ class Machine:
         """Run one command in a process that is killed at a place (see tests/support/forks.py)."""
         (done,) = fork(1, arguments, self._environment(changes), self.folder, place=place)
         return done
+
+    def forked(self, output: Path, *arguments: str, place: str | None = None, **changes: Any) -> Forked:
+        """Start one command that runs beside the test, with its output in a folder; with a place it is killed there."""
+        return Forked(arguments, self._environment(changes), self.folder, output, place=place)
 
     def at_once(self, number: int, *arguments: str, **changes: Any) -> list[Finished]:
         """Run one command in so many processes at once."""

@@ -141,7 +141,9 @@ def test_the_metadata_says_what_an_index_shows(package: Package) -> None:
     needed = [each for each in found.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert len(needed) == len(project["dependencies"])
     of_all = [each for each in found.get_all("Requires-Dist", []) if each.endswith("extra == 'all'")]
-    assert {each.partition(">")[0] for each in of_all} == {"apprise", "dnspython", "prometheus-client", "pyroute2"}
+    assert {each.partition(">")[0] for each in of_all} == {
+        *("apprise", "dnspython", "jinja2", "prometheus-client", "pyroute2", "waitress")
+    }
 
 
 def test_the_wheel_runs_where_there_is_no_checkout(environment: Path, tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_the_wheel_runs_where_there_is_no_checkout(environment: Path, tmp_path: 
     assert "9.9.9.9" in ddns("history")
     page = environment / "bin" / "ddns", "status", "--html"
     done = subprocess.run(page, env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "")  # no run yet
+    assert done.returncode == 1  # no run yet
     assert "9.9.9.9" in done.stdout
     where = output(environment / "bin" / "python", "-c", "import ddns_updater; print(ddns_updater.__file__)")
     assert where.startswith(str(environment))
