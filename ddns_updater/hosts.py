@@ -20,7 +20,8 @@ class Host(NamedTuple):
     `id` is its key, which only the store that gave it can read. `name` is lower-case ASCII without the final dot.
     `takes_aws` is whether it may use AWS's protocol, `takes_query` whether its secret may stand in the query of a URL,
     `is_apex` whether its name may be that of a hosted zone itself. `suffix` is the interface identifier that makes an
-    IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often.
+    IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often. `held` are the
+    addresses of its latest versions that DNS does not refuse, where they were read with its login.
     """
 
     id: Hashable
@@ -33,6 +34,7 @@ class Host(NamedTuple):
     suffix: IPv6Address | None = None
     blocked_at: datetime | None = None
     slowed_at: datetime | None = None
+    held: frozenset[Address] = frozenset()
 
 
 class Login(NamedTuple):

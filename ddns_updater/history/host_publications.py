@@ -21,7 +21,10 @@ class SqlPublications(HostTable):
         return self.history.lock_publisher()
 
     def due(self, limit: int) -> list[HostRecord]:
-        """Return at most `limit` records to look at by now: those first that are due, and of these the oldest."""
+        """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
+
+        One whose versions were deleted is not looked at until it has another.
+        """
         rows = self.rows(host_queries.due(self.dialect), (utc_text(self.now()), limit))
         hosts = [host_of(row) for row in rows]
         current = self.current(list(dict.fromkeys(host.id for host in hosts)))
@@ -31,7 +34,10 @@ class SqlPublications(HostTable):
             family = Family.of_record(record_type)
             free = SeenFree(zone_id, time_of(free_at), ttl) if free_at is not None else None
             known = current.get((host.id, family))
-            if known:  # else its versions were deleted
+            if known is None:
+                with self.history.errors():
+                    self.history.execute(host_queries.FORGET_RECORD, (host.id, record_type))
+            else:
                 due = time_or_none(due_since)
                 found.append(HostRecord(host, family, origin_id, known.journal, due, time_or_none(sent_at), free))
         return found

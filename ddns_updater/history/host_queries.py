@@ -41,6 +41,7 @@ UPDATE admin_ddns_host SET loginId = ?, takesAws = ?, takesQuery = ?, isApex = ?
 WHERE id = ?
 """
 REMOVE_HOST = "UPDATE admin_ddns_host SET loginId = NULL WHERE id = ?"
+FORGET_RECORD = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ? AND recordType = ?"
 FORGET_RECORDS = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ?"
 BLOCK = "UPDATE admin_ddns_host SET blockedAt = ? WHERE id = ?"
 SLOW = "UPDATE admin_ddns_host SET slowedAt = ? WHERE id = ?"
@@ -65,6 +66,13 @@ WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
 """
 _FAILING = f"{_OF_DUE} AND p.lastError IS NOT NULL"
 COUNT_FAILING = f"SELECT COUNT(*) {_FAILING}"
+
+# The latest versions of a host, but those that DNS refuses.
+_HELD = f"""
+LEFT JOIN admin_ddns_record r ON r.hostId = o.id
+LEFT JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND p.state = 'failed')
+"""  # noqa: S608 - only names from this program
 
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
@@ -95,10 +103,19 @@ SELECT {columns} FROM admin_ddns_host o JOIN admin_ddns_login l ON l.id = o.logi
 """  # noqa: S608 - only names from this program
 
 
-def logins(dialect: Dialect, where: str) -> str:
-    """Return the query for the hosts that `where` selects, each with the secrets of its login."""
+def logins(dialect: Dialect, number: int) -> str:
+    """Return the query for the hosts of so many logins, each with its secrets and the addresses that it holds."""
+    return _logins(dialect, f"l.login IN ({', '.join('?' * number)})")
+
+
+def login_of(dialect: Dialect) -> str:
+    """Return the same query for the host with a name."""
+    return _logins(dialect, "o.name = ?")
+
+
+def _logins(dialect: Dialect, where: str) -> str:
     secrets = ("l.secretHash", "l.previousHash", "l.sharedSecret", "l.previousSharedSecret")
-    return hosts(dialect, f"{where} ORDER BY o.name", secrets)
+    return hosts(dialect, f"{_HELD} WHERE {where} ORDER BY o.name", (*secrets, "h.ip"))
 
 
 def entries(dialect: Dialect, where: str) -> str:
@@ -143,7 +160,7 @@ def overview_of_due(dialect: Dialect) -> str:
 
 def writes(dialect: Dialect) -> Sequence[str]:
     """Return every statement with which the server changes the tables of hosts."""
-    return (recorded(dialect), looked(dialect), SLOW, NOTE_REQUEST, locked(dialect, 1))
+    return (recorded(dialect), looked(dialect), FORGET_RECORD, SLOW, NOTE_REQUEST, locked(dialect, 1))
 
 
 def recent(dialect: Dialect, number: int) -> str:
@@ -162,9 +179,13 @@ ORDER BY h.version DESC
 
 
 def locked(dialect: Dialect, number: int) -> str:
-    """Return the query that keeps others from changing so many hosts until the transaction ends."""
+    """Return the query that keeps others from changing so many hosts until the transaction ends.
+
+    It gives the keys of those that were not removed.
+    """
     ids = ", ".join("?" * number)
-    return f"SELECT id FROM admin_ddns_host WHERE id IN ({ids}) ORDER BY id {dialect.for_update}"  # noqa: S608 - as above
+    where = f"id IN ({ids}) AND loginId IS NOT NULL"
+    return f"SELECT id FROM admin_ddns_host WHERE {where} ORDER BY id {dialect.for_update}"  # noqa: S608 - as above
 
 
 def recorded(dialect: Dialect) -> str:
@@ -173,6 +194,7 @@ def recorded(dialect: Dialect) -> str:
         on_conflict=_on_conflict(dialect),
         updates=", ".join(
             [
+                f"originId = {dialect.inserted.format('originId')}",  # another one when its versions were deleted
                 f"version = {dialect.inserted.format('version')}",
                 f"dueSince = COALESCE(admin_ddns_record.dueSince, {dialect.inserted.format('dueSince')})",
                 f"lookAt = {dialect.inserted.format('lookAt')}",

@@ -40,7 +40,10 @@ class HostDns:
 
     def zones_for(self, records: Mapping[Record, str | None]) -> Mapping[Record, str | DnsError]:
         """Return the hosted zone of each record, or the error that says why it has none or may not be changed."""
-        zones = dict(self._known().zones_for(records))
+        dns = self._known()
+        zones = dict(dns.zones_for(records))
+        if any(isinstance(zone, DnsError) for zone in zones.values()):
+            self._dns = None  # the zone may be made by the next time
         for record, zone in zones.items():
             if record in self._reserved:
                 zones[record] = DnsError(
@@ -49,8 +52,7 @@ class HostDns:
                 )
             elif isinstance(zone, DnsError):
                 zones[record] = _for_hosts(zone)
-                self._dns = None  # the zone may be made by the next time
-            elif record.name not in self._apexes and self._known().zone_name(zone) == record.name:
+            elif record.name not in self._apexes and dns.zone_name(zone) == record.name:
                 zones[record] = DnsError(
                     f"failed to change {record}: it is the apex of hosted zone {zone}",
                     "add the host with --apex if that is meant",

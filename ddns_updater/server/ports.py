@@ -72,8 +72,8 @@ class Publications(Protocol):
 class HostStore(Requests, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
 
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
+    def logins(self, wanted: Sequence[str]) -> Mapping[str, Login]:
+        """Return those of the logins that exist, each with its hosts; they are lower-case."""
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
         """Note the last request of each host, by its key, in one transaction."""

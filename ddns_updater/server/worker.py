@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 _WINDOW = 1.0  # seconds in which changes gather before a round
 _LONG_WINDOW = 3.0  # while more wait than a call of Route 53 holds
 _SWEEP_EVERY = 60.0  # seconds
+_ROUND_EVERY = 15.0  # seconds; also when nothing is due: /health asks for one a minute, and a database may be back
 _EXAMPLES = 10  # failing records that a sweep names
 
 
@@ -31,6 +32,7 @@ class Worker:
         report: Callable[[Sweep], None],
         *,
         monotonic: Monotonic = time.monotonic,
+        wait: Callable[[Event, float], object] = Event.wait,
     ) -> None:
         """Take the connections, the publisher, and what is told of every sweep."""
         self._pool = pool
@@ -38,6 +40,7 @@ class Worker:
         self._last_requests = last_requests
         self._report = report
         self._monotonic = monotonic
+        self._wait_for = wait
         self._woken = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
@@ -89,23 +92,23 @@ class Worker:
     def _wait(self, done: Round) -> None:
         """Wait until something is due, and then for more."""
         if not done.has_more:
-            self._woken.wait(self._until_next_look())
+            self._wait_for(self._woken, self._until_next_round())
         self._woken.clear()
-        self._stopping.wait(_LONG_WINDOW if done.has_more else _WINDOW)
+        self._wait_for(self._stopping, _LONG_WINDOW if done.has_more else _WINDOW)
 
-    def _until_next_look(self) -> float:
-        """Return the seconds until a record or a sweep is due."""
-        until_sweep = max(self._swept_at + _SWEEP_EVERY - self._monotonic(), 0)
+    def _until_next_round(self) -> float:
+        """Return the seconds until a record or a sweep is due, or another round."""
+        most = min(max(self._swept_at + _SWEEP_EVERY - self._monotonic(), 0), _ROUND_EVERY)
         try:
             with self._pool.taken() as hosts:
                 at = hosts.next_look()
-                seconds = (at - hosts.now()).total_seconds() if at else until_sweep
+                seconds = (at - hosts.now()).total_seconds() if at else most
         except HistoryError:
-            return until_sweep
+            return most
         except Exception:  # a bug; the next sweep or request goes on
             log.exception("looking for what is due next failed")
-            return until_sweep
-        return min(max(seconds, 0), until_sweep)
+            return most
+        return min(max(seconds, 0), most)
 
     def _sweep(self) -> None:
         """Save the last requests and report how the hosts are."""

@@ -75,6 +75,23 @@ def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: H
     assert {family: journal.version.address for family, journal in entry.journals.items()} == {Family.IPV4: _ONE}
 
 
+def test_a_login_brings_the_addresses_that_its_hosts_hold(hosts: HostStore, database: Database) -> None:
+    host, other = _add(hosts), _add(hosts, "cam.example.com", login="cam")
+    new = _add(hosts, "new.example.com", login="cam", secret=None)
+    hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX}), (other, {Family.IPV4: _ONE})])
+    hosts.update([(host, {Family.IPV4: _TWO})])
+    found = hosts.logins([_NAME, "cam", "nobody"])
+    assert {host.name: host.held for login in found.values() for host in login.hosts} == {
+        _NAME: {_TWO, _SIX},
+        other.name: {_ONE},
+        new.name: set(),
+    }
+    assert hosts.login_of(_NAME) == found[_NAME]
+    database.sql("UPDATE admin_dns_publication SET state = 'failed' WHERE recordType = 'AAAA'")
+    (refused,) = hosts.logins([_NAME])[_NAME].hosts
+    assert refused.held == {_TWO}  # a client that gives the other one must learn that it does not hold
+
+
 def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: HostStore) -> None:
     host = _add(hosts)
     hosts.update([(host, {Family.IPV4: _ONE})])
@@ -259,3 +276,29 @@ def test_nothing_is_recorded_in_a_file_that_another_one_replaced(sqlite: Databas
         sqlite.file.unlink()
         with pytest.raises(ConnectionLost, match="was moved or replaced"):
             hosts.update([(host, {Family.IPV4: _ONE})])
+
+
+def test_a_host_that_was_removed_while_its_request_was_in_hand_records_nothing(
+    hosts: HostStore, database: Database
+) -> None:
+    host, other = _add(hosts), _add(hosts, "other.example.com")
+    hosts.remove(host)
+    results = hosts.update([(host, {Family.IPV4: _ONE}), (other, {Family.IPV4: _TWO})])
+    assert [each.verdict for each in results] == [Verdict.LATER, Verdict.GOOD]
+    assert database.versions() == [(1, str(_TWO))]
+    assert hosts.count_due()[0] == 1
+
+
+def test_a_host_whose_versions_were_deleted_is_not_looked_at_until_it_begins_again(
+    hosts: HostStore, database: Database
+) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    hosts.update([(_add(hosts, "other.example.com"), {Family.IPV4: _ONE})])
+    database.sql("DELETE FROM admin_dns_publication WHERE recordName = ?", (_NAME,))
+    database.sql("DELETE FROM admin_ip_history WHERE name = ?", (_NAME,))
+    assert [each.host.name for each in hosts.due(10)] == ["other.example.com"]
+    assert hosts.count_due()[0] == 1
+    verdicts = [hosts.update([(host, {Family.IPV4: _ONE})])[0].verdict for _ in range(2)]
+    assert verdicts == [Verdict.GOOD, Verdict.NOCHG]
+    assert {each.host.name for each in hosts.due(10)} == {_NAME, "other.example.com"}

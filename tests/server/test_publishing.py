@@ -102,6 +102,18 @@ def test_a_host_that_was_seen_to_be_free_is_sent_unread(endpoint: Endpoint) -> N
     assert endpoint.address("one") == str(_TWO)
 
 
+def test_names_with_labels_of_their_own_cost_no_call_each(endpoint: Endpoint) -> None:
+    hosts = endpoint.add(*(f"nas.site{number}" for number in range(5)))
+    endpoint.update(_ONE, *hosts)
+    endpoint.settle()
+    endpoint.later(timedelta(minutes=10))
+    again = host_publisher(endpoint.settings, endpoint.pool)  # it knows no zone yet
+    endpoint.update(_TWO, *hosts)
+    before = endpoint.aws.count()
+    assert again.round().sent == 5
+    assert endpoint.aws.count() - before == {"ChangeResourceRecordSets": 1}
+
+
 def test_dns_gets_one_change_a_minute_of_a_host_and_ends_at_the_latest_version(endpoint: Endpoint) -> None:
     (host,) = endpoint.add("one")
     endpoint.update(_ONE, host)
@@ -203,3 +215,13 @@ def test_another_server_that_publishes_is_left_to_it(endpoint: Endpoint) -> None
         assert endpoint.publisher.round() == (0, 0, False)
         assert endpoint.aws.calls == []
     assert endpoint.publisher.round().sent == 1
+
+
+def test_names_without_a_zone_do_not_let_aws_be_asked_for_the_zone_of_each_other_name(endpoint: Endpoint) -> None:
+    names = [f"{number}.{zone}" for number in range(10) for zone in ("example.com", "example.org")]
+    with endpoint.pool.taken() as store:
+        hosts = [store.add(NewHost(each, each, "s" * 32)) for each in names]
+    endpoint.update(_ONE, *hosts)
+    assert endpoint.publisher.round().sent == 10
+    count = endpoint.aws.count()
+    assert count["ListHostedZones"] + count["GetHostedZone"] <= 2

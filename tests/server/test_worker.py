@@ -1,88 +1,69 @@
-"""The thread that publishes goes on, whatever happens in it."""
+"""The thread of a server that publishes: how often it comes round, by a clock that does not wait."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from threading import Event
 
 import pytest
 
+from ddns_updater.app.publishing import open_pool
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Sweep
 from ddns_updater.server.last_requests import LastRequests
-from ddns_updater.server.pool import Pool
 from ddns_updater.server.publishing import Round
 from ddns_updater.server.worker import Worker
+from tests.support.database import Database
 
-_NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
+class Publisher:
+    """Does rounds in which nothing is due, unless the database is away."""
 
-class _Hosts:
-    """A store without a host, and a publisher without work; the method called `broken` raises `error`."""
-
-    def __init__(self, broken: str, error: Exception) -> None:
-        self.broken, self.error = broken, error
-        self.rounds = 0
-        self.sweeps: list[Sweep] = []
-
-    def _does(self, name: str, result: Any) -> Any:
-        if name == self.broken:
-            raise self.error
-        return result
+    def __init__(self, is_away: Callable[[], bool]) -> None:
+        self._is_away = is_away
 
     def round(self) -> Round:
-        self.rounds += 1
-        self._does("round", None)
+        """Do one."""
+        if self._is_away():
+            raise HistoryError("the database does not answer")
         return Round()
 
-    def report(self, sweep: Sweep) -> None:
-        self.sweeps.append(sweep)
-        self._does("report", None)
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        results = {
-            "next_look": _NOW - timedelta(1),
-            "now": _NOW,
-            "failing": (0, ()),
-            "count": 0,
-            "slowed": (),
-            "answers": True,
-        }
-        return lambda *_: self._does(name, results[name])
+@pytest.fixture
+def ages(sqlite: Database) -> list[tuple[float, float]]:
+    """Give pairs of a time and the age of the last round at that time, from a quarter of an hour.
 
+    The database is away from the fifth to the tenth minute.
+    """
+    sqlite.create_tables()
+    found: list[tuple[float, float]] = []
+    now, is_over = [0.0], Event()
 
-@contextmanager
-def _running(hosts: _Hosts) -> Iterator[Worker]:
-    @contextmanager
-    def opened() -> Iterator[Any]:
-        yield hosts
+    def wait(event: Event, seconds: float) -> None:
+        if now[0] >= 900:
+            is_over.set()
+            event.wait(30)
+        elif not event.is_set():
+            now[0] += seconds
+            found.append((now[0], now[0] - worker.came_round_at))
 
-    worker = Worker(Pool(opened), hosts, LastRequests(), hosts.report)  # type: ignore[arg-type] # it has what is used
+    publisher = Publisher(lambda: 300 <= now[0] < 600)
+    pool = open_pool(sqlite.settings())
+    worker = Worker(
+        pool,
+        publisher,  # type: ignore[arg-type]
+        LastRequests(),
+        lambda sweep: None,  # noqa: ARG005
+        monotonic=lambda: now[0],
+        wait=wait,
+    )
     worker.start()
-    try:
-        yield worker
-    finally:
-        assert worker.stop(5)
+    assert is_over.wait(30)
+    assert worker.stop(30)
+    pool.close()
+    return found
 
 
-@pytest.mark.parametrize("error", [HistoryError("the database is away"), TypeError("a bug")])
-@pytest.mark.parametrize("place", ["round", "report", "count", "next_look"])
-def test_an_error_does_not_end_the_publisher(place: str, error: Exception) -> None:
-    hosts = _Hosts(place, error)
-    with _running(hosts) as worker:
-        end = time.monotonic() + 10
-        while hosts.rounds < 2 and time.monotonic() < end:
-            worker.wake()
-            time.sleep(0.05)
-    assert hosts.rounds >= 2
-    assert hosts.sweeps or (place == "count" and isinstance(error, TypeError))
+def test_it_comes_round_well_within_a_minute_also_when_nothing_is_due(ages: list[tuple[float, float]]) -> None:
+    assert max(age for at, age in ages if at < 300) < 30
 
 
-def test_a_sweep_says_why_the_database_does_not_answer() -> None:
-    hosts = _Hosts("count", HistoryError("the database is away"))
-    with _running(hosts):
-        end = time.monotonic() + 10
-        while not hosts.sweeps and time.monotonic() < end:
-            time.sleep(0.05)
-    assert hosts.sweeps[0] == Sweep("the database is away")
+def test_it_comes_round_soon_after_the_database_is_back(ages: list[tuple[float, float]]) -> None:
+    assert min(at for at, age in ages if at >= 600 and age < 30) < 630
