@@ -41,5 +41,6 @@ def host_publisher(
         Publisher(policy, lambda: dns),
         Verifier(lambda: dns, timeout=0, arrival=timetable.latest_arrival(settings.run_timeout)),
         recheck_every=settings.recheck_every,
+        reserved=settings.record_sets,
         allow_apexes=dns.allow_apexes,
     )

@@ -42,7 +42,10 @@ WHERE id = ?
 """
 REMOVE_HOST = "UPDATE admin_ddns_host SET loginId = NULL WHERE id = ?"
 FORGET_RECORD = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ? AND recordType = ?"
-FORGET_RECORDS = "UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL WHERE hostId = ?"
+FORGET_RECORDS = """
+UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL, freeZoneId = NULL, freeTtl = NULL, freeAt = NULL
+WHERE hostId = ?
+"""
 BLOCK = "UPDATE admin_ddns_host SET blockedAt = ? WHERE id = ?"
 SLOW = "UPDATE admin_ddns_host SET slowedAt = ? WHERE id = ?"
 NOTE_REQUEST = """

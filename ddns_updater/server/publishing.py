@@ -47,10 +47,10 @@ class Round(NamedTuple):
 class _Look:
     """A record in a round."""
 
-    def __init__(self, at: HostRecord, hosts: HostStore, monotonic: Monotonic) -> None:
+    def __init__(self, at: HostRecord, hosts: HostStore, monotonic: Monotonic, *, is_reserved: bool) -> None:
         self.at = at
         self.record = at.record
-        seen_free = {at.record: at.free} if at.free else {}
+        seen_free = {at.record: at.free} if at.free and not is_reserved else {}
         origin = Origin(at.origin_id, at.host.name, at.family)
         self.journal = JournalWriter(hosts.history, origin, at.journal, monotonic, dry_run=False, seen_free=seen_free)
         self.sent = False
@@ -80,17 +80,20 @@ class HostPublisher:
         verifier: Verifier,
         *,
         recheck_every: float,
+        reserved: Collection[Record] = (),
         allow_apexes: Callable[[Collection[str]], None] = lambda _names: None,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         """Take the connections, and what publishes and verifies the journals of one round.
 
-        `recheck_every` is in seconds, 0 is never. `allow_apexes` is told which hosts may be the apex of a zone.
+        `recheck_every` is in seconds, 0 is never. No change of a record of `reserved` is sent without asking DNS, which
+        refuses it. `allow_apexes` is told which hosts may be the apex of a zone.
         """
         self._pool = pool
         self._publisher = publisher
         self._verifier = verifier
         self._recheck_every = timedelta(seconds=recheck_every)
+        self._reserved = reserved
         self._allow_apexes = allow_apexes
         self._monotonic = monotonic
 
@@ -104,7 +107,11 @@ class HostPublisher:
                 return Round()
             now = hosts.now()
             self._allow_apexes({each.host.name for each in due if each.host.is_apex})
-            every = [_Look(each, hosts, self._monotonic) for each in due if each.journal.version.address]
+            every = [
+                _Look(each, hosts, self._monotonic, is_reserved=each.record in self._reserved)
+                for each in due
+                if each.journal.version.address
+            ]
             early = [each for each in every if each.waits_for_change(now)]
             looks = [each for each in every if not each.waits_for_change(now)]
             self._send(looks)

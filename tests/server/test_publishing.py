@@ -170,6 +170,31 @@ def test_a_record_of_the_line_is_never_changed(database: Database, aws: FakeAws)
     endpoint.pool.close()
 
 
+def test_a_record_that_became_one_of_the_line_is_changed_no_more(endpoint: Endpoint) -> None:
+    hosts = endpoint.add("one")
+    endpoint.update(_ONE, *hosts)
+    endpoint.settle()
+    endpoint.later(timedelta(minutes=2))
+    endpoint.update(_TWO, *hosts)
+    again = host_publisher(endpoint.database.settings(DDNS_RECORDS="one.example.com"), endpoint.pool)
+    assert again.round().sent == 0
+    assert endpoint.address("one") == str(_ONE)
+
+
+def test_an_apex_that_was_removed_and_added_as_another_host_is_looked_at_anew(endpoint: Endpoint) -> None:
+    with endpoint.pool.taken() as hosts:
+        apex = hosts.add(NewHost("example.com", "apex", "s" * 32, is_apex=True))
+    endpoint.update(_ONE, apex)
+    endpoint.settle()
+    with endpoint.pool.taken() as hosts:
+        hosts.remove(apex)
+        again = hosts.add(NewHost("example.com", "apex", "s" * 32))
+    endpoint.later(timedelta(minutes=2))
+    endpoint.update(_TWO, again)
+    assert endpoint.publisher.round().sent == 0
+    assert endpoint.aws.address(endpoint.zone, "example.com") == str(_ONE)
+
+
 @pytest.mark.parametrize("operation", ["ListResourceRecordSets", "ChangeResourceRecordSets"])
 @pytest.mark.parametrize("fault", [cut, refuse("AccessDenied"), refuse("Throttling", "Rate exceeded"), lose_answer])
 def test_whatever_aws_does_a_host_is_due_until_dns_holds_it(endpoint: Endpoint, operation: str, fault: object) -> None:
