@@ -23,7 +23,15 @@ from ddns_updater.model import (
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
-from ddns_updater.run.journal import RESOLUTION, Entry, JournalWriter, stronger_claims, write_error, write_publications
+from ddns_updater.run.journal import (
+    RESOLUTION,
+    Entry,
+    JournalWriter,
+    read_sent,
+    stronger_claims,
+    write_error,
+    write_publications,
+)
 from ddns_updater.run.ports import Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
@@ -80,6 +88,7 @@ class Publisher:
             ours = self._ours(zone_id, inside)
             unread = {each.record for each in ours if self._may_be_unread(each, zone_id)}
             existing = self._read(zone_id, [each for each in ours if each.record not in unread])
+            read_sent(each.journal for each in ours if each.record in existing and each.record not in rechecked)
             steps = [
                 (each, self._next_step(each, existing[each.record], zone_id, was_verified=each.record in rechecked))
                 if each.record in existing
