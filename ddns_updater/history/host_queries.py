@@ -53,13 +53,6 @@ COUNT = "SELECT COUNT(*) FROM admin_ddns_host WHERE loginId IS NOT NULL"
 # The hosts with a record that is due, as the end of a query for entries.
 WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
       GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""
-_FAILING = f"""
-SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
-JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
-WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
-"""  # noqa: S608 - only names from this program
-COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
 OVERVIEW = """
 SELECT COUNT(*), COUNT(blockedAt), COUNT(slowedAt),
        (SELECT COUNT(*) FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId WHERE o.loginId IS NOT NULL)
@@ -71,9 +64,8 @@ JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
 WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
 """
-REFUSED = (
-    f"SELECT o.name, r.recordType, p.lastError {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
-)
+_FAILING = f"{_OF_DUE} AND p.lastError IS NOT NULL"
+COUNT_FAILING = f"SELECT COUNT(*) {_FAILING}"
 
 # The latest versions of a host, but those that DNS refuses.
 _HELD = f"""
@@ -144,8 +136,7 @@ WHERE r.lookAt <= ? ORDER BY r.dueSince IS NULL, r.dueSince, r.lookAt LIMIT ?"""
 def failing(dialect: Dialect) -> str:
     """Return the query for the records that are due and have an error, the oldest first."""
     since = dialect.utc_seconds.format("r.dueSince")
-    chosen = _FAILING.format(columns=f"o.name, r.recordType, p.lastError, {since}")
-    return f"{chosen} ORDER BY r.dueSince, o.name LIMIT ?"
+    return f"SELECT o.name, r.recordType, p.lastError, {since} {_FAILING} ORDER BY r.dueSince, o.name LIMIT ?"
 
 
 def current(dialect: Dialect, number: int) -> str:

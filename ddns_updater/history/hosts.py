@@ -12,7 +12,7 @@ from ddns_updater.history.host_table import chunks, host_of, last_request, time_
 from ddns_updater.history.rows import text_of, time_of, utc_text
 from ddns_updater.history.sql import of_host_tables
 from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview, digest
-from ddns_updater.model import Family, Record
+from ddns_updater.model import Family
 
 
 class SqlHosts(SqlRequests, SqlPublications):
@@ -72,11 +72,6 @@ class SqlHosts(SqlRequests, SqlPublications):
                 raise
             return None
         return Overview(hosts, blocked, slowed, records, due, refused, time_or_none(since), self.now())
-
-    def refused(self, limit: int) -> list[tuple[Record, str]]:
-        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
-        rows = self.rows(host_queries.REFUSED, (limit,))
-        return [(Record(name, record_type), text_of(error) or "") for name, record_type, error in rows]
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what the server writes; nothing is written."""

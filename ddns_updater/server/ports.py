@@ -18,7 +18,7 @@ from ddns_updater.hosts import (
     Overview,
     Result,
 )
-from ddns_updater.model import Address, Family, Record
+from ddns_updater.model import Address, Family
 from ddns_updater.run.ports import History
 from ddns_updater.server.request import Caller
 
@@ -107,9 +107,6 @@ class HostStore(Requests, Publications, Protocol):
 
     def overview(self) -> Overview | None:
         """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
-
-    def refused(self, limit: int) -> Sequence[tuple[Record, str]]:
-        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what the server writes; nothing is written."""
