@@ -7,6 +7,7 @@ family, like a line.
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ class Host(NamedTuple):
     `id` is its key, which only the store that gave it can read. `name` is lower-case ASCII without the final dot.
     `takes_aws` is whether it may use AWS's protocol, `takes_query` whether its secret may stand in the query of a URL,
     `is_apex` whether its name may be that of a hosted zone itself. `suffix` is the interface identifier that makes an
-    IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often.
+    IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often. `held` are the
+    addresses of its latest versions that DNS does not refuse, where they were read with its login.
     """
 
     id: Hashable
@@ -32,6 +34,7 @@ class Host(NamedTuple):
     suffix: IPv6Address | None = None
     blocked_at: datetime | None = None
     slowed_at: datetime | None = None
+    held: frozenset[Address] = frozenset()
 
 
 class Login(NamedTuple):
@@ -46,6 +49,18 @@ class Login(NamedTuple):
     digests: tuple[str, ...]
     shared_secrets: tuple[str, ...]
     hosts: tuple[Host, ...]
+
+    def __repr__(self) -> str:
+        return f"<login {self.login} of {len(self.hosts)} hosts>"  # without its secrets
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 digest of a secret in hexadecimal.
+
+    A secret is made by us and has 160 bits, so that this is safe at rest: there is nothing to guess, and a slow hash
+    would let anybody keep the server busy.
+    """
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Verdict(StrEnum):
@@ -186,6 +201,9 @@ class NewHost(NamedTuple):
     takes_query: bool = False
     is_apex: bool = False
     suffix: IPv6Address | None = None
+
+    def __repr__(self) -> str:
+        return f"<new host {self.name} of login {self.login}>"  # without its secret
 
 
 class Sweep(NamedTuple):

@@ -265,6 +265,10 @@ class Journal(NamedTuple):
     publications: tuple[Publication, ...]
     read_at: datetime
 
+    def publication(self, record: Record) -> Publication | None:
+        """Return the publication in `record`, None when there is none."""
+        return next((each for each in self.publications if each.record == record), None)
+
 
 class HistoryEntry(NamedTuple):
     """A version with its publications; `until` is when the next version was recorded, None for the latest."""

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from ddns_updater.app import factories
 from ddns_updater.app.host_zone import check_zone
 from ddns_updater.errors import ConnectionLost, HostError
-from ddns_updater.hosts import Host, HostEntry, Login, NewHost
+from ddns_updater.hosts import Host, HostEntry, Login, NewHost, digest
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.output.hosts import HostView
 from ddns_updater.run import timetable
-from ddns_updater.server.logins import digest, new_secret
+from ddns_updater.server.logins import new_secret
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
 
@@ -36,6 +36,9 @@ class Wanted(NamedTuple):
     is_apex: bool = False
     suffix: IPv6Address | None = None
 
+    def __repr__(self) -> str:
+        return f"<wanted host {self.name}>"  # without its secret
+
 
 class Added(NamedTuple):
     """A host that was added; `secret` is None when that of its login, which existed, is not known any more."""
@@ -43,6 +46,9 @@ class Added(NamedTuple):
     host: Host
     secret: str | None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<added {self.host.name}>"  # without its secret
 
 
 class Rotated(NamedTuple):
@@ -52,6 +58,9 @@ class Rotated(NamedTuple):
     secret: str
     names: tuple[str, ...]
     ended: bool
+
+    def __repr__(self) -> str:
+        return f"<rotated {self.host.login}>"  # without its secret
 
 
 class Removed(NamedTuple):

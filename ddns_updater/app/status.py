@@ -84,8 +84,7 @@ def _status_of_host(name: str, journals: Mapping[Family, Journal]) -> Status:
     records: dict[Family, list[tuple[Record, Publication | None]]] = {}
     for family, journal in journals.items():
         record = Record(name, family.record_type)
-        known = next((each for each in journal.publications if each.record == record), None)
-        records[family] = [(record, known)]
+        records[family] = [(record, journal.publication(record))]
     return Status(name, datetime.now(UTC), journals, records, None, is_host=True)
 
 

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from ddns_updater.doctor.check import Check, Checker
 from ddns_updater.errors import DdnsError, DnsError
-from ddns_updater.hosts import Overview
+from ddns_updater.hosts import Failing, Overview
 from ddns_updater.lib.humanize import counted, duration, listed
 from ddns_updater.model import Family, Record
 from ddns_updater.run.ports import Dns
 
-_MAX_REFUSED = 10  # records that are named
+_MAX_FAILING = 10  # records that are named
 _MAX_ASKED = 50  # hosts whose zone is looked for: each may cost a call
 _MAX_NAMED = 3  # hosts that a list names before it says "and 5 more"
 
@@ -26,8 +26,8 @@ class Hosts(Protocol):
     def names(self) -> Sequence[str]:
         """Return the names of all hosts, sorted."""
 
-    def refused(self, limit: int) -> Sequence[tuple[Record, str]]:
-        """Return at most `limit` records that cannot be published, and why."""
+    def failing(self, limit: int) -> tuple[int, Sequence[Failing]]:
+        """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what the server writes."""
@@ -63,7 +63,7 @@ def check_hosts(
             if not (found and found.hosts):
                 return
             names = check.attempt("hosts", hosts.names)
-            refused = check.attempt("hosts", partial(hosts.refused, _MAX_REFUSED))
+            number, failing = check.attempt("hosts", partial(hosts.failing, _MAX_FAILING))
         except DdnsError as error:
             yield check.error("hosts", error)
             return
@@ -75,10 +75,10 @@ def check_hosts(
         except DdnsError as error:
             yield check.error("grants", error)
         yield from _zones(check, open_dns, names)
-        for record, reason in refused:
-            yield check.failed(str(record), f"cannot be published: {reason or 'no reason is known'}", _advice(record))
-        if found.refused > len(refused):
-            yield check.note("more hosts", f"{found.refused - len(refused)} more records cannot be published")
+        for each in failing:
+            yield check.failed(str(each.record), f"cannot be published: {each.error}", _advice(each.record))
+        if number > len(failing):
+            yield check.note("more hosts", f"{number - len(failing)} more records cannot be published")
 
 
 def _advice(record: Record) -> str:

@@ -50,23 +50,9 @@ UPDATE admin_ddns_host SET requestedAt = ?, requestClient = ?, requestCaller = ?
 """
 NAMES = "SELECT name FROM admin_ddns_host WHERE loginId IS NOT NULL ORDER BY name"
 COUNT = "SELECT COUNT(*) FROM admin_ddns_host WHERE loginId IS NOT NULL"
-STATES = f"""
-SELECT p.state, COUNT(*) FROM admin_ddns_host o JOIN admin_ddns_record r ON r.hostId = o.id
-JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
-WHERE o.loginId IS NOT NULL GROUP BY p.state
-"""  # noqa: S608 - only names from this program
-
 # The hosts with a record that is due, as the end of a query for entries.
 WAITING = """JOIN (SELECT hostId, MIN(dueSince) AS since FROM admin_ddns_record WHERE dueSince IS NOT NULL
       GROUP BY hostId ORDER BY since LIMIT ?) d ON d.hostId = o.id ORDER BY d.since, o.name"""
-_FAILING = f"""
-SELECT {{columns}} FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId
-JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
-WHERE r.dueSince IS NOT NULL AND p.lastError IS NOT NULL
-"""  # noqa: S608 - only names from this program
-COUNT_FAILING = _FAILING.format(columns="COUNT(*)")
 OVERVIEW = """
 SELECT COUNT(*), COUNT(blockedAt), COUNT(slowedAt),
        (SELECT COUNT(*) FROM admin_ddns_record r JOIN admin_ddns_host o ON o.id = r.hostId WHERE o.loginId IS NOT NULL)
@@ -78,9 +64,15 @@ JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
 LEFT JOIN admin_dns_publication p ON p.historyId = h.id AND p.recordName = o.name AND p.recordType = r.recordType
 WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
 """
-REFUSED = (
-    f"SELECT o.name, r.recordType, p.lastError {_OF_DUE} AND p.state = 'failed' ORDER BY r.dueSince, o.name LIMIT ?"
-)
+_FAILING = f"{_OF_DUE} AND p.lastError IS NOT NULL"
+COUNT_FAILING = f"SELECT COUNT(*) {_FAILING}"
+
+# The latest versions of a host, but those that DNS refuses.
+_HELD = f"""
+LEFT JOIN admin_ddns_record r ON r.hostId = o.id
+LEFT JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
+     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND p.state = 'failed')
+"""  # noqa: S608 - only names from this program
 
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
 DUE = "SELECT COUNT(dueSince), {oldest} FROM admin_ddns_record WHERE dueSince IS NOT NULL"
@@ -111,10 +103,19 @@ SELECT {columns} FROM admin_ddns_host o JOIN admin_ddns_login l ON l.id = o.logi
 """  # noqa: S608 - only names from this program
 
 
-def logins(dialect: Dialect, where: str) -> str:
-    """Return the query for the hosts that `where` selects, each with the secrets of its login."""
+def logins(dialect: Dialect, number: int) -> str:
+    """Return the query for the hosts of so many logins, each with its secrets and the addresses that it holds."""
+    return _logins(dialect, f"l.login IN ({', '.join('?' * number)})")
+
+
+def login_of(dialect: Dialect) -> str:
+    """Return the same query for the host with a name."""
+    return _logins(dialect, "o.name = ?")
+
+
+def _logins(dialect: Dialect, where: str) -> str:
     secrets = ("l.secretHash", "l.previousHash", "l.sharedSecret", "l.previousSharedSecret")
-    return hosts(dialect, f"{where} ORDER BY o.name", secrets)
+    return hosts(dialect, f"{_HELD} WHERE {where} ORDER BY o.name", (*secrets, "h.ip"))
 
 
 def entries(dialect: Dialect, where: str) -> str:
@@ -135,8 +136,7 @@ WHERE r.lookAt <= ? ORDER BY r.dueSince IS NULL, r.dueSince, r.lookAt LIMIT ?"""
 def failing(dialect: Dialect) -> str:
     """Return the query for the records that are due and have an error, the oldest first."""
     since = dialect.utc_seconds.format("r.dueSince")
-    chosen = _FAILING.format(columns=f"o.name, r.recordType, p.lastError, {since}")
-    return f"{chosen} ORDER BY r.dueSince, o.name LIMIT ?"
+    return f"SELECT o.name, r.recordType, p.lastError, {since} {_FAILING} ORDER BY r.dueSince, o.name LIMIT ?"
 
 
 def current(dialect: Dialect, number: int) -> str:

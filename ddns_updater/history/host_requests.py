@@ -1,16 +1,16 @@
 """The hosts that update themselves, as their requests need them: the port Requests of the update endpoint."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 from ddns_updater.history import host_queries, queries
-from ddns_updater.history.host_table import Current, HostTable, host_of
-from ddns_updater.history.rows import publication_row, time_of, utc_text
+from ddns_updater.history.host_table import Current, HostTable, chunks, host_of
+from ddns_updater.history.rows import publication_row, text_of, time_of, utc_text
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
-from ddns_updater.model import Address, Family, Origin, Publication, Record, Version
+from ddns_updater.model import Address, Family, Origin, Publication, Record, Version, parse_address
 
 _REMOVED_RETRY = 60  # seconds
 _WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
@@ -36,36 +36,24 @@ class SqlRequests(HostTable):
 
     def login(self, login: str) -> Login | None:
         """Return the login with its hosts, None when there is none; `login` is lower-case."""
-        return self._login("WHERE l.login = ?", login, lambda host: host.login == login)
+        return self.logins([login]).get(login)
+
+    def logins(self, wanted: Sequence[str]) -> dict[str, Login]:
+        """Return those of the logins that exist, each with its hosts; they are lower-case."""
+        found: dict[str, Login] = {}
+        for chunk in chunks(wanted):
+            found |= _logins(self.rows(host_queries.logins(self.dialect, len(chunk)), chunk))
+        return found
 
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
-        return self._login("WHERE o.name = ?", name, lambda host: host.name == name)
-
-    def _login(self, where: str, value: str, is_wanted: Callable[[Host], bool]) -> Login | None:
-        rows = self.rows(host_queries.logins(self.dialect, where), (value,))
+        rows = self.rows(host_queries.login_of(self.dialect), (name,))
         # The database may ignore case and accents when it compares.
-        found = [(host, row) for row in rows if is_wanted(host := host_of(row))]
-        if not found:
-            return None
-        digest, previous, shared, previous_shared = found[0][1][host_queries.HOST_COLUMNS :]
-        digests = tuple(filter(None, (digest, previous)))
-        return Login(
-            found[0][0].login, digests, tuple(filter(None, (shared, previous_shared))), tuple(h for h, _ in found)
-        )
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
-        known = self.current([host.id]).get((host.id, family))
-        return known.journal.version.address if known else None
+        return next(iter(_logins(row for row in rows if host_of(row).name == name).values()), None)
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
         return self.history.answers()
-
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
-        return _results(updates, self._judged(updates))
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.
@@ -140,6 +128,25 @@ class SqlRequests(HostTable):
         rows = [(utc_text(each.at), each.client, each.caller, each.verdict, key) for key, each in requests.items()]
         with self.history.errors(), self.history.transaction():
             self.write(host_queries.NOTE_REQUEST, rows)
+
+
+def _logins(rows: Iterable[Sequence[Any]]) -> dict[str, Login]:
+    """Return the logins in `rows`; a host has a row for each of its records."""
+    hosts: dict[str, dict[Hashable, Host]] = {}
+    secrets: dict[str, Sequence[str | None]] = {}
+    for row in rows:
+        host = host_of(row)
+        *secrets[host.login], ip = row[host_queries.HOST_COLUMNS :]
+        held = {address} if (address := parse_address(text_of(ip))) else frozenset()
+        others = hosts.setdefault(host.login, {})
+        known = others.get(host.id, host)
+        others[host.id] = known._replace(held=known.held | held)
+    return {
+        login: Login(
+            login, tuple(filter(None, given[:2])), tuple(filter(None, given[2:])), tuple(hosts[login].values())
+        )
+        for login, given in secrets.items()
+    }
 
 
 def _removed(step: _Step) -> _Step:

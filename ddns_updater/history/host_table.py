@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
-from hashlib import sha256
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple, TypeVar
 
@@ -76,11 +75,6 @@ def chunks(host_ids: Sequence[Hashable]) -> Iterator[Sequence[Hashable]]:
     """Yield the keys of hosts, as many at a time as one query takes."""
     for start in range(0, len(host_ids), _CHUNK):
         yield host_ids[start : start + _CHUNK]
-
-
-def digest(secret: str) -> str:
-    """Return the SHA-256 digest of a secret in hexadecimal; secrets of 160 random bits need no slow hash."""
-    return sha256(secret.encode()).hexdigest()
 
 
 def host_of(row: Sequence[Any]) -> Host:

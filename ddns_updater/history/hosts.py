@@ -8,11 +8,11 @@ from ddns_updater.errors import HistoryError, HostError
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_publications import SqlPublications
 from ddns_updater.history.host_requests import SqlRequests
-from ddns_updater.history.host_table import chunks, digest, host_of, last_request, time_or_none
+from ddns_updater.history.host_table import chunks, host_of, last_request, time_or_none
 from ddns_updater.history.rows import text_of, time_of, utc_text
 from ddns_updater.history.sql import of_host_tables
-from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview
-from ddns_updater.model import Family, PublicationState, Record
+from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview, digest
+from ddns_updater.model import Family
 
 
 class SqlHosts(SqlRequests, SqlPublications):
@@ -62,13 +62,6 @@ class SqlHosts(SqlRequests, SqlPublications):
         """Yield the hosts that are slowed down because they change too often."""
         yield from map(host_of, self.rows(host_queries.hosts(self.dialect, "WHERE o.slowedAt IS NOT NULL")))
 
-    def states(self) -> dict[PublicationState | None, int]:
-        """Return how many records of hosts are in each state of their latest version; None is without a publication."""
-        return {
-            None if state is None else PublicationState(state): number
-            for state, number in self.rows(host_queries.STATES)
-        }
-
     def overview(self) -> Overview | None:
         """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
         try:
@@ -79,11 +72,6 @@ class SqlHosts(SqlRequests, SqlPublications):
                 raise
             return None
         return Overview(hosts, blocked, slowed, records, due, refused, time_or_none(since), self.now())
-
-    def refused(self, limit: int) -> list[tuple[Record, str]]:
-        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
-        rows = self.rows(host_queries.REFUSED, (limit,))
-        return [(Record(name, record_type), text_of(error) or "") for name, record_type, error in rows]
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what the server writes; nothing is written."""

@@ -25,6 +25,9 @@ class Access(NamedTuple):
     secret: str
     suffix: IPv6Address | None = None
 
+    def __repr__(self) -> str:
+        return f"<access to {self.name} at {self.server}>"  # without its secret
+
     @property
     def update_url(self) -> str:
         """Return the URL that updates the host, for the address that a request comes from."""

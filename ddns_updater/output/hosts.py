@@ -10,9 +10,10 @@ from typing import NamedTuple
 from ddns_updater.hosts import Host, HostEntry, LastRequest
 from ddns_updater.lib.humanize import duration, listed, local_time
 from ddns_updater.lib.printable import printable
-from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
+from ddns_updater.model import Family, Journal, Publication, PublicationState
 from ddns_updater.output.client_configs import Access
 from ddns_updater.output.layout import wrapped
+from ddns_updater.state.host_status import publication_of
 
 _GAP = "  "
 _NOTHING = "-"
@@ -194,8 +195,7 @@ def _publications(entry: HostEntry) -> list[Publication | None]:
 
 
 def _publication(entry: HostEntry, family: Family) -> Publication | None:
-    record = Record(entry.host.name, family.record_type)
-    return next((each for each in entry.journals[family].publications if each.record == record), None)
+    return publication_of(entry.host, family, entry.journals[family])
 
 
 def _dns(entry: HostEntry, family: Family) -> str:

@@ -23,7 +23,15 @@ from ddns_updater.model import (
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
-from ddns_updater.run.journal import RESOLUTION, Entry, JournalWriter, stronger_claims, write_error, write_publications
+from ddns_updater.run.journal import (
+    RESOLUTION,
+    Entry,
+    JournalWriter,
+    read_sent,
+    stronger_claims,
+    write_error,
+    write_publications,
+)
 from ddns_updater.run.ports import Dns
 
 _DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
@@ -80,6 +88,7 @@ class Publisher:
             ours = self._ours(zone_id, inside)
             unread = {each.record for each in ours if self._may_be_unread(each, zone_id)}
             existing = self._read(zone_id, [each for each in ours if each.record not in unread])
+            read_sent(each.journal for each in ours if each.record in existing and each.record not in rechecked)
             steps = [
                 (each, self._next_step(each, existing[each.record], zone_id, was_verified=each.record in rechecked))
                 if each.record in existing
@@ -116,9 +125,7 @@ class Publisher:
             return True
         if publication.address != journal.address:  # the row was edited, or the id of its version was reused
             return True
-        pin = self._policy.pins.get(record)
-        zones = (pin,) if pin else self._policy.hosted_zone_ids
-        moved = bool(zones) and publication.hosted_zone_id not in zones
+        moved = not self._may_use(record, publication.hosted_zone_id or "")
         is_reported = publication.error is not None and self._policy.on_drift is OnDrift.REPORT
         return moved or (self._policy.ttl not in (None, publication.ttl) and not is_reported)
 
@@ -139,25 +146,49 @@ class Publisher:
         return not timedelta(0) <= age < timedelta(seconds=self._policy.recheck_every)
 
     def _by_zone(self, entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
-        """Yield the entries of each hosted zone; note the error of those without one."""
+        """Yield the entries of each hosted zone; note the error of those without one.
+
+        A record that may be sent unread is in the zone where it was seen: to look for delegations above each of
+        hundreds could cost a call each.
+        """
+        inside: dict[str, list[Entry]] = {}
+        others: list[Entry] = []
+        for each in entries:
+            seen = each.journal.seen_free.get(each.record)
+            if seen and self._may_be_unread(each, seen.zone_id) and self._may_use(each.record, seen.zone_id):
+                inside.setdefault(seen.zone_id, []).append(each)
+            else:
+                others.append(each)
+        for each, zone in self._looked_up(others):
+            inside.setdefault(zone, []).append(each)
+        yield from inside.items()
+
+    def _may_use(self, record: Record, zone_id: str) -> bool:
+        """Return whether the settings let a record be in a zone."""
+        pin = self._policy.pins.get(record)
+        zones = (pin,) if pin else self._policy.hosted_zone_ids
+        return not zones or zone_id in zones
+
+    def _looked_up(self, entries: Sequence[Entry]) -> Sequence[tuple[Entry, str]]:
+        """Return the entries that have a hosted zone, each with it; note the error of the others."""
         if not entries:
-            return
+            return ()
         try:
             zones = self._open_dns().zones_for({each.record: self._policy.pins.get(each.record) for each in entries})
         except DnsError as error:
             write_error(entries, error)
-            return
-        inside: dict[str, list[Entry]] = {}
+            return ()
+        found: list[tuple[Entry, str]] = []
         outside: list[tuple[JournalWriter, Publication]] = []
         for each in entries:
             zone = zones[each.record]
             if isinstance(zone, DnsError):
                 outside.append((each.journal, each.publication._replace(error=str(zone))))
             else:
-                inside.setdefault(zone, []).append(each)
+                found.append((each, zone))
         if outside:
             write_publications(outside)
-        yield from inside.items()
+        return found
 
     def _ours(self, zone_id: str, entries: Sequence[Entry]) -> list[Entry]:
         """Return those of `entries` that no other origin publishes; note the error of the others."""

@@ -15,6 +15,7 @@ from ddns_updater.server.logins import authenticate, credentials
 from ddns_updater.server.ports import LoginLimits, Requests
 from ddns_updater.server.request import Caller, Request, Response
 from ddns_updater.server.update_request import UpdateRequest, parse_update
+from ddns_updater.server.updates import ADDRESS_RETRY, DATABASE_RETRY, record
 from ddns_updater.sources.request import addresses_of, parse_given
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ _STATUSES: Mapping[str, int] = {
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="ddns", charset="UTF-8"')  # wget and pfSense log in only when asked
 _METHODS = ("GET", "POST")
 _MAX_HOSTS = 20  # of a request, by the reference
-_DATABASE_RETRY = 60  # seconds
-_ADDRESS_RETRY = 300  # seconds; most clients look for a new address as often
 
 
 class _Line(NamedTuple):
@@ -90,7 +89,7 @@ class Dyndns2:
             login = authenticate(self._requests, given, caller)
         except HistoryError as error:
             log.warning("failed to look a login up: %s", error)
-            return _response(_Line("911", retry_after=_DATABASE_RETRY))
+            return _response(_Line("911", retry_after=DATABASE_RETRY))
         if login is None:
             self._failed_logins.failed(caller, given.login)
             return _response(_Line("badauth"))
@@ -130,12 +129,8 @@ class Dyndns2:
                 # caller's address, which may be another machine's. This passes when the line is up, or the owner
                 # corrects the client: no word may end that client for good, nor look like a success to it.
                 log.warning("%s: its request gave %s", host.name, update.shown(error.answer))
-                results[host.name] = Result(Verdict.LATER, retry_after=_ADDRESS_RETRY)
-        try:
-            recorded = self._requests.update(wanted) if wanted else ()
-        except HistoryError as error:
-            log.warning("failed to record a request: %s", error)
-            recorded = [Result(Verdict.LATER, retry_after=_DATABASE_RETRY)] * len(wanted)
+                results[host.name] = Result(Verdict.LATER, retry_after=ADDRESS_RETRY)
+        recorded = record(self._requests, wanted)
         results |= {host.name: result for (host, _), result in zip(wanted, recorded, strict=True)}
         came_from = "" if caller.address is None else str(caller.address)
         for host in hosts:

@@ -4,12 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from ddns_updater.server.request import Answer, Caller, Request, Response
+from ddns_updater.server.request import BUG, Answer, Caller, Request, Response
 
 log = logging.getLogger(__name__)
 
-# Not a 500: inadyn, OPNsense and ddclient try again after a 503, and nothing of the error is for strangers.
-_BUG = Response(503, "911", headers=(("Retry-After", "60"),), counted=("endpoint", "911"))
+_BUG = BUG._replace(counted=("endpoint", "911"))
 _NOT_FOUND = Response(404, "not found", counted=("endpoint", "404"))
 
 

@@ -1,10 +1,5 @@
-"""Logins: what a request gives as login and secret, and whether that is right.
+"""Logins: what a request gives as login and secret, and whether that is right."""
 
-A secret is made by us and has 160 bits, so that its plain SHA-256 is safe at rest: there is nothing to guess, and a
-slow hash would let anybody keep the server busy.
-"""
-
-import hashlib
 import logging
 import secrets
 from base64 import b64decode
@@ -12,7 +7,7 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from typing import NamedTuple
 
-from ddns_updater.hosts import Login
+from ddns_updater.hosts import Login, digest
 from ddns_updater.server.ports import Requests
 from ddns_updater.server.request import Caller, Request
 
@@ -31,15 +26,13 @@ class Credentials(NamedTuple):
     secret: str
     in_query: bool = False
 
+    def __repr__(self) -> str:
+        return "<credentials>"  # people type a secret where the login belongs
+
 
 def new_secret() -> str:
     """Return a new secret of 160 bits that no URL, configuration file or router breaks."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-
-
-def digest(secret: str) -> str:
-    """Return the SHA-256 digest of a secret in hexadecimal."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def credentials(request: Request, fields: Sequence[tuple[str, str]]) -> Credentials | None:
@@ -65,8 +58,8 @@ def authenticate(requests: Requests, given: Credentials, caller: Caller) -> Logi
     """
     found = requests.login(given.login) if _may_exist(given.login) else None
     known = (*(found.digests if found else ()), *_DUMMIES)[:2]
-    digest_given = digest(given.secret).encode()
-    same = [compare_digest(digest_given, each.encode()) for each in known]  # both, even when the first one is right
+    digest_given = digest(given.secret)
+    same = [compare_digest(digest_given, each) for each in known]  # both, even when the first one is right
     place = caller.address or "an unknown address"
     if not found or not any(same):
         # People type a secret where the login belongs, so one that does not exist is never named.

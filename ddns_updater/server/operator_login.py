@@ -1,33 +1,23 @@
 """The login of the operator, for the pages that are nobody else's business: Basic with any user name, one password."""
 
-from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Protocol
 
+from ddns_updater.hosts import digest
 from ddns_updater.server.logins import credentials
+from ddns_updater.server.ports import LoginLimits
 from ddns_updater.server.request import Caller, Request, Response
 
 _LOGIN = "/status"  # as which a failure is counted, whatever user name came with it; no login of a host has a slash
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="ddns status", charset="UTF-8"')
 
 
-class FailedLogins(Protocol):
-    """What counts failed logins by the address that they came from."""
-
-    def is_limited(self, caller: Caller, login: str | None) -> bool:
-        """Return whether too many logins have failed from there."""
-
-    def failed(self, caller: Caller, login: str | None) -> None:
-        """Count a failed login."""
-
-
 class OperatorLogin:
     """The login of the operator."""
 
-    def __init__(self, password: str, failed_logins: FailedLogins) -> None:
+    def __init__(self, password: str, failed_logins: LoginLimits) -> None:
         """Take the password, and what counts failed logins."""
-        self._digest = _digest(password)
+        self._digest = digest(password)
         self._failed_logins = failed_logins
 
     def refusal(self, request: Request, caller: Caller) -> Response | None:
@@ -41,12 +31,8 @@ class OperatorLogin:
             retry = ("Retry-After", "60")
             return Response(HTTPStatus.TOO_MANY_REQUESTS, "too many failed logins\n", headers=(retry,))
         given = credentials(request, ())
-        if given and compare_digest(_digest(given.secret), self._digest):
+        if given and compare_digest(digest(given.secret), self._digest):
             return None
         if request.headers_of("authorization"):
             self._failed_logins.failed(caller, _LOGIN)
         return Response(HTTPStatus.UNAUTHORIZED, "login required\n", headers=(_CHALLENGE,))
-
-
-def _digest(password: str) -> bytes:
-    return sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -77,8 +77,9 @@ class Pool:
             kept.stack.close()
 
     def _opened(self, now: float) -> _Kept:
-        if self._failed and now - self._failed[0] < _REFUSE_FOR:
-            raise self._failed[1]
+        failed = self._failed  # other threads change it meanwhile
+        if failed and now - failed[0] < _REFUSE_FOR:
+            raise failed[1].with_traceback(None)  # each time it is raised adds to it
         stack = ExitStack()
         try:
             store = stack.enter_context(self._open_store())

@@ -18,7 +18,7 @@ from ddns_updater.hosts import (
     Overview,
     Result,
 )
-from ddns_updater.model import Address, Family, PublicationState, Record
+from ddns_updater.model import Address, Family
 from ddns_updater.run.ports import History
 from ddns_updater.server.request import Caller
 
@@ -38,9 +38,6 @@ class Requests(Protocol):
         An address that is not that of the latest version becomes the next version, with a publication that is pending
         and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
         """
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        """Return the address of the latest version, None when there is none."""
 
 
 class Publications(Protocol):
@@ -78,8 +75,8 @@ class Publications(Protocol):
 class HostStore(Requests, Publications, Protocol):
     """All that is kept of hosts: what the commands of the operator need as well."""
 
-    def preview(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Return what `update` would return now; nothing is locked or written."""
+    def logins(self, wanted: Sequence[str]) -> Mapping[str, Login]:
+        """Return those of the logins that exist, each with its hosts; they are lower-case."""
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
         """Note the last request of each host, by its key, in one transaction."""
@@ -111,14 +108,8 @@ class HostStore(Requests, Publications, Protocol):
         of the record; earlier ones are left out.
         """
 
-    def states(self) -> Mapping[PublicationState | None, int]:
-        """Return how many records of hosts are in each state of their latest version; None is without a version."""
-
     def overview(self) -> Overview | None:
         """Return how all hosts stand; None when their tables are missing, or the account may not read them."""
-
-    def refused(self, limit: int) -> Sequence[tuple[Record, str]]:
-        """Return at most `limit` records that cannot be published, those first that are due for longest, and why."""
 
     def check_writing(self) -> None:
         """Raise HistoryError when the database refuses what the server writes; nothing is written."""

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ddns_updater.lib.printable import printable
 from ddns_updater.model import Address
+
+_MAX_CLIENT = 200  # characters of a User-Agent
 
 
 class Request(NamedTuple):
@@ -20,10 +23,18 @@ class Request(NamedTuple):
     body: bytes
     peer: str
 
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.path!r}>"  # a secret may stand in each of the others
+
     def header(self, name: str) -> str | None:
         """Return the value of a header by its lower-case name; None when it is missing, or came more than once."""
         values = self.headers_of(name)
         return values[0] if len(values) == 1 else None
+
+    @property
+    def client(self) -> str:
+        """Return the client that it names, its User-Agent: printable, cut to 200 characters, empty without one."""
+        return printable(self.header("user-agent") or "")[:_MAX_CLIENT]
 
     def headers_of(self, name: str) -> list[str]:
         """Return every value of a header, by its lower-case name."""
@@ -62,5 +73,9 @@ class Caller(NamedTuple):
         """
         return None if self.address and self.is_proxy and self.address.is_global else self.address
 
+
+# The answer where the program has a bug. Not a 500: inadyn, OPNsense and ddclient try again after a 503, and nothing of
+# the error is for strangers.
+BUG = Response(503, "911", headers=(("Retry-After", "60"),))
 
 Answer = Callable[[Request, Caller], Response]

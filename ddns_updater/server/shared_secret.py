@@ -19,10 +19,10 @@ from urllib.parse import parse_qsl
 
 from ddns_updater.errors import HistoryError, InvalidValue, UnusableAnswer
 from ddns_updater.hosts import Host, LastRequest, Result, Verdict
-from ddns_updater.lib.printable import printable
 from ddns_updater.model import Address, Family, parse_address
 from ddns_updater.server.ports import LoginLimits, Requests
 from ddns_updater.server.request import Caller, Request, Response
+from ddns_updater.server.updates import ADDRESS_RETRY, DATABASE_RETRY, record
 from ddns_updater.sources.address import public_address
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,7 @@ _METHODS = ("GET", "POST")
 _HASH = re.compile("[0-9a-f]{64}")
 _LONGEST_NAME = 255  # characters
 _MAX_FIELDS = 20  # of a query
-_MAX_CLIENT = 200  # characters of a User-Agent
 _DUMMIES = (token_hex(), token_hex())  # stand for the secrets that a host has not; nobody knows them
-_DATABASE_RETRY = 60  # seconds
-_ADDRESS_RETRY = 300  # seconds; most clients look for a new address as often
 _NOT_NOW = "The request cannot be answered now; try again later."
 _JSON = "application/json"
 _HEADERS = (  # as the sample sends them
@@ -100,7 +97,7 @@ class SharedSecret:
             wanted = _posted(request.body) if is_post else _queried(request.query)
             address = caller.own_address
             if address is None:
-                raise _later("It cannot be told where this request came from.", _ADDRESS_RETRY)
+                raise _later("It cannot be told where this request came from.", ADDRESS_RETRY)
             if wanted is None:
                 return _success(HTTPStatus.OK, str(address), "get")
             if wanted.internal_ip and parse_address(wanted.internal_ip) != address:
@@ -136,7 +133,7 @@ class SharedSecret:
             login = self._requests.login_of(name) if name else None
         except HistoryError as error:
             log.warning("failed to look a host up: %s", error)
-            raise _later(_NOT_NOW, _DATABASE_RETRY) from None
+            raise _later(_NOT_NOW, DATABASE_RETRY) from None
         host = login.hosts[0] if login else None
         secrets = login.shared_secrets if login and host and host.takes_aws else ()
         hashes = [
@@ -155,13 +152,8 @@ class SharedSecret:
 
     def _set(self, host: Host, address: Address, request: Request) -> Verdict:
         """Record the address of a host, note the request, and return GOOD or NOCHG."""
-        try:
-            result = self._recorded(host, address)
-        except HistoryError as error:
-            log.warning("failed to record a request: %s", error)
-            result = Result(Verdict.LATER, retry_after=_DATABASE_RETRY)
-        client = printable(request.header("user-agent") or "")[:_MAX_CLIENT]
-        self._note(host, LastRequest(self._now(), client, str(address), result.verdict))
+        result = self._recorded(host, address)
+        self._note(host, LastRequest(self._now(), request.client, str(address), result.verdict))
         if result.verdict is Verdict.BLOCKED:
             raise _Failure(HTTPStatus.FORBIDDEN, "The operator has blocked this host, update denied.")
         if result.verdict is Verdict.LATER:
@@ -174,8 +166,8 @@ class SharedSecret:
             public_address(str(address), family)
         except UnusableAnswer as error:
             log.warning("%s: its request came from %s", host.name, error.answer)
-            return Result(Verdict.LATER, retry_after=_ADDRESS_RETRY)
-        return self._requests.update([(host, {family: address})])[0]
+            return Result(Verdict.LATER, retry_after=ADDRESS_RETRY)
+        return record(self._requests, [(host, {family: address})])[0]
 
 
 def _posted(body: bytes) -> _Set | None:

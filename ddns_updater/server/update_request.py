@@ -5,12 +5,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ddns_updater.errors import InvalidValue
-from ddns_updater.lib.printable import printable
 from ddns_updater.server.request import Request
 
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 100
-_MAX_CLIENT = 200  # characters of a User-Agent
 
 
 class UpdateRequest(NamedTuple):
@@ -22,6 +20,9 @@ class UpdateRequest(NamedTuple):
     fields: Sequence[tuple[str, str]]
     client: str
     shows_secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"<update by {self.client!r}>"  # a secret may stand in its fields
 
     @property
     def names(self) -> list[str]:
@@ -63,4 +64,4 @@ def parse_update(request: Request) -> UpdateRequest:
         ]
     except ValueError as error:
         raise InvalidValue("has too many fields") from error
-    return UpdateRequest(fields, printable(request.header("user-agent") or "")[:_MAX_CLIENT])
+    return UpdateRequest(fields, request.client)

@@ -105,19 +105,24 @@ class Worker:
                 seconds = (at - hosts.now()).total_seconds() if at else most
         except HistoryError:
             return most
+        except Exception:  # a bug; the next sweep or request goes on
+            log.exception("looking for what is due next failed")
+            return most
         return min(max(seconds, 0), most)
 
     def _sweep(self) -> None:
         """Save the last requests and report how the hosts are."""
         self._swept_at = self._monotonic()
         try:
+            self._report(self._swept())
+        except Exception:  # a bug; the server answers and publishes all the same
+            log.exception("a sweep failed")
+
+    def _swept(self) -> Sweep:
+        try:
             with self._pool.taken() as hosts:
                 self._last_requests.save(hosts)
                 number, examples = hosts.failing(_EXAMPLES)
-                swept = Sweep(None, hosts.count(), number, tuple(examples), tuple(hosts.slowed()))
+                return Sweep(None, hosts.count(), number, tuple(examples), tuple(hosts.slowed()))
         except HistoryError as error:
-            swept = Sweep(str(error))
-        try:
-            self._report(swept)
-        except Exception:  # a bug; the server answers all the same
-            log.exception("the report of a sweep failed")
+            return Sweep(str(error))

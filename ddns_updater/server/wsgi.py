@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ddns_updater.server.request import Request, Response
+from ddns_updater.server.request import BUG, Request, Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -14,7 +14,6 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 16 * 1024
 _UNPREFIXED = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}  # by the standard
-_BUG = Response(HTTPStatus.SERVICE_UNAVAILABLE, "911", headers=(("Retry-After", "300"),))
 
 
 def application(answer: Callable[[Request], Response]) -> "WSGIApplication":
@@ -23,9 +22,9 @@ def application(answer: Callable[[Request], Response]) -> "WSGIApplication":
     def call(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             response = answer(_request(environ))
-        except Exception:  # not a 500: clients try again after a 503
+        except Exception:
             log.exception("a bug in the answer to a request")
-            response = _BUG
+            response = BUG
         body = response.body.encode()
         headers = [
             ("Content-Type", response.content_type),

@@ -57,5 +57,4 @@ def record_problem(host: Host, family: Family, journal: Journal) -> str | None:
 
 def publication_of(host: Host, family: Family, journal: Journal) -> Publication | None:
     """Return the publication of a host's latest version in its own record; None when there is none."""
-    record = Record(host.name, family.record_type)
-    return next((each for each in journal.publications if each.record == record), None)
+    return journal.publication(Record(host.name, family.record_type))

@@ -67,7 +67,12 @@ def messages(done: Finished) -> list[str]:
 @pytest.mark.parametrize("command", [each for each in _COMMANDS if each != "demo"])  # which tests/app/test_demo.py has
 def test_of_every_command_stderr_holds_objects_alone(small_machine: Machine, receiver: Receiver, command: str) -> None:
     small_machine.init()
-    arguments = {"watch": ("--every", "86400"), "notify": ("--test",), "init": ("--name", "line")}.get(command, ())
+    arguments = {
+        "watch": ("--every", "86400"),
+        "notify": ("--test",),
+        "init": ("--name", "line"),
+        "host": ("add", "nas.example.com"),
+    }.get(command, ())
     process = small_machine.start(
         "-v", *JSON, command, *arguments, DDNS_WEBHOOK_URLS=receiver.url, DDNS_TTL="77", DDNS_SERVE_LISTEN="127.0.0.1:0"
     )

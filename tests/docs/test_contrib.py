@@ -30,7 +30,7 @@ _TEXTS = {path.name: path.read_text() for path in sorted(_CONTRIB.iterdir()) if 
 PROGRAM, STATE, SETTINGS = "/opt/ddns-updater/bin/ddns", "/var/lib/ddns-updater", "/etc/ddns-updater/env"
 LOG = "/var/log/ddns-updater.log"
 NOBODY = "65534"
-SERVICES = ("ddns.service", "ddns-watch.service")
+SERVICES = ("ddns.service", "ddns-watch.service", "ddns-serve.service")
 UNITS = (*SERVICES, "ddns.timer")
 EXPOSURE = 15  # of 100, by `systemd-analyze security`; what is left is that the program may use the network
 
@@ -87,8 +87,10 @@ def test_every_path_is_one_of_those_that_the_page_makes(name: str) -> None:
         "/tmp",
         "/Library/LaunchDaemons",
         "/Users/you",
+        "/var/log/nginx",
+        "/dev/null",
     )
-    text = re.sub(r"<!DOCTYPE.*?>|</\w+>|</|/>", "", _TEXTS[name])
+    text = re.sub(r"<!DOCTYPE.*?>|</\w+>|</|/>|http://", "", _TEXTS[name])
     for path in re.findall(r"(?<![\w.*>/])/[\w./-]+|(?<=>)/[\w./-]+", text):
         assert any(path.rstrip(".") == each or path.startswith(each.rstrip("/") + "/") for each in known), path
 
@@ -141,13 +143,13 @@ def test_a_service_has_no_right_that_it_does_not_need(name: str) -> None:
     assert "ReadWritePaths" in parsed(uncommented(_TEXTS[name]))["Service"]
 
 
-def test_both_services_have_the_same_rights() -> None:
+def test_all_services_have_the_same_rights() -> None:
     own = (
         *("Type", "ExecStart", "TimeoutStartSec", "TimeoutStopSec", "KillMode"),
-        *("Restart", "RestartSec", "RestartPreventExitStatus"),
+        *("Restart", "RestartSec", "RestartPreventExitStatus", "LimitNOFILE"),
     )
-    one, other = ({key: value for key, value in service(name).items() if key not in own} for name in SERVICES)
-    assert one == other
+    one, *others = ({key: value for key, value in service(name).items() if key not in own} for name in SERVICES)
+    assert others == [one, one]
 
 
 def test_a_service_is_not_ended_before_its_run_ends_by_itself() -> None:
@@ -158,10 +160,22 @@ def test_a_service_is_not_ended_before_its_run_ends_by_itself() -> None:
     assert f"--stop-timeout {service('ddns-watch.service')['TimeoutStopSec']}" in _DEPLOY
 
 
-def test_the_loop_is_restarted_unless_its_settings_are_wrong(small_machine: Machine) -> None:
-    found = service("ddns-watch.service")
-    done = small_machine.ddns("watch", "--quiet", DDNS_TTL="soon")
+@pytest.mark.parametrize("command", ["watch", "serve"])
+def test_what_stays_is_restarted_unless_its_settings_are_wrong(command: str, small_machine: Machine) -> None:
+    found = service(f"ddns-{command}.service")
+    done = small_machine.ddns(command, DDNS_TTL="soon")
     assert (found["Restart"], found["RestartPreventExitStatus"]) == ("always", str(done.status))
+
+
+def test_the_server_may_take_all_its_connections_and_end_what_is_in_hand() -> None:
+    found = service("ddns-serve.service")
+    assert shlex.split(found["ExecStart"]) == [PROGRAM, "--env-file", SETTINGS, "serve"]
+    connections, answering, sending = 4000, 10, 20  # as docs/endpoint.md says
+    assert f"{connections:,} connections" in text_of("docs/endpoint.md")
+    assert f"at most {answering} s), sends what is due (at most {sending} s)" in text_of("docs/endpoint.md")
+    assert int(found["LimitNOFILE"]) > connections + 100
+    assert int(found["TimeoutStopSec"]) > answering + sending
+    assert found["KillMode"] == "mixed"
 
 
 def test_the_service_runs_the_command_quietly(small_machine: Machine) -> None:

@@ -210,10 +210,10 @@ class World:
         addresses = ("8.8.8.8", "1.1.1.1", "149.112.112.112", "9.9.9.9")
         self.address_is(addresses[0])
         self._call("ddns init --name home --note 'office line'", 0)
-        for version, (time, address) in enumerate(zip(times, addresses, strict=True), 1):
+        for version, (at, address) in enumerate(zip(times, addresses, strict=True), 1):
             self.address_is(address)
             self._call("ddns run", 0)
-            self.machine.database.sql("UPDATE admin_ip_history SET createdAt = ? WHERE version = ?", (time, version))
+            self.machine.database.sql("UPDATE admin_ip_history SET createdAt = ? WHERE version = ?", (at, version))
         self.machine.database.sql(
             "UPDATE admin_dns_publication SET verifiedAt = ("
             "SELECT datetime(createdAt, '+34 seconds') FROM admin_ip_history WHERE id = historyId)"

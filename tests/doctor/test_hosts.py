@@ -67,6 +67,14 @@ def test_many_hosts_cost_few_calls(small_machine: Machine) -> None:
     assert len(small_machine.aws.calls) < 60
 
 
+@pytest.mark.parametrize("state", [PublicationState.FAILED, PublicationState.PENDING, PublicationState.SUBMITTED])
+def test_what_a_server_alerts_of_is_what_is_named(small_machine: Machine, state: PublicationState) -> None:
+    small_machine.init()
+    hosts.update(small_machine.database, hosts.add(small_machine.database), "9.9.9.9")
+    hosts.publish(small_machine.database, state, error="AWS refused it")
+    assert checks(small_machine)["nas.example.com A"]["found"] == "cannot be published: AWS refused it"
+
+
 def test_what_cannot_be_published_is_named_up_to_ten(machine: Machine) -> None:
     machine.init()
     for number in range(12):

@@ -70,8 +70,26 @@ def test_the_same_address_is_no_change_and_another_one_the_next_version(hosts: H
     verdicts = [hosts.update([(host, {Family.IPV4: each})])[0].verdict for each in (_ONE, _ONE, _TWO, _ONE)]
     assert verdicts == [Verdict.GOOD, Verdict.NOCHG, Verdict.GOOD, Verdict.GOOD]
     assert database.versions() == [(1, str(_ONE)), (2, str(_TWO)), (3, str(_ONE))]
-    assert hosts.address_of(host, Family.IPV4) == _ONE
-    assert hosts.address_of(host, Family.IPV6) is None
+    entry = hosts.entry(_NAME)
+    assert entry
+    assert {family: journal.version.address for family, journal in entry.journals.items()} == {Family.IPV4: _ONE}
+
+
+def test_a_login_brings_the_addresses_that_its_hosts_hold(hosts: HostStore, database: Database) -> None:
+    host, other = _add(hosts), _add(hosts, "cam.example.com", login="cam")
+    new = _add(hosts, "new.example.com", login="cam", secret=None)
+    hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX}), (other, {Family.IPV4: _ONE})])
+    hosts.update([(host, {Family.IPV4: _TWO})])
+    found = hosts.logins([_NAME, "cam", "nobody"])
+    assert {host.name: host.held for login in found.values() for host in login.hosts} == {
+        _NAME: {_TWO, _SIX},
+        other.name: {_ONE},
+        new.name: set(),
+    }
+    assert hosts.login_of(_NAME) == found[_NAME]
+    database.sql("UPDATE admin_dns_publication SET state = 'failed' WHERE recordType = 'AAAA'")
+    (refused,) = hosts.logins([_NAME])[_NAME].hosts
+    assert refused.held == {_TWO}  # a client that gives the other one must learn that it does not hold
 
 
 def test_a_record_that_was_seen_to_hold_its_version_is_due_no_more(hosts: HostStore) -> None:

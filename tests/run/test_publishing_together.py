@@ -276,7 +276,7 @@ def test_a_record_that_was_seen_free_lately_is_sent_without_reading_the_zone(
     host: Hosts, aws: FakeAws, zone_id: str
 ) -> None:
     stored = publish_one(host, ago(host.history, zone_id, 1800), Policy())
-    assert aws.count() == {"ListHostedZones": 1, CHANGE: 1}
+    assert aws.count() == {CHANGE: 1}  # nor is its zone looked for
     assert stored.state is PublicationState.SUBMITTED
     assert (stored.hosted_zone_id, str(stored.address), stored.ttl) == (zone_id, "9.9.9.0", 60)
     assert aws.address(zone_id, "h0.example.com") == "9.9.9.0"
@@ -300,8 +300,16 @@ def test_a_record_that_was_not_seen_lately_is_read(
 
 
 @pytest.mark.usefixtures("zone_id")
-def test_a_record_that_was_seen_in_another_zone_is_read(host: Hosts, aws: FakeAws) -> None:
-    publish_one(host, ago(host.history, "ZELSEWHERE", 1), Policy())
+def test_a_record_that_was_seen_in_a_zone_that_is_gone_is_looked_for_and_read(host: Hosts, aws: FakeAws) -> None:
+    seen = ago(host.history, "ZELSEWHERE", 1)
+    assert publish_one(host, seen, Policy()).state is PublicationState.FAILED
+    assert publish_one(host, seen, Policy()).state is PublicationState.SUBMITTED
+    assert aws.count() == {CHANGE: 2, "ListHostedZones": 1, "ListResourceRecordSets": 1}
+
+
+def test_a_record_that_was_seen_in_a_zone_that_may_not_be_used_is_read(host: Hosts, aws: FakeAws, zone_id: str) -> None:
+    stored = publish_one(host, ago(host.history, "ZELSEWHERE", 1), Policy(hosted_zone_ids=(zone_id,)))
+    assert (stored.state, stored.hosted_zone_id) == (PublicationState.SUBMITTED, zone_id)
     assert aws.count()["ListResourceRecordSets"] == 1
 
 
@@ -326,7 +334,7 @@ def test_an_obstacle_that_came_since_is_found_by_the_read_back_and_then_kept(
     assert host.states() == {"failed": 1}
     aws.calls.clear()
     host.publish(journals)
-    assert aws.count() == {"ListResourceRecordSets": 1}
+    assert aws.count() == {"ListHostedZones": 1, "ListResourceRecordSets": 1}
     assert "a CNAME to example.net exists there" in (host.stored()[0].error or "")
 
 

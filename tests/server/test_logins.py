@@ -9,8 +9,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from ddns_updater.hosts import Login, NewHost
-from ddns_updater.server.logins import Credentials, authenticate, credentials, digest, new_secret
+from ddns_updater.hosts import Login, NewHost, digest
+from ddns_updater.server.logins import Credentials, authenticate, credentials, new_secret
 from ddns_updater.server.request import Caller, Request
 from tests.support.fake_hosts import FakeRequests
 

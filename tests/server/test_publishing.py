@@ -102,6 +102,18 @@ def test_a_host_that_was_seen_to_be_free_is_sent_unread(endpoint: Endpoint) -> N
     assert endpoint.address("one") == str(_TWO)
 
 
+def test_names_with_labels_of_their_own_cost_no_call_each(endpoint: Endpoint) -> None:
+    hosts = endpoint.add(*(f"nas.site{number}" for number in range(5)))
+    endpoint.update(_ONE, *hosts)
+    endpoint.settle()
+    endpoint.later(timedelta(minutes=10))
+    again = host_publisher(endpoint.settings, endpoint.pool)  # it knows no zone yet
+    endpoint.update(_TWO, *hosts)
+    before = endpoint.aws.count()
+    assert again.round().sent == 5
+    assert endpoint.aws.count() - before == {"ChangeResourceRecordSets": 1}
+
+
 def test_dns_gets_one_change_a_minute_of_a_host_and_ends_at_the_latest_version(endpoint: Endpoint) -> None:
     (host,) = endpoint.add("one")
     endpoint.update(_ONE, host)

@@ -197,7 +197,7 @@ def test_a_fault_of_the_program_is_a_503_and_is_logged(caplog: pytest.LogCapture
 
     with serving(answer) as server:
         status, headers, body = split(exchange(server, b"GET /?good HTTP/1.0\r\n\r\n"))
-    assert (status, headers["retry-after"], body) == (503, "300", b"911")
+    assert (status, headers["retry-after"], body) == (503, "60", b"911")
     assert "ZeroDivisionError" in caplog.text
 
 

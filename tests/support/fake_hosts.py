@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from ddns_updater.errors import HistoryError
-from ddns_updater.hosts import Host, Login, NewHost, Result, Verdict
+from ddns_updater.hosts import Host, Login, NewHost, Result, Verdict, digest
 from ddns_updater.model import Address, Family
-from ddns_updater.server.logins import digest
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -48,6 +47,3 @@ class FakeRequests:
     def login_of(self, name: str) -> Login | None:
         owners = ((login, host) for login in self.logins.values() for host in login.hosts if host.name == name)
         return next((login._replace(hosts=(host,)) for login, host in owners), None)
-
-    def address_of(self, host: Host, family: Family) -> Address | None:
-        return self._latest.get(host.name, {}).get(family)
