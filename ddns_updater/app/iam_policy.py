@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, NotInitialised, SettingsError
-from ddns_updater.history.sql import of_host_tables
+from ddns_updater.history.sql_origins import of_host_tables
 from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Family, Record
 from ddns_updater.run import timetable

@@ -10,7 +10,7 @@ from ddns_updater.history.host_publications import SqlPublications
 from ddns_updater.history.host_requests import SqlRequests
 from ddns_updater.history.host_table import chunks, host_of, last_request, time_or_none
 from ddns_updater.history.rows import text_of, time_of, utc_text
-from ddns_updater.history.sql import of_host_tables
+from ddns_updater.history.sql_origins import of_host_tables
 from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview, digest
 from ddns_updater.model import Family
 

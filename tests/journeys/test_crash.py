@@ -21,7 +21,7 @@ from tests.support.proxy import Proxy
 
 # Each phase of the run, when it begins and when it has ended, and every write in between.
 _PLACES = [
-    "return:SqlHistory.origins",  # before the lock
+    "return:SqlOrigins.origins",  # before the lock
     "call:Updater._detect",  # the lock is held
     "return:Updater._detect",
     "return:Updater._compare",
@@ -49,7 +49,7 @@ _PLACES = [
 ]
 # The engines differ in what a dead client leaves: its lock, its transaction, its rows.
 _LOCKED = "call:Updater._detect"
-_OF_SQL = [place for place in _PLACES if ":SqlHistory." in place or place == _LOCKED]
+_OF_SQL = [place for place in _PLACES if ":Sql" in place or place == _LOCKED]
 
 
 @pytest.mark.parametrize(

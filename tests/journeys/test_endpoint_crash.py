@@ -11,8 +11,8 @@ from tests.support.machine import Machine
 _RECORDING = [
     "call:SqlRequests.update",
     "call:SqlRequests._recorded",
-    "call:SqlHistory.insert",
-    "return:SqlHistory.insert",  # not committed
+    "call:SqlOrigins.insert",
+    "return:SqlOrigins.insert",  # not committed
     "return:SqlRequests._recorded",  # committed, and not answered
     "return:Endpoint.answer",
 ]

@@ -13,7 +13,7 @@ _OURS = {
     "app": "factories runner",
     "cli": "faults main options run terminal",
     "dns": "names records",
-    "history": "keepalive queries rows sql url",
+    "history": "keepalive queries rows sql sql_connection sql_origins url",
     "lib": "deadline files http_errors humanize masking printable trust uptime",
     "output": "layout run",
     "run": (
