@@ -6,7 +6,8 @@ from functools import cache, partial
 from ddns_updater.app import factories
 from ddns_updater.lib.budget import Budget
 from ddns_updater.run import timetable
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.server.host_dns import OR_ELSE, HostDns
 from ddns_updater.server.pool import Pool

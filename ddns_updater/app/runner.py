@@ -13,8 +13,9 @@ from ddns_updater.model import FamilyResult, Outcome, Record, RunResult
 from ddns_updater.output.run import run_warnings
 from ddns_updater.run import timetable
 from ddns_updater.run.news import News
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
 from ddns_updater.run.report import Report, Reporter
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings

@@ -4,17 +4,13 @@ The write order: the journal says `pending` before a change is sent, and `submit
 accepted it. A kill in between leaves a record that is still due, and an UPSERT can be repeated safely.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import NamedTuple
 
 from ddns_updater.errors import DnsError
 from ddns_updater.model import (
-    Address,
     Change,
     Claim,
-    OnDrift,
     Publication,
     PublicationState,
     Record,
@@ -33,33 +29,7 @@ from ddns_updater.run.journal import (
     write_publications,
 )
 from ddns_updater.run.ports import Dns
-
-_DEFAULT_TTL = 60  # seconds, for a record set that does not exist yet
-
-
-class Policy(NamedTuple):
-    """How to publish; times in seconds.
-
-    `ttl` None keeps the existing TTL, `recheck_every` 0 never rechecks, `recheck` checks every record in this run,
-    `hosted_zone_ids` are the only zones to use, and `pins` gives the zone of individual records. `or_else` is what the
-    operator can do about a record that may not be changed, besides removing what is there.
-    """
-
-    ttl: int | None = None
-    recheck_every: float = 3600
-    recheck: bool = False
-    on_drift: OnDrift = OnDrift.REPAIR
-    hosted_zone_ids: tuple[str, ...] = ()
-    pins: Mapping[Record, str] = MappingProxyType({})
-    or_else: str = "remove the name from DDNS_RECORDS"
-
-
-class _Step(NamedTuple):
-    """What to do about one record: what to write into the journal, what to send, and what to warn of."""
-
-    publication: Publication | None = None
-    change: Change | None = None
-    warning: str | None = None
+from ddns_updater.run.steps import Policy, Step, may_be_unread, needs_upsert, next_step, unread_step
 
 
 class Publisher:
@@ -86,16 +56,16 @@ class Publisher:
         rechecked = {each.record for each in to_recheck}
         for zone_id, inside in self._by_zone(to_recheck + to_send):
             ours = self._ours(zone_id, inside)
-            unread = {each.record for each in ours if self._may_be_unread(each, zone_id)}
+            unread = {each.record for each in ours if may_be_unread(self._policy, each, zone_id)}
             existing = self._read(zone_id, [each for each in ours if each.record not in unread])
             read_sent(each.journal for each in ours if each.record in existing and each.record not in rechecked)
-            steps = [
-                (each, self._next_step(each, existing[each.record], zone_id, was_verified=each.record in rechecked))
-                if each.record in existing
-                else (each, self._unread_step(each, zone_id))
-                for each in ours
-                if each.record in existing or each.record in unread
-            ]
+            steps: list[tuple[Entry, Step]] = []
+            for each in ours:
+                if each.record in unread:
+                    steps.append((each, unread_step(self._policy, each, zone_id)))
+                elif each.record in existing:
+                    found, was_verified = existing[each.record], each.record in rechecked
+                    steps.append((each, next_step(self._policy, each, found, zone_id, was_verified=was_verified)))
             write_publications((each.journal, step.publication) for each, step in steps if step.publication)
             for each, step in steps:
                 each.journal.warnings += [step.warning] if step.warning else []
@@ -109,7 +79,7 @@ class Publisher:
         for journal, records in journals:
             others = [record for record in records if record not in taken]
             checked = [record for record in others if self._needs_recheck(journal, record)]
-            sent = [record for record in others if self._needs_upsert(journal, record)]
+            sent = [record for record in others if needs_upsert(self._policy, journal, record)]
             if sent:
                 journal.log(f"due to be published: {', '.join(map(str, sent))}", sent)
             if checked:
@@ -119,19 +89,9 @@ class Publisher:
             to_send += [Entry(journal, record) for record in sent]
         return to_recheck, to_send
 
-    def _needs_upsert(self, journal: JournalWriter, record: Record) -> bool:
-        publication = journal.get(record)
-        if publication.state in (PublicationState.PENDING, PublicationState.FAILED):
-            return True
-        if publication.address != journal.address:  # the row was edited, or the id of its version was reused
-            return True
-        moved = not self._may_use(record, publication.hosted_zone_id or "")
-        is_reported = publication.error is not None and self._policy.on_drift is OnDrift.REPORT
-        return moved or (self._policy.ttl not in (None, publication.ttl) and not is_reported)
-
     def _needs_recheck(self, journal: JournalWriter, record: Record) -> bool:
         publication = journal.get(record)
-        if publication.state is not PublicationState.VERIFIED or self._needs_upsert(journal, record):
+        if publication.state is not PublicationState.VERIFIED or needs_upsert(self._policy, journal, record):
             return False
         if self._policy.recheck:
             return True
@@ -155,19 +115,17 @@ class Publisher:
         others: list[Entry] = []
         for each in entries:
             seen = each.journal.seen_free.get(each.record)
-            if seen and self._may_be_unread(each, seen.zone_id) and self._may_use(each.record, seen.zone_id):
+            if (
+                seen
+                and may_be_unread(self._policy, each, seen.zone_id)
+                and self._policy.may_use(each.record, seen.zone_id)
+            ):
                 inside.setdefault(seen.zone_id, []).append(each)
             else:
                 others.append(each)
         for each, zone in self._looked_up(others):
             inside.setdefault(zone, []).append(each)
         yield from inside.items()
-
-    def _may_use(self, record: Record, zone_id: str) -> bool:
-        """Return whether the settings let a record be in a zone."""
-        pin = self._policy.pins.get(record)
-        zones = (pin,) if pin else self._policy.hosted_zone_ids
-        return not zones or zone_id in zones
 
     def _looked_up(self, entries: Sequence[Entry]) -> Sequence[tuple[Entry, str]]:
         """Return the entries that have a hosted zone, each with it; note the error of the others."""
@@ -213,78 +171,6 @@ class Publisher:
             text = f"{each.record} in hosted zone {zone_id} holds {described(existing[each.record])}"
             each.journal.log(text, [each.record])
         return existing
-
-    def _may_be_unread(self, entry: Entry, zone_id: str) -> bool:
-        """Return whether a record may be sent without a look at what the zone holds.
-
-        It was seen free of obstacles within a recheck interval. With OnDrift.REPORT it is always read, for what
-        somebody else wrote there is not replaced then.
-        """
-        seen = entry.journal.seen_free.get(entry.record)
-        if seen is None or seen.zone_id != zone_id or self._policy.on_drift is OnDrift.REPORT:
-            return False
-        if entry.publication.state is not PublicationState.PENDING:
-            return False  # it was seen to hold something else, or is due for a recheck
-        return timedelta(0) <= entry.journal.now() - seen.at < timedelta(seconds=self._policy.recheck_every)
-
-    def _unread_step(self, entry: Entry, zone_id: str) -> _Step:
-        journal, record = entry
-        seen = journal.seen_free[record]
-        journal.log(
-            f"{record} in hosted zone {zone_id} was seen without an obstacle at {seen.at:%H:%M:%S} UTC", [record]
-        )
-        before = entry.publication
-        known = before.ttl if before.hosted_zone_id in (None, zone_id) else None
-        ttls = (self._policy.ttl, known, seen.ttl, _DEFAULT_TTL)
-        return _Step(change=Change(record, (str(journal.address),), next(ttl for ttl in ttls if ttl is not None)))
-
-    def _next_step(self, entry: Entry, found: RecordSet | None, zone_id: str, *, was_verified: bool) -> _Step:
-        """Decide what to do about a record by what was `found` at its name; `was_verified` before, in some zone."""
-        journal, record = entry
-        publication = entry.publication
-        is_recheck = was_verified and publication.hosted_zone_id == zone_id
-        if is_recheck and found and found.holds(journal.address, publication.ttl):
-            return _Step(publication._replace(checked_at=journal.now(), error=None))
-        if publication.hosted_zone_id not in (None, zone_id):
-            publication = publication._replace(ttl=None)  # that of the record in the zone where it was before
-        ours = journal.sent(record, zone_id)
-        has_several = found is not None and len(found.values) > 1
-        if found and has_several and not ours:
-            return _Step(publication._replace(state=PublicationState.FAILED, error=str(self._foreign(record, found))))
-        has_drifted = is_recheck or not _is_expected(found, {journal.address, *ours})  # a recheck that got here failed
-        if has_drifted:
-            publication = publication._replace(drift=described(found), drift_at=journal.now())
-            if (is_recheck or ours) and self._policy.on_drift is OnDrift.REPORT:
-                error = str(_drifted(journal, publication, found))
-                return _Step(publication._replace(error=error, checked_at=journal.now()))
-        if found and found.obstacle:
-            return _Step(
-                publication._replace(state=PublicationState.FAILED, error=str(self._blocked(record, found.obstacle)))
-            )
-        change = Change(record, (str(journal.address),), self._ttl(publication, found))
-        if not has_drifted:
-            return _Step(change=change)
-        verb = "would be" if journal.dry_run else "is being"
-        done = "repaired" if ours else "replaced"
-        return _Step(publication, change, f"{record} held {publication.drift}; it {verb} {done}")
-
-    def _blocked(self, record: Record, obstacle: str) -> DnsError:
-        return DnsError(
-            f"failed to change {record}: {obstacle} exists there and is never overwritten",
-            f"remove it, or {self._policy.or_else}",
-        )
-
-    def _foreign(self, record: Record, found: RecordSet) -> DnsError:
-        return DnsError(
-            f"failed to change {record}: it holds {len(found.values)} values ({', '.join(found.values)}), and none was"
-            " written by this program",
-            f"leave only one of them, or {self._policy.or_else}",
-        )
-
-    def _ttl(self, publication: Publication, found: RecordSet | None) -> int:
-        asked = publication.ttl if publication.drift else None  # what a repair restores; it may take several runs
-        ttls = (self._policy.ttl, asked, found.ttl if found else None, _DEFAULT_TTL)
-        return next(ttl for ttl in ttls if ttl is not None)
 
     def _send(self, zone_id: str, changes: Sequence[tuple[JournalWriter, Change]]) -> None:
         """Send the changes and write each answer as it comes.
@@ -348,14 +234,3 @@ def _refused(entry: Entry, claim: Claim, recheck_every: float) -> Publication:
         error=str(refusal(claim, recheck_every)),
         checked_at=entry.journal.now(),
     )
-
-
-def _is_expected(found: RecordSet | None, addresses: Collection[Address]) -> bool:
-    """Return whether a due record holds nothing, one of `addresses`, or an obstacle, which is looked at later."""
-    return found is None or found.obstacle is not None or any(found.holds(each, None) for each in addresses)
-
-
-def _drifted(journal: JournalWriter, publication: Publication, found: RecordSet | None) -> DnsError:
-    repair = "" if found and found.obstacle else ", or set DDNS_ON_DRIFT=repair"
-    wanted = f"{journal.address}" if publication.ttl is None else f"{journal.address} with TTL {publication.ttl}"
-    return DnsError(f"{publication.record} should hold {wanted}, not {publication.drift}", f"correct it{repair}")

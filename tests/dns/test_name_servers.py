@@ -26,7 +26,8 @@ from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family, FamilyResult, Outcome, PublicationState, Record
 from ddns_updater.run.ports import Authority
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource

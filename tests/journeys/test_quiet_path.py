@@ -17,7 +17,7 @@ _OURS = {
     "lib": "deadline files http_errors humanize masking printable trust uptime",
     "output": "layout run",
     "run": (
-        "claims deliveries detection flapping incidents journal news origins ports publisher report sending skips"
+        "claims deliveries detection flapping incidents journal news origins ports publisher report sending skips steps"
         " timetable updater verifier"
     ),
     "settings": "contradictions env_files home load parse remarks settings values variables",

@@ -17,7 +17,8 @@ from ddns_updater.app import factories
 from ddns_updater.app.runner import Runner
 from ddns_updater.errors import DdnsError, SettingsError
 from ddns_updater.model import Address, Family, Outcome, Record
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings

@@ -17,7 +17,8 @@ from ddns_updater.app import factories
 from ddns_updater.app.init import initialise
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import Family, FamilyResult, Record
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.sources.http import HttpSource

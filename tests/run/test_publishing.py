@@ -22,7 +22,8 @@ from ddns_updater.lib.deadline import Deadline, time_limit
 from ddns_updater.model import Family, FamilyResult, Outcome, Publication, PublicationState, Record
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import HistoryStore
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.variables import default_settings

@@ -17,7 +17,8 @@ from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Family, OnDrift, Origin, Publication, PublicationState, Record, SeenFree
 from ddns_updater.run.journal import JournalWriter
 from ddns_updater.run.ports import HistoryStore
-from ddns_updater.run.publisher import Policy, Publisher
+from ddns_updater.run.publisher import Publisher
+from ddns_updater.run.steps import Policy
 from ddns_updater.run.verifier import Verifier
 from tests.dns.test_route53 import no_pauses as no_pauses  # a fixture
 from tests.support.aws import FakeAws, lose_answer, pending, refuse
