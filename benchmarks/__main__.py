@@ -18,11 +18,14 @@ from pathlib import Path
 
 import pymysql
 
+from benchmarks import storm
 from benchmarks.commands import Commands
+from benchmarks.endpoint import Endpoint
 from benchmarks.interleaved import HEADER, Row
 from benchmarks.rows import rows
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
 from tests.support.aws import FakeAws
+from tests.support.database import Database
 from tests.support.mysqld import MySqlServer
 
 
@@ -47,7 +50,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     stack.callback(aws.stop)
     databases = [f"rows{number}" for number in range(4)]
     with closing(pymysql.connect(host="127.0.0.1", port=server.port, user="tester", password="tester")) as admin:
-        for name in ("bench", *databases):
+        for name in ("bench", "hosts", *databases):
             admin.cursor().execute(f"CREATE DATABASE {name}")
     home = folder / "home"
     home.mkdir()
@@ -61,6 +64,17 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     yield from commands.first_publication(1000)
     yield from commands.checks(100 if quick else 10_000)
     yield from commands.warm_ec2(20 if quick else 200)
+    yield from _endpoint(folder, f"{server.url}hosts", aws, quick)
+
+
+def _endpoint(folder: Path, mysql_url: str, aws: FakeAws, quick: bool) -> Iterator[Row]:
+    requests, rounds, digits = (500, 2, 4) if quick else (5000, 7, 5)
+    aws.reset()  # another zone has the same name
+    zone_id = aws.zone()
+    for database in (Database("sqlite", f"sqlite:///{folder}/hosts.sqlite3"), Database("mysql", mysql_url)):
+        yield from Endpoint(database, aws, zone_id, folder, digits).rows(requests, rounds)
+    storm_of = Database("sqlite", f"sqlite:///{folder}/storm.sqlite3")
+    yield from storm.rows(storm_of, folder, *((2, 5) if quick else (3, 50)))
 
 
 def _print(table: list[Row]) -> None:

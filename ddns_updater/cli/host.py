@@ -68,6 +68,9 @@ def _from_stdin(_ctx: click.Context, _param: click.Parameter, value: str | None)
 
 _name = click.argument("name", callback=lambda _ctx, _param, value: known_name(value))
 _url = click.option("--url", metavar="URL", callback=_server, help="The URL of the reverse proxy, for the output.")
+_client = click.option(
+    "--for", "client", metavar="CLIENT", type=click.Choice(list(CLIENTS)), help="Print a configuration for this client."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -96,9 +99,7 @@ def host() -> None:
 @click.option("--apex", "is_apex", is_flag=True, help="Allow the name of a hosted zone itself.")
 @click.option("--suffix", metavar="SUFFIX", help="Make IPv6 addresses of a delegated prefix with this.")
 @_url
-@click.option(
-    "--for", "client", metavar="CLIENT", type=click.Choice(list(CLIENTS)), help="Print a configuration for this client."
-)
+@_client
 @_json
 @click.pass_context
 def add(ctx: click.Context, /, url: str | None, client: str | None, as_json: bool, **options: Any) -> None:
@@ -192,27 +193,32 @@ def show(ctx: click.Context, name: str, url: str | None, as_json: bool) -> None:
 @_name
 @click.option("--finish", is_flag=True, help="End the secret before the newest.")
 @_url
+@_client
 @_json
 @click.pass_context
-def rotate(ctx: click.Context, name: str, finish: bool, url: str | None, as_json: bool) -> None:
+def rotate(ctx: click.Context, name: str, finish: bool, url: str | None, client: str | None, as_json: bool) -> None:
     """Give a host a new secret, beside the one before.
 
     Both secrets are valid until --finish ends the older one, so that the client can be changed in between. All hosts of
-    a login have the same secret.
+    a login have the same secret. --for prints what to enter, also in a client of another kind.
 
     \b
     Example:
       ddns host rotate nas.example.com
     """
+    if client and as_json:
+        raise click.UsageError("--for and --json cannot be combined")
     out = terminal(ctx)
     if finish:
-        if as_json or url:
-            raise click.UsageError("--finish prints no secret: leave out --json and --url")
+        if as_json or url or client:
+            raise click.UsageError("--finish prints no secret: leave out --json, --url and --for")
         out.info(f"the older secret of {listed(finish_rotation(settings(ctx), name), _MAX_NAMED)} is no longer valid")
         return
     rotated = rotate_host(settings(ctx), name)
     access = _access(rotated.host, url, rotated.secret)
-    if as_json:
+    if client:
+        click.echo(configuration(client, access))
+    elif as_json:
         click.echo(access_json(access, rotated.secret, rotated.names))
     else:
         out.info(f"made a new secret for {listed(rotated.names, _MAX_NAMED)}")

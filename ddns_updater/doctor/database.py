@@ -86,8 +86,8 @@ def _sent(
     history: HistoryStore, origins: Mapping[Family, Origin], journals: Mapping[Family, Journal]
 ) -> frozenset[tuple[Record, str]]:
     found = {each.sent for journal in journals.values() for each in journal.publications}
-    for family, origin in origins.items():
-        found |= history.sent_before(origin, journals[family].version)
+    versions = {origin: journals[family].version for family, origin in origins.items()}
+    found.update(*history.sent_before(versions).values())
     return frozenset((each.record, each.zone_id) for each in found if each)
 
 

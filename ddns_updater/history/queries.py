@@ -60,10 +60,10 @@ UNNUMBERED = "SELECT 1 FROM admin_ip_history WHERE name = ? AND version IS NULL 
 HIGHEST = "SELECT MAX(id), MAX(originId) FROM admin_ip_history"
 
 _SENT = """
-SELECT p.recordName, p.recordType, p.hostedZoneId, p.address, CASE WHEN p.state = 'pending' THEN {at} END
+SELECT h.originId, p.recordName, p.recordType, p.hostedZoneId, p.address, CASE WHEN p.state = 'pending' THEN {at} END
 FROM admin_ip_history h
 JOIN admin_dns_publication p ON p.historyId = h.id
-WHERE h.originId = ? AND h.version < ? AND h.version >= ?
+WHERE ({chosen})
   AND p.address IS NOT NULL AND (p.state <> 'failed' OR p.changeId IS NOT NULL OR p.verifiedAt IS NOT NULL)
 """
 
@@ -149,9 +149,15 @@ def summary(dialect: Dialect) -> str:
     return _SUMMARY.format(now=dialect.now, began=seconds(dialect, "v.createdAt"))
 
 
-def sent(dialect: Dialect) -> str:
-    """Return the query for what was sent for a range of versions; rows.sent_of reads its rows."""
-    return _SENT.format(at=dialect.utc_seconds.format("COALESCE(p.submittedAt, p.createdAt)"))
+def sent(dialect: Dialect, origins: int) -> str:
+    """Return the query for what was sent for a range of versions of so many origins; rows.sent_of reads its rows.
+
+    The values of each origin are its key, and the versions before which and from which on.
+    """
+    return _SENT.format(
+        at=dialect.utc_seconds.format("COALESCE(p.submittedAt, p.createdAt)"),
+        chosen=" OR ".join(["h.originId = ? AND h.version < ? AND h.version >= ?"] * origins),
+    )
 
 
 def claims(dialect: Dialect, names: int) -> str:

@@ -180,12 +180,13 @@ def _unreadable(version: Version, record: Record, column: str, value: object, th
     )
 
 
-def sent_of(rows: Sequence[Row]) -> Iterator[Sent]:
-    """Yield what was sent, by `rows`."""
-    for name, kind, zone_id, text, unanswered_at in rows:
+def sent_of(rows: Sequence[Row]) -> Iterator[tuple[Any, Sent]]:
+    """Yield the originId and what was sent, by `rows`."""
+    for origin_id, name, kind, zone_id, text, unanswered_at in rows:
         address = parse_address(text_of(text))
         if address and zone_id:
-            yield Sent(Record(text_of(name), text_of(kind)), text_of(zone_id), address, _time_or_none(unanswered_at))
+            sent = Sent(Record(text_of(name), text_of(kind)), text_of(zone_id), address, _time_or_none(unanswered_at))
+            yield origin_id, sent
 
 
 def claims_of(rows: Sequence[Row]) -> Iterator[Claim]:

@@ -1,8 +1,9 @@
 """The history in an SQL database: versions and publications, and what the commands need of them."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import chain
 from typing import Any, Protocol
 
 from ddns_updater.errors import HistoryError, VersionTaken
@@ -32,6 +33,7 @@ from ddns_updater.model import (
     Window,
 )
 
+_ASKED_TOGETHER = 100  # origins in one query
 _LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
 _EVER = 2**62  # seconds; later than any time, and earlier than any when negative
 
@@ -94,12 +96,18 @@ class SqlHistory(SqlOrigins):
         with self.errors(), self.transaction():
             self.insert(origin, version, address)
 
-    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
-        """Return what DNS may have been sent for the versions just before `version`."""
-        with self.errors():
-            values = (origin.id, version.version, version.version - _LOOK_BACK)
-            rows = self.execute(queries.sent(self.dialect), values).fetchall()
-        return frozenset(sent_of(rows))
+    def sent_before(self, versions: Mapping[Origin, Version]) -> dict[Origin, set[Sent]]:
+        """Return what DNS may have been sent for the versions just before one of each origin."""
+        found: dict[Origin, set[Sent]] = {origin: set() for origin in versions}
+        by_key = {origin.id: origin for origin in versions}
+        asked = [(origin.id, each.version, each.version - _LOOK_BACK) for origin, each in versions.items()]
+        for start in range(0, len(asked), _ASKED_TOGETHER):
+            chunk = asked[start : start + _ASKED_TOGETHER]
+            with self.errors():
+                rows = self.execute(queries.sent(self.dialect, len(chunk)), [*chain.from_iterable(chunk)]).fetchall()
+            for origin_id, sent in sent_of(rows):
+                found[by_key[origin_id]].add(sent)
+        return found
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, by originId."""

@@ -69,9 +69,8 @@ class JournalWriter:
 
     def _sent_earlier(self, record: Record, zone_id: str | None) -> Sequence[Sent]:
         if self._earlier is None:
-            self._earlier = {}
-            for each in self.history.sent_before(self.origin, self.version):
-                self._earlier.setdefault((each.record, each.zone_id), []).append(each)
+            read_sent([self])
+        assert self._earlier is not None
         return self._earlier.get((record, zone_id), ())
 
     def remember(self, publication: Publication) -> None:
@@ -89,6 +88,18 @@ class JournalWriter:
             "records": [str(each) for each in records],
         }
         log.info("%s", text, extra={"facts": facts})
+
+
+def read_sent(journals: Iterable[JournalWriter]) -> None:
+    """Read what was sent for earlier versions, for all journals that do not know it at once; they have one history."""
+    unknown = {each.origin: each for each in journals if each._earlier is None}
+    if not unknown:
+        return
+    history = next(iter(unknown.values())).history
+    for origin, sent in history.sent_before({origin: each.version for origin, each in unknown.items()}).items():
+        earlier = unknown[origin]._earlier = {}
+        for each in sent:
+            earlier.setdefault((each.record, each.zone_id), []).append(each)
 
 
 class Entry(NamedTuple):

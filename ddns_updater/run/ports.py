@@ -69,8 +69,8 @@ class History(Protocol):
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
-    def sent_before(self, origin: Origin, version: Version) -> frozenset[Sent]:
-        """Return what DNS may have been sent for the versions just before `version`."""
+    def sent_before(self, versions: Mapping[Origin, Version]) -> Mapping[Origin, Collection[Sent]]:
+        """Return what DNS may have been sent for the versions just before one of each origin."""
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, in a fixed order."""

@@ -19,7 +19,15 @@ from ddns_updater.model import (
     described,
 )
 from ddns_updater.run.claims import claims_since, refusal
-from ddns_updater.run.journal import RESOLUTION, Entry, JournalWriter, stronger_claims, write_error, write_publications
+from ddns_updater.run.journal import (
+    RESOLUTION,
+    Entry,
+    JournalWriter,
+    read_sent,
+    stronger_claims,
+    write_error,
+    write_publications,
+)
 from ddns_updater.run.ports import Dns
 from ddns_updater.run.steps import Policy, Step, may_be_unread, needs_upsert, next_step, unread_step
 
@@ -50,6 +58,7 @@ class Publisher:
             ours = self._ours(zone_id, inside)
             unread = {each.record for each in ours if may_be_unread(self._policy, each, zone_id)}
             existing = self._read(zone_id, [each for each in ours if each.record not in unread])
+            read_sent(each.journal for each in ours if each.record in existing and each.record not in rechecked)
             steps: list[tuple[Entry, Step]] = []
             for each in ours:
                 if each.record in unread:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ddns_updater.errors import DnsError
 from ddns_updater.lib.deadline import Deadline
 from ddns_updater.model import Publication, PublicationState, Record, RecordSet, described
-from ddns_updater.run.journal import Entry, JournalWriter, write_publications
+from ddns_updater.run.journal import Entry, JournalWriter, read_sent, write_publications
 from ddns_updater.run.ports import Authority, Dns
 
 _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 1.0, 5.0, 1.5  # seconds between two GetChange calls
@@ -109,6 +109,7 @@ class Verifier:
         except DnsError as error:
             _write_unconfirmed(entries, error)
             return
+        read_sent(each.journal for each in entries)
         seen: list[tuple[JournalWriter, Publication]] = []
         try:
             for each in entries:

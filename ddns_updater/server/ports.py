@@ -51,7 +51,10 @@ class Publications(Protocol):
         """Take the lock of the publisher without waiting; False when another server holds it."""
 
     def due(self, limit: int) -> Sequence[HostRecord]:
-        """Return at most `limit` records to look at by now: those first that are due, and of these the oldest."""
+        """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
+
+        One whose versions were deleted is not looked at until it has another.
+        """
 
     def next_look(self) -> datetime | None:
         """Return when the next record has to be looked at; None when none ever has."""

@@ -15,7 +15,7 @@ from ddns_updater.server.publishing import HostPublisher, Round
 log = logging.getLogger(__name__)
 
 _WINDOW = 1.0  # seconds in which changes gather before a round
-_LONG_WINDOW = 3.0  # while more wait than a call of Route 53 holds
+_LONG_WINDOW = 3.0  # while changes keep coming, or more wait than a call of Route 53 holds
 _SWEEP_EVERY = 60.0  # seconds
 _ROUND_EVERY = 15.0  # seconds; also when nothing is due: /health asks for one a minute, and a database may be back
 _EXAMPLES = 10  # failing records that a sweep names
@@ -94,7 +94,7 @@ class Worker:
         if not done.has_more:
             self._wait_for(self._woken, self._until_next_round())
         self._woken.clear()
-        self._wait_for(self._stopping, _LONG_WINDOW if done.has_more else _WINDOW)
+        self._wait_for(self._stopping, _LONG_WINDOW if done.has_more or done.sent else _WINDOW)
 
     def _until_next_round(self) -> float:
         """Return the seconds until a record or a sweep is due, or another round."""

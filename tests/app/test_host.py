@@ -348,6 +348,17 @@ def test_a_second_rotation_says_that_the_oldest_secret_ended(small_server: Machi
     assert "the older of them is no longer valid" in small_server.ddns("host", "rotate", NAME).err
 
 
+def test_a_new_secret_comes_in_the_configuration_of_a_client(small_server: Machine) -> None:
+    added(small_server, NAME)
+    done = small_server.ddns("host", "rotate", NAME, "--for", "opnsense", "--url", URL)
+    assert (done.status, done.out.count("Server:           ddns.example.com\n")) == (0, 1)
+    (secret,) = re.findall(r"^Password: +(\S+)$", done.out, re.MULTILINE)
+    assert digest_of(small_server) == sha256(secret.encode()).hexdigest()
+    refused(small_server.ddns("host", "rotate", NAME, "--for", "curl", "--json"), "--for and --json")
+    refused(small_server.ddns("host", "rotate", NAME, "--for", "curl", "--finish"), "--finish prints no secret")
+    assert digest_of(small_server) == sha256(secret.encode()).hexdigest()
+
+
 def _digests(machine: Machine) -> list[str]:
     with open_hosts(machine.database.settings()) as opened:
         login = opened.login("office")
