@@ -27,6 +27,7 @@ _VALUES = {"alerts.event", "alerts.channel"}  # what is sent and to whom, not ho
 _REQUEST = {"sources.request", "sources.address"}  # the source of a host's address is its request
 _LATE = {
     "app.factories",  # imports an adapter when it is needed; cli/main.py does so by name
+    "app.server_factories",  # those of the update endpoint
     "run.deliveries",  # ctypes, for a delivery that hangs
     "dns.names",  # idna, for a name that is not ASCII
     "lib.trust",  # grp, for a folder that a group may write

@@ -40,7 +40,6 @@ from ddns_updater.state.run_state import RunState
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from _typeshed.wsgi import WSGIApplication
     from moto.server import ThreadedMotoServer
     from mypy_boto3_route53.client import Route53Client
 
@@ -48,12 +47,7 @@ if TYPE_CHECKING:
     from ddns_updater.dns.route53_probe import Route53Probe
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.budget import Budget
-    from ddns_updater.output.endpoint_metrics import EndpointMetrics
     from ddns_updater.server.ports import HostStore
-    from ddns_updater.server.sweep_report import SweepReporter
-    from ddns_updater.server.web_server import WebServer
-    from ddns_updater.state.host_status import HostNumbers, HostsStatus
-    from ddns_updater.state.status import Status
 
 
 @contextmanager
@@ -211,15 +205,6 @@ def open_dns(settings: Settings, client: "Client[Route53Client]") -> Dns:
     return Route53(client, settings.hosted_zone_ids)
 
 
-def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
-    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
-    try:
-        from ddns_updater.server.web_server import WebServer
-    except ImportError as error:
-        raise _missing_extra("ddns serve", "serve") from error
-    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
-
-
 def open_moto(port: int) -> "ThreadedMotoServer":
     """Return the simulated AWS of the demo, not yet started; raises SettingsError without the extra demo."""
     try:
@@ -244,31 +229,6 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
     )
 
 
-def endpoint_metrics(read: "Callable[[], HostNumbers]") -> "EndpointMetrics":
-    """Return the metrics of the update endpoint; raises SettingsError without the extra metrics."""
-    try:
-        from ddns_updater.output.endpoint_metrics import EndpointMetrics
-    except ImportError as error:
-        raise _missing_extra("/metrics", "metrics") from error
-    return EndpointMetrics(read)
-
-
-def page_policy() -> str:
-    """Return the Content-Security-Policy of the status page; it needs the extra serve."""
-    from ddns_updater.output.status_page import content_security_policy
-
-    return content_security_policy()
-
-
-def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]":
-    """Return the function that renders the status page; raises SettingsError without the extra serve."""
-    try:
-        from ddns_updater.output.status_page import status_page
-    except ImportError as error:
-        raise _missing_extra("the status page", "serve") from error
-    return status_page
-
-
 def state_file(settings: Settings) -> StateFile:
     """Return the state file of the configured database; nothing is read or written yet."""
     return StateFile(settings.state_folder, settings.database.identity)
@@ -282,20 +242,6 @@ def destinations(settings: Settings) -> Destinations:
         ping=partial(_ping, settings.heartbeat) if settings.heartbeat else None,
         write_metrics=partial(_write_metrics, settings.metrics_file) if settings.metrics_file else None,
     )
-
-
-def sweep_state_file(settings: Settings) -> StateFile:
-    """Return the state file in which a server keeps its sweeps, beside that of the runs."""
-    return StateFile(settings.state_folder, settings.database.identity, of="sweep")
-
-
-def sweep_reporter(settings: Settings) -> "SweepReporter":
-    """Return what reports the sweeps of a server."""
-    from ddns_updater.server.sweep_report import SweepReporter
-
-    file = sweep_state_file(settings)
-    keys = [spec.key for spec in settings.channels]
-    return SweepReporter(file, keys, partial(channels, settings), alert_after=settings.alert_after)
 
 
 def channels(settings: Settings) -> dict[str, Channel]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ddns_updater.app import factories
+from ddns_updater.app import server_factories
 from ddns_updater.app.status_page import status_page_of_server
 from ddns_updater.errors import SettingsError
 from ddns_updater.server.failed_logins import FailedLogins
@@ -34,15 +34,15 @@ def operator_pages(settings: Settings, pool: Pool) -> OperatorPages:
     password = settings.serve_status_password
     if password is None:
         return OperatorPages({}, FailedLogins(), _ignore, _ignore)
-    render = factories.page_renderer()
+    render = server_factories.page_renderer()
     metrics, missing = None, ""
     try:
-        metrics = factories.endpoint_metrics(lambda: _numbers(pool))
+        metrics = server_factories.endpoint_metrics(lambda: _numbers(pool))
     except SettingsError as error:
         missing = str(error)
     failed_logins = FailedLogins(count=metrics.login_failed) if metrics else FailedLogins()
     login = OperatorLogin(password, failed_logins)
-    status = StatusRoute(login, lambda: status_page_of_server(settings, render), factories.page_policy())
+    status = StatusRoute(login, lambda: status_page_of_server(settings, render), server_factories.page_policy())
     numbers = MetricsRoute(login, metrics.text) if metrics else NoMetrics(login, missing)
     return OperatorPages(
         routes={"/status": status.answer, "/metrics": numbers.answer},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
-from ddns_updater.app import factories
+from ddns_updater.app import server_factories
 from ddns_updater.app.operator_pages import operator_pages
 from ddns_updater.app.publishing import host_publisher, open_pool
 from ddns_updater.dns.names import normalize_name
@@ -44,11 +44,11 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     last_requests = LastRequests()
     operator = operator_pages(settings, pool)
     publisher = host_publisher(settings, pool, change_called=operator.change_called)
-    worker = Worker(pool, publisher, last_requests, factories.sweep_reporter(settings).report)
+    worker = Worker(pool, publisher, last_requests, server_factories.sweep_reporter(settings).report)
     routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, operator.failed_logins)
     endpoint = Endpoint({**routes, **operator.routes}, _callers(settings), count=partial(_count, operator.observe))
     with ExitStack() as stack:
-        server = factories.web_server(settings, application(endpoint.answer))
+        server = server_factories.web_server(settings, application(endpoint.answer))
         stack.callback(server.close)
         _check(pool)
         stack.callback(pool.close)

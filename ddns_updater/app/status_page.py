@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from ddns_updater.app import factories
+from ddns_updater.app import factories, server_factories
 from ddns_updater.app.status import read_status
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError
 from ddns_updater.run import timetable
@@ -24,7 +24,7 @@ def status_page(settings: Settings, *, name: str | None) -> tuple[str, Status]:
 
     Raises SettingsError, also without the extra that the page needs.
     """
-    render = factories.page_renderer()
+    render = server_factories.page_renderer()
     line = read_status(settings, name=name)
     return render(line, *_read_hosts(settings)), line
 

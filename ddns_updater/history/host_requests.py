@@ -82,7 +82,7 @@ class SqlRequests(HostTable):
             ids = [host.id for host, _ in updates]
             there = {key for (key,) in self.rows(host_queries.locked(self.dialect, len(ids)), ids)}
             steps = [each if each.host.id in there else _removed(each) for each in self._judged(updates)]
-            new = [(each, *self._append(each)) for each in steps if each.decision.verdict is Verdict.GOOD]
+            new = [(each, *self._append(each, now)) for each in steps if each.decision.verdict is Verdict.GOOD]
             pending = [
                 publication_row(version, Publication(Record(step.host.name, step.family.record_type), now))
                 for step, version, _ in new
@@ -102,17 +102,17 @@ class SqlRequests(HostTable):
                     self.history.execute(host_queries.SLOW, (None, each.host.id))
         return steps
 
-    def _append(self, step: _Step) -> tuple[Version, Hashable]:
+    def _append(self, step: _Step, now: datetime) -> tuple[Version, Hashable]:
         """Insert the next version of a record, or the first one with its own `id` as `originId`, and return both."""
         if step.known is None:
             highest: tuple[Any, ...] = self.history.execute(queries.HIGHEST).fetchone()
             key: int | None = max(each or 0 for each in highest) + 1
             origin_id: Hashable = key
-            number, now = 1, self.now()
+            number = 1
         else:
             origin_id, journal = step.known
             key = None
-            number, now = journal.version.version + 1, journal.read_at
+            number = journal.version.version + 1
         origin = Origin(origin_id, step.host.name, step.family)
         row_id = self.history.insert(origin, number, step.address, key=key)
         return Version(row_id, origin.name, number, str(step.address), step.address, now), origin_id

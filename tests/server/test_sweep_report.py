@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ddns_updater.alerts.channel import Channel
-from ddns_updater.app import factories
+from ddns_updater.app import factories, server_factories
 from ddns_updater.hosts import Sweep
 from ddns_updater.lib.files import flocked
 from ddns_updater.lib.trust import open_own
@@ -229,7 +229,7 @@ def test_the_reporter_of_the_settings_has_their_channels_state_folder_and_number
     tmp_path: Path, receiver: Receiver
 ) -> None:
     environment = Server(tmp_path, receiver.url).environment | {"DDNS_ALERT_AFTER": "2"}
-    reporter = factories.sweep_reporter(load_settings_with(environment))
+    reporter = server_factories.sweep_reporter(load_settings_with(environment))
     reporter.report(DATABASE_DOWN)
     assert receiver.events == []
     reporter.report(DATABASE_DOWN)
@@ -341,7 +341,7 @@ def test_while_another_server_sends_from_the_same_file_this_one_does_not(server:
 _SCRIPT = """
 import sys
 import ddns_updater.alerts.webhooks
-from ddns_updater.app.factories import sweep_reporter
+from ddns_updater.app.server_factories import sweep_reporter
 from ddns_updater.settings.load import read_settings
 from tests.support.forks import kill_at
 from tests.support.sweeps import failing

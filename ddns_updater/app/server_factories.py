@@ -1,0 +1,62 @@
+"""The adapters of the update endpoint and of its pages; each is imported when it is first needed."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ddns_updater.app import factories
+from ddns_updater.lib.installation import missing_extra
+from ddns_updater.settings.settings import Settings
+from ddns_updater.state.file import StateFile
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    from ddns_updater.server.sweep_report import SweepReporter
+    from ddns_updater.server.web_server import WebServer
+    from ddns_updater.state.host_status import HostNumbers, HostsStatus
+    from ddns_updater.state.status import Status
+
+
+def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":
+    """Return the web server, which listens already; raises SettingsError without the extra serve, and ServerError."""
+    try:
+        from ddns_updater.server.web_server import WebServer
+    except ImportError as error:
+        raise missing_extra("ddns serve", "serve") from error
+    return WebServer(application, str(settings.serve_listen.address), settings.serve_listen.port)
+
+
+def endpoint_metrics(read: "Callable[[], HostNumbers]") -> "EndpointMetrics":
+    """Return the metrics of the update endpoint; raises SettingsError without the extra metrics."""
+    try:
+        from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    except ImportError as error:
+        raise missing_extra("/metrics", "metrics") from error
+    return EndpointMetrics(read)
+
+
+def page_policy() -> str:
+    """Return the Content-Security-Policy of the status page; it needs the extra serve."""
+    from ddns_updater.output.status_page import content_security_policy
+
+    return content_security_policy()
+
+
+def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]":
+    """Return the function that renders the status page; raises SettingsError without the extra serve."""
+    try:
+        from ddns_updater.output.status_page import status_page
+    except ImportError as error:
+        raise missing_extra("the status page", "serve") from error
+    return status_page
+
+
+def sweep_reporter(settings: Settings) -> "SweepReporter":
+    """Return what reports the sweeps of a server, with a state file of its own beside that of the runs."""
+    from ddns_updater.server.sweep_report import SweepReporter
+
+    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    keys = [spec.key for spec in settings.channels]
+    return SweepReporter(file, keys, partial(factories.channels, settings), alert_after=settings.alert_after)
