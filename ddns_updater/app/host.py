@@ -144,7 +144,7 @@ def finish_rotation(settings: Settings, name: str) -> tuple[str, ...]:
         names = tuple(each.name for each in _login(hosts, host).hosts)
         if not hosts.end_rotation(host):
             raise HostError(
-                f"login {host.login} has one secret alone", f"make a new one with: ddns host rotate {host.name}"
+                f"login {host.login} has only one secret", f"make a new one with: ddns host rotate {host.name}"
             )
     return names
 

@@ -251,7 +251,7 @@ def block(ctx: click.Context, name: str) -> None:
 @_name
 @click.pass_context
 def unblock(ctx: click.Context, name: str) -> None:
-    """Take the requests of a blocked host again.
+    """Accept the requests of a blocked host again.
 
     \b
     Example:

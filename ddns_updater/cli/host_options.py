@@ -59,7 +59,7 @@ def given_secret(*, weak: bool) -> str:
     if not secret:
         raise SettingsError("--secret - reads a secret from stdin, and there is none", "write it there, in one line")
     if not secret.isprintable():
-        raise SettingsError("the secret on stdin holds a control character", "use printable characters alone")
+        raise SettingsError("the secret on stdin holds a control character", "use only printable characters")
     if len(secret) > _LONGEST_SECRET:
         raise SettingsError(f"the secret on stdin has more than {_LONGEST_SECRET} characters", "shorten it")
     if len(secret) < _SHORTEST_SECRET and not weak:

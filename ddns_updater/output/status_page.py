@@ -36,7 +36,7 @@ _COLUMNS = 144  # of a bar, as the style has it
 _ANSWERS = {
     Verdict.GOOD: "new address",
     Verdict.NOCHG: "no change",
-    Verdict.LATER: "put off (911)",
+    Verdict.LATER: "try again later (911)",
     Verdict.BLOCKED: "blocked (abuse)",
 }
 

@@ -33,7 +33,7 @@ def failing(sweep: Sweep, incident: Incident, now: datetime) -> Event:
     """Return the event of hosts whose records cannot be published."""
     if sweep.error:
         what = "database"
-        then = "Requests are answered with 911 until that is over, and clients try again."
+        then = "Until it is back, requests are answered with 911 and clients try again."
     else:
         what = f"{counted(sweep.failing, 'record')} of {counted(sweep.hosts, 'host')}"
         then = "Nothing is lost: the server keeps each address and tries again. `ddns host list` shows every host."

@@ -137,7 +137,7 @@ def listen(text: str) -> Listen:
 def status_password(text: str) -> str:
     """Return `text` as a password that a browser can send."""
     if not text.isprintable():
-        raise InvalidValue("holds a control character", "use printable characters alone")
+        raise InvalidValue("holds a control character", "use only printable characters")
     return text
 
 
@@ -155,7 +155,7 @@ def _proxy_network(text: str) -> IPv4Network | IPv6Network:
         raise InvalidValue("is not an address or a network", "write them as 192.0.2.7 and 192.0.2.0/24")
     network = interface.network
     if network.prefixlen == 0:
-        raise InvalidValue("is everybody, so any caller could choose its address", "name the proxies alone")
+        raise InvalidValue("includes every address, so any caller could choose its own", "list only the proxies")
     if interface.ip != network.network_address:
         raise InvalidValue("has bits beyond its prefix", f"write {network}, or {interface.ip} for that address alone")
     if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):

@@ -339,7 +339,7 @@ def test_two_secrets_are_valid_until_the_rotation_is_finished(server: Machine) -
     assert "two secrets are valid" in server.ddns("host", "show", NAME).out
     assert server.ddns("host", "rotate", NAME, "--finish").status == 0
     assert _digests(server) == [sha256(second.encode()).hexdigest()]
-    refused(server.ddns("host", "rotate", NAME, "--finish"), "one secret alone")
+    refused(server.ddns("host", "rotate", NAME, "--finish"), "only one secret")
 
 
 def test_a_second_rotation_says_that_the_oldest_secret_ended(small_server: Machine) -> None:

@@ -155,7 +155,7 @@ def test_while_the_database_is_down_the_alert_says_what_clients_get(server: Serv
     *_, told = server.sweep(*[DATABASE_DOWN] * 3)
     assert told.title == "hosts: database failing since 2026-03-01 12:00 UTC"
     assert told.text == (
-        f"Cause: {DATABASE_DOWN.error}. Requests are answered with 911 until that is over, and clients try again."
+        f"Cause: {DATABASE_DOWN.error}. Until it is back, requests are answered with 911 and clients try again."
         " Run `ddns doctor` on the machine to see what to fix."
     )
     assert (told.facts["hosts"], told.facts["failing_records"], told.facts["examples"]) == (None, None, [])

@@ -870,5 +870,5 @@ def test_the_password_of_the_status_page_is_shown_nowhere() -> None:
     assert settings.serve_status_password == SECRET
     assert SECRET not in repr(settings)
     assert problems({"DDNS_SERVE_STATUS_PASSWORD": f"{SECRET}\x1b"}) == [
-        "DDNS_SERVE_STATUS_PASSWORD holds a control character; use printable characters alone"
+        "DDNS_SERVE_STATUS_PASSWORD holds a control character; use only printable characters"
     ]
