@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ddns_updater.errors import DnsError
+from ddns_updater.errors import DnsError, NoHostedZone
 from ddns_updater.model import (
     Address,
     Change,
@@ -152,7 +152,7 @@ class Publisher:
         for each in entries:
             zone = zones[each.record]
             if isinstance(zone, DnsError):
-                outside.append((each.journal, each.publication._replace(error=str(zone))))
+                outside.append((each.journal, _without_zone(each.publication, zone)))
             else:
                 inside.setdefault(zone, []).append(each)
         if outside:
@@ -317,6 +317,16 @@ def _refused(entry: Entry, claim: Claim, recheck_every: float) -> Publication:
         error=str(refusal(claim, recheck_every)),
         checked_at=entry.journal.now(),
     )
+
+
+def _without_zone(publication: Publication, error: DnsError) -> Publication:
+    """Return the publication of a record that has no hosted zone, or may not be changed there: as refused.
+
+    A change that was sent before may arrive yet, and a zone that could not be read says nothing of the record.
+    """
+    is_unsent = publication.state is PublicationState.PENDING and publication.sent is None
+    state = PublicationState.FAILED if is_unsent and isinstance(error, NoHostedZone) else publication.state
+    return publication._replace(state=state, error=str(error))
 
 
 def _is_expected(found: RecordSet | None, addresses: Collection[Address]) -> bool:

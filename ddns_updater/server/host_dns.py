@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from ddns_updater.errors import DnsError
+from ddns_updater.errors import DnsError, NoHostedZone
 from ddns_updater.model import Change, Record, RecordSet, Submission
 from ddns_updater.run.ports import Dns
 
@@ -43,7 +43,7 @@ class HostDns:
         zones = dict(self._known().zones_for(records))
         for record, zone in zones.items():
             if record in self._reserved:
-                zones[record] = DnsError(
+                zones[record] = NoHostedZone(
                     f"failed to change {record}: DDNS_RECORDS names it, so it follows the line",
                     f"remove it there, or {OR_ELSE}",
                 )
@@ -51,7 +51,7 @@ class HostDns:
                 zones[record] = _for_hosts(zone)
                 self._dns = None  # the zone may be made by the next time
             elif record.name not in self._apexes and self._known().zone_name(zone) == record.name:
-                zones[record] = DnsError(
+                zones[record] = NoHostedZone(
                     f"failed to change {record}: it is the apex of hosted zone {zone}",
                     "add the host with --apex if that is meant",
                 )
@@ -89,5 +89,5 @@ class HostDns:
 def _for_hosts(error: DnsError) -> DnsError:
     """Return `error` with what to do about a host, which no setting names."""
     if error.advice and "DDNS_RECORDS" in error.advice:
-        return DnsError(error.problem, f"set DDNS_HOSTED_ZONE_ID to the zone to use, or {OR_ELSE}")
+        return type(error)(error.problem, f"set DDNS_HOSTED_ZONE_ID to the zone to use, or {OR_ELSE}")
     return error
