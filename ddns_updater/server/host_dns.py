@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from ddns_updater.errors import DnsError
+from ddns_updater.errors import DnsError, NoHostedZone
 from ddns_updater.model import Change, Record, RecordSet, Submission
 from ddns_updater.run.ports import Dns
 
@@ -46,14 +46,14 @@ class HostDns:
             self._dns = None  # the zone may be made by the next time
         for record, zone in zones.items():
             if record in self._reserved:
-                zones[record] = DnsError(
+                zones[record] = NoHostedZone(
                     f"failed to change {record}: DDNS_RECORDS names it, so it follows the line",
                     f"remove it there, or {OR_ELSE}",
                 )
             elif isinstance(zone, DnsError):
                 zones[record] = _for_hosts(zone)
             elif record.name not in self._apexes and dns.zone_name(zone) == record.name:
-                zones[record] = DnsError(
+                zones[record] = NoHostedZone(
                     f"failed to change {record}: it is the apex of hosted zone {zone}",
                     "add the host with --apex if that is meant",
                 )
@@ -91,5 +91,5 @@ class HostDns:
 def _for_hosts(error: DnsError) -> DnsError:
     """Return `error` with what to do about a host, which no setting names."""
     if error.advice and "DDNS_RECORDS" in error.advice:
-        return DnsError(error.problem, f"set DDNS_HOSTED_ZONE_ID to the zone to use, or {OR_ELSE}")
+        return type(error)(error.problem, f"set DDNS_HOSTED_ZONE_ID to the zone to use, or {OR_ELSE}")
     return error

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from ddns_updater.app.publishing import host_publisher, open_pool
-from ddns_updater.hosts import Host, NewHost
+from ddns_updater.hosts import Host, NewHost, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.pool import Pool
 from ddns_updater.server.publishing import HostPublisher
@@ -145,6 +145,30 @@ def test_an_obstacle_is_never_overwritten_also_when_it_came_after_the_first_vers
     assert number == 1
     assert "an alias to other.example.com exists there" in failing.error
     assert "ddns host remove NAME" in failing.error
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("example.com", {}, "it is the apex of hosted zone"),
+        ("nas.example.org", {}, "no public hosted zone covers nas.example.org"),
+        ("line.example.com", {"DDNS_RECORDS": "line.example.com"}, "DDNS_RECORDS names it"),
+    ],
+)
+def test_a_host_whose_name_may_not_be_changed_is_refused_and_its_client_told_so(
+    database: Database, aws: FakeAws, name: str, settings: dict[str, str], reason: str
+) -> None:
+    endpoint = Endpoint(database, aws, **settings)
+    with endpoint.pool.taken() as hosts:
+        host = hosts.add(NewHost(name, name, "s" * 32))
+    endpoint.update(_ONE, host)
+    assert endpoint.publisher.round().sent == 0
+    with endpoint.pool.taken() as hosts:
+        ((_, error),) = hosts.refused(10)
+        (answer,) = hosts.preview([(host, {Family.IPV4: _ONE})])
+    assert reason in error
+    assert answer.verdict is Verdict.LATER
+    endpoint.pool.close()
 
 
 def test_the_apex_is_changed_only_for_a_host_that_was_added_as_that(endpoint: Endpoint) -> None:
