@@ -234,6 +234,12 @@ class Publication(NamedTuple):
     drift_at: datetime | None = None
 
     @property
+    def is_refused(self) -> bool:
+        """Return whether DNS refuses it, or something kept it from being sent at all."""
+        is_kept_back = self.state is PublicationState.PENDING and self.error is not None and self.submitted_at is None
+        return self.state is PublicationState.FAILED or is_kept_back
+
+    @property
     def sent(self) -> "Sent | None":
         """Return what DNS may have been sent: all but what Route 53 refused. None before the first try."""
         refused = self.state is PublicationState.FAILED and not (self.change_id or self.verified_at)

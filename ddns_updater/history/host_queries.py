@@ -6,6 +6,8 @@ from ddns_updater.history import queries
 from ddns_updater.history.queries import Dialect
 
 _NEWEST = "(SELECT version FROM admin_ip_history WHERE originId = r.originId ORDER BY version DESC LIMIT 1)"
+# As Publication.is_refused.
+_REFUSED = "(p.state = 'failed' OR p.state = 'pending' AND p.lastError IS NOT NULL AND p.submittedAt IS NULL)"
 _HOST_FLAGS = ("takesAws", "takesQuery", "isApex")
 _HOST_TIMES = ("createdAt", "blockedAt", "slowedAt")
 HOST_COLUMNS = (
@@ -74,7 +76,7 @@ COUNT_FAILING = f"SELECT COUNT(*) {_FAILING}"
 _HELD = f"""
 LEFT JOIN admin_ddns_record r ON r.hostId = o.id
 LEFT JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND p.state = 'failed')
+     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND {_REFUSED})
 """  # noqa: S608 - only names from this program
 
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
@@ -157,8 +159,8 @@ WHERE r.hostId IN ({", ".join("?" * number)})"""  # noqa: S608 - only names from
 
 def overview_of_due(dialect: Dialect) -> str:
     """Return the query that counts the records that are due and those refused, with the time of the oldest other."""
-    since = dialect.utc_seconds.format("MIN(CASE WHEN p.state = 'failed' THEN NULL ELSE r.dueSince END)")
-    return f"SELECT COUNT(*), COUNT(CASE WHEN p.state = 'failed' THEN 1 END), {since} {_OF_DUE}"
+    since = dialect.utc_seconds.format(f"MIN(CASE WHEN {_REFUSED} THEN NULL ELSE r.dueSince END)")
+    return f"SELECT COUNT(*), COUNT(CASE WHEN {_REFUSED} THEN 1 END), {since} {_OF_DUE}"
 
 
 def writes(dialect: Dialect) -> Sequence[str]:

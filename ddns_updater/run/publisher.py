@@ -7,7 +7,7 @@ accepted it. A kill in between leaves a record that is still due, and an UPSERT 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from ddns_updater.errors import DnsError, NoHostedZone
+from ddns_updater.errors import DnsError
 from ddns_updater.model import (
     Change,
     Claim,
@@ -141,7 +141,7 @@ class Publisher:
         for each in entries:
             zone = zones[each.record]
             if isinstance(zone, DnsError):
-                outside.append((each.journal, _without_zone(each.publication, zone)))
+                outside.append((each.journal, each.publication._replace(error=str(zone))))
             else:
                 found.append((each, zone))
         if outside:
@@ -234,13 +234,3 @@ def _refused(entry: Entry, claim: Claim, recheck_every: float) -> Publication:
         error=str(refusal(claim, recheck_every)),
         checked_at=entry.journal.now(),
     )
-
-
-def _without_zone(publication: Publication, error: DnsError) -> Publication:
-    """Return the publication of a record that has no hosted zone, or may not be changed there: as refused.
-
-    A change that was sent before may arrive yet, and a zone that could not be read says nothing of the record.
-    """
-    is_unsent = publication.state is PublicationState.PENDING and publication.sent is None
-    state = PublicationState.FAILED if is_unsent and isinstance(error, NoHostedZone) else publication.state
-    return publication._replace(state=state, error=str(error))

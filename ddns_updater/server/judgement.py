@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ddns_updater.hosts import Decision, Host, Verdict
-from ddns_updater.model import Address, Journal, PublicationState
+from ddns_updater.model import Address, Journal
 
 _MANY = 200  # versions
 _DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ def judge(
         return Decision(Verdict.GOOD)
     version, now = latest.version, latest.read_at
     if version.address == address:
-        is_refused = any(each.state is PublicationState.FAILED for each in latest.publications)
+        is_refused = any(each.is_refused for each in latest.publications)
         return Decision(Verdict.LATER, _REFUSED) if is_refused else Decision(Verdict.NOCHG)
     first = recorded_at(version.version - _MANY + 1) if version.version >= _MANY else None
     if first is None or now - first >= _DAY:

@@ -124,7 +124,7 @@ def test_it_publishes_the_names_that_have_a_zone_when_another_has_none(machine: 
         "no public hosted zone covers home.example.org; this account has example.com; create one, or set"
         " DDNS_HOSTED_ZONE_ID"
     )
-    assert records["home.example.org"]["state"] == "failed"
+    assert records["home.example.org"]["state"] == "pending"
     assert records[HOME]["state"] == "verified"
     machine.aws.zone("example.org")
     machine.statements_hold("9.9.9.9")

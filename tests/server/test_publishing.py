@@ -153,21 +153,29 @@ def test_an_obstacle_is_never_overwritten_also_when_it_came_after_the_first_vers
         ("example.com", {}, "it is the apex of hosted zone"),
         ("nas.example.org", {}, "no public hosted zone covers nas.example.org"),
         ("line.example.com", {"DDNS_RECORDS": "line.example.com"}, "DDNS_RECORDS names it"),
+        ("denied.example.com", {}, "AWS answered AccessDenied"),
     ],
 )
 def test_a_host_whose_name_may_not_be_changed_is_refused_and_its_client_told_so(
     database: Database, aws: FakeAws, name: str, settings: dict[str, str], reason: str
 ) -> None:
     endpoint = Endpoint(database, aws, **settings)
+    aws.fault("ListResourceRecordSets", refuse("AccessDenied"), containing="denied")
     with endpoint.pool.taken() as hosts:
         host = hosts.add(NewHost(name, name, "s" * 32))
     endpoint.update(_ONE, host)
     assert endpoint.publisher.round().sent == 0
     with endpoint.pool.taken() as hosts:
-        ((_, error),) = hosts.refused(10)
-        (answer,) = hosts.preview([(host, {Family.IPV4: _ONE})])
-    assert reason in error
+        _, (failing,) = hosts.failing(10)
+        overview = hosts.overview()
+        (answer,) = hosts.update([(host, {Family.IPV4: _ONE})])
+        login = hosts.login(name)
+    assert reason in failing.error
+    assert overview
+    assert overview.refused == 1
     assert answer.verdict is Verdict.LATER
+    assert login
+    assert login.hosts[0].held == frozenset()  # else the request is answered without a look
     endpoint.pool.close()
 
 
