@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ddns_updater.app import factories
 from ddns_updater.app.host_zone import check_zone
+from ddns_updater.app.server_factories import open_server_hosts
 from ddns_updater.errors import ConnectionLost, HostError
 from ddns_updater.hosts import Host, HostEntry, Login, NewHost, digest
 from ddns_updater.lib.deadline import time_limit
@@ -77,7 +78,7 @@ def add_host(settings: Settings, wanted: Wanted, make_secret: Callable[[], str] 
             f"DDNS_RECORDS names {wanted.name}, which ddns run publishes", "choose another name, or remove it there"
         )
     login = wanted.login or wanted.name
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         existing = hosts.login(login)
     joins = existing is not None and (wanted.login is not None or wanted.secret is not None)
     if existing and joins and wanted.secret is not None and digest(wanted.secret) not in existing.digests:
@@ -93,7 +94,7 @@ def add_host(settings: Settings, wanted: Wanted, make_secret: Callable[[], str] 
         is_apex=wanted.is_apex,
         suffix=wanted.suffix,
     )
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         host = hosts.add(new)
     return Added(host, secret, (warning,) if warning else ())
 
@@ -102,7 +103,7 @@ def stream_hosts(settings: Settings) -> Generator[HostEntry, None, None]:
     """Yield all hosts by name; they are read as they are asked for, so that any number of them takes little memory."""
     with ExitStack() as stack:
         with _limit(settings):
-            hosts = stack.enter_context(factories.open_hosts(settings))
+            hosts = stack.enter_context(open_server_hosts(settings))
         after = ""
         while True:
             read = partial(hosts.entries, after=after, limit=_PAGE)
@@ -120,7 +121,7 @@ def stream_hosts(settings: Settings) -> Generator[HostEntry, None, None]:
 
 def show_host(settings: Settings, name: str) -> HostView:
     """Return all that is known of a host; raises HostError when there is none called `name`."""
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         entry = _entry(hosts, name)
         login = _login(hosts, entry.host)
     others = tuple(host.name for host in login.hosts if host.name != name)
@@ -130,7 +131,7 @@ def show_host(settings: Settings, name: str) -> HostView:
 def rotate_host(settings: Settings, name: str, make_secret: Callable[[], str] = new_secret) -> Rotated:
     """Give the login of a host a new secret, beside which the one before stays valid; raises HostError."""
     secret = make_secret()
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         login = _login(hosts, host)
         hosts.rotate(host, secret)
@@ -139,7 +140,7 @@ def rotate_host(settings: Settings, name: str, make_secret: Callable[[], str] = 
 
 def finish_rotation(settings: Settings, name: str) -> tuple[str, ...]:
     """End the older secret of the login of a host, and return the names of its hosts; raises HostError."""
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         names = tuple(each.name for each in _login(hosts, host).hosts)
         if not hosts.end_rotation(host):
@@ -151,7 +152,7 @@ def finish_rotation(settings: Settings, name: str) -> tuple[str, ...]:
 
 def block_host(settings: Settings, name: str, *, blocked: bool) -> bool:
     """Block a host or unblock it, and return whether it was not so before; raises HostError."""
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         if bool(host.blocked_at) == blocked:
             return False
@@ -161,7 +162,7 @@ def block_host(settings: Settings, name: str, *, blocked: bool) -> bool:
 
 def remove_host(settings: Settings, name: str) -> Removed:
     """Remove a host and keep the history of its addresses; raises HostError."""
-    with _limit(settings), factories.open_hosts(settings) as hosts:
+    with _limit(settings), open_server_hosts(settings) as hosts:
         entry = _entry(hosts, name)
         login_ended = len(_login(hosts, entry.host).hosts) == 1
         hosts.remove(entry.host)

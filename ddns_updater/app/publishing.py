@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from ddns_updater.app import factories
+from ddns_updater.app.server_factories import open_server_hosts
 from ddns_updater.lib.budget import Budget
 from ddns_updater.run import timetable
 from ddns_updater.run.publisher import Publisher
@@ -17,7 +18,7 @@ from ddns_updater.settings.settings import Settings
 
 def open_pool(settings: Settings) -> Pool:
     """Return the connections to the hosts; none is opened yet."""
-    return Pool(partial(factories.open_hosts, settings))
+    return Pool(partial(open_server_hosts, settings))
 
 
 def host_publisher(

@@ -50,7 +50,7 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     with ExitStack() as stack:
         server = server_factories.web_server(settings, application(endpoint.answer))
         stack.callback(server.close)
-        _check(pool)
+        _check(pool, settings)
         stack.callback(pool.close)
         stack.enter_context(_stopped_by_signals(server.stop, waits))
         worker.start()
@@ -96,11 +96,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _check(pool: Pool) -> None:
-    """Use the database once, so that one without tables is told at the start."""
+def _check(pool: Pool, settings: Settings) -> None:
+    """Use the database once, so that one without tables is told at the start, and a host that the line takes."""
     try:
         with pool.taken() as hosts:
             hosts.count()
+            for name in sorted({each.name for each in settings.record_sets}):
+                if hosts.login_of(name):
+                    log.warning("host %s is in DDNS_RECORDS, so it is not published; remove it there or here", name)
     except NotInitialised:
         raise
     except HistoryError as error:

@@ -1,10 +1,12 @@
 """The adapters of the update endpoint and of its pages; each is imported when it is first needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ddns_updater.app import factories
+from ddns_updater.errors import NotInitialised
 from ddns_updater.lib.installation import missing_extra
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.file import StateFile
@@ -13,10 +15,21 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from ddns_updater.output.endpoint_metrics import EndpointMetrics
+    from ddns_updater.server.ports import HostStore
     from ddns_updater.server.sweep_report import SweepReporter
     from ddns_updater.server.web_server import WebServer
     from ddns_updater.state.host_status import HostNumbers, HostsStatus
     from ddns_updater.state.status import Status
+
+
+@contextmanager
+def open_server_hosts(settings: Settings) -> "Iterator[HostStore]":
+    """Open the hosts for the server and its operator; raises NotInitialised, which says how to make their tables."""
+    try:
+        with factories.open_hosts(settings) as hosts:
+            yield hosts
+    except NotInitialised as error:
+        raise NotInitialised(error.problem, 'run "ddns init --tables-only"') from error
 
 
 def web_server(settings: Settings, application: "WSGIApplication") -> "WebServer":

@@ -242,3 +242,21 @@ def test_without_a_password_there_are_no_pages_of_the_operator(small_machine: Ma
     add_hosts(small_machine)
     with served(small_machine) as serving:
         assert [get(serving, path)[0] for path in ("/status", "/metrics")] == [404, 404]
+
+
+def test_a_host_that_the_settings_give_to_the_line_is_named_at_the_start(small_machine: Machine) -> None:
+    add_hosts(small_machine)
+    with served(small_machine, DDNS_RECORDS="home.example.com,other.example.com") as serving:
+        done = serving.stop()
+    assert done.status == 0
+    assert (
+        "warning: host home.example.com is in DDNS_RECORDS, so it is not published; remove it there or here" in done.err
+    )
+    assert "other.example.com" not in done.err
+
+
+def test_without_its_tables_it_says_how_to_make_them(small_machine: Machine) -> None:
+    for command in (("serve",), ("host", "list"), ("host", "add", "nas.example.com")):
+        done = small_machine.ddns(*command, DDNS_SERVE_LISTEN="127.0.0.1:0")
+        assert done.status == 1
+        assert 'run "ddns init --tables-only"' in done.err
