@@ -53,7 +53,7 @@ class SqlRequests(HostTable):
 
     def answers(self) -> bool:
         """Return whether the connection works and may be kept."""
-        return self.history.answers()
+        return self.history.is_usable()
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
         """Record the addresses of hosts, all in one transaction, and return the result of each.

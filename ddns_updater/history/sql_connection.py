@@ -34,7 +34,11 @@ class SqlConnection(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Return whether the connection works and may be kept."""
+        """Return whether the connection works and may be kept for another run."""
+
+    def is_usable(self) -> bool:
+        """Return whether it may be used again at once, by a server that asks for little at a time."""
+        return self.answers()
 
     @abstractmethod
     def reconnect(self) -> None:

@@ -98,6 +98,9 @@ class SqliteHistory(SqlHistory):
         self._file = self._place()
 
     def answers(self) -> bool:
+        return False  # opening a file is cheap, and the file may have been replaced
+
+    def is_usable(self) -> bool:
         return self._file is not None and self._file == self._place()  # else it was replaced, as by a backup
 
     def _place(self) -> tuple[int, int] | None:
