@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from ddns_updater.app import factories
 from ddns_updater.errors import NotInitialised
 from ddns_updater.lib.installation import missing_extra
+from ddns_updater.model import Incident
+from ddns_updater.server.sweep_report import HOSTS, SweepReporter
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.file import StateFile
+from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from ddns_updater.output.endpoint_metrics import EndpointMetrics
     from ddns_updater.server.ports import HostStore
-    from ddns_updater.server.sweep_report import SweepReporter
     from ddns_updater.server.web_server import WebServer
     from ddns_updater.state.host_status import HostNumbers, HostsStatus
     from ddns_updater.state.status import Status
@@ -66,10 +68,17 @@ def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]"
     return status_page
 
 
-def sweep_reporter(settings: Settings) -> "SweepReporter":
+def sweep_reporter(settings: Settings) -> SweepReporter:
     """Return what reports the sweeps of a server, with a state file of its own beside that of the runs."""
-    from ddns_updater.server.sweep_report import SweepReporter
-
-    file = StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    file = _sweep_file(settings)
     keys = [spec.key for spec in settings.channels]
     return SweepReporter(file, keys, partial(factories.channels, settings), alert_after=settings.alert_after)
+
+
+def open_incident(settings: Settings) -> Incident | None:
+    """Return the open incident of the server on this machine; raises StateError when its state cannot be read."""
+    return _sweep_file(settings).read().origins.get(HOSTS, RunState()).incident
+
+
+def _sweep_file(settings: Settings) -> StateFile:
+    return StateFile(settings.state_folder, settings.database.identity, of="sweep")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from ddns_updater.app import factories, server_factories
 from ddns_updater.app.status import read_status
-from ddns_updater.errors import HistoryError, NotInitialised, OriginError
+from ddns_updater.errors import HistoryError, NotInitialised, OriginError, StateError
 from ddns_updater.run import timetable
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
@@ -45,11 +45,15 @@ def _read_hosts(settings: Settings) -> tuple[HostsStatus | None, str | None]:
     try:
         seconds = timetable.answer_seconds(settings.run_timeout)
         with factories.database_limit(settings, seconds), factories.open_hosts(settings, read_only=True) as store:
-            return read_hosts(store), None
+            hosts = read_hosts(store)
     except NotInitialised:
         return None, None  # the status of the line says so
     except HistoryError as error:
         return None, str(error)
+    try:
+        return hosts and hosts._replace(incident=server_factories.open_incident(settings)), None
+    except StateError as error:
+        return hosts, str(error)
 
 
 def read_hosts(store: HostStore, most: int = _MOST_HOSTS) -> HostsStatus | None:

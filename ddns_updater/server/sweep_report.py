@@ -30,7 +30,7 @@ from ddns_updater.state.run_state import RunState
 
 log = logging.getLogger(__name__)
 
-_HOSTS = ""  # the origin of all that a server reports
+HOSTS = ""  # the origin of all that a server reports
 _SECONDS = 8.0  # for which a report may keep the server from publishing
 _SENDING = 0.75  # part of them that is over when the last delivery is given up
 _REPORT = "report"  # among the keys of the channels, which are digests
@@ -110,11 +110,11 @@ class SweepReporter:
                 warn(content.damage)
             is_needed = _holds_anything(content)
             now = self._now()
-            state, shift = self._at_present(content.origins.get(_HOSTS, RunState()), now)
+            state, shift = self._at_present(content.origins.get(HOSTS, RunState()), now)
             if shift:
                 content.outbox.shift(shift)
-            content.origins[_HOSTS], events = advance(state, sweep, now, self._alert_after)
-            self._sender.add(content, _HOSTS, events, now, warn)
+            content.origins[HOSTS], events = advance(state, sweep, now, self._alert_after)
+            self._sender.add(content, HOSTS, events, now, warn)
             if not (is_needed or _holds_anything(content)):
                 return ()
             due = self._sender.due(content, now)
@@ -135,5 +135,5 @@ class SweepReporter:
 
 def _holds_anything(content: StateContent) -> bool:
     """Return whether anything is to be remembered; when the last sweep was is needed only for that."""
-    state = content.origins.get(_HOSTS, RunState())
+    state = content.origins.get(HOSTS, RunState())
     return bool(content.damage or state.incident or state.slowed or content.outbox.undelivered)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ddns_updater.hosts import Held, Host, HostEntry, Overview
 from ddns_updater.lib.humanize import duration
-from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
+from ddns_updater.model import Family, Incident, Journal, Publication, PublicationState, Record
 
 _GRACE = timedelta(minutes=10)  # for DNS to follow, before that is a problem
 
@@ -15,7 +15,8 @@ class HostsStatus(NamedTuple):
     """The status of all hosts; times are by the database's clock.
 
     `entries` are those to list, by name, all unless they are too many. `addresses` are those of the listed hosts since
-    `since`, by the key of the host and the family, the newest first, at most `most` of each.
+    `since`, by the key of the host and the family, the newest first, at most `most` of each. `incident` is the open one
+    of the server on this machine, of which alerts tell.
     """
 
     overview: Overview
@@ -23,6 +24,7 @@ class HostsStatus(NamedTuple):
     since: datetime
     addresses: Mapping[tuple[Hashable, Family], Sequence[Held]]
     most: int
+    incident: Incident | None = None
 
 
 class HostNumbers(NamedTuple):

@@ -4,14 +4,16 @@ from datetime import timedelta
 from ipaddress import ip_address
 
 from ddns_updater.app.factories import open_hosts
-from ddns_updater.app.status_page import read_hosts
-from ddns_updater.hosts import Looked, NewHost
+from ddns_updater.app.server_factories import sweep_reporter
+from ddns_updater.app.status_page import read_hosts, status_page
+from ddns_updater.hosts import Looked, NewHost, Sweep
 from ddns_updater.lib.installation import install_advice
 from ddns_updater.model import Family, PublicationState
 from tests.output.test_status_page import parsed, tables, text_of, verdict
 from tests.support.command import finish
 from tests.support.database import Database
 from tests.support.machine import Machine
+from tests.support.receivers import Receiver
 
 _ONE, _TWO, _SIX = ip_address("192.0.2.1"), ip_address("192.0.2.2"), ip_address("2001:db8::1")
 
@@ -55,6 +57,15 @@ def test_a_host_with_a_problem_is_the_verdict_and_the_exit_status(published: Mac
     assert (done.status, done.err) == (1, "")
     assert verdict(done.out) == ["1 problem", "2 records of hosts cannot be published; ddns doctor names them"]
     assert published.ddns("status").status == 1
+
+
+def test_the_open_incident_that_the_server_alerts_of_is_in_the_page(database: Database, receiver: Receiver) -> None:
+    database.create_tables()
+    _add_hosts(database, "nas.example.com")
+    settings = database.settings(DDNS_WEBHOOK_URLS=receiver.url, DDNS_ALERT_AFTER="1")
+    assert "Open incident" not in status_page(settings, name=None)[0]
+    sweep_reporter(settings).report(Sweep("the database is away"))
+    assert "1 sweep failed, 1 alert sent: the database is away" in status_page(settings, name=None)[0]
 
 
 def test_a_problem_of_the_line_is_in_the_page_and_the_exit_status_as_without_it(machine: Machine) -> None:

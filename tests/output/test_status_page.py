@@ -235,6 +235,15 @@ def test_a_reader_without_eyes_gets_headings_captions_headers_and_no_picture() -
                 assert re.fullmatch(r"no change|1 change|\d+\+? changes", (child.tail or "").strip())
 
 
+def test_the_open_incident_of_the_server_is_shown_with_the_hosts() -> None:
+    without_line, found, _ = hosts_of(entry("nas.example.com"))
+    assert found
+    incident = Incident(NOW - timedelta(minutes=40), 8, _HOSTILE, 1)
+    page = text_of(parsed(status_page(without_line, found._replace(incident=incident))))
+    assert "Open incident since 2026-05-03 13:20, 8 sweeps failed, 1 alert sent: " in page
+    assert "Open incident" not in text_of(parsed(status_page(without_line, found)))
+
+
 def test_the_line_is_shown_as_the_status_has_it() -> None:
     incident = Incident(NOW - timedelta(minutes=40), 8, "no source answered", 2)
     page = status_page(line(incident), None)
