@@ -43,10 +43,13 @@ class Checker:
         self._seconds = seconds
         self._starts = starts
 
-    def attempt(self, name: str, work: Callable[[], T]) -> T:
-        """Return the result of `work`, for the check of that name; raises DdnsError, also when it takes too long."""
+    def attempt(self, name: str, work: Callable[[], T], *, seconds: float | None = None) -> T:
+        """Return the result of `work`, for the check of that name; raises DdnsError, also when it takes too long.
+
+        `seconds` are for this attempt alone, in place of those of the group.
+        """
         self._starts(name)
-        seconds = self._seconds
+        seconds = self._seconds if seconds is None else seconds
         with self._limit(seconds, DdnsError(f"did not finish within {seconds:g} s", "is a firewall in the way?")):
             return work()
 

@@ -103,7 +103,8 @@ def examine(loaded: LoadResult, tools: Tools, name: str | None) -> Iterator[Chec
         yield group("AWS", _AWS).skipped("records", _PROBLEM)
 
     if usable("DDNS_DATABASE_URL", "DDNS_HOSTED_ZONE_ID"):
-        yield from check_hosts(group("hosts", _AWS), tools.open_hosts, tools.open_dns, tools.missing_serve)
+        check = group("hosts", timetable.answer_seconds(settings.run_timeout))
+        yield from check_hosts(check, tools.open_hosts, tools.open_dns, tools.missing_serve, _AWS)
 
     if usable("DDNS_DATABASE_URL", "DDNS_STATE_FOLDER"):
         resolved = next((journal.version.name for journal in known.journals.values()), None)

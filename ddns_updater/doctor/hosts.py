@@ -48,10 +48,12 @@ def check_hosts(
     open_hosts: Callable[[], AbstractContextManager[Hosts]],
     open_dns: Callable[[], Dns],
     missing_extra: Callable[[], str | None],
+    aws_seconds: float,
 ) -> Iterator[Check]:
     """Check the hosts; yields nothing where there are none, or where the database does not tell.
 
-    `missing_extra` returns how to install what `ddns serve` needs, None when it is installed.
+    `missing_extra` returns how to install what `ddns serve` needs, None when it is installed. AWS has `aws_seconds` for
+    an answer, the database those of the group.
     """
     with ExitStack() as stack:
         try:
@@ -74,7 +76,7 @@ def check_hosts(
             check.attempt("grants", hosts.check_writing)
         except DdnsError as error:
             yield check.error("grants", error)
-        yield from _zones(check, open_dns, names)
+        yield from _zones(check, open_dns, names, aws_seconds)
         for each in failing:
             yield check.failed(str(each.record), f"cannot be published: {each.error}", _advice(each.record))
         if number > len(failing):
@@ -95,14 +97,16 @@ def _summary(check: Checker, found: Overview) -> Check:
     return check.ok("hosts", ", ".join(parts))
 
 
-def _zones(check: Checker, open_dns: Callable[[], Dns], names: Sequence[str]) -> Iterator[Check]:
+def _zones(check: Checker, open_dns: Callable[[], Dns], names: Sequence[str], seconds: float) -> Iterator[Check]:
     """Check that each host has a hosted zone; of many, of an even sample."""
     step = -(-len(names) // _MAX_ASKED)
     sample = names[::step]
     records = {Record(name, Family.IPV4.record_type): None for name in sample}
     try:
-        dns = check.attempt("hosted zones", open_dns)
-        zones: Mapping[Record, str | DnsError] = check.attempt("hosted zones", partial(dns.zones_for, records))
+        dns = check.attempt("hosted zones", open_dns, seconds=seconds)
+        zones: Mapping[Record, str | DnsError] = check.attempt(
+            "hosted zones", partial(dns.zones_for, records), seconds=seconds
+        )
     except DdnsError as error:
         yield check.error("hosted zones", error)
         return
