@@ -9,8 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ddns_updater.app import factories
-from ddns_updater.errors import ConnectionLost
-from ddns_updater.lib.deadline import time_limit
+from ddns_updater.app.reading import read_page, reading_limit
 from ddns_updater.model import Family, HistoryEntry, HistorySummary, Origin, Window
 from ddns_updater.run import timetable
 from ddns_updater.run.origins import choose_origins
@@ -39,7 +38,7 @@ def read_history(settings: Settings, *, name: str | None, limit: int, window: Wi
     with ExitStack() as stack:
         history, origins = _opened(settings, name, stack)
         found = list(_newest_first([_versions(settings, history, each, limit + 1, window) for each in origins]))
-        with _reading(settings):
+        with reading_limit(settings):
             summaries = [history.summary(origin, window) for origin in origins]
     return HistoryView(found[:limit], summaries, len(found) > limit)
 
@@ -59,15 +58,11 @@ def stream_history(
 
 def read_history_at(settings: Settings, *, name: str | None, second: Window) -> HistoryView:
     """Return the version of each family that was current in `second`, and a summary of each family without one."""
-    with _reading(settings), ExitStack() as stack:
+    with reading_limit(settings), ExitStack() as stack:
         history, origins = _opened(settings, name, stack)
         found = {origin: history.entries(origin, 1, second) for origin in origins}
         summaries = [history.summary(origin, second) for origin, entries in found.items() if not entries]
     return HistoryView(list(_newest_first([iter(entries) for entries in found.values()])), summaries)
-
-
-def _reading(settings: Settings) -> time_limit:
-    return factories.database_limit(settings, timetable.reading_seconds(settings.run_timeout))
 
 
 def _opened(settings: Settings, name: str | None, stack: ExitStack) -> tuple[HistoryStore, Collection[Origin]]:
@@ -86,12 +81,7 @@ def _versions(
     while limit > 0:
         size = min(limit, _PAGE)
         read = partial(history.entries, origin, size, window, below=below)
-        with _reading(settings):
-            try:
-                page = read()
-            except ConnectionLost:  # the reader of the output, such as a pager, took its time
-                history.reconnect()
-                page = read()
+        page = read_page(settings, history, read)
         yield from page
         if len(page) < size:
             return

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from ddns_updater.app import factories
 from ddns_updater.app.host_zone import check_zone
+from ddns_updater.app.reading import read_page
 from ddns_updater.app.server_factories import open_server_hosts
-from ddns_updater.errors import ConnectionLost, HostError
+from ddns_updater.errors import HostError
 from ddns_updater.hosts import Host, HostEntry, Login, NewHost, digest
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.output.hosts import HostView
@@ -107,12 +108,7 @@ def stream_hosts(settings: Settings) -> Generator[HostEntry, None, None]:
         after = ""
         while True:
             read = partial(hosts.entries, after=after, limit=_PAGE)
-            with factories.database_limit(settings, timetable.reading_seconds(settings.run_timeout)):
-                try:
-                    page = read()
-                except ConnectionLost:  # the reader of the output, such as a pager, took its time
-                    hosts.history.reconnect()
-                    page = read()
+            page = read_page(settings, hosts.history, read)
             yield from page
             if len(page) < _PAGE:
                 return

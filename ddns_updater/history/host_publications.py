@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from ddns_updater.history import host_queries
-from ddns_updater.history.host_table import HostTable, host_of, time_or_none
-from ddns_updater.history.rows import text_of, time_of, utc_text
+from ddns_updater.history.host_table import HostTable, host_of
+from ddns_updater.history.rows import text_of, time_of, time_or_none, utc_text
 from ddns_updater.hosts import Failing, HostRecord, Looked
 from ddns_updater.model import Family, Record, SeenFree
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ddns_updater.errors import HistoryError
 from ddns_updater.history import host_queries
-from ddns_updater.history.rows import journal_of, text_of, time_of
+from ddns_updater.history.rows import journal_of, text_of, time_of, time_or_none
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import Host, LastRequest, Verdict
 from ddns_updater.model import Family, Journal
@@ -97,11 +97,8 @@ def host_of(row: Sequence[Any]) -> Host:
 
 
 def last_request(row: Sequence[Any]) -> LastRequest | None:
+    """Return the last request in `row`, None when there was none."""
     at, client, caller, verdict = row
     if at is None:
         return None
     return LastRequest(time_of(at), text_of(client) or "", text_of(caller) or "", Verdict(verdict))
-
-
-def time_or_none(epoch: Any) -> datetime | None:
-    return None if epoch is None else time_of(epoch)

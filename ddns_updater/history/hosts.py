@@ -8,8 +8,8 @@ from ddns_updater.errors import HistoryError, HostError
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_publications import SqlPublications
 from ddns_updater.history.host_requests import SqlRequests
-from ddns_updater.history.host_table import chunks, host_of, last_request, time_or_none
-from ddns_updater.history.rows import text_of, time_of, utc_text
+from ddns_updater.history.host_table import chunks, host_of, last_request
+from ddns_updater.history.rows import text_of, time_of, time_or_none, utc_text
 from ddns_updater.history.sql_origins import of_host_tables
 from ddns_updater.hosts import Held, Host, HostEntry, NewHost, Overview, digest
 from ddns_updater.model import Family

@@ -45,7 +45,8 @@ def time_of(epoch: Any) -> datetime:
         raise HistoryError(f"the database holds a time that cannot be read, {epoch!r}", "correct it") from error
 
 
-def _time_or_none(epoch: Any) -> datetime | None:
+def time_or_none(epoch: Any) -> datetime | None:
+    """Return `epoch` as `time_of` does; None stays None."""
     return None if epoch is None else time_of(epoch)
 
 
@@ -91,7 +92,7 @@ def _shortened(text: str | None) -> str | None:
 
 
 def _time(name: str, field: str, *, is_kept: bool = False) -> Column:
-    read = time_of if is_kept else _time_or_none
+    read = time_of if is_kept else time_or_none
     return Column(name, field, utc_text, read, is_time=True, is_kept=is_kept)
 
 
@@ -185,7 +186,7 @@ def sent_of(rows: Sequence[Row]) -> Iterator[tuple[Any, Sent]]:
     for origin_id, name, kind, zone_id, text, unanswered_at in rows:
         address = parse_address(text_of(text))
         if address and zone_id:
-            sent = Sent(Record(text_of(name), text_of(kind)), text_of(zone_id), address, _time_or_none(unanswered_at))
+            sent = Sent(Record(text_of(name), text_of(kind)), text_of(zone_id), address, time_or_none(unanswered_at))
             yield origin_id, sent
 
 
@@ -201,7 +202,7 @@ def entries_of(rows: Sequence[Row], family: Family) -> list[HistoryEntry]:
     for _, group in groupby(rows, key=lambda row: row[0]):
         of_version = list(group)
         version, publications, read_at = journal_of(of_version)
-        entries.append(HistoryEntry(version, family, _time_or_none(of_version[0][7]), read_at, publications))
+        entries.append(HistoryEntry(version, family, time_or_none(of_version[0][7]), read_at, publications))
     return entries
 
 

@@ -6,6 +6,7 @@ Reference: https://help.dyn.com/remote-access-api/perform-update/ and /return-co
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 from typing import NamedTuple
 
 from ddns_updater.errors import HistoryError, InvalidValue, UnusableAnswer
@@ -121,9 +122,10 @@ class Dyndns2:
         """Record the addresses of all hosts at once, note the request, and return the result of each by its name."""
         results: dict[str, Result] = {}
         wanted: list[tuple[Host, Mapping[Family, Address]]] = []
+        given = cache(partial(parse_given, update.fields))
         for host in hosts:
             try:
-                wanted.append((host, addresses_of(parse_given(update.fields), host.suffix, caller.own_address)))
+                wanted.append((host, addresses_of(given(), host.suffix, caller.own_address)))
             except UnusableAnswer as error:
                 # A router that has no address yet sends its placeholder or a private one. dyn.com would take the
                 # caller's address, which may be another machine's. This passes when the line is up, or the owner

@@ -63,11 +63,12 @@ class _Look:
     def pair(self) -> tuple[JournalWriter, Sequence[Record]]:
         return self.journal, [self.record]
 
-    def waits_for_change(self, now: datetime) -> bool:
-        """Return whether another change would come less than a minute after the last one."""
+    def waits_until(self, now: datetime) -> datetime | None:
+        """Return when another change may be sent, a minute after the last one; None when that may be now."""
         sent_at = self.at.sent_at
         is_due = self.state in (PublicationState.PENDING, PublicationState.FAILED)
-        return is_due and sent_at is not None and timedelta(0) <= now - sent_at < _BETWEEN_CHANGES
+        is_early = is_due and sent_at is not None and timedelta(0) <= now - sent_at < _BETWEEN_CHANGES
+        return sent_at + _BETWEEN_CHANGES if sent_at and is_early else None
 
 
 class HostPublisher:
@@ -107,18 +108,20 @@ class HostPublisher:
                 return Round()
             now = hosts.now()
             self._allow_apexes({each.host.name for each in due if each.host.is_apex})
-            every = [
-                _Look(each, hosts, self._monotonic, is_reserved=each.record in self._reserved)
-                for each in due
-                if each.journal.version.address
-            ]
-            early = [each for each in every if each.waits_for_change(now)]
-            looks = [each for each in every if not each.waits_for_change(now)]
+            looks: list[_Look] = []
+            others: list[Looked] = []
+            for each in due:
+                look = _Look(each, hosts, self._monotonic, is_reserved=each.record in self._reserved)
+                if not each.journal.version.address:
+                    others.append(Looked(each, False, now + _RETRY_MOST))
+                elif later := look.waits_until(now):
+                    others.append(Looked(each, False, later, each.free))
+                else:
+                    looks.append(look)
             self._send(looks)
             sent = [each for each in looks if each.sent]
             self._verify(looks, now, has_sent=bool(sent))
-            hosts.looked([*(_later(each) for each in early), *(self._looked(each, now) for each in looks)])
-            hosts.looked([Looked(each, False, now + _RETRY_MOST) for each in due if not each.journal.version.address])
+            hosts.looked([*others, *(self._looked(each, now) for each in looks)])
             verified = [each for each in looks if each.state is PublicationState.VERIFIED]
             return Round(len(sent), len(verified), has_more=len(due) > _BATCH)
 
@@ -166,8 +169,3 @@ class HostPublisher:
         step = max(int(self._recheck_every.total_seconds()) // _GROUPS, 1)
         at = int((now + self._recheck_every).timestamp())
         return datetime.fromtimestamp(at + -at % step, now.tzinfo)
-
-
-def _later(look: _Look) -> Looked:
-    assert look.at.sent_at
-    return Looked(look.at, False, look.at.sent_at + _BETWEEN_CHANGES, look.at.free)

@@ -19,11 +19,11 @@ from urllib.parse import parse_qsl
 
 from ddns_updater.errors import HistoryError, InvalidValue, UnusableAnswer
 from ddns_updater.hosts import Host, LastRequest, Result, Verdict
-from ddns_updater.model import Address, Family, parse_address
+from ddns_updater.model import Address, parse_address
 from ddns_updater.server.ports import LoginLimits, Requests
 from ddns_updater.server.request import Caller, Request, Response
 from ddns_updater.server.updates import ADDRESS_RETRY, DATABASE_RETRY, record
-from ddns_updater.sources.address import public_address
+from ddns_updater.sources.request import Given, addresses_of
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +161,12 @@ class SharedSecret:
         return result.verdict
 
     def _recorded(self, host: Host, address: Address) -> Result:
-        family = Family.IPV4 if Family.IPV4.has(address) else Family.IPV6
         try:
-            public_address(str(address), family)
+            addresses = addresses_of(Given(), None, address)
         except UnusableAnswer as error:
             log.warning("%s: its request came from %s", host.name, error.answer)
             return Result(Verdict.LATER, retry_after=ADDRESS_RETRY)
-        return record(self._requests, [(host, {family: address})])[0]
+        return record(self._requests, [(host, addresses)])[0]
 
 
 def _posted(body: bytes) -> _Set | None:
