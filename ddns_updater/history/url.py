@@ -1,6 +1,7 @@
 """The grammar of the database URL: one kind of value for each engine."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
@@ -12,8 +13,12 @@ from ddns_updater.lib.trust import Distrusted, check_alone, check_path
 SslMode = Literal["required", "verify"]
 
 _EXAMPLES = (
-    "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
+    "write mysql://user:password@host:3306/database (percent-encode special characters), sqlite:////folder/file"
+    " or dynamodb://TABLE?region=eu-west-1"
 )
+_DYNAMODB_EXAMPLE = "write dynamodb://TABLE?region=eu-west-1"
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # as CreateTable has it
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _PERCENT = "percent-encode special characters in UTF-8, as ä by %C3%A4"
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key", "server_public_key")
 _MODES: tuple[SslMode, ...] = ("required", "verify")
@@ -106,8 +111,34 @@ class SqliteUrl(NamedTuple):
                 continue
 
 
+class DynamoDbUrl(NamedTuple):
+    """A table of DynamoDB; `region` is None for that of the AWS settings, which is then not told in messages."""
+
+    table: str
+    region: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Return where the table is."""
+        return f"DynamoDB table {self.table}" + (f" in {self.region}" if self.region else "")
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this table from others."""
+        return f"dynamodb:{self.table}" + (f"?region={self.region}" if self.region else "")
+
+    @property
+    def file(self) -> None:
+        """Return None: the data is at AWS."""
+
+    @property
+    def holds_secret(self) -> bool:
+        """Return that the text of the URL may be shown."""
+        return False
+
+
 # app/factories.py chooses the engine by the kind.
-DatabaseUrl = MySqlUrl | SqliteUrl
+DatabaseUrl = MySqlUrl | SqliteUrl | DynamoDbUrl
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
@@ -125,6 +156,8 @@ def parse_database_url(text: str) -> DatabaseUrl:
             return _sqlite(url)
         case "mysql":
             return _mysql(url, 3306 if port is None else port)
+        case "dynamodb":
+            return _dynamodb(url, port)
         case "":
             raise InvalidValue("is not a URL", _EXAMPLES)
         case _:
@@ -147,6 +180,19 @@ def _mysql(url: SplitResult, port: int) -> MySqlUrl:
     if any(each in database for each in "@:/"):  # not shown, because it may be a part of the password
         raise InvalidValue("has an @, a : or a / after the host", "percent-encode those in user and password: @ is %40")
     return MySqlUrl(url.hostname, port, user, password, database, **_security(url.query))
+
+
+def _dynamodb(url: SplitResult, port: int | None) -> DynamoDbUrl:
+    table = url.netloc
+    if not _TABLE.fullmatch(table) or port is not None or url.path.strip("/"):
+        raise InvalidValue("names no table", _DYNAMODB_EXAMPLE)
+    parameters = parse_qsl(url.query, keep_blank_values=True)
+    region = dict(parameters).get("region")
+    if [name for name, _ in parameters if name != "region"] or len(parameters) > 1:
+        raise InvalidValue("has more parameters than region", _DYNAMODB_EXAMPLE)
+    if region is not None and not _REGION.fullmatch(region):
+        raise InvalidValue(f"has region={region!r}", _DYNAMODB_EXAMPLE)
+    return DynamoDbUrl(table, region)
 
 
 def _decoded(text: str) -> str:

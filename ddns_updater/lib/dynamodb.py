@@ -1,0 +1,233 @@
+"""One table of DynamoDB: items by partition key and sort key, conditional writes, and leases.
+
+There are no transactions here: each write stands alone. A write that the SDK repeats after a lost answer must know its
+own, so that every condition also holds for an item that this very write has left.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from boto3.dynamodb.types import (  # noqa: TID251 - lib/aws.py creates the client
+    TypeDeserializer,
+    TypeSerializer,
+)
+
+from ddns_updater.errors import HistoryError, NotInitialised
+from ddns_updater.lib.aws import Client, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Item = Mapping[str, Any]  # attributes by name: text, whole numbers, booleans, None, and lists and mappings of these
+
+PARTITION, SORT = "pk", "sk"
+BY_LOOK, LOOK = "byLook", "lookAt"  # a local index, which sorts the items of a partition that have a time to look at
+_NOTHING: Item = MappingProxyType({})
+_LEASE = "lease"
+_ONLY_NEW_OR_OWN = "attribute_not_exists(pk) OR #token = :token"
+_FREE_OR_OWN = "attribute_not_exists(pk) OR #until < :now OR #owner = :owner"
+
+_write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+class Changed(HistoryError):
+    """An item is not, or no longer, what the condition of a write asks for; nothing was written."""
+
+
+class Update(NamedTuple):
+    """What an update does to one item: attributes to set, to set unless they are there, and to remove.
+
+    `condition` is an expression over the names and the `values` that it uses, each `#name` and `:name`; None is none.
+    """
+
+    set: Item = _NOTHING
+    default: Item = _NOTHING
+    remove: Sequence[str] = ()
+    condition: str | None = None
+    names: Sequence[str] = ()
+    values: Item = _NOTHING
+
+
+class Table:
+    """A table in one region. Its methods raise HistoryError, NotInitialised when there is no such table.
+
+    It may be used from several threads.
+    """
+
+    def __init__(self, client: "Client[DynamoDBClient]", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, partition: str, sort: str) -> Item | None:
+        """Return an item as it is now, None when there is none."""
+        with self.calling("read") as client:
+            answer = client.get_item(TableName=self.name, Key=_key(partition, sort), ConsistentRead=True)
+        return _item(answer["Item"]) if "Item" in answer else None
+
+    def put(self, partition: str, sort: str, item: Item, *, token: str | None = None) -> None:
+        """Write an item over what is there; with a token only where nothing is, else raise Changed.
+
+        The token is kept in the item: a put that is repeated after a lost answer finds its own item and has succeeded.
+        """
+        row = {PARTITION: partition, SORT: sort, **item}
+        condition: dict[str, Any] = {}
+        if token is not None:
+            row["token"] = token
+            condition = {
+                "ConditionExpression": _ONLY_NEW_OR_OWN,
+                "ExpressionAttributeNames": {"#token": "token"},
+                "ExpressionAttributeValues": {":token": _write(token)},
+            }
+        with self.calling("write") as client:
+            client.put_item(TableName=self.name, Item=_row(row), **condition)
+
+    def update(self, partition: str, sort: str, update: Update) -> Item:
+        """Change some attributes of an item, which is made when it is missing, and return it as it then is.
+
+        Raises Changed when the condition does not hold.
+        """
+        names = {f"#{each}": each for each in (*update.set, *update.default, *update.remove, *update.names)}
+        values = {f":{name}": _write(value) for name, value in update.values.items()}
+        sets = [f"#{name} = :set_{name}" for name in update.set]
+        sets += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in update.default]
+        values |= {f":set_{name}": _write(value) for name, value in {**update.set, **update.default}.items()}
+        removes = [f"#{name}" for name in update.remove]
+        clauses = [f"SET {', '.join(sets)}" if sets else "", f"REMOVE {', '.join(removes)}" if removes else ""]
+        asked: dict[str, Any] = {"UpdateExpression": " ".join(filter(None, clauses))}
+        asked |= {"ConditionExpression": update.condition} if update.condition else {}
+        asked |= {"ExpressionAttributeNames": names} if names else {}
+        asked |= {"ExpressionAttributeValues": values} if values else {}
+        with self.calling("write") as client:
+            answer = client.update_item(TableName=self.name, Key=_key(partition, sort), ReturnValues="ALL_NEW", **asked)
+        return _item(answer["Attributes"])
+
+    def delete(
+        self,
+        partition: str,
+        sort: str,
+        condition: str | None = None,
+        names: Sequence[str] = (),
+        values: Item = _NOTHING,
+    ) -> None:
+        """Delete an item, which need not exist; raises Changed when the condition does not hold."""
+        asked: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
+        asked |= {"ExpressionAttributeNames": {f"#{each}": each for each in names}} if names else {}
+        if values:
+            asked["ExpressionAttributeValues"] = {f":{name}": _write(value) for name, value in values.items()}
+        with self.calling("write") as client:
+            client.delete_item(TableName=self.name, Key=_key(partition, sort), **asked)
+
+    def query(
+        self,
+        partition: str,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        looks_until: str | None = None,
+    ) -> Iterator[Item]:
+        """Yield the items of a partition as they are now, by sort key; they are read in pages, as they are needed.
+
+        Their sort keys begin with `prefix`, or are greater than `after` or less than `before`: one of the three.
+        `looks_until` yields those with a time to look at up to then, the earliest first.
+        """
+        condition, values = "pk = :pk", {":pk": _write(partition)}
+        for sign, bound in ((">", after), ("<", before)):
+            if bound is not None:
+                condition, values = f"{condition} AND sk {sign} :sk", values | {":sk": _write(bound)}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", values | {":sk": _write(prefix)}
+        asked: dict[str, Any] = {"ScanIndexForward": not backwards, "ConsistentRead": True}
+        if looks_until is not None:
+            condition, values = f"{condition} AND lookAt <= :look", values | {":look": _write(looks_until)}
+            asked["IndexName"] = BY_LOOK
+        left = limit
+        while left is None or left > 0:
+            if left is not None:
+                asked["Limit"] = left
+            with self.calling("read") as client:
+                answer = client.query(
+                    TableName=self.name, KeyConditionExpression=condition, ExpressionAttributeValues=values, **asked
+                )
+            yield from map(_item, answer["Items"])
+            left = None if left is None else left - len(answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    @contextmanager
+    def lease(self, name: str, seconds: float) -> Iterator[bool]:
+        """Take a lease without waiting; False when another one holds it. It ends after `seconds`, also unreturned.
+
+        It keeps two holders from doing the same at once, and no more: a holder that was suspended may write after its
+        end. What it writes then must do no harm.
+        """
+        owner = uuid4().hex
+        now = time.time()
+        try:
+            self.update(
+                _LEASE,
+                name,
+                Update(
+                    {"owner": owner, "until": int((now + seconds) * 1000)},
+                    condition=_FREE_OR_OWN,
+                    names=("until", "owner"),
+                    values={"now": int(now * 1000), "owner": owner},
+                ),
+            )
+        except Changed:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with suppress(HistoryError):  # another holder has it by now, or it ends by itself
+                self.delete(_LEASE, name, "#owner = :owner", ("owner",), {"owner": owner})
+
+    @contextmanager
+    def calling(self, doing: str) -> "Iterator[DynamoDBClient]":
+        """Yield the client; errors in the block become HistoryError, Changed or NotInitialised."""
+        try:
+            with self._client.calling(f"failed to {doing} the table {self.name}") as client:
+                yield client
+        except HistoryError as error:
+            match error_code(error.__cause__):
+                case "ConditionalCheckFailedException":
+                    raise Changed(f"an item of the table {self.name} was changed meanwhile") from error.__cause__
+                case "ResourceNotFoundException":
+                    raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
+                case _:
+                    raise
+
+
+def _key(partition: str, sort: str) -> dict[str, Any]:
+    return {PARTITION: _write(partition), SORT: _write(sort)}
+
+
+def _row(item: Item) -> dict[str, Any]:
+    return {name: _write(value) for name, value in item.items()}
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    return {name: _plain(_read(value)) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the SDK with its decimals as whole numbers."""
+    match value:
+        case Decimal():
+            return int(value)
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case _:
+            return value
