@@ -150,7 +150,8 @@ class HostRecord(NamedTuple):
     """A record set of a host that the publisher has to look at, with its journal.
 
     `due_since` is since when it is not seen to hold the latest version, None when it was. `sent_at` is when a change of
-    it was last sent, for whichever version. `free` is None when it was never seen to be free.
+    it was last sent, for whichever version. `free` is None when it was never seen to be free. `mark` is what the store
+    that gave it knows its due mark by, where that needs more than the version.
     """
 
     host: Host
@@ -160,6 +161,7 @@ class HostRecord(NamedTuple):
     due_since: datetime | None
     sent_at: datetime | None = None
     free: SeenFree | None = None
+    mark: Hashable = None
 
     @property
     def record(self) -> Record:

@@ -1,0 +1,168 @@
+"""The versions of an origin in a table of DynamoDB, each with its publications: one item for each version.
+
+A version is one conditional put, which a writer's token lets know its own. A publication is saved on the condition that
+nobody has saved one since the version was read: a publisher that comes late undoes nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+from uuid import uuid4
+
+from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.history.rows import COLUMNS
+from ddns_updater.lib.dynamodb import Changed, Item, Table, Update
+from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record, Version, parse_address
+
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_UNCHANGED = "#rev = :rev OR #saver = :saver"  # the second: by this very write, whose answer was lost
+
+
+class VersionKey(NamedTuple):
+    """The key of a version."""
+
+    origin: str
+    number: int
+
+
+def origin_key(name: str, family: Family) -> str:
+    """Return the key of the origin of a name in one family, which Origin.id is."""
+    return f"{name}#{family.name.lower()}"
+
+
+def time_text(time: datetime) -> str:
+    """Return `time` as an item has it, which sorts as the times do."""
+    return time.astimezone(UTC).strftime(_FORMAT)
+
+
+def time_of(text: str) -> datetime:
+    """Return the time in an item; raises HistoryError when it is none."""
+    try:
+        return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
+    except (TypeError, ValueError) as error:
+        raise HistoryError(f"the table holds a time that cannot be read, {text!r}", "correct it") from error
+
+
+def time_or_none(text: str | None) -> datetime | None:
+    """Return the time in an item as `time_of` does; None stays None."""
+    return None if text is None else time_of(text)
+
+
+def now() -> datetime:
+    """Return the time by this machine's clock, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Versions:
+    """The versions in a table; its methods raise HistoryError."""
+
+    def __init__(self, table: Table) -> None:
+        """Take the table."""
+        self._table = table
+        # How often publications of the version were saved that was last read of each origin, as far as is known here.
+        self._revs: dict[VersionKey, int] = {}
+
+    def latest(self, origin: str) -> Journal | None:
+        """Return the latest version of an origin and its publications, None when it has none."""
+        for item in self._table.query(_partition(origin), backwards=True, limit=1):
+            journal = _journal(origin, item)
+            self._revs[cast(VersionKey, journal.version.id)] = item.get("rev", 0)
+            return journal
+        return None
+
+    def backwards(self, origin: str, limit: int) -> Iterable[Version]:
+        """Yield at most `limit` versions of an origin, the newest first."""
+        for item in self._table.query(_partition(origin), backwards=True, limit=limit):
+            yield _journal(origin, item).version
+
+    def recorded_at(self, origin: str, number: int) -> datetime | None:
+        """Return when a version was recorded, None when there is none with this number."""
+        item = self._table.get(_partition(origin), _sort(number))
+        return None if item is None else time_of(item["createdAt"])
+
+    def append(self, origin: str, number: int, address: Address, publications: Iterable[Publication] = ()) -> None:
+        """Append a version with its publications in one write; raises VersionTaken if it exists already."""
+        item = {
+            "ip": str(address),
+            "createdAt": time_text(now()),
+            "rev": 0,
+            "pubs": {str(each.record): _written(each) for each in publications},
+        }
+        try:
+            self._table.put(_partition(origin), _sort(number), item, token=uuid4().hex)
+        except Changed as error:
+            raise VersionTaken(f"version {number} of {origin} exists already") from error
+
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Save each publication of its version over the existing one, one version after another.
+
+        Raises HistoryError when another one has saved some since the version was read.
+        """
+        by_version: dict[VersionKey, list[Publication]] = {}
+        for version, publication in publications:
+            by_version.setdefault(cast(VersionKey, version.id), []).append(publication)
+        for key, each in by_version.items():
+            self._save(key, each)
+
+    def _save(self, key: VersionKey, publications: Sequence[Publication]) -> None:
+        partition, sort, rev = _partition(key.origin), _sort(key.number), self._revs[key]
+        item = self._table.get(partition, sort) or {}
+        pubs = {**item.get("pubs", {}), **{str(each.record): _written(each) for each in publications}}
+        token = uuid4().hex
+        changes = {"pubs": pubs, "rev": rev + 1, "saver": token}
+        values = {"rev": rev, "saver": token}
+        self._table.update(
+            partition, sort, Update(changes, condition=_UNCHANGED, names=("rev", "saver"), values=values)
+        )
+        self._revs[key] = rev + 1
+
+
+def _partition(origin: str) -> str:
+    return f"line#{origin}"
+
+
+def _sort(number: int) -> str:
+    return f"v#{number:08}"
+
+
+def _journal(origin: str, item: Item) -> Journal:
+    number = int(item["sk"].removeprefix("v#"))
+    name = origin.rpartition("#")[0]
+    key = VersionKey(origin, number)
+    ip = item.get("ip", "")
+    version = Version(key, name, number, ip, parse_address(ip), time_of(item["createdAt"]), item.get("note"))
+    pubs: Mapping[str, Item] = item.get("pubs", {})
+    publications = (_publication(version, Record(*text.split(" ")), pubs[text]) for text in sorted(pubs))
+    return Journal(version, tuple(publications), now())
+
+
+def _written(publication: Publication) -> dict[str, Any]:
+    """Return a publication as an item has it: the columns that hold something."""
+    values: dict[str, Any] = {}
+    for column in COLUMNS:
+        value = getattr(publication, column.field)
+        if value is not None:
+            values[column.name] = time_text(value) if column.is_time else column.write(value)
+    return values
+
+
+def _publication(version: Version, record: Record, item: Item) -> Publication:
+    fields: dict[str, Any] = {}
+    for column in COLUMNS:
+        value = item.get(column.name)
+        try:
+            fields[column.field] = time_or_none(value) if column.is_time else column.read(value)
+        except (ValueError, HistoryError) as error:
+            raise _unreadable(version, record, f"{column.name} {value!r}") from error
+    found = Publication(record, **fields)
+    is_sent = found.state in (PublicationState.SUBMITTED, PublicationState.VERIFIED)
+    if found.created_at is None or (is_sent and not (found.hosted_zone_id and found.address)):
+        raise _unreadable(version, record, f"the state {found.state}, but not what was sent and when")
+    return found
+
+
+def _unreadable(version: Version, record: Record, holds: str) -> HistoryError:
+    return HistoryError(
+        f"the publication of {record} in version {version.version} of {version.name} has {holds}",
+        "update ddns here if a newer one wrote that, else correct it in the table",
+    )
