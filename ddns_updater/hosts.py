@@ -21,7 +21,7 @@ class Host(NamedTuple):
     `takes_aws` is whether it may use AWS's protocol, `takes_query` whether its secret may stand in the query of a URL,
     `is_apex` whether its name may be that of a hosted zone itself. `suffix` is the interface identifier that makes an
     IPv6 address of a delegated prefix, None without one. `slowed_at` is since when it changes too often. `held` are the
-    addresses of its latest versions that DNS does not refuse, where they were read with its login.
+    addresses of its latest versions that DNS does not refuse, where they were read with its login; else there are none.
     """
 
     id: Hashable

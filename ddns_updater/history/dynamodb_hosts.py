@@ -24,7 +24,7 @@ from ddns_updater.model import Family, Record
 
 
 class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
-    """The port HostStore, with the versions in place of a whole history; every method raises HistoryError when the table fails."""
+    """The methods of HostStore, with the versions as history; each raises HistoryError when the table fails."""
 
     @property
     def history(self) -> Versions:

@@ -33,10 +33,11 @@ class Requests(Protocol):
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> Sequence[Result]:
-        """Record the addresses of hosts, all in one transaction, and return the result of each.
+        """Record the addresses of hosts and return the result of each.
 
         An address that is not that of the latest version becomes the next version, with a publication that is pending
-        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice.
+        and due. Once this returns, a kill loses nothing of it. No host is in `updates` twice. They are recorded in one
+        transaction where the engine has any; else one after another, and one that fails alone is answered LATER.
         """
 
 
@@ -69,7 +70,7 @@ class Publications(Protocol):
         """Return how many records are due and have an error, and at most `limit` of them, the oldest first."""
 
     def looked(self, found: Sequence[Looked]) -> None:
-        """Save what was found, in one transaction; a version that was recorded meanwhile stays due."""
+        """Save what was found; a version that was recorded meanwhile stays due."""
 
 
 class HostStore(Requests, Publications, Protocol):
@@ -79,7 +80,7 @@ class HostStore(Requests, Publications, Protocol):
         """Return those of the logins that exist, each with its hosts; they are lower-case."""
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        """Note the last request of each host, by its key, in one transaction."""
+        """Note the last request of each host, by its key."""
 
     def answers(self) -> bool:
         """Return whether the connection to the database works and may be kept."""

@@ -15,7 +15,7 @@ from ddns_updater.hosts import Host, LastRequest, Looked, NewHost, Verdict
 from ddns_updater.lib.dynamodb import Table, Update
 from ddns_updater.model import Family, Publication, PublicationState, Record, SeenFree
 from ddns_updater.server.judgement import judge
-from tests.support.aws import FakeAws
+from tests.support.aws import FakeAws, lose_answer, refuse_item
 from tests.support.dynamodb import make_table
 
 _NAME = "nas.example.com"
@@ -416,3 +416,40 @@ def test_a_request_costs_few_calls(hosts: DynamoDbHosts, table: Table) -> None:
 def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts) -> None:
     hosts.check_writing()
     assert hosts.names() == []
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
+def test_a_write_whose_answer_was_lost_knows_its_own(hosts: DynamoDbHosts, aws: FakeAws, operation: str) -> None:
+    aws.fault(operation, lose_answer, times=1)
+    host = _add(hosts)
+    aws.heal()
+    aws.fault(operation, lose_answer, times=1)
+    hosts.rotate(host, "n" * 32)
+    aws.heal()
+    login = hosts.login(_NAME)
+    assert login
+    assert len(login.digests) == 2
+    aws.fault(operation, lose_answer, times=1)
+    assert hosts.update([(login.hosts[0], {Family.IPV4: _ONE})])[0].verdict is Verdict.GOOD
+    aws.heal()
+    assert _versions(hosts) == [str(_ONE)]
+    (at,) = hosts.due(1)
+    failed = Publication(at.record, hosts.now(), PublicationState.FAILED, error="no")
+    aws.fault(operation, lose_answer, times=1)
+    hosts.history.save([(at.journal.version, failed)])
+    aws.heal()
+    hosts.history.save([(at.journal.version, failed._replace(error="still no"))])
+    assert hosts.failing(1)[1][0].error == "still no"
+
+
+def test_a_throttled_table_records_nothing_and_later_everything(hosts: DynamoDbHosts, aws: FakeAws) -> None:
+    host = _add(hosts)
+    aws.fault("PutItem", refuse_item("ThrottlingException"))
+    with pytest.raises(HistoryError, match="ThrottlingException"):
+        hosts.update([(host, {Family.IPV4: _ONE})])
+    aws.heal()
+    assert _versions(hosts) == []
+    aws.fault("PutItem", refuse_item("ThrottlingException"), times=1)
+    assert hosts.update([(host, {Family.IPV4: _ONE})])[0].verdict is Verdict.GOOD
+    assert _versions(hosts) == [str(_ONE)]
+    assert len(hosts.due(10)) == 1

@@ -1,4 +1,4 @@
-"""Moto's Route 53 over HTTP on loopback, with faults before it: calls that fail, hang, or lose their answer."""
+"""Moto's Route 53 and DynamoDB over HTTP on loopback, with faults before them: no answer, errors, lost answers."""
 
 import io
 import logging
@@ -219,6 +219,11 @@ def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
     return fault
 
 
+def refuse_item(code: str) -> Fault:
+    """Return a fault that answers with an error of DynamoDB's."""
+    return answering(f'{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}}', "400 Bad Request")
+
+
 def answering(body: str, status: str = "200 OK") -> Fault:
     """Return a fault that answers what AWS would not."""
 
@@ -271,6 +276,9 @@ def _illegal_address(call: Call) -> str | None:
 
 
 def _operation(environ: Environ) -> str | None:
+    service, _, target = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+    if service.startswith("DynamoDB"):
+        return str(target)
     path = environ["PATH_INFO"].removeprefix("/2013-04-01")
     for method, pattern, operation in _PATTERNS:
         if environ["REQUEST_METHOD"] == method and re.fullmatch(pattern, path):
