@@ -453,3 +453,18 @@ def test_a_throttled_table_records_nothing_and_later_everything(hosts: DynamoDbH
     assert hosts.update([(host, {Family.IPV4: _ONE})])[0].verdict is Verdict.GOOD
     assert _versions(hosts) == [str(_ONE)]
     assert len(hosts.due(10)) == 1
+
+
+def test_a_writer_that_was_suspended_marks_again_what_was_removed_meanwhile(hosts: DynamoDbHosts, table: Table) -> None:
+    host = _add(hosts)
+    clock = iter((0.0, 3600.0))
+
+    class Suspended(_Mortal):
+        def __getattr__(self, name: str) -> Any:
+            if name == "put":
+                table.delete("due", _KEY)
+            return super().__getattr__(name)
+
+    mine: Any = Suspended(table)
+    DynamoDbHosts(mine, judge, lambda: next(clock)).update([(host, {Family.IPV4: _ONE})])
+    assert [each.journal.version.address for each in hosts.due(10)] == [_ONE]
