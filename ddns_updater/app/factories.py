@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import randrange
 from socket import gethostname
@@ -14,7 +14,7 @@ from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
 from ddns_updater.history.sql import Schema, SqlHistory
-from ddns_updater.history.url import MySqlUrl, SqliteUrl
+from ddns_updater.history.url import DynamoDbUrl, MySqlUrl, SqliteUrl
 from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
@@ -45,9 +45,13 @@ if TYPE_CHECKING:
 
     from ddns_updater.dns.lookup import Lookup
     from ddns_updater.dns.route53_probe import Route53Probe
+    from ddns_updater.history.dynamodb import DynamoDbHistory
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.budget import Budget
+    from ddns_updater.lib.dynamodb import Table
     from ddns_updater.server.ports import HostStore
+
+_LEASE_MARGIN = 30  # seconds for which the lease of an origin outlasts its run
 
 
 @contextmanager
@@ -69,6 +73,8 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
             opened = MySqlHistory(
                 url, _schema, authorities=_authorities, idle=idle, patient=for_init, read_only=read_only
             )
+        case DynamoDbUrl() as url:
+            opened = _open_dynamodb(settings, url)
     try:
         yield opened
     finally:
@@ -78,12 +84,34 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
 @contextmanager
 def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["HostStore"]:
     """Open the hosts of the update endpoint, on a connection of their own; with `read_only` every write fails."""
-    from ddns_updater.history.hosts import SqlHosts
     from ddns_updater.server.judgement import judge
+
+    if isinstance(settings.database, DynamoDbUrl):
+        from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
+
+        yield DynamoDbHosts(_open_dynamodb(settings, settings.database), judge)
+        return
+    from ddns_updater.history.hosts import SqlHosts
 
     with open_history(settings, read_only=read_only) as history:
         assert isinstance(history, SqlHistory)
         yield SqlHosts(history, judge)
+
+
+def _open_dynamodb(settings: Settings, url: DynamoDbUrl) -> "DynamoDbHistory":
+    export_aws(settings)
+    from ddns_updater.history.dynamodb import DynamoDbHistory
+
+    return DynamoDbHistory(_kept_table(url), url.place, settings.run_timeout + _LEASE_MARGIN)
+
+
+@cache
+def _kept_table(url: DynamoDbUrl) -> "Table":
+    """Return the table; its client is kept for the process, because making one costs far more than a call."""
+    from ddns_updater.lib.aws import Client
+    from ddns_updater.lib.dynamodb import Table
+
+    return Table(Client("dynamodb", HistoryError, url.region), url.table)
 
 
 def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:

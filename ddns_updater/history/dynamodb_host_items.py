@@ -5,9 +5,10 @@ from datetime import datetime
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple, cast
 
-from ddns_updater.history.dynamodb_versions import Versions, now, origin_key, time_of, time_or_none, time_text
+from ddns_updater.history.dynamodb import DynamoDbHistory
+from ddns_updater.history.dynamodb_versions import now, origin_key, time_of, time_or_none, time_text
 from ddns_updater.hosts import Host, LastRequest, NewHost, Verdict
-from ddns_updater.lib.dynamodb import Changed, Item, Table, Update
+from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Family, SeenFree
 
 NAMES, DUE, SEEN = "host", "due", "seen"  # partitions: the names of all hosts, and the marks of their records
@@ -34,10 +35,11 @@ class Mark(NamedTuple):
 class HostItems:
     """The items of hosts in one table."""
 
-    def __init__(self, table: Table) -> None:
-        """Take the table."""
-        self.table = table
-        self.versions = Versions(table)
+    def __init__(self, history: DynamoDbHistory) -> None:
+        """Take the history of the same table."""
+        self.history = history
+        self.table = history.table
+        self.versions = history.versions
 
     def now(self) -> datetime:
         """Return the time by this machine's clock, in whole seconds."""

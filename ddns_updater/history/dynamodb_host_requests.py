@@ -12,6 +12,7 @@ from functools import partial
 from uuid import uuid4
 
 from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.history.dynamodb import DynamoDbHistory
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
     LOGIN,
@@ -26,7 +27,7 @@ from ddns_updater.history.dynamodb_host_items import (
 )
 from ddns_updater.history.dynamodb_versions import time_text
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
-from ddns_updater.lib.dynamodb import Changed, Table, Update
+from ddns_updater.lib.dynamodb import Changed, Update
 from ddns_updater.model import Address, Family, Publication, Record
 
 _TRIES = 100  # each one that fails means that another writer succeeded
@@ -39,9 +40,9 @@ _NO_LATER_MARK = "attribute_not_exists(pk) OR #version <= :version"
 class DynamoDbRequests(HostItems):
     """The port Requests; every method raises HistoryError when the table fails."""
 
-    def __init__(self, table: Table, judge: Judge, wall_clock: Callable[[], float] = time.time) -> None:
-        """Take the table, and the function that decides what a request may do."""
-        super().__init__(table)
+    def __init__(self, history: DynamoDbHistory, judge: Judge, wall_clock: Callable[[], float] = time.time) -> None:
+        """Take the history of the table, and the function that decides what a request may do."""
+        super().__init__(history)
         self._judge = judge
         self._wall_clock = wall_clock
 

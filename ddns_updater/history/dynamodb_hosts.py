@@ -17,7 +17,7 @@ from ddns_updater.history.dynamodb_host_items import (
     record_of,
 )
 from ddns_updater.history.dynamodb_host_publications import DynamoDbPublications
-from ddns_updater.history.dynamodb_versions import Versions, time_of
+from ddns_updater.history.dynamodb_versions import time_of
 from ddns_updater.hosts import Held, Host, HostEntry, Overview
 from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Family, Record
@@ -25,11 +25,6 @@ from ddns_updater.model import Family, Record
 
 class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
     """The methods of HostStore, with the versions as history; each raises HistoryError when the table fails."""
-
-    @property
-    def history(self) -> Versions:
-        """Return the hosts' versions and publications."""
-        return self.versions
 
     def names(self) -> list[str]:
         """Return the names of all hosts, sorted."""
@@ -74,7 +69,8 @@ class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
         found: dict[tuple[Hashable, Family], list[Held]] = {}
         for host_id in host_ids:
             for family in Family:
-                for version in self.versions.backwards(record_key(cast(HostKey, host_id).name, family), most):
+                key = record_key(cast(HostKey, host_id).name, family)
+                for version, _, _ in self.versions.journals(key, limit=most):
                     held = found.setdefault((host_id, family), [])
                     held.append(Held(version.version, version.ip, version.created_at))
                     if version.created_at <= since:

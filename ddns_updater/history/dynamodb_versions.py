@@ -4,7 +4,7 @@ A version is one conditional put, which a writer's token lets know its own. A pu
 nobody has saved one since the version was read: a publisher that comes late undoes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -59,35 +59,45 @@ class Versions:
     def __init__(self, table: Table) -> None:
         """Take the table."""
         self._table = table
-        # How often publications of the version were saved that was last read of each origin, as far as is known here.
-        self._revs: dict[VersionKey, int] = {}
+        # Of each origin the version that was last read, and how often its publications had been saved by then.
+        self._revs: dict[str, tuple[int, int]] = {}
 
     def latest(self, origin: str) -> Journal | None:
         """Return the latest version of an origin and its publications, None when it has none."""
         for item in self._table.query(_partition(origin), backwards=True, limit=1):
             journal = _journal(origin, item)
-            self._revs[cast(VersionKey, journal.version.id)] = item.get("rev", 0)
+            self._revs[origin] = journal.version.version, item.get("rev", 0)
             return journal
         return None
 
-    def backwards(self, origin: str, limit: int) -> Iterable[Version]:
-        """Yield at most `limit` versions of an origin, the newest first."""
-        for item in self._table.query(_partition(origin), backwards=True, limit=limit):
-            yield _journal(origin, item).version
+    def journals(self, origin: str, *, below: int | None = None, limit: int | None = None) -> Iterator[Journal]:
+        """Yield at most `limit` versions of an origin below a number with their publications, the newest first."""
+        before = None if below is None else _sort(below)
+        for item in self._table.query(_partition(origin), before=before, backwards=True, limit=limit):
+            yield _journal(origin, item)
 
     def recorded_at(self, origin: str, number: int) -> datetime | None:
         """Return when a version was recorded, None when there is none with this number."""
         item = self._table.get(_partition(origin), _sort(number))
         return None if item is None else time_of(item["createdAt"])
 
-    def append(self, origin: str, number: int, address: Address, publications: Iterable[Publication] = ()) -> None:
+    def append(
+        self,
+        origin: str,
+        number: int,
+        address: Address,
+        publications: Iterable[Publication] = (),
+        note: str | None = None,
+    ) -> None:
         """Append a version with its publications in one write; raises VersionTaken if it exists already."""
-        item = {
+        item: dict[str, Any] = {
             "ip": str(address),
             "createdAt": time_text(now()),
             "rev": 0,
             "pubs": {str(each.record): _written(each) for each in publications},
         }
+        if note is not None:
+            item["note"] = note
         try:
             self._table.put(_partition(origin), _sort(number), item, token=uuid4().hex)
         except Changed as error:
@@ -105,7 +115,10 @@ class Versions:
             self._save(key, each)
 
     def _save(self, key: VersionKey, publications: Sequence[Publication]) -> None:
-        partition, sort, rev = _partition(key.origin), _sort(key.number), self._revs[key]
+        partition, sort = _partition(key.origin), _sort(key.number)
+        number, rev = self._revs[key.origin]
+        if number != key.number:
+            raise Changed(f"version {number} of {key.origin} was recorded meanwhile")
         item = self._table.get(partition, sort) or {}
         pubs = {**item.get("pubs", {}), **{str(each.record): _written(each) for each in publications}}
         token = uuid4().hex
@@ -114,7 +127,7 @@ class Versions:
         self._table.update(
             partition, sort, Update(changes, condition=_UNCHANGED, names=("rev", "saver"), values=values)
         )
-        self._revs[key] = rev + 1
+        self._revs[key.origin] = key.number, rev + 1
 
 
 def _partition(origin: str) -> str:

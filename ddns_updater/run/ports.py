@@ -60,7 +60,7 @@ class History(Protocol):
     def latest(self, origin: Origin) -> Journal:
         """Return the latest version of `origin` and its publications."""
 
-    def examine(self, name: str | None, families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+    def examine(self, name: str | None, families: Sequence[Family], /) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the table of versions, each with what to do or None; writes nothing.
 
         Raises HistoryError when it is seen that versions of `families` cannot be added to it.
@@ -108,7 +108,7 @@ class HistoryStore(History, Protocol):
     def lock_init(self) -> AbstractContextManager[bool]:
         """Take the lock of `init` without waiting; False when another one holds it."""
 
-    def rehearse(self, name: str, families: Sequence[Family]) -> None:
+    def rehearse(self, name: str, families: Sequence[Family], /) -> None:
         """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
 
     def upgrade(self) -> int:

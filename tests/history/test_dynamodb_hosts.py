@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.errors import HistoryError, HostError
+from ddns_updater.history.dynamodb import DynamoDbHistory
 from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 from ddns_updater.hosts import Host, LastRequest, Looked, NewHost, Verdict
 from ddns_updater.lib.dynamodb import Table, Update
@@ -63,7 +64,7 @@ def hosts(table: Table) -> DynamoDbHosts:
 
 
 def _open(table: Any) -> DynamoDbHosts:
-    return DynamoDbHosts(table, judge)
+    return DynamoDbHosts(DynamoDbHistory(table, "here", 60), judge)
 
 
 def _add(hosts: DynamoDbHosts, name: str = _NAME, **more: Any) -> Host:
@@ -83,7 +84,7 @@ def _kills(table: Table, work: Any) -> Iterator[None]:
 
 
 def _versions(hosts: DynamoDbHosts, name: str = _NAME) -> list[str]:
-    return [each.ip for each in hosts.versions.backwards(f"{name}#ipv4", 1000)][::-1]
+    return [each.version.ip for each in hosts.versions.journals(f"{name}#ipv4")][::-1]
 
 
 def _hold(hosts: DynamoDbHosts) -> None:
@@ -339,7 +340,7 @@ def test_two_writers_at_once_record_contiguous_versions(hosts: DynamoDbHosts, ta
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(update, range(3)))
-    numbers = [each.version for each in hosts.versions.backwards(_KEY, 100)]
+    numbers = [each.version.version for each in hosts.versions.journals(_KEY)]
     assert numbers == list(range(15, 0, -1))
     (at,) = hosts.due(10)
     assert at.journal.version.version == 15
@@ -466,5 +467,5 @@ def test_a_writer_that_was_suspended_marks_again_what_was_removed_meanwhile(host
             return super().__getattr__(name)
 
     mine: Any = Suspended(table)
-    DynamoDbHosts(mine, judge, lambda: next(clock)).update([(host, {Family.IPV4: _ONE})])
+    DynamoDbHosts(DynamoDbHistory(mine, "here", 60), judge, lambda: next(clock)).update([(host, {Family.IPV4: _ONE})])
     assert [each.journal.version.address for each in hosts.due(10)] == [_ONE]

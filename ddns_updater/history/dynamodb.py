@@ -1,0 +1,240 @@
+"""History in a table of DynamoDB. There are no transactions: each write stands alone, in an order that a kill may cut.
+
+An origin is an item of its own, put before its first version: one without a version is none yet. A lock is a lease, so
+that a run that was killed keeps the next ones out until it ends.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from itertools import islice
+from uuid import uuid4
+
+from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
+from ddns_updater.history import dynamodb_table
+from ddns_updater.history.dynamodb_summary import is_within, summary_of
+from ddns_updater.history.dynamodb_versions import Versions, now, origin_key
+from ddns_updater.lib.dynamodb import Changed, Table, Update
+from ddns_updater.model import (
+    Address,
+    Claim,
+    Family,
+    HistoryEntry,
+    HistorySummary,
+    Journal,
+    Origin,
+    Publication,
+    PublicationState,
+    Record,
+    Sent,
+    StoredOrigin,
+    Version,
+    Window,
+)
+
+ORIGINS, HOSTS = "origin", "host"  # partitions: the origins of lines, and the names of hosts
+_LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
+_CLAIMING = 20  # versions of an origin, at most, in which a claim is looked for
+_BUILDING = 120.0  # seconds for which `init` holds its lease
+_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
+
+
+class DynamoDbHistory:
+    """The whole history in one table; every method raises HistoryError, NotInitialised without the table."""
+
+    has_own_clock = False
+
+    def __init__(self, table: Table, place: str, lease_seconds: float) -> None:
+        """Take the table, where it is in words, and for how long the lock of an origin holds."""
+        self.table = table
+        self.place = place
+        self._lease_seconds = lease_seconds
+        self.versions = Versions(table)
+
+    # What a run needs
+
+    def origins(self, name: str | None = None) -> tuple[StoredOrigin, ...]:
+        """Return the origins with this name, or all but those of hosts."""
+        items = self.table.query(ORIGINS, prefix="" if name is None else f"{name}#")
+        found = [(item["name"], Family(item["family"]), False) for item in items if name in (None, item["name"])]
+        if name is not None and not found:
+            found = [(name, family, True) for family in Family]
+        return tuple(
+            StoredOrigin(key, called, family, is_host=is_host)
+            for called, family, is_host in found
+            if self.versions.latest(key := origin_key(called, family))
+        )
+
+    def has_host(self, name: str) -> bool:
+        """Return whether there is, or was, a host of the update endpoint called `name`."""
+        return self.table.get(HOSTS, name) is not None or any(each.is_host for each in self.origins(name))
+
+    def newest(self, origin: Origin) -> Version:
+        """Return the version with the highest number."""
+        return self.latest(origin).version
+
+    def joining(self, kept: Origin, moved: Origin) -> str:
+        """Raise AssertionError: a name has one origin in a family here."""
+        raise AssertionError(f"{kept.name} and {moved.name} are two origins of one name and family")
+
+    def reconnect(self) -> None:
+        """Do nothing: there is no session that could be lost."""
+
+    def lock(self, origin: Origin) -> AbstractContextManager[bool]:
+        """Take the lease of `origin` without waiting; yield False when another run holds it."""
+        return self.table.lease(f"{ORIGINS}#{origin.id}", self._lease_seconds)
+
+    def latest(self, origin: Origin) -> Journal:
+        """Return the version with the highest number, and its publications."""
+        journal = self.versions.latest(_key(origin))
+        if journal is None:
+            raise HistoryError(f"origin {origin.name} has no versions left: its items were deleted")
+        return journal
+
+    def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
+        """Append the version after `previous`; raises VersionTaken when another run has appended it."""
+        try:
+            self.versions.append(_key(origin), previous.version + 1, address)
+        except VersionTaken as error:
+            number = previous.version + 1
+            raise VersionTaken(f"version {number} of {origin.name} was appended by another run") from error
+        return self.latest(origin)
+
+    def sent_before(self, versions: Mapping[Origin, Version]) -> dict[Origin, set[Sent]]:
+        """Return what DNS may have been sent for the versions just before one of each origin."""
+        return {
+            origin: {
+                each.sent
+                for journal in self.versions.journals(_key(origin), below=version.version, limit=_LOOK_BACK)
+                for each in journal.publications
+                if each.sent
+            }
+            for origin, version in versions.items()
+        }
+
+    def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
+        """Return the claims of every origin on `records` that were checked at `since` or later, by the origin."""
+        if not records:
+            return ()
+        keys = {item["sk"] for item in self.table.query(ORIGINS)}
+        keys |= {origin_key(each.name, Family.of_record(each.type)) for each in records}  # a host has its name
+        return [claim for key in sorted(keys) for claim in self._claims(key, records, since)]
+
+    def _claims(self, key: str, records: Collection[Record], since: datetime) -> Iterator[Claim]:
+        found: dict[tuple[Record, str], Claim] = {}
+        for journal in self.versions.journals(key, limit=_CLAIMING):
+            for each in journal.publications:
+                claim = _claim(key, journal.version.name, each)
+                if claim and claim.record in records and claim.at >= since:
+                    other = found.get((claim.record, claim.zone_id), claim)
+                    holds, at = claim.holds or other.holds, max(claim.at, other.at)
+                    found[claim.record, claim.zone_id] = claim._replace(holds=holds, at=at)
+            if journal.version.created_at < since:
+                break
+        yield from found.values()
+
+    def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
+        """Save each publication of its version over the existing one, one version after another.
+
+        Raises HistoryError when another one has saved some since the version was read.
+        """
+        self.versions.save(publications)
+
+    # What the commands need that look back
+
+    def entries(self, origin: Origin, limit: int, window: Window, *, below: int | None = None) -> list[HistoryEntry]:
+        """Return at most `limit` of the versions of `origin` that were current within `window`, newest first.
+
+        Versions from the number `below` on are left out.
+        """
+        found = (
+            entry
+            for entry in self._entries(origin, None if below is None else below + 1)
+            if is_within(entry, window) and (below is None or entry.version.version < below)
+        )
+        return list(islice(found, limit))
+
+    def summary(self, origin: Origin, window: Window) -> HistorySummary:
+        """Return how often the address of `origin` changed within `window`; this reads all of its versions."""
+        self.latest(origin)
+        return summary_of(self._entries(origin, None), window, now())
+
+    def _entries(self, origin: Origin, below: int | None) -> Iterator[HistoryEntry]:
+        until = None
+        for version, publications, read_at in self.versions.journals(_key(origin), below=below):
+            yield HistoryEntry(version, origin.family, until, read_at, publications)
+            until = version.created_at
+
+    # What `init` needs
+
+    @contextmanager
+    def lock_init(self) -> Iterator[bool]:
+        """Take the lease of `init` without waiting; yield False when it is taken. A table that is missing has none."""
+        try:
+            self.table.get(ORIGINS, " ")
+        except NotInitialised:
+            yield True
+            return
+        with self.table.lease("init", _BUILDING) as taken:
+            yield taken
+
+    def rehearse(self, _name: str, _families: Sequence[Family]) -> None:
+        """Do nothing: no other program writes this table, and it takes every version."""
+
+    def upgrade(self) -> int:
+        """Create the table, or what it lacks, and return how many steps that took."""
+        return dynamodb_table.upgrade(self.table)
+
+    def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
+        """Create an origin with `address` as its version 1. After a kill in between, it is done again."""
+        origin = Origin(origin_key(name, family), name, family)
+        with suppress(Changed):  # a seed before this one was killed, or is at it
+            self.table.put(ORIGINS, _key(origin), {"name": name, "family": family.value}, token=uuid4().hex)
+        self.versions.append(_key(origin), 1, address, note=note)
+        return origin
+
+    # What `doctor` needs
+
+    def now(self) -> datetime:
+        """Return the time by this machine's clock, which dates the versions, in whole seconds."""
+        return now()
+
+    def remarks(self) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the connection: nothing."""
+        return ()
+
+    def outdated(self) -> Sequence[str]:
+        """Return what the table lacks; writes nothing."""
+        return dynamodb_table.lacks(self.table)
+
+    def check_writing(self) -> None:
+        """Raise HistoryError when the table refuses what a run writes; nothing is written."""
+        try:
+            self.table.update(ORIGINS, " ", Update({"name": ""}, condition=_NEVER))
+        except Changed:
+            return
+
+    def examine(self, _name: str | None, _families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
+        """Return what is worth knowing about the table of versions: nothing, no other program writes it."""
+        return ()
+
+    def answers(self) -> bool:
+        """Return that it may be kept for another run: each call stands alone."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: the client is kept for the process."""
+
+
+def _key(origin: Origin) -> str:
+    return str(origin.id)
+
+
+def _claim(key: str, name: str, publication: Publication) -> Claim | None:
+    """Return what a publication claims, None when it claims nothing: it was not tried, or refused at once."""
+    is_failed = publication.state is PublicationState.FAILED
+    at = publication.checked_at or (None if is_failed else publication.submitted_at or publication.created_at)
+    if at is None or publication.hosted_zone_id is None:
+        return None
+    holds = not is_failed or publication.verified_at is not None
+    return Claim(publication.record, publication.hosted_zone_id, key, name, holds, at)
