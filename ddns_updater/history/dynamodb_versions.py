@@ -120,7 +120,11 @@ class Versions:
         if number != key.number:
             raise Changed(f"version {number} of {key.origin} was recorded meanwhile")
         item = self._table.get(partition, sort) or {}
-        pubs = {**item.get("pubs", {}), **{str(each.record): _written(each) for each in publications}}
+        pubs = dict(item.get("pubs", {}))
+        for each in publications:
+            before = pubs.get(str(each.record), {})
+            kept = {column.name: before[column.name] for column in COLUMNS if column.is_kept and column.name in before}
+            pubs[str(each.record)] = _written(each) | kept
         token = uuid4().hex
         changes = {"pubs": pubs, "rev": rev + 1, "saver": token}
         values = {"rev": rev, "saver": token}
