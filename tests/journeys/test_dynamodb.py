@@ -57,7 +57,7 @@ def line(table: Table, sqlite: Database, service: AddressService, aws: FakeAws, 
 def _versions(line: Machine) -> list[tuple[int, str, list[str]]]:
     """Return each version with its address and the states of its records."""
     printed = json.loads(line.ddns("history", "--json").out)
-    return [(each["version"], each["ip"], [one["state"] for one in each["publications"]]) for each in printed[::-1]]
+    return [(each["version"], each["address"], [one["state"] for one in each["records"]]) for each in printed[::-1]]
 
 
 @pytest.mark.parametrize("place", _PLACES)
@@ -82,7 +82,7 @@ def test_every_command_works_on_a_table(line: Machine, aws: FakeAws) -> None:
     told = line.ddns("init", "--name", "line")
     assert (told.status, "already exists" in told.out) == (0, True)
     checks = json.loads(line.ddns("doctor", "--json").out)["checks"]
-    assert {each["name"]: each["status"] for each in checks}["schema"] == "ok"
+    assert {each["name"]: each["state"] for each in checks}["schema"] == "ok"
     assert line.ddns("host", "add", "nas.example.com").status == 0
     assert "nas.example.com" in line.ddns("host", "list").out
     assert "1 host" in line.ddns("status").out
