@@ -39,6 +39,7 @@ _CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer 
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
@@ -49,11 +50,15 @@ _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries 
 
 _ADVICE: Mapping[str, str] = {
     "AccessDenied": 'attach the policy that "ddns iam-policy" prints',
+    "AccessDeniedException": 'attach the policy that "ddns iam-policy" prints',  # DynamoDB's code for it
     "UnauthorizedOperation": 'attach the policy that "ddns iam-policy" prints',  # EC2's code for AccessDenied
     "AuthFailure": "check the AWS credentials",  # EC2's code for InvalidClientTokenId
     "InvalidClientTokenId": "check the AWS credentials",
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
     "ExpiredToken": "renew the AWS credentials",
+    "ExpiredTokenException": "renew the AWS credentials",
+    "InvalidSignatureException": "check the AWS credentials and this machine's clock",
+    "UnrecognizedClientException": "check the AWS credentials",
     "InvalidInstanceID.NotFound": "correct the ID, or name its region with ?region=NAME",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
     "InvalidChangeBatch": "fix what is there now, or remove the name from DDNS_RECORDS",
