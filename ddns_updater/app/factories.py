@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
 from ddns_updater.alerts.urls import ChannelSpec
-from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
+from ddns_updater.errors import AlertError, DnsError, SettingsError, StateError
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import MySqlUrl, SqliteUrl
-from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
@@ -84,12 +83,6 @@ def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["Host
     with open_history(settings, read_only=read_only) as history:
         assert isinstance(history, SqlHistory)
         yield SqlHosts(history, judge)
-
-
-def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:
-    """Limit a block that uses the database, whatever it sends: HistoryError says what was waited for."""
-    where = settings.database.place
-    return time_limit(seconds, HistoryError(f"the database at {where} did not answer within {seconds:g} s", advice))
 
 
 def _schema() -> Schema:
