@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ddns_updater.app import factories
+from ddns_updater.app.database import answer_limit, database_limit
 from ddns_updater.errors import (
     HistoryError,
     NotInitialised,
@@ -61,10 +62,9 @@ def initialise(
     if wanted is None:
         raise OriginError("the origin has no name", "give one with --name or DDNS_NAME")
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
-    place, seconds = settings.database.place, timetable.answer_seconds(settings.run_timeout)
-    starts(f"the database at {place}")
+    starts(f"the database at {settings.database.place}")
     try:
-        with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
+        with answer_limit(settings), factories.open_history(settings) as history:
             refuse_host(history, wanted)
             existing = by_family(history, history.origins(wanted), families)
     except NotInitialised:
@@ -100,9 +100,8 @@ def _building(settings: Settings, starts: Starts) -> Iterator[HistoryStore]:
     """Open the database to build its tables, under the lock of `init`."""
     starts(f"the tables in the database at {settings.database.place}")
     building = timetable.building_seconds(settings.run_timeout)
-    seconds = timetable.answer_seconds(settings.run_timeout)
-    with factories.database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
-        with factories.database_limit(settings, seconds):
+    with database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
+        with answer_limit(settings):
             history = stack.enter_context(factories.open_history(settings, for_init=True))
             locked = stack.enter_context(history.lock_init())
         if not locked:

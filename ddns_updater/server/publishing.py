@@ -66,9 +66,10 @@ class _Look:
     def waits_until(self, now: datetime) -> datetime | None:
         """Return when another change may be sent, a minute after the last one; None when that may be now."""
         sent_at = self.at.sent_at
-        is_due = self.state in (PublicationState.PENDING, PublicationState.FAILED)
-        is_early = is_due and sent_at is not None and timedelta(0) <= now - sent_at < _BETWEEN_CHANGES
-        return sent_at + _BETWEEN_CHANGES if sent_at and is_early else None
+        if sent_at is None or self.state not in (PublicationState.PENDING, PublicationState.FAILED):
+            return None
+        until = sent_at + _BETWEEN_CHANGES
+        return until if sent_at <= now < until else None  # the clock may have gone back since
 
 
 class HostPublisher:
