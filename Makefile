@@ -16,6 +16,7 @@ test: .venv/dev server
 systems: .venv/dev .venv/package server
 	@.ci/need-clients
 	@.ci/need-chromium
+	@.ci/need-dynalite
 	if ls tests/systems/test_*.py >/dev/null 2>&1; then $(PYTEST) -o 'norecursedirs=.*' tests/systems; fi
 
 check: .venv/dev server
