@@ -19,7 +19,7 @@ from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
-from ddns_updater.run.timetable import session_seconds
+from ddns_updater.run.timetable import answer_seconds, session_seconds
 from ddns_updater.settings.load import ca_bundle, environment_of_programs, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -101,16 +101,21 @@ def _open_dynamodb(settings: Settings, url: DynamoDbUrl) -> "DynamoDbHistory":
     export_aws(settings)
     from ddns_updater.history.dynamodb import DynamoDbHistory
 
-    return DynamoDbHistory(_kept_table(url), url.place, settings.run_timeout + _LEASE_MARGIN)
+    return DynamoDbHistory(
+        _kept_table(url, answer_seconds(settings.run_timeout)), url.place, settings.run_timeout + _LEASE_MARGIN
+    )
 
 
 @cache
-def _kept_table(url: DynamoDbUrl) -> "Table":
-    """Return the table; its client is kept for the process, because making one costs far more than a call."""
+def _kept_table(url: DynamoDbUrl, patience: float) -> "Table":
+    """Return the table, each call of which ends within so many seconds.
+
+    Its client is kept for the process, because making one costs far more than a call.
+    """
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.dynamodb import Table
 
-    return Table(Client("dynamodb", HistoryError, url.region), url.table)
+    return Table(Client("dynamodb", HistoryError, url.region, patience=patience), url.table)
 
 
 def _schema() -> Schema:

@@ -5,13 +5,14 @@ between the two leaves a mark without its version, which the publisher removes. 
 for, so that one whose version is still being written is not taken for done.
 """
 
+import logging
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from uuid import uuid4
 
-from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.errors import HistoryError, NoAnswer, VersionTaken
 from ddns_updater.history.dynamodb import DynamoDbHistory
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
@@ -29,6 +30,8 @@ from ddns_updater.history.dynamodb_versions import time_text
 from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
 from ddns_updater.lib.dynamodb import Changed, Update
 from ddns_updater.model import Address, Family, Publication, Record
+
+log = logging.getLogger(__name__)
 
 _TRIES = 100  # each one that fails means that another writer succeeded
 _REMOVED_RETRY = 60  # seconds
@@ -76,16 +79,21 @@ class DynamoDbRequests(HostItems):
         """Record the addresses of hosts, one after another, and return the result of each.
 
         Each record stands alone. A host whose record could not be written is answered LATER when another one's could:
-        what was recorded is answered as recorded. Raises HistoryError when nothing could.
+        what was recorded is answered as recorded. Once the table has not answered, nothing more is asked of it. Raises
+        HistoryError when nothing could be recorded.
         """
         results: list[Result] = []
         errors: list[HistoryError] = []
+        away: NoAnswer | None = None
         for host, addresses in updates:
             decisions = []
             for family, address in addresses.items():
                 try:
+                    if away:
+                        raise away
                     decisions.append(self._update(host, family, address))
                 except HistoryError as error:
+                    away = error if isinstance(error, NoAnswer) else away
                     errors.append(error)
                     decisions.append(Decision(Verdict.LATER, _REMOVED_RETRY))
             verdicts = [each.verdict for each in decisions]
@@ -93,6 +101,8 @@ class DynamoDbRequests(HostItems):
             results.append(Result(verdict, tuple(addresses.values()), max(each.retry_after for each in decisions)))
         if errors and len(errors) == sum(len(addresses) for _, addresses in updates):
             raise errors[0]
+        if errors:
+            log.warning("failed to record %d addresses of many: %s", len(errors), errors[0])
         return results
 
     def _update(self, host: Host, family: Family, address: Address) -> Decision:

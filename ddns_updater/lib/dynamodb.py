@@ -18,8 +18,8 @@ from boto3.dynamodb.types import (  # noqa: TID251 - lib/aws.py creates the clie
     TypeSerializer,
 )
 
-from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.lib.aws import Client, error_code
+from ddns_updater.errors import HistoryError, NoAnswer, NotInitialised
+from ddns_updater.lib.aws import Client, error_code, was_answered
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -198,7 +198,7 @@ class Table:
 
     @contextmanager
     def calling(self, doing: str) -> "Iterator[DynamoDBClient]":
-        """Yield the client; errors in the block become HistoryError, Changed, TooLarge or NotInitialised."""
+        """Yield the client; errors in the block become HistoryError, Changed, TooLarge, NotInitialised or NoAnswer."""
         try:
             with self._client.calling(f"failed to {doing} the table {self.name}") as client:
                 yield client
@@ -210,6 +210,8 @@ class Table:
                     raise TooLarge(f"an item of the table {self.name} would have more than 400 KB") from error.__cause__
                 case "ResourceNotFoundException":
                     raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
+                case _ if not was_answered(error.__cause__):
+                    raise NoAnswer(error.problem, error.advice, then=error.then) from error.__cause__
                 case _:
                     raise
 

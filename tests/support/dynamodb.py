@@ -17,6 +17,7 @@ from tests.support.machine import AWS
 
 REGION = "eu-west-1"
 _URL = f"dynamodb://ddns?region={REGION}"
+_OF_MARKS = ("dueSince", "lookAt", "recordedAt", "sentAt")
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,7 @@ def _times(path: tuple[str, ...], attributes: dict[str, Any]) -> Iterator[tuple[
     for name, value in attributes.items():
         if "M" in value:
             yield from _times((*path, name), value["M"])
-        elif (
-            name == "lookAt"
-            or (name.endswith("At") and (path or name not in ("createdAt", "slowedAt", "blockedAt")))
-            or name == "dueSince"
-            or (name, path[:1]) == ("at", ("free",))
-        ):
+        elif name in _OF_MARKS if not path else name.endswith("At") or (path, name) == (("free",), "at"):
             yield (*path, name)
 
 
