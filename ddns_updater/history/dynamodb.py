@@ -5,7 +5,7 @@ that a run that was killed keeps the next ones out until it ends.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from uuid import uuid4
@@ -14,7 +14,8 @@ from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history import dynamodb_table
 from ddns_updater.history.dynamodb_summary import is_within, summary_of
 from ddns_updater.history.dynamodb_versions import Versions, now, origin_key
-from ddns_updater.lib.dynamodb import Changed, Table, Update
+from ddns_updater.lib.at_once import at_once
+from ddns_updater.lib.dynamodb import Changed, Lease, Table, Update
 from ddns_updater.model import (
     Address,
     Claim,
@@ -50,6 +51,7 @@ class DynamoDbHistory:
         self.place = place
         self._lease_seconds = lease_seconds
         self.versions = Versions(table)
+        self._lease: Lease | None = None
 
     # What a run needs
 
@@ -80,9 +82,25 @@ class DynamoDbHistory:
     def reconnect(self) -> None:
         """Do nothing: there is no session that could be lost."""
 
-    def lock(self, origin: Origin) -> AbstractContextManager[bool]:
+    @contextmanager
+    def lock(self, origin: Origin) -> Iterator[bool]:
         """Take the lease of `origin` without waiting; yield False when another run holds it."""
-        return self.table.lease(f"{ORIGINS}#{origin.id}", self._lease_seconds)
+        with self.table.lease(f"{ORIGINS}#{origin.id}", self._lease_seconds) as lease:
+            yield lease is not None
+
+    @contextmanager
+    def holding(self, name: str, seconds: float) -> Iterator[bool]:
+        """Take a lease that `keep` and every save renew, without waiting; yield False when another one holds it."""
+        with self.table.lease(name, seconds) as self._lease:
+            try:
+                yield self._lease is not None
+            finally:
+                self._lease = None
+
+    def keep(self) -> None:
+        """Renew the lease that is held, if any, before it ends; raises HistoryError when another one has it by now."""
+        if self._lease:
+            self._lease.keep()
 
     def latest(self, origin: Origin) -> Journal:
         """Return the version with the highest number, and its publications."""
@@ -109,15 +127,12 @@ class DynamoDbHistory:
 
     def sent_before(self, versions: Mapping[Origin, Version]) -> dict[Origin, set[Sent]]:
         """Return what DNS may have been sent for the versions just before one of each origin."""
-        return {
-            origin: {
-                each.sent
-                for journal in self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
-                for each in journal.publications
-                if each.sent
-            }
-            for origin, version in versions.items()
-        }
+        return dict(zip(versions, at_once(self._sent_before, versions.items()), strict=True))
+
+    def _sent_before(self, version_of: tuple[Origin, Version]) -> set[Sent]:
+        origin, version = version_of
+        journals = self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
+        return {each.sent for journal in journals for each in journal.publications if each.sent}
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, by the origin."""
@@ -125,9 +140,10 @@ class DynamoDbHistory:
             return ()
         keys = {item["sk"] for item in self.table.query(ORIGINS)}
         keys |= {origin_key(each.name, Family.of_record(each.type)) for each in records}  # a host has its name
-        return [claim for key in sorted(keys) for claim in self._claims(key, records, since)]
+        found = at_once(lambda key: self._claims(key, records, since), sorted(keys))
+        return [claim for claims in found for claim in claims]
 
-    def _claims(self, key: str, records: Collection[Record], since: datetime) -> Iterator[Claim]:
+    def _claims(self, key: str, records: Collection[Record], since: datetime) -> Collection[Claim]:
         found: dict[tuple[Record, str], Claim] = {}
         for journal in self.versions.readable(key, limit=_CLAIMING):
             for each in journal.publications:
@@ -138,13 +154,14 @@ class DynamoDbHistory:
                     found[claim.record, claim.zone_id] = claim._replace(holds=holds, at=at)
             if journal.version.created_at < since:
                 break
-        yield from found.values()
+        return found.values()
 
     def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
         """Save each publication of its version over the existing one, one version after another.
 
         Raises HistoryError when another one has saved some since the version was read.
         """
+        self.keep()
         self.versions.save(publications)
 
     # What the commands need that look back
@@ -182,8 +199,8 @@ class DynamoDbHistory:
         except NotInitialised:
             yield True
             return
-        with self.table.lease("init", _BUILDING) as taken:
-            yield taken
+        with self.table.lease("init", _BUILDING) as lease:
+            yield lease is not None
 
     def rehearse(self, _name: str, _families: Sequence[Family]) -> None:
         """Do nothing: no other program writes this table, and it takes every version."""

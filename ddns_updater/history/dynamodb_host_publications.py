@@ -4,9 +4,11 @@ A record has a due mark until its latest version was read back from the table an
 tells when to look at it again. A mark whose version was never appended is removed when it is old.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import uuid4
 
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
@@ -22,13 +24,29 @@ from ddns_updater.history.dynamodb_host_items import (
 )
 from ddns_updater.history.dynamodb_host_requests import DynamoDbRequests
 from ddns_updater.history.dynamodb_versions import time_of, time_or_none, time_text
-from ddns_updater.hosts import Failing, HostRecord, Looked
+from ddns_updater.hosts import Failing, Host, HostRecord, Looked
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
-_LEASE = 90.0  # seconds; each round takes it anew
+_LEASE = 90.0  # seconds, after which another server goes on for one that was killed
 _GRACE = timedelta(minutes=2)  # from a mark to its version, twice what a writer takes that does not mark again
+_TOGETHER = 200  # records that are saved between two looks at the lease
 _SAME = "#token = :token"
+_UNSEEN = "attribute_not_exists(#token) OR #token = :token"
+_SEEN_AS_READ = "#token = :was OR #token = :token"
+
+
+class Marks(NamedTuple):
+    """The marks of a record as they were read: the due mark, and the token of whoever looked at it last."""
+
+    due: Mark | None
+    seen: str | None
+
+
+class _Found(NamedTuple):
+    host: Host
+    journal: Journal
 
 
 class DynamoDbPublications(DynamoDbRequests):
@@ -37,49 +55,49 @@ class DynamoDbPublications(DynamoDbRequests):
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lease of the publisher without waiting; False when another server holds it.
 
-        One who is late does no harm: a journal, and a due mark, are only changed as they were read.
+        It is renewed while there is progress. One who is late all the same does no harm: a journal, and the marks of a
+        record, are only changed as they were read.
         """
-        return self.table.lease("publisher", _LEASE)
+        return self.history.holding("publisher", _LEASE)
 
     def due(self, limit: int) -> list[HostRecord]:
         """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
 
         One whose versions were deleted is not looked at until it has another.
         """
+        self.history.keep()
         until = time_text(self.now())
         due = sorted(self.table.query(DUE, looks_until=until), key=lambda item: item["dueSince"])
         marked = {item["sk"] for item in due}
-        found = [record for item in due[:limit] if (record := self._due(item))]
-        if len(due) < limit:
-            for item in self.table.query(SEEN, looks_until=until, limit=limit):
-                if item["sk"] not in marked and len(found) < limit and (record := self._seen(item)):
-                    found.append(record)
-        return found
+        due = due[:limit]
+        seen = self.table.get_many((SEEN, item["sk"]) for item in due)
+        others = [each for each in self.table.query(SEEN, looks_until=until, limit=limit) if each["sk"] not in marked]
+        records = self._records([*due, *others[: limit - len(due)]])
+        found = [each for item in due if (each := self._due(item, seen.get((SEEN, item["sk"])), records))]
+        return found + [each for item in others[: limit - len(due)] if (each := self._seen(item, records))]
 
-    def _due(self, item: Item) -> HostRecord | None:
-        mark = mark_of(item)
-        seen = self.table.get(SEEN, item["sk"]) or {}
-        record = self._record(item, seen)
-        if record is None:
+    def _due(self, item: Item, seen: Item | None, records: "Mapping[str, _Found]") -> HostRecord | None:
+        mark, found = mark_of(item), records.get(item["sk"])
+        if found is None:
             if self._is_over(mark):
                 self._change_mark(item["sk"], mark, None)
             return None
-        return record._replace(due_since=time_of(item["dueSince"]), mark=mark)
+        return _record(item, found, seen)._replace(due_since=time_of(item["dueSince"]), mark=Marks(mark, _token(seen)))
 
-    def _seen(self, item: Item) -> HostRecord | None:
-        record = self._record(item, item)
-        if record is None:
+    def _seen(self, item: Item, records: "Mapping[str, _Found]") -> HostRecord | None:
+        found = records.get(item["sk"])
+        if found is None:
             self.table.delete(SEEN, item["sk"])
-        return record
-
-    def _record(self, item: Item, seen: Item) -> HostRecord | None:
-        """Return a record to look at; None when its host was removed, or has no version."""
-        key, family = record_of(item)
-        host = self.host(key)
-        journal = self.versions.latest(item["sk"]) if host else None
-        if host is None or journal is None:
             return None
-        return HostRecord(host, family, item["sk"], journal, None, time_or_none(seen.get("sentAt")), free_of(seen))
+        return _record(item, found, item)._replace(mark=Marks(None, _token(item)))
+
+    def _records(self, marks: Sequence[Item]) -> "dict[str, _Found]":
+        """Return the host and the latest version of each marked record that has both, by the key of the mark."""
+        hosts = self.hosts(record_of(item)[0] for item in marks)
+        numbers = {item["sk"]: item["version"] for item in marks if record_of(item)[0] in hosts}
+        journals = self.versions.latest_of(numbers)
+        keys = {item["sk"]: record_of(item)[0] for item in marks}
+        return {sort: _Found(hosts[keys[sort]], journal) for sort, journal in journals.items()}
 
     def next_look(self) -> datetime | None:
         """Return when the next record has to be looked at; None when none ever has."""
@@ -103,29 +121,34 @@ class DynamoDbPublications(DynamoDbRequests):
         return len(found), found[:limit]
 
     def due_journals(self) -> Iterator[tuple[Item, Journal]]:
-        """Yield each due mark of a host that is there, with the latest version of its record."""
+        """Return each due mark of a host that is there, with the latest version of its record."""
         marks = list(self.table.query(DUE))
         logins = {item["sk"]: item["login"] for item in self.table.query(NAMES)} if marks else {}
-        for item in marks:
-            key, _ = record_of(item)
-            journal = self.versions.latest(item["sk"]) if logins.get(key.name) == key.login else None
-            if journal:
-                yield item, journal
+        kept = [item for item in marks if logins.get(record_of(item)[0].name) == item["login"]]
+        journals = self.versions.latest_of({item["sk"]: item["version"] for item in kept})
+        return ((item, journals[item["sk"]]) for item in kept if item["sk"] in journals)
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, one record after another; a version that was recorded meanwhile stays due.
 
-        What is done is first marked to be looked at again, and only then due no more.
+        What is done is first marked to be looked at again, and only then due no more. What another publisher has saved
+        of a record since this one read it stays.
         """
-        for each in found:
-            self._save_looked(each)
+        for start in range(0, len(found), _TOGETHER):
+            self.history.keep()
+            at_once(self._save_looked, found[start : start + _TOGETHER])
 
     def _save_looked(self, looked: Looked) -> None:
         at, look_at = looked.at, time_text(looked.look_at) if looked.look_at else None
         key = record_key(at.host.name, at.family)
-        mark = at.mark if isinstance(at.mark, Mark) else None
+        marks = at.mark if isinstance(at.mark, Marks) else Marks(None, None)
+        mark, token = marks.due, uuid4().hex
         is_due = mark is not None and not looked.is_done
-        seen: dict[str, object] = {"login": at.host.login, "version": at.journal.version.version}
+        seen: dict[str, object] = {
+            "login": at.host.login,
+            "version": at.journal.version.version,
+            "token": token,
+        }
         removed = []
         for name, value in {
             "lookAt": None if is_due else look_at,
@@ -136,7 +159,12 @@ class DynamoDbPublications(DynamoDbRequests):
                 removed.append(name)
             else:
                 seen[name] = value
-        self.table.update(SEEN, key, Update(seen, remove=removed))
+        condition = _UNSEEN if marks.seen is None else _SEEN_AS_READ
+        values = {"token": token} | ({"was": marks.seen} if marks.seen else {})
+        try:
+            self.table.update(SEEN, key, Update(seen, remove=removed, condition=condition, values=values))
+        except Changed:  # another publisher has it, or the host was removed
+            return
         if mark is None:
             if not looked.is_done:
                 self._due_again(looked, key, look_at)
@@ -182,3 +210,13 @@ class DynamoDbPublications(DynamoDbRequests):
         except Changed:
             return
         self.table.update(SEEN, key, Update(remove=("lookAt",), condition=EXISTS))
+
+
+def _record(item: Item, found: _Found, seen: Item | None) -> HostRecord:
+    _, family = record_of(item)
+    sent_at = time_or_none((seen or {}).get("sentAt"))
+    return HostRecord(found.host, family, item["sk"], found.journal, None, sent_at, free_of(seen or {}))
+
+
+def _token(seen: Item | None) -> str | None:
+    return seen.get("token") if seen else None

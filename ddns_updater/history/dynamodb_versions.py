@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from ddns_updater.errors import NEXT_RUN, HistoryError, VersionTaken
 from ddns_updater.history.rows import COLUMNS
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.dynamodb import Changed, Item, Table, TooLarge, Update
 from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record, Version, parse_address
 
@@ -25,6 +26,14 @@ class VersionKey(NamedTuple):
 
     origin: str
     number: int
+
+
+class _Read(NamedTuple):
+    """A version as it was read: how often its publications had been saved by then, and these."""
+
+    number: int
+    rev: int
+    pubs: Item
 
 
 def origin_key(name: str, family: Family) -> str:
@@ -61,16 +70,34 @@ class Versions:
     def __init__(self, table: Table) -> None:
         """Take the table."""
         self._table = table
-        # Of each origin the version that was last read, and how often its publications had been saved by then.
-        self._revs: dict[str, tuple[int, int]] = {}
+        self._read: dict[str, _Read] = {}  # the last of each origin
 
     def latest(self, origin: str) -> Journal | None:
         """Return the latest version of an origin and its publications, None when it has none."""
         for item in self._table.query(_partition(origin), backwards=True, limit=1):
-            journal = _journal(origin, item)
-            self._revs[origin] = journal.version.version, item.get("rev", 0)
-            return journal
+            return self._remembered(origin, item)
         return None
+
+    def latest_of(self, numbers: Mapping[str, int]) -> dict[str, Journal]:
+        """Return the latest version of many origins, by their keys, each with the number that it has most likely.
+
+        One that has no version is left out. A version is the latest when there is none with the next number.
+        """
+        pairs = {origin: (number, number + 1) for origin, number in numbers.items()}
+        keys = {(_partition(origin), _sort(number)) for origin, pair in pairs.items() for number in pair}
+        items = self._table.get_many(keys)
+
+        def read(origin: str) -> Journal | None:
+            item, later = (items.get((_partition(origin), _sort(number))) for number in pairs[origin])
+            return self._remembered(origin, item) if item and not later else self.latest(origin)
+
+        journals = zip(numbers, at_once(read, numbers), strict=True)
+        return {origin: journal for origin, journal in journals if journal}
+
+    def _remembered(self, origin: str, item: Item) -> Journal:
+        journal = _journal(origin, item)
+        self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
+        return journal
 
     def has_any(self, origin: str) -> bool:
         """Return whether an origin has a version."""
@@ -125,33 +152,34 @@ class Versions:
         by_version: dict[VersionKey, list[Publication]] = {}
         for version, publication in publications:
             by_version.setdefault(cast(VersionKey, version.id), []).append(publication)
-        for key, each in by_version.items():
-            self._save(key, each)
+        at_once(self._save, by_version.items())
 
-    def _save(self, key: VersionKey, publications: Sequence[Publication]) -> None:
-        partition, sort = _partition(key.origin), _sort(key.number)
-        number, rev = self._revs[key.origin]
-        if number != key.number:
-            raise Changed(f"version {number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
-        item = self._table.get(partition, sort) or {}
-        pubs = dict(item.get("pubs", {}))
+    def _save(self, saved: tuple[VersionKey, Sequence[Publication]]) -> None:
+        key, publications = saved
+        pubs = dict(self._known(key).pubs)
         for each in publications:
             text = str(each.record)
             kept = {name: value for name, value in pubs.get(text, {}).items() if name in _KEPT}
             pubs[text] = _written(each) | kept
-        self._change(key, rev, {"pubs": pubs})
+        self._change(key, pubs)
 
     def close(self, origin: str, number: int) -> None:
         """Let nobody who has read a version before save its publications any more; raises Changed when one has."""
-        known, rev = self._revs[origin]
-        if known != number:
-            raise Changed(f"version {known} of {origin} was recorded meanwhile", then=NEXT_RUN)
-        self._change(VersionKey(origin, number), rev, {})
+        key = VersionKey(origin, number)
+        self._change(key, self._known(key).pubs)
 
-    def _change(self, key: VersionKey, rev: int, changes: Item) -> None:
-        token = uuid4().hex
+    def _known(self, key: VersionKey) -> "_Read":
+        """Return a version as it was read or saved last; raises Changed when a later one was."""
+        known = self._read[key.origin]
+        if known.number != key.number:
+            raise Changed(f"version {known.number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
+        return known
+
+    def _change(self, key: VersionKey, pubs: Item) -> None:
+        """Save publications over those that were read; raises Changed when they were saved since."""
+        token, rev = uuid4().hex, self._known(key).rev
         update = Update(
-            {**changes, "rev": rev + 1, "saver": token},
+            {"pubs": pubs, "rev": rev + 1, "saver": token},
             condition=_UNCHANGED,
             names=("rev", "saver"),
             values={"rev": rev, "saver": token},
@@ -168,7 +196,7 @@ class Versions:
                 " DynamoDB hold",
                 "divide DDNS_RECORDS among several origins",
             ) from error
-        self._revs[key.origin] = key.number, rev + 1
+        self._read[key.origin] = _Read(key.number, rev + 1, pubs)
 
 
 def _partition(origin: str) -> str:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from types import MappingProxyType
@@ -18,7 +18,8 @@ from boto3.dynamodb.types import (  # noqa: TID251 - lib/aws.py creates the clie
     TypeSerializer,
 )
 
-from ddns_updater.errors import HistoryError, NoAnswer, NotInitialised
+from ddns_updater.errors import NEXT_RUN, HistoryError, NoAnswer, NotInitialised
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.aws import Client, error_code, was_answered
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ PARTITION, SORT = "pk", "sk"
 BY_LOOK, LOOK = "byLook", "lookAt"  # a local index, which sorts the items of a partition that have a time to look at
 _NOTHING: Item = MappingProxyType({})
 _LEASE = "lease"
+_BATCH = 100  # items that one call reads
+_PAUSES = (0.0, 0.1, 0.3, 1.0)  # seconds before each try to read items that AWS left out of a batch
 _ONLY_NEW_OR_OWN = "attribute_not_exists(pk) OR #token = :token"
+_LEASED = ("until", "owner")
 _FREE_OR_OWN = "attribute_not_exists(pk) OR #until < :now OR #owner = :owner"
 
 _write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
@@ -73,6 +77,27 @@ class Table:
         with self.calling("read") as client:
             answer = client.get_item(TableName=self.name, Key=_key(partition, sort), ConsistentRead=True)
         return _item(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Return those of many items that there are, by partition and sort key; one call reads a hundred."""
+        wanted = [_key(*each) for each in dict.fromkeys(keys)]
+        pages = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+        items = [item for page in at_once(self._get_page, pages) for item in page]
+        return {(item[PARTITION], item[SORT]): item for item in items}
+
+    def _get_page(self, keys: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Return the items with at most a hundred keys: also those that come only when they are asked for again."""
+        items: list[Item] = []
+        left: Any = {self.name: {"Keys": keys, "ConsistentRead": True}}
+        for pause in _PAUSES:
+            time.sleep(pause)
+            with self.calling("read") as client:
+                answer = client.batch_get_item(RequestItems=left)
+            items += map(_item, answer["Responses"].get(self.name, ()))
+            left = answer.get("UnprocessedKeys")
+            if not left:
+                return items
+        raise NoAnswer(f"failed to read the table {self.name}: AWS left out items {len(_PAUSES)} times", then=NEXT_RUN)
 
     def put(self, partition: str, sort: str, item: Item, *, token: str | None = None) -> None:
         """Write an item over what is there; with a token only where nothing is, else raise Changed.
@@ -168,33 +193,23 @@ class Table:
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     @contextmanager
-    def lease(self, name: str, seconds: float) -> Iterator[bool]:
-        """Take a lease without waiting; False when another one holds it. It ends after `seconds`, also unreturned.
+    def lease(self, name: str, seconds: float) -> "Iterator[Lease | None]":
+        """Take a lease without waiting; None when another one holds it. It ends after `seconds`, also unreturned.
 
         It keeps two holders from doing the same at once, and no more: a holder that was suspended may write after its
         end. What it writes then must do no harm.
         """
-        owner = uuid4().hex
-        now = time.time()
+        lease = Lease(self, name, seconds)
         try:
-            self.update(
-                _LEASE,
-                name,
-                Update(
-                    {"owner": owner, "until": int((now + seconds) * 1000)},
-                    condition=_FREE_OR_OWN,
-                    names=("until", "owner"),
-                    values={"now": int(now * 1000), "owner": owner},
-                ),
-            )
+            lease.take()
         except Changed:
-            yield False
+            yield None
             return
         try:
-            yield True
+            yield lease
         finally:
             with suppress(HistoryError):  # another holder has it by now, or it ends by itself
-                self.delete(_LEASE, name, "#owner = :owner", ("owner",), {"owner": owner})
+                lease.give_back()
 
     @contextmanager
     def calling(self, doing: str) -> "Iterator[DynamoDBClient]":
@@ -214,6 +229,40 @@ class Table:
                     raise NoAnswer(error.problem, error.advice, then=error.then) from error.__cause__
                 case _:
                     raise
+
+
+class Lease:
+    """A lease of one holder."""
+
+    def __init__(self, table: Table, name: str, seconds: float) -> None:
+        """Take the table, the name of the lease, and how long it holds; it is not taken yet."""
+        self._table = table
+        self._name = name
+        self._seconds = seconds
+        self._owner = uuid4().hex
+        self._taken_at = 0.0
+
+    def take(self) -> None:
+        """Take it, or hold it for as long again; raises Changed when another one holds it."""
+        now = time.time()
+        values = {"now": int(now * 1000), "owner": self._owner}
+        until = int((now + self._seconds) * 1000)
+        update = Update({"owner": self._owner, "until": until}, condition=_FREE_OR_OWN, names=_LEASED, values=values)
+        self._table.update(_LEASE, self._name, update)
+        self._taken_at = now
+
+    def keep(self) -> None:
+        """Hold it for as long again once a third of its time has passed; raises HistoryError when that is too late."""
+        if 0 <= time.time() - self._taken_at < self._seconds / 3:
+            return
+        try:
+            self.take()
+        except Changed as error:
+            raise HistoryError(f"the lease {self._name} ran out, and another one holds it") from error
+
+    def give_back(self) -> None:
+        """Let another one take it; raises Changed when one has."""
+        self._table.delete(_LEASE, self._name, "#owner = :owner", ("owner",), {"owner": self._owner})
 
 
 def _key(partition: str, sort: str) -> dict[str, Any]:
