@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from moto.server import ThreadedMotoServer
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_route53.client import Route53Client
 
     from ddns_updater.dns.lookup import Lookup
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from ddns_updater.history.dynamodb import DynamoDbHistory
     from ddns_updater.lib.aws import Client
     from ddns_updater.lib.budget import Budget
-    from ddns_updater.lib.dynamodb import Table
     from ddns_updater.server.ports import HostStore
 
 _LEASE_MARGIN = 30  # seconds for which the lease of an origin outlasts its run
@@ -73,7 +73,7 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
                 url, _schema, authorities=_authorities, idle=idle, patient=for_init, read_only=read_only
             )
         case DynamoDbUrl() as url:
-            opened = _open_dynamodb(settings, url)
+            opened = _open_dynamodb(settings, url, read_only=read_only)
     try:
         yield opened
     finally:
@@ -88,7 +88,7 @@ def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["Host
     if isinstance(settings.database, DynamoDbUrl):
         from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 
-        yield DynamoDbHosts(_open_dynamodb(settings, settings.database), judge)
+        yield DynamoDbHosts(_open_dynamodb(settings, settings.database, read_only=read_only), judge)
         return
     from ddns_updater.history.hosts import SqlHosts
 
@@ -97,25 +97,25 @@ def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["Host
         yield SqlHosts(history, judge)
 
 
-def _open_dynamodb(settings: Settings, url: DynamoDbUrl) -> "DynamoDbHistory":
+def _open_dynamodb(settings: Settings, url: DynamoDbUrl, *, read_only: bool) -> "DynamoDbHistory":
     export_aws(settings)
     from ddns_updater.history.dynamodb import DynamoDbHistory
+    from ddns_updater.lib.dynamodb import Table
 
-    return DynamoDbHistory(
-        _kept_table(url, answer_seconds(settings.run_timeout)), url.place, settings.run_timeout + _LEASE_MARGIN
-    )
+    client = _kept_client(url.region, answer_seconds(settings.run_timeout))
+    table = Table(client, url.table, read_only=read_only)
+    return DynamoDbHistory(table, url.place, settings.run_timeout + _LEASE_MARGIN)
 
 
 @cache
-def _kept_table(url: DynamoDbUrl, patience: float) -> "Table":
-    """Return the table, each call of which ends within so many seconds.
+def _kept_client(region: str | None, patience: float) -> "Client[DynamoDBClient]":
+    """Return the client of DynamoDB, each call of which ends within so many seconds.
 
-    Its client is kept for the process, because making one costs far more than a call.
+    It is kept for the process, because making one costs far more than a call.
     """
     from ddns_updater.lib.aws import Client
-    from ddns_updater.lib.dynamodb import Table
 
-    return Table(Client("dynamodb", HistoryError, url.region, patience=patience), url.table)
+    return Client("dynamodb", HistoryError, region, patience=patience)
 
 
 def _schema() -> Schema:

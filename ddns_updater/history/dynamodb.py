@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history import dynamodb_table
+from ddns_updater.history.dynamodb_rights import check_rights
 from ddns_updater.history.dynamodb_summary import is_within, summary_of
 from ddns_updater.history.dynamodb_versions import Versions, now, origin_key
 from ddns_updater.lib.at_once import at_once
-from ddns_updater.lib.dynamodb import Changed, Lease, Table, Update
+from ddns_updater.lib.dynamodb import Changed, Lease, Table
 from ddns_updater.model import (
     Address,
     Claim,
@@ -37,7 +38,6 @@ ORIGINS, HOSTS = "origin", "host"  # partitions: the origins of lines, and the n
 _LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
 _CLAIMING = 20  # versions of an origin, at most, in which a claim is looked for
 _BUILDING = 120.0  # seconds for which `init` holds its lease
-_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
 
 class DynamoDbHistory:
@@ -220,23 +220,29 @@ class DynamoDbHistory:
     # What `doctor` needs
 
     def now(self) -> datetime:
-        """Return the time by this machine's clock, which dates the versions, in whole seconds."""
+        """Return the time by this machine's clock, which dates the versions, once the table has answered."""
+        with suppress(NotInitialised):  # init makes the table
+            self.table.get(ORIGINS, " ")
         return now()
 
     def remarks(self) -> Sequence[tuple[str, str | None]]:
-        """Return what is worth knowing about the connection: nothing."""
-        return ()
+        """Return what is worth knowing about the connection: who holds a lease now."""
+        try:
+            held = list(self.table.leases())
+        except HistoryError:  # whatever needs the table as well tells it
+            return ()
+        return [
+            (f"the lease {name} is held, for {seconds:.0f} s at most if its holder was killed", None)
+            for name, seconds in held
+        ]
 
     def outdated(self) -> Sequence[str]:
         """Return what the table lacks; writes nothing."""
         return dynamodb_table.lacks(self.table)
 
     def check_writing(self) -> None:
-        """Raise HistoryError when the table refuses what a run writes; nothing is written."""
-        try:
-            self.table.update(ORIGINS, " ", Update({"name": ""}, condition=_NEVER))
-        except Changed:
-            return
+        """Raise HistoryError when AWS refuses anything that a run or a server does; nothing is written."""
+        check_rights(self.table)
 
     def examine(self, _name: str | None, _families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the table of versions: nothing, no other program writes it."""

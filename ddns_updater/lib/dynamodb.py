@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,12 +65,13 @@ class Update(NamedTuple):
 class Table:
     """A table in one region. Its methods raise HistoryError, NotInitialised when there is no such table.
 
-    It may be used from several threads.
+    It may be used from several threads. With `read_only` every write fails.
     """
 
-    def __init__(self, client: "Client[DynamoDBClient]", name: str) -> None:
+    def __init__(self, client: "Client[DynamoDBClient]", name: str, *, read_only: bool = False) -> None:
         self._client = client
         self.name = name
+        self._read_only = read_only
 
     def get(self, partition: str, sort: str) -> Item | None:
         """Return an item as it is now, None when there is none."""
@@ -113,7 +114,7 @@ class Table:
                 "ExpressionAttributeNames": {"#token": "token"},
                 "ExpressionAttributeValues": {":token": _write(token)},
             }
-        with self.calling("write") as client:
+        with self._writing() as client:
             client.put_item(TableName=self.name, Item=_row(row), **condition)
 
     def update(self, partition: str, sort: str, update: Update) -> Item:
@@ -132,7 +133,7 @@ class Table:
         asked |= {"ConditionExpression": update.condition} if update.condition else {}
         asked |= {"ExpressionAttributeNames": names} if names else {}
         asked |= {"ExpressionAttributeValues": values} if values else {}
-        with self.calling("write") as client:
+        with self._writing() as client:
             answer = client.update_item(TableName=self.name, Key=_key(partition, sort), ReturnValues="ALL_NEW", **asked)
         return _item(answer["Attributes"])
 
@@ -149,7 +150,7 @@ class Table:
         asked |= {"ExpressionAttributeNames": {f"#{each}": each for each in names}} if names else {}
         if values:
             asked["ExpressionAttributeValues"] = {f":{name}": _write(value) for name, value in values.items()}
-        with self.calling("write") as client:
+        with self._writing() as client:
             client.delete_item(TableName=self.name, Key=_key(partition, sort), **asked)
 
     def query(
@@ -210,6 +211,18 @@ class Table:
         finally:
             with suppress(HistoryError):  # another holder has it by now, or it ends by itself
                 lease.give_back()
+
+    def leases(self) -> Iterator[tuple[str, float]]:
+        """Yield each lease that is held now, with the seconds until it ends."""
+        now = time.time()
+        for item in self.query(_LEASE):
+            if (seconds := item["until"] / 1000 - now) > 0:
+                yield item[SORT], seconds
+
+    def _writing(self) -> "AbstractContextManager[DynamoDBClient]":
+        if self._read_only:
+            raise HistoryError(f"failed to write the table {self.name}: it is only to be read")
+        return self.calling("write")
 
     @contextmanager
     def calling(self, doing: str) -> "Iterator[DynamoDBClient]":

@@ -155,7 +155,7 @@ def test_writing_is_checked_without_a_write(history: DynamoDbHistory, table: Tab
     history.check_writing()
     assert sdk(aws.url).scan(TableName=table.name)["Items"] == []
     aws.fault("UpdateItem", faults.refuse_item("AccessDeniedException"))
-    with pytest.raises(HistoryError, match="AccessDeniedException"):
+    with pytest.raises(HistoryError, match="AWS refuses dynamodb:UpdateItem on the table ddns; attach the policy"):
         history.check_writing()
 
 

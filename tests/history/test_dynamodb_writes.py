@@ -172,9 +172,3 @@ def test_a_publication_of_a_newer_program_stops_the_run_of_its_origin_alone(
     assert {each.name for each in history.origins()} == {"line", "another"}
     assert history.claims([_RECORD], history.now() - timedelta(hours=2)) == []
     assert history.latest(other).version.version == 1
-
-
-def test_a_right_that_is_missing_is_named_with_what_gives_it(aws: FakeAws, history: DynamoDbHistory) -> None:
-    aws.fault("UpdateItem", refuse_item("AccessDeniedException"))
-    with pytest.raises(HistoryError, match=r'AccessDeniedException.*; attach the policy that "ddns iam-policy" prints'):
-        history.check_writing()

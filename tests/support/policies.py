@@ -5,6 +5,7 @@ The condition keys of a request are made by the rules of
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html, from what was sent.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -25,6 +26,10 @@ _RESOURCES = {  # the resource that each action is about; "*" where IAM knows no
     "route53:ListHostedZones": "*",
     "ec2:DescribeInstances": "*",
 }
+_TABLE = r"arn:{partition}:dynamodb:(\*|[a-z0-9-]+):\*:table/[A-Za-z0-9_.-]{{3,255}}"
+_ITEM_ACTIONS = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
+_OF_TABLES = {f"dynamodb:{each}" for each in (*_ITEM_ACTIONS, "DescribeContinuousBackups", "DescribeTable")}
+_ACCOUNT = "123456789012"
 
 
 _MATCHES: Mapping[str, Callable[[str, str], bool]] = {
@@ -82,6 +87,8 @@ def normalized(name: str) -> str:
 def asked_for(operation: str, asked: str) -> Asked:
     """Return a request that the stand-in for Route 53 was sent: its operation, and its path, query and body."""
     path, _, body = asked.split("\n", 2)
+    if f"dynamodb:{operation}" in _OF_TABLES:
+        return _asked_of_table(operation, json.loads(body))
     _, kind, name, *_ = [*path.removeprefix("/2013-04-01").split("/"), "", ""]
     if operation == "ChangeResourceRecordSets":
         (action,) = set(re.findall("<Action>(.*?)</Action>", body))
@@ -93,6 +100,13 @@ def asked_for(operation: str, asked: str) -> Asked:
     return Asked(f"route53:{operation}", f"arn:aws:route53:::{kind}/{name}")
 
 
+def _asked_of_table(operation: str, body: Mapping[str, Any]) -> Asked:
+    """Return a request for items: it is about the table, or about the index of it that it names."""
+    (table,) = body["RequestItems"] if "RequestItems" in body else [body["TableName"]]
+    index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
+    return Asked(f"dynamodb:{operation}", f"arn:aws:dynamodb:eu-west-1:{_ACCOUNT}:table/{table}{index}")
+
+
 def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
     """Return what breaks AWS's rules in `policy`: its elements, its resources, and the values of its condition keys."""
     found = [] if set(policy) == {"Version", "Statement"} and policy["Version"] == "2012-10-17" else ["its elements"]
@@ -100,6 +114,11 @@ def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
         if statement["Effect"] != "Allow" or not set(statement) <= {"Effect", "Action", "Resource", "Condition"}:
             found.append(f"the elements of {statement}")
         for action in listed(statement["Action"]):
+            if action in _OF_TABLES:
+                index = "(/index/byLook)?" if action == "dynamodb:Query" else ""
+                form = re.compile(_TABLE.format(partition=partition) + index)
+                found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
+                continue
             kind = _RESOURCES.get(action, "an action that it does not need")
             begin = "*" if kind == "*" else f"arn:{partition}:route53:::{kind}"
             form = re.compile(re.escape(begin) + ("" if kind == "*" else r"(\*|[A-Z0-9]{1,32})"))
