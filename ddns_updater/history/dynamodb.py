@@ -36,7 +36,7 @@ from ddns_updater.model import (
 
 ORIGINS, HOSTS = "origin", "host"  # partitions: the origins of lines, and the names of hosts
 _LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
-_CLAIMING = 20  # versions of an origin, at most, in which a claim is looked for
+_CLAIMING = 20  # versions of an origin that are read at once to look for a claim
 _BUILDING = 120.0  # seconds for which `init` holds its lease
 
 
@@ -145,7 +145,7 @@ class DynamoDbHistory:
 
     def _claims(self, key: str, records: Collection[Record], since: datetime) -> Collection[Claim]:
         found: dict[tuple[Record, str], Claim] = {}
-        for journal in self.versions.readable(key, limit=_CLAIMING):
+        for journal in self._readable(key):
             for each in journal.publications:
                 claim = _claim(key, journal.version.name, each)
                 if claim and claim.record in records and claim.at >= since:
@@ -155,6 +155,15 @@ class DynamoDbHistory:
             if journal.version.created_at < since:
                 break
         return found.values()
+
+    def _readable(self, key: str) -> Iterator[Journal]:
+        """Yield the versions of an origin, the newest first; they are read a few at a time."""
+        below = None
+        while page := list(self.versions.readable(key, below=below, limit=_CLAIMING)):
+            yield from page
+            if len(page) < _CLAIMING:
+                return
+            below = page[-1].version.version
 
     def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
         """Save each publication of its version over the existing one, one version after another.
