@@ -36,12 +36,14 @@ _UNANSWERED = timedelta(seconds=15)  # until a change without an answer is sent 
 class Round(NamedTuple):
     """What a round did: how many changes it sent, how many records it saw to hold their versions.
 
-    `has_more` is whether more than a call of Route 53 holds is still due.
+    `has_more` is whether more than a call of Route 53 holds is still due, `is_elsewhere` whether another server
+    publishes, so that this one did nothing.
     """
 
     sent: int = 0
     verified: int = 0
     has_more: bool = False
+    is_elsewhere: bool = False
 
 
 class _Look:
@@ -103,7 +105,7 @@ class HostPublisher:
         """Do what is due by now, unless another server does; raises HistoryError."""
         with self._pool.taken() as hosts, hosts.lock_publisher() as is_ours:
             if not is_ours:
-                return Round()
+                return Round(is_elsewhere=True)
             due = hosts.due(_MOST)
             if not due:
                 return Round()
