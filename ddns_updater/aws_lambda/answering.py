@@ -16,6 +16,7 @@ from ddns_updater.aws_lambda.log import log_problem, log_warnings, say
 from ddns_updater.aws_lambda.payload import payload_of, request_of
 from ddns_updater.errors import HistoryError, SettingsError
 from ddns_updater.lib.deadline import Deadline, time_limit
+from ddns_updater.lib.humanize import counted
 from ddns_updater.server.endpoint import Endpoint
 from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.last_requests import LastRequests
@@ -78,8 +79,11 @@ class _Server:
         except Exception:
             log.exception("a round of the publisher failed")
         else:
-            if done.sent:
-                say("info", f"sent {done.sent} changes", {"sent": done.sent, "verified": done.verified})
+            facts: dict[str, object] = {"sent": done.sent, "failed": done.failed}
+            if done.failed:
+                say("error", f"failed to publish {counted(done.failed, 'record')}: {done.error}", facts)
+            elif done.sent:
+                say("info", f"sent {counted(done.sent, 'change')}", facts)
 
 
 @cache

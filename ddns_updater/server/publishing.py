@@ -37,13 +37,15 @@ class Round(NamedTuple):
     """What a round did: how many changes it sent, how many records it saw to hold their versions.
 
     `has_more` is whether more than a call of Route 53 holds is still due, `is_elsewhere` whether another server
-    publishes, so that this one did nothing.
+    publishes, so that this one did nothing. `failed` is how many records have an error, and `error` the first of them.
     """
 
     sent: int = 0
     verified: int = 0
     has_more: bool = False
     is_elsewhere: bool = False
+    failed: int = 0
+    error: str | None = None
 
 
 class _Look:
@@ -126,7 +128,10 @@ class HostPublisher:
             self._verify(looks, now, has_sent=bool(sent))
             hosts.looked([*others, *(self._looked(each, now) for each in looks)])
             verified = [each for each in looks if each.state is PublicationState.VERIFIED]
-            return Round(len(sent), len(verified), has_more=len(due) > _BATCH)
+            errors = [error for each in looks if (error := each.journal.get(each.record).error)]
+            return Round(
+                len(sent), len(verified), len(due) > _BATCH, failed=len(errors), error=errors[0] if errors else None
+            )
 
     def _send(self, looks: Sequence[_Look]) -> None:
         self._publisher.publish([each.pair for each in looks])

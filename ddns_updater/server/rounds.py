@@ -24,7 +24,12 @@ def publish_due(
     done = Round()
     while deadline.left():
         latest = publisher.round()
-        done = Round(done.sent + latest.sent, done.verified + latest.verified, latest.has_more, latest.is_elsewhere)
+        done = latest._replace(
+            sent=done.sent + latest.sent,
+            verified=done.verified + latest.verified,
+            failed=done.failed + latest.failed,
+            error=done.error or latest.error,
+        )
         if latest.is_elsewhere or not _is_due(pool):
             break
         if latest.sent:
