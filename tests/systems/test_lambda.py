@@ -3,16 +3,13 @@
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.runtime_api import Returned, RuntimeApi
+from tests.support.runtime_api import Returned, RuntimeApi, runtime
 
 _BUILD = Path(__file__).parents[2] / "contrib" / "lambda" / "build"
-_PYTHON = Path(sys.prefix) / "runtime" / "bin" / "python"  # `make .venv/lambda` makes it
 _PARTS = {"certifi", "charset_normalizer", "ddns_updater", "idna", "requests", "urllib3"}
 
 
@@ -28,26 +25,6 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("lambda") / "ddns.zip"
     build(out)
     return out
-
-
-@contextmanager
-def runtime(api: RuntimeApi, folder: Path, handler: str) -> Iterator[None]:
-    """Run AWS's client with a handler as Lambda does: in the folder of the function, with that first on the path."""
-    environment = {
-        "AWS_LAMBDA_RUNTIME_API": api.address,
-        "AWS_REGION": "eu-west-1",
-        "LAMBDA_TASK_ROOT": str(folder),
-        "PYTHONPATH": str(folder),
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-    }
-    process = subprocess.Popen(
-        [_PYTHON, "-m", "awslambdaric", handler], cwd=folder, env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_two_builds_give_the_same_bytes_and_tell_their_size(zipped: Path, tmp_path: Path) -> None:
