@@ -67,7 +67,7 @@ class Runner:
             quiet=quiet,
             limit=time_limit,
         )
-        reports = not dry_run and bool(destinations.keys or destinations.ping)
+        reports = not dry_run and bool(destinations.keys or destinations.ping or self._store.is_in_database)
         self._report_time = timetable.report_seconds(settings.run_timeout) if reports else 0
         wanted = settings.record_sets
         self._plan = Plan(
@@ -164,7 +164,7 @@ class Runner:
         report = Report(result)
         try:
             limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable, last_words=self._last_words)
-            with limit if self._report_time else nullcontext():  # the state has limits of its own
+            with limit if self._report_time else nullcontext():  # a file has a limit of its own
                 self._report(report, timetable.report(rest))
         except Stopped as error:
             report.warn(f"failed to finish the report of the run: {error}")

@@ -5,7 +5,7 @@ A failure here is a warning; it does not change the outcome of the run. See send
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +21,7 @@ from ddns_updater.run.incidents import advance
 from ddns_updater.run.news import News, everything, find_news
 from ddns_updater.run.sending import AlertSender
 from ddns_updater.run.skips import judge_skips
-from ddns_updater.run.timetable import METRICS_SECONDS, STATE_SECONDS, heartbeat_seconds
+from ddns_updater.run.timetable import LEASE_SECONDS, LOCK_SECONDS, METRICS_SECONDS, heartbeat_seconds
 from ddns_updater.state.clock import find_shift
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.outbox import Due
@@ -133,11 +133,14 @@ class Reporter:
             run_state = content.origins.get(report.name, report.run_state)  # another run may have printed it
             news, content.origins[report.name] = find_news(run_state, report.result, warnings, now)
             yield everything(warnings) if report.is_first else news
-            with suppress(StateError), self._limit(STATE_SECONDS, self._store.busy):
+            with suppress(StateError), self._limit_state():
                 self._store.replace(content)  # if that fails, the next run prints it again
 
+    def _limit_state(self) -> AbstractContextManager[None]:
+        return self._limit(LEASE_SECONDS if self._store.is_in_database else LOCK_SECONDS, self._store.busy)
+
     def _locked(self, stack: ExitStack) -> StateContent:
-        with self._limit(STATE_SECONDS, self._store.busy):
+        with self._limit_state():
             return stack.enter_context(self._store.locked())
 
     def _update_state(self, report: Report, given: str | None, ended: datetime, sending: ExitStack) -> Sequence[Due]:
@@ -157,7 +160,7 @@ class Reporter:
             name, run_state = self._advance(content, report, given, ended, now)
             due = self._sender.due(content, now)
             try:
-                with self._limit(STATE_SECONDS, self._store.busy):
+                with self._limit_state():
                     if due and not sending.enter_context(self._store.sending()):
                         due = ()
                     self._store.replace(content)

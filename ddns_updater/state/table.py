@@ -20,7 +20,7 @@ from ddns_updater.lib.dynamodb import Changed, Item, Table, TooLarge, Update
 from ddns_updater.state.content import MALFORMED, StateContent, content_of, content_text, damage
 
 _PARTITION = "state"
-_LOCK, _SENDING = 1.5, 40.0  # seconds; a run waits 2 s for the lock, and sends for 10 s at most
+_LOCK, _SENDING = 4.0, 40.0  # seconds; a run waits 5 s for the lock, and sends for 10 s at most
 _WAIT = 5.0  # seconds for the lock, where nobody limits that
 _PAUSES = 0.05, 0.15  # seconds between two tries, at random, so that those who wait take turns
 _FREE_OR_OWN = "attribute_not_exists(#until) OR #until < :now OR #owner = :owner"

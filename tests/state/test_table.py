@@ -63,14 +63,14 @@ def test_a_use_is_one_call_to_take_the_content_and_one_to_replace_it(aws: FakeAw
     assert aws.calls[3:] == ["GetItem"]
 
 
-def test_the_lock_of_one_that_was_killed_is_free_within_two_seconds(open_table: OpenTable) -> None:
+def test_the_lock_of_one_that_was_killed_is_free_within_five_seconds(open_table: OpenTable) -> None:
     clock = Clock()
     dead = open_table(clock=lambda: clock.now)
     content = dead.locked().__enter__()
     begun = clock.now
     table = open_table(clock=lambda: clock.now, sleep=clock.sleep)
     write(table, 1)
-    assert 1 < clock.now - begun < 2
+    assert 1 < clock.now - begun < 5
     content.origins["line"] = counted(7)
     with pytest.raises(StateError) as late:
         dead.replace(content)
