@@ -7,7 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import boto3
@@ -67,6 +67,7 @@ class FakeAws:
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
+        self._one_at_a_time = Lock()  # moto looks at a condition and writes in two steps
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -173,9 +174,10 @@ class FakeAws:
             stored = _as_stored(r"(?<=<Name>)[^<]*", call.body).encode()
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(stored), str(len(stored))
             environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
-            chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+            with self._one_at_a_time:
+                chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+                answer = b"".join(chunks)
             call.status = answered[0]
-            answer = b"".join(chunks)
             if _ONLY_CHANGE_ID in answer:
                 answer = answer.replace(_ONLY_CHANGE_ID, self.next_change_id.encode())
                 self.next_change_id = f"C{int(self.next_change_id[1:]) + 1}"
