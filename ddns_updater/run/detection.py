@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ddns_updater.errors import Disagreement, SourceError
+from ddns_updater.errors import Disagreement, NotRunning, SourceError
 from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
@@ -42,12 +42,18 @@ class Detection:
         self._limit = limit
         self._then = then
         self._reasons: list[str] = []
+        self._is_off = True  # until a source gives another reason
 
     def first(self) -> Detected:
-        """Return the first answer; raises SourceError with the reason of every source when there is none."""
+        """Return the first answer.
+
+        Raises SourceError with the reason of every source when there is none, NotRunning when that is the only reason.
+        """
         found = next(self._answers(), None)
         if found:
             return found
+        if self._is_off:
+            raise NotRunning(f"{'; '.join(self._reasons)}, so nothing was changed")
         raise SourceError(f"no trustworthy {self._family} address, so nothing was changed: {'; '.join(self._reasons)}")
 
     def confirm(self, first: Detected, agreement: Agreement) -> tuple[Detected, str | None]:
@@ -87,6 +93,7 @@ class Detection:
             except SourceError as error:
                 log.info("%s: %s", source.name, error)
                 self._reasons.append(f"{source.name} {error}")
+                self._is_off &= isinstance(error, NotRunning)
             else:
                 log.info("%s says %s", source.name, address, extra={"facts": {"address": str(address)}})
                 yield Detected(address, source.name, source.host)

@@ -3,13 +3,15 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
 
-from typing import Any
+from typing import Any, Final
 
-from ddns_updater.errors import SourceError
+from ddns_updater.errors import NotRunning, SourceError
 from ddns_updater.lib import aws
 from ddns_updater.model import Address, Family
 from ddns_updater.sources.address import public_address
 from ddns_updater.sources.spec import Ec2Spec
+
+_OFF: Final = ("pending", "stopping", "stopped")  # states of an instance that may run again
 
 
 class Ec2Source:
@@ -22,7 +24,11 @@ class Ec2Source:
         self._aws: aws.Client[Any] = aws.Client("ec2", SourceError, spec.region)
 
     def fetch(self, family: Family) -> Address:
-        """Return the instance's public address; raises SourceError when it has none, is not running, or AWS refuses."""
+        """Return the instance's public address.
+
+        Raises NotRunning while it is stopped, or on its way there or back, and SourceError when it has no public
+        address, is gone for good, or AWS refuses.
+        """
         with self._aws.calling("cannot be described") as client:
             answer = client.describe_instances(InstanceIds=[self._instance])
             instances = [each for group in answer["Reservations"] for each in group["Instances"]]
@@ -37,6 +43,8 @@ class Ec2Source:
                     for interface in instances[0].get("NetworkInterfaces", [])
                     for each in interface.get("Ipv6Addresses", [])
                 }
+        if state in _OFF:
+            raise NotRunning(f"is {state}")
         if state != "running":  # it keeps an Elastic IP or an IPv6 address, but nothing answers there
             raise SourceError(f"is {state}; its address is used only while it is running")
         if not addresses:

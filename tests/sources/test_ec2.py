@@ -8,7 +8,7 @@ import pytest
 
 from ddns_updater.errors import SourceError
 from ddns_updater.lib.deadline import Deadline, time_limit
-from ddns_updater.model import Family
+from ddns_updater.model import Family, Outcome
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.ec2 import Ec2Source
 from ddns_updater.sources.spec import Ec2Spec
@@ -59,24 +59,29 @@ def test_the_real_command_names_the_instance(trial: Trial, ec2: Any) -> None:
 
 def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, ec2: Any) -> None:
     instance, _ = launch(ec2)
-    ec2.stop_instances(InstanceIds=[instance])
+    ec2.terminate_instances(InstanceIds=[instance])
     done = trial.machine.ddns("run", DDNS_IP_SOURCES=f"ec2:{instance}")
     assert done.err == (
         "failed: no trustworthy ipv4 address, so nothing was changed:"
-        f" ec2:{instance} is stopped; its address is used only while it is running\n"
+        f" ec2:{instance} is terminated; its address is used only while it is running\n"
     )
     assert (done.status, done.out) == (1, "")
 
 
-@pytest.mark.parametrize(("end", "state"), [("stop_instances", "stopped"), ("terminate_instances", "terminated")])
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
-def test_an_instance_that_is_not_running_is_a_state(
-    trial: Trial, ec2: Any, end: str, state: str, family: Family
-) -> None:
+def test_an_instance_that_was_terminated_is_a_reason(trial: Trial, ec2: Any, family: Family) -> None:
     instance, _ = launch(ec2)
-    getattr(ec2, end)(InstanceIds=[instance])
+    ec2.terminate_instances(InstanceIds=[instance])
     reason = trial.refusal(f"ec2:{instance}", family)
-    assert reason == f"is {state}; its address is used only while it is running"
+    assert reason == "is terminated; its address is used only while it is running"
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_an_instance_that_is_stopped_is_off(trial: Trial, ec2: Any, family: Family) -> None:
+    instance, _ = launch(ec2)
+    ec2.stop_instances(InstanceIds=[instance])
+    result = trial.run(f"ec2:{instance}", family)
+    assert (result.outcome, result.off) == (Outcome.OFF, f"ec2:{instance} is stopped, so nothing was changed")
 
 
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
@@ -160,8 +165,8 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
     [
         (described(), "does not exist in this account and region"),
         (
-            described("<instanceState><code>0</code><name>pending</name></instanceState>"),
-            "is pending; its address is used only while it is running",
+            described("<instanceState><code>32</code><name>shutting-down</name></instanceState>"),
+            "is shutting-down; its address is used only while it is running",
         ),
         (
             described(f"{RUNNING}<ipAddress>10.0.0.5</ipAddress>"),
@@ -183,7 +188,7 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
             f"{ANSWERED} AuthFailure: AWS was not able to validate them; check the AWS credentials",
         ),
     ],
-    ids=["none", "pending", "private", "garbage", "denied", "credentials"],
+    ids=["none", "shutting down", "private", "garbage", "denied", "credentials"],
 )
 def test_it_refuses_what_is_no_public_address(trial: Trial, fake: AddressService, play: Play, reason: str) -> None:
     fake.play = play
