@@ -98,6 +98,7 @@ def _agreement(
     name = f"{family} address"
     hosts = {spec.host for spec, _ in answers}
     addresses = {address for _, address in answers}
+    final = next((spec for spec, _ in answers if not spec.needs_confirmation), None)
     if not answers:
         local = bool(made) and all(spec.kind in _ADVICE for spec in made)
         advice = "see each source above" if local else "is this machine online? see each source above"
@@ -107,10 +108,14 @@ def _agreement(
         advice = "remove the wrong one from DDNS_IP_SOURCES"
         if agreement is Agreement.OFF:
             return check.warning(name, f"{conflict}; DDNS_IP_AGREEMENT=off uses the first answer", advice)
+        if final:
+            return check.warning(name, f"{conflict}; a change needs only what {final.name} says", advice)
         return check.failed(name, f"{conflict}; a change is held until two agree", advice)
     (address,) = addresses
     if len(hosts) > 1:
         return check.ok(name, f"{address}, {len(hosts)} hosts agree")
+    if final:
+        return check.ok(name, f"{address}; {final.name} needs no second source")
     if agreement is Agreement.OFF:
         return check.ok(name, f"{address}; DDNS_IP_AGREEMENT=off needs no second source")
     found, advice = f"{address}, but no second source confirms it", "add a source on another host to DDNS_IP_SOURCES"

@@ -20,6 +20,7 @@ class Detected(NamedTuple):
     address: Address
     source: str
     host: str
+    needs_confirmation: bool = True
 
     def __str__(self) -> str:
         return f"{self.source} says {self.address}"
@@ -59,9 +60,10 @@ class Detection:
     def confirm(self, first: Detected, agreement: Agreement) -> tuple[Detected, str | None]:
         """Return the address that two sources on different hosts agree on, and a warning if none could confirm it.
 
-        Asks sources until two agree. Raises Disagreement when all were asked and no two agree.
+        Asks sources until two agree, or one answers whose word needs no confirmation. Raises Disagreement when all were
+        asked and no two agree.
         """
-        if agreement is Agreement.OFF:
+        if agreement is Agreement.OFF or not first.needs_confirmation:
             return first, None
         heard = [first]
         while self._waiting:
@@ -69,7 +71,7 @@ class Detection:
             found = next(self._answers(), None)
             if found is None:
                 break
-            if any(each.address == found.address for each in heard):
+            if not found.needs_confirmation or any(each.address == found.address for each in heard):
                 return found, None
             heard.append(found)
         then = f"nothing was changed, {self._then}"
@@ -96,4 +98,4 @@ class Detection:
                 self._is_off &= isinstance(error, NotRunning)
             else:
                 log.info("%s says %s", source.name, address, extra={"facts": {"address": str(address)}})
-                yield Detected(address, source.name, source.host)
+                yield Detected(address, source.name, source.host, source.needs_confirmation)

@@ -19,7 +19,7 @@ class Ec2Source:
 
     def __init__(self, spec: Ec2Spec) -> None:
         """Take the instance and its region."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._instance = spec.instance
         self._aws: aws.Client[Any] = aws.Client("ec2", SourceError, spec.region)
 
