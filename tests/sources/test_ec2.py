@@ -13,8 +13,9 @@ from ddns_updater.run.detection import Detection
 from ddns_updater.sources.ec2 import Ec2Source
 from ddns_updater.sources.spec import Ec2Spec
 from tests.run.test_publishing import sockets_left_behind
+from tests.support.fakes import Clock
 from tests.support.mysqld import free_port
-from tests.support.services import AddressService, Play, answer, hang, send
+from tests.support.services import AddressService, Play, answer, hang, in_turn, send
 from tests.support.source_trial import Trial
 
 IMAGE = "ami-12c6146b"  # one that moto knows
@@ -94,7 +95,8 @@ def test_an_instance_without_a_public_address_is_a_state(trial: Trial, ec2: Any,
 
 def test_the_region_is_that_of_the_source_or_of_the_settings(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     instance, address = launch(client(trial.machine.aws.url, "eu-west-1"))
-    assert trial.refusal(f"ec2:{instance}").startswith(f"{ANSWERED} InvalidInstanceID.NotFound: ")
+    reason = trial.refusal(f"ec2:{instance}", DDNS_RUN_TIMEOUT="30")  # moto loads a region at its first call
+    assert reason.startswith(f"{ANSWERED} InvalidInstanceID.NotFound: ")
     assert trial.address(f"ec2:{instance}?region=eu-west-1") == address
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert str(trial.run(f"ec2:{instance}").address) == address
@@ -161,6 +163,47 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
 
 
 @pytest.mark.parametrize(
+    ("family", "then", "address"),
+    [
+        (Family.IPV4, "<ipAddress>8.8.8.8</ipAddress>", "8.8.8.8"),
+        (
+            Family.IPV6,
+            f"<networkInterfaceSet>{interface('2606:4700:4700::1111')}</networkInterfaceSet>",
+            "2606:4700:4700::1111",
+        ),
+    ],
+)
+def test_it_waits_for_the_address_of_an_instance_that_has_just_started(
+    trial: Trial, fake: AddressService, family: Family, then: str, address: str
+) -> None:
+    fake.play = lambda connection: described(RUNNING + (then if fake.requests > 2 else ""))(connection)
+    assert trial.address(f"ec2:{UNKNOWN}", family, DDNS_RUN_TIMEOUT="30") == address
+    assert fake.requests >= 3
+
+
+def test_a_running_instance_that_gets_no_address_is_a_reason_after_some_seconds(fake: AddressService) -> None:
+    fake.play = described(RUNNING)
+    clock = Clock()
+    source = Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"), patience=3.5, sleep=clock.sleep, monotonic=clock.monotonic)
+    with pytest.raises(SourceError, match=r"^has no public ipv4 address; give it one in its subnet"):
+        source.fetch(Family.IPV4)
+    assert (clock.slept, fake.requests) == ([1, 1, 1], 4)
+
+
+def test_waiting_for_an_address_ends_within_the_limit_of_the_run(trial: Trial, fake: AddressService) -> None:
+    fake.play = described(RUNNING)
+    for timeout in ("6", "12"):
+        reason = trial.refusal(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT=timeout)
+        assert reason == "has no public ipv4 address; give it one in its subnet or network interface"
+
+
+def test_an_instance_that_stops_while_its_address_is_awaited_is_off(trial: Trial, fake: AddressService) -> None:
+    stopping = "<instanceState><code>64</code><name>stopping</name></instanceState>"
+    fake.play = in_turn(described(RUNNING), described(stopping))
+    assert trial.run(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT="30").outcome is Outcome.OFF
+
+
+@pytest.mark.parametrize(
     ("play", "reason"),
     [
         (described(), "does not exist in this account and region"),
@@ -214,7 +257,7 @@ def test_what_is_not_of_aws_is_a_reason(trial: Trial, fake: AddressService, play
 def test_an_answer_that_never_comes_costs_a_share_of_the_run(fake: AddressService) -> None:
     fake.play = hang
     with sockets_left_behind(), pytest.raises(SourceError, match=f"ec2:{UNKNOWN} did not finish within its 1 s"):
-        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"))], Family.IPV4, Deadline(1), time_limit).first()
+        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"), patience=1)], Family.IPV4, Deadline(1), time_limit).first()
 
 
 def test_a_closed_endpoint_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
