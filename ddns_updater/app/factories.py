@@ -19,7 +19,7 @@ from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
-from ddns_updater.run.timetable import session_seconds
+from ddns_updater.run.timetable import patience_seconds, session_seconds
 from ddns_updater.settings.load import ca_bundle, environment_of_programs, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -149,7 +149,8 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
                 export_aws(settings)
                 from ddns_updater.sources.ec2 import Ec2Source
 
-                return Ec2Source(spec)
+                families, sources = len(settings.ip_families), len(settings.ip_sources)
+                return Ec2Source(spec, patience=patience_seconds(settings.run_timeout, families, sources))
             case ImdsSpec():
                 from ddns_updater.sources.imds import ImdsSource
 

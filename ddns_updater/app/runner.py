@@ -104,7 +104,9 @@ class Runner:
             if not self._plan.dry_run:
                 self._with_report(self._failure(message), deadline)
             raise
-        if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
+        if not (
+            result.outcome.is_good or result.outcome is Outcome.OFF
+        ):  # the connection may be inside a statement, or to the wrong server
             self._history.close()
         report = Report(result) if self._plan.dry_run else self._with_report(result, deadline)
         missing = self._missing and str(self._missing)

@@ -27,6 +27,7 @@ _LAST_WRITES = 5.0  # seconds to read records back and to write the journal
 _AFTER_RUN = 10  # seconds
 _ANSWER = 20.0  # seconds; monitoring waits for `ddns status`
 _REPORT = 10.0  # seconds
+_PATIENCE = 5.0  # seconds; most addresses come sooner
 _MARGIN = 1.5  # seconds by which the report ends before it is interrupted
 _USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
 _ARRIVAL = 60.0  # seconds that a change may be on its way after the run that sent it
@@ -61,6 +62,12 @@ def session_seconds(run_timeout: int) -> int:
 def detection_seconds(work: float, families: int) -> float:
     """Return the seconds for the address of one of `families`; at least half of `work` is left to publish."""
     return work / 2 / families
+
+
+def patience_seconds(run_timeout: float, families: int, sources: int) -> float:
+    """Return the seconds that a source may wait for an address that is to come: a third of its part, if little."""
+    part = detection_seconds(run_timeout - report_seconds(run_timeout), families) / sources
+    return min(_PATIENCE, part / 3)
 
 
 def latest_arrival(run_timeout: float) -> timedelta:
