@@ -43,6 +43,7 @@ class Call:
         self.environ = environ
         self.forward = forward
         self.status = "200 OK"
+        self.headers = [("Content-Type", "text/xml")]
 
     def pass_on(self) -> bytes:
         """Let it through."""
@@ -175,6 +176,7 @@ class FakeAws:
             environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
             chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
             call.status = answered[0]
+            call.headers += [each for each in answered[1] if each[0].lower() == "x-amzn-requestid"]
             answer = b"".join(chunks)
             if _ONLY_CHANGE_ID in answer:
                 answer = answer.replace(_ONLY_CHANGE_ID, self.next_change_id.encode())
@@ -186,7 +188,7 @@ class FakeAws:
         self.bodies.append(call.body)
         self.asked.append(call.asked)
         answer = self.limit(call, self._fault_for(call))
-        start_response(call.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
+        start_response(call.status, [*call.headers, ("Content-Length", str(len(answer)))])
         return [answer]
 
     def _fault_for(self, call: Call) -> Fault:
@@ -219,9 +221,15 @@ def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
     return fault
 
 
-def refuse_item(code: str) -> Fault:
+def refuse_item(code: str, message: str = "no") -> Fault:
     """Return a fault that answers with an error of DynamoDB's."""
-    return answering(f'{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}}', "400 Bad Request")
+
+    def fault(call: Call) -> bytes:
+        call.status = "400 Bad Request"
+        call.headers.append(("x-amzn-RequestId", "r"))
+        return f'{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "{message}"}}'.encode()
+
+    return fault
 
 
 def answering(body: str, status: str = "200 OK") -> Fault:
