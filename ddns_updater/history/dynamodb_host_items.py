@@ -25,11 +25,18 @@ class HostKey(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A due mark as it was read: which version it was made for, when, and by which recording."""
+    """A due mark as it was read: by which recording, for which version, and since when that is known to be missing."""
 
     token: str
     version: int
-    recorded_at: datetime
+    missed_at: datetime | None
+
+
+class Marks(NamedTuple):
+    """The marks of a record as they were read: the due one, and the token of the other; None where there is none."""
+
+    due: Mark | None
+    seen: str | None
 
 
 class HostItems:
@@ -147,7 +154,7 @@ def record_key(name: str, family: Family) -> str:
 
 def mark_of(item: Item) -> Mark:
     """Return a due mark as it was read."""
-    return Mark(item["token"], item["version"], time_of(item["recordedAt"]))
+    return Mark(item["token"], item["version"], time_or_none(item.get("missedAt")))
 
 
 def free_item(free: SeenFree) -> dict[str, Any]:

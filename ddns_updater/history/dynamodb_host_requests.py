@@ -133,9 +133,13 @@ class DynamoDbRequests(HostItems):
     def _mark(self, key: HostKey, family: Family, number: int) -> None:
         """Mark a record as due before its version with this number is appended; raises Changed after a later one."""
         at = time_text(self.now())
-        mark = {"lookAt": at, "recordedAt": at, "version": number, "token": uuid4().hex, "login": key.login}
         update = Update(
-            mark, {"dueSince": at}, condition=_NO_LATER_MARK, names=("version",), values={"version": number}
+            {"lookAt": at, "version": number, "token": uuid4().hex, "login": key.login},
+            {"dueSince": at},
+            remove=("missedAt",),
+            condition=_NO_LATER_MARK,
+            names=("version",),
+            values={"version": number},
         )
         self.table.update(DUE, record_key(key.name, family), update)
 

@@ -290,9 +290,55 @@ def test_a_mark_without_its_version_is_kept_for_its_writer_and_removed_when_it_i
     assert hosts.count_due()[0] == 1
     assert hosts.due(10) == []  # not looked at at every turn
     old = f"{hosts.now() - timedelta(minutes=3):%Y-%m-%dT%H:%M:%SZ}"
-    table.update("due", _KEY, Update({"recordedAt": old, "lookAt": old}))
+    table.update("due", _KEY, Update({"missedAt": old, "lookAt": old}))
     _hold(hosts)
     assert hosts.count_due()[0] == 0
+
+
+@pytest.mark.parametrize("has_version", [False, True])
+def test_a_version_that_is_on_its_way_while_the_publisher_looks_is_soon_looked_at(
+    hosts: DynamoDbHosts, table: Table, *, has_version: bool
+) -> None:
+    host = _add(hosts)
+    if has_version:
+        hosts.update([(host, {Family.IPV4: _ONE})])
+
+    class Slow(_Mortal):
+        def __getattr__(self, name: str) -> Any:
+            if name == "put":  # the mark is there, the version is not
+                _clock_of_the_writer_is_late(table)
+                tried = [Looked(each, False, hosts.now() + timedelta(hours=1)) for each in hosts.due(10)]
+                assert [each.at.journal.version.version for each in tried] == ([1] if has_version else [])
+                hosts.looked(tried)
+            return super().__getattr__(name)
+
+    _open(Slow(table)).update([(host, {Family.IPV4: _TWO})])
+    assert hosts.count_due()[0] == 1
+    look = hosts.next_look()
+    assert look
+    assert look - hosts.now() <= timedelta(seconds=5)
+
+
+def _clock_of_the_writer_is_late(table: Table) -> None:
+    mark = table.get("due", _KEY) or {}
+    late = {name: "2026-01-01T00:00:00Z" for name in mark if name.endswith("At")}
+    table.update("due", _KEY, Update(late))
+
+
+def test_a_publisher_that_comes_late_leaves_what_the_next_one_saw(hosts: DynamoDbHosts, table: Table) -> None:
+    hosts.update([(_add(hosts), {Family.IPV4: _ONE})])
+    _hold(hosts)
+    table.update("seen", _KEY, Update({"lookAt": "2026-01-01T00:00:00Z"}))
+    late = _open(table)
+    (late_at,) = late.due(10)
+    free = SeenFree("Z1", hosts.now(), 60)
+    later = hosts.now() + timedelta(hours=1)
+    (at,) = hosts.due(10)
+    hosts.looked([Looked(at, True, later)])  # what stands there is not free any more
+    late.looked([Looked(late_at, False, later - timedelta(minutes=1), free)])
+    assert (hosts.count_due()[0], hosts.next_look()) == (0, later)
+    table.update("seen", _KEY, Update({"lookAt": "2026-01-01T00:00:00Z"}))
+    assert [each.free for each in hosts.due(10)] == [None]
 
 
 def test_a_publisher_killed_before_any_write_leaves_the_record_to_be_looked_at(

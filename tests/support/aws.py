@@ -7,7 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import boto3
@@ -55,7 +55,8 @@ class FakeAws:
 
     `asked` has the path, query and body of each call, `elsewhere` the action of each call to another service, such as
     `ec2:DescribeInstances`. What moto lacks is added: names are stored as AWS does, lower-case and with `*` as
-    `\\052`, every change has an ID of its own, and an address that is none is refused.
+    `\\052`, every change has an ID of its own, an address that is none is refused, and calls are done one at a time, so
+    that no other one comes between a condition and its write.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class FakeAws:
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
+        self._one_at_a_time = Lock()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -174,7 +176,8 @@ class FakeAws:
             stored = _as_stored(r"(?<=<Name>)[^<]*", call.body).encode()
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(stored), str(len(stored))
             environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
-            chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+            with self._one_at_a_time:
+                chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
             call.status = answered[0]
             call.headers += [each for each in answered[1] if each[0].lower() == "x-amzn-requestid"]
             answer = b"".join(chunks)
