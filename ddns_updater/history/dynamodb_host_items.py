@@ -61,6 +61,11 @@ class HostItems:
         item = self.item_of(key)
         return None if item is None else host_of(key.login, item)
 
+    def is_registered(self, key: HostKey) -> bool:
+        """Return whether a host is there: its name belongs to its login, and it is neither being added nor removed."""
+        entry = self.table.get(NAMES, key.name)
+        return entry is not None and bool(entry.get("isThere")) and entry["login"] == key.login
+
     def change_host(self, key: Hashable, update: Update) -> None:
         """Change the item of a host; one that was removed stays so."""
         login, name = cast(HostKey, key)
