@@ -93,8 +93,8 @@ class DynamoDbRequests(HostItems):
             results.append(result_of(decisions, tuple(addresses.values())))
         if errors and len(errors) == sum(len(addresses) for _, addresses in updates):
             raise errors[0]
-        for error in errors:
-            log.warning("failed to record a request: %s", error)
+        for each in errors:
+            log.warning("failed to record a request: %s", each)
         return results
 
     def _update(self, host: Host, family: Family, address: Address) -> Decision:
