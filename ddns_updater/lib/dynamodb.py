@@ -222,7 +222,9 @@ class Table:
                 case "ValidationException" if "exceeded the maximum allowed size" in error.problem:
                     raise TooLarge(f"an item of the table {self.name} would have more than 400 KB") from error.__cause__
                 case "ResourceNotFoundException":
-                    raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
+                    raise NotInitialised(
+                        f"there is no table {self.name} in {client.meta.region_name}", 'run "ddns init --name NAME"'
+                    ) from error.__cause__
                 case _:
                     raise
 

@@ -42,7 +42,7 @@ def test_init_makes_the_table_once_and_says_what_another_one_lacks(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
     with factories.open_history(dynamodb_settings(aws.url)) as history:
-        with pytest.raises(NotInitialised, match='there is no table ddns; run "ddns init"'):
+        with pytest.raises(NotInitialised, match='there is no table ddns in eu-west-1; run "ddns init --name'):
             history.origins()
         with history.lock_init() as taken:
             assert taken

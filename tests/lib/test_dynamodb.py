@@ -100,7 +100,7 @@ def test_what_cannot_be_done_is_told_in_one_line(table: Table, aws: FakeAws) -> 
     with pytest.raises(TooLarge, match="an item of the table ddns would have more than 400 KB"):
         table.put("p", "s", {"text": "x" * 410_000})
     missing: Table = Table(Client("dynamodb", HistoryError, REGION), "missing")
-    with pytest.raises(NotInitialised, match='there is no table missing; run "ddns init"'):
+    with pytest.raises(NotInitialised, match='there is no table missing in eu-west-1; run "ddns init'):
         missing.get("p", "s")
     aws.fault("GetItem", refuse_item("ThrottlingException"))
     with pytest.raises(HistoryError, match="failed to read the table ddns: AWS answered ThrottlingException") as told:
