@@ -5,7 +5,6 @@ between the two leaves a mark without its version, which the publisher removes. 
 for, so that one whose version is still being written is not taken for done.
 """
 
-import logging
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -31,8 +30,6 @@ from ddns_updater.history.dynamodb_versions import time_text
 from ddns_updater.hosts import NOT_NOW, Decision, Host, Judge, LastRequest, Login, Result, Verdict, result_of
 from ddns_updater.lib.dynamodb import Changed, Update
 from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record
-
-log = logging.getLogger(__name__)
 
 _TRIES = 100  # each one that fails means that another writer succeeded
 _LONG = 60.0  # seconds from a mark to its version, after which the mark may have been removed meanwhile
@@ -93,8 +90,6 @@ class DynamoDbRequests(HostItems):
             results.append(result_of(decisions, tuple(addresses.values())))
         if errors and len(errors) == sum(len(addresses) for _, addresses in updates):
             raise errors[0]
-        for each in errors:
-            log.warning("failed to record a request: %s", each)
         return results
 
     def _update(self, host: Host, family: Family, address: Address) -> Decision:
