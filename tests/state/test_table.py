@@ -260,7 +260,7 @@ def test_without_the_table_it_says_how_to_make_it(aws: FakeAws, open_table: Open
     for use in (table.read, lambda: write(table, 1)):
         with pytest.raises(StateError) as missing:
             use()
-        assert str(missing.value) == 'there is no table ddns; run "ddns init"'
+        assert str(missing.value) == 'there is no table ddns in eu-west-1; run "ddns init --name NAME"'
 
 
 def test_what_is_too_large_for_an_item_is_one_line_and_what_was_there_stays(open_table: OpenTable) -> None:
