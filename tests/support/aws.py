@@ -69,7 +69,7 @@ class FakeAws:
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = Lock()  # moto looks at a condition and writes in two steps
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -178,9 +178,9 @@ class FakeAws:
             environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
             with self._one_at_a_time:
                 chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+                answer = b"".join(chunks)
             call.status = answered[0]
             call.headers += [each for each in answered[1] if each[0].lower() == "x-amzn-requestid"]
-            answer = b"".join(chunks)
             if _ONLY_CHANGE_ID in answer:
                 answer = answer.replace(_ONLY_CHANGE_ID, self.next_change_id.encode())
                 self.next_change_id = f"C{int(self.next_change_id[1:]) + 1}"
