@@ -18,7 +18,7 @@ from ddns_updater.lib.dynamodb import Table, Update
 from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, SeenFree
 from ddns_updater.server.judgement import judge
 from tests.support.aws import FakeAws, lose_answer, refuse_item
-from tests.support.dynamodb import make_table
+from tests.support.dynamodb import make_table, sdk
 
 _NAME = "nas.example.com"
 _SECRET = "m" * 32
@@ -543,9 +543,12 @@ def test_a_round_has_no_more_records_than_it_can_end_in_time() -> None:
     assert 0 < crowd.asked <= 250
 
 
-def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts) -> None:
+def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts, aws: FakeAws) -> None:
     hosts.check_writing()
-    assert hosts.names() == []
+    assert sdk(aws.url).scan(TableName="ddns")["Items"] == []
+    aws.fault("PutItem", refuse_item("AccessDeniedException"))
+    with pytest.raises(HistoryError, match="AccessDeniedException"):
+        hosts.check_writing()
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
