@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ddns_updater.lib.budget import Budget
     from ddns_updater.lib.dynamodb import Table
     from ddns_updater.server.ports import HostStore
+    from ddns_updater.state.ports import StateStore
 
 _LEASE_MARGIN = 30  # seconds for which the lease of an origin outlasts its run
 
@@ -251,9 +252,15 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
     )
 
 
-def state_file(settings: Settings) -> StateFile:
-    """Return the state file of the configured database; nothing is read or written yet."""
-    return StateFile(settings.state_folder, settings.database.identity)
+def state_store(settings: Settings, *, of: str = "run") -> "StateStore":
+    """Return where the state of the configured database is kept; nothing is read or written yet."""
+    if settings.state_folder:
+        return StateFile(settings.state_folder, settings.database.identity, of=of)
+    assert isinstance(settings.database, DynamoDbUrl)
+    export_aws(settings)
+    from ddns_updater.state.table import StateTable
+
+    return StateTable(_kept_table(settings.database), settings.database.place, of=of)
 
 
 def destinations(settings: Settings) -> Destinations:

@@ -5,7 +5,8 @@
       publish, verify      until 5 s before its end
       the last writes      those 5 s
     report               a quarter of the run, 10 s at most, and what the work left
-      state file, metrics  2 s for the lock of the file, 1.5 s to write the metrics
+      state, metrics       2 s for the lock of a file or 5 s for that of a table, as long to replace the state,
+                           1.5 s to write the metrics
       heartbeat, alerts    equal parts of the rest
     10 s more              then the database gives up the session of a run that vanished, and its lock
 
@@ -18,7 +19,8 @@ from datetime import timedelta
 
 from ddns_updater.lib.deadline import Deadline
 
-LOCK_SECONDS = 2.0  # for the lock of the state file, which others hold only briefly
+LOCK_SECONDS = 2.0  # for the lock of the state, which others hold only briefly, and again to replace the state
+LEASE_SECONDS = 5.0  # the same where the lock outlives its process by some seconds
 METRICS_SECONDS = 1.5  # during which others wait for the state file
 
 _LAST_WRITES = 5.0  # seconds to read records back and to write the journal

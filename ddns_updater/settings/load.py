@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.errors import SettingsError
+from ddns_updater.history.url import DynamoDbUrl
 from ddns_updater.settings.contradictions import contradictions
 from ddns_updater.settings.env_files import EnvFile, nearest_variable, read_env_files
 from ddns_updater.settings.home import forget_empty_home
@@ -47,8 +48,14 @@ class LoadResult(NamedTuple):
         return self.settings
 
 
-def read_settings(env_file: Path | None = None, *, for_init: bool = False, with_parameters: bool = True) -> LoadResult:
-    """Read the environment and the `.env` files, or only `env_file` instead of those.
+def read_settings(
+    env_file: Path | None = None,
+    *,
+    for_init: bool = False,
+    with_parameters: bool = True,
+    given: Mapping[str, str] | None = None,
+) -> LoadResult:
+    """Read the environment and the `.env` files, or only `env_file` instead of those; `given` overrides both.
 
     `for_init` refuses a database file whose place depends on where the program is started. Without `with_parameters`
     AWS is not asked, and a setting that a parameter holds has its default value.
@@ -60,11 +67,13 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False, with_
     for file in found.used:
         written |= file.texts
         set_in |= {variable: file.path for variable in file.texts if variable not in os.environ}
-    texts = written | os.environ
+    texts = written | os.environ | dict(given or {})
     known = {variable: texts[variable] for variable in VARIABLES if variable in texts}
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     parser = Parser(known, SETTINGS, _parameter_reader(aws) if with_parameters else None)
     settings = default_settings()._replace(**parser.values, parameters=parser.parameters, aws=aws)
+    if isinstance(settings.database, DynamoDbUrl) and "state_folder" not in parser.values:
+        settings = settings._replace(state_folder=None)
     remarks = remarks_on(settings, parser.given | parser.bad, found, for_init=for_init)
     wrong = [*parser.problems, *contradictions(settings, parser.given, parser.bad), *remarks.problems]
     secret_files = [known[each.variables[1]] for each in SETTINGS if each.is_secret and each.variables[1] in known]
@@ -77,6 +86,11 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False, with_
         env_files=found.used,
         secret_files=tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
+
+
+def environment_text(variable: str) -> str:
+    """Return the text of an environment variable without the blanks around it, empty when it is not set."""
+    return os.environ.get(variable, "").strip()
 
 
 def wants_colours() -> bool:
