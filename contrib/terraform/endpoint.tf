@@ -1,0 +1,119 @@
+locals {
+  endpoints = var.endpoint ? 1 : 0
+  apis      = var.endpoint && var.door == "http_api" ? 1 : 0
+  urls      = var.endpoint && var.door == "function_url" ? 1 : 0
+
+  host_names  = { "${local.change}NormalizedRecordNames" = var.host_names }
+  host_values = { "${local.change}RecordTypes" = ["A", "AAAA"], "${local.change}Actions" = ["UPSERT"] }
+  for_hosts = {
+    Effect   = "Allow"
+    Action   = [local.change]
+    Resource = local.zone_arns
+    Condition = merge(
+      { for each in local.has_pattern ? [local.host_names] : [] : "ForAllValues:StringLike" => each },
+      { "ForAllValues:StringEquals" = merge({ for key, value in local.host_names : key => value if !local.has_pattern }, local.host_values) },
+    )
+  }
+}
+
+module "endpoint" {
+  source = "./function"
+  count  = local.endpoints
+
+  name                 = "${var.name}-endpoint"
+  handler              = "ddns_updater.aws_lambda.endpoint"
+  function             = local.function
+  reserved_concurrency = var.reserved_concurrency
+  environment          = local.environment
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat([local.for_hosts], local.for_zones, local.for_table, local.for_parameters)
+  })
+}
+
+# The default door
+
+resource "aws_apigatewayv2_api" "endpoint" {
+  count = local.apis
+
+  name            = module.endpoint[0].name
+  protocol_type   = "HTTP"
+  ip_address_type = "dualstack"
+}
+
+resource "aws_apigatewayv2_integration" "endpoint" {
+  count = local.apis
+
+  api_id                 = aws_apigatewayv2_api.endpoint[0].id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = module.endpoint[0].invoke_arn
+  payload_format_version = "2.0"
+  timeout_milliseconds   = 30000
+}
+
+resource "aws_apigatewayv2_route" "endpoint" {
+  count = local.apis
+
+  api_id    = aws_apigatewayv2_api.endpoint[0].id
+  route_key = "$default"
+  target    = "integrations/${aws_apigatewayv2_integration.endpoint[0].id}"
+}
+
+resource "aws_apigatewayv2_stage" "endpoint" {
+  count = local.apis
+
+  api_id      = aws_apigatewayv2_api.endpoint[0].id
+  name        = "$default"
+  auto_deploy = true
+
+  default_route_settings {
+    throttling_rate_limit  = var.requests_per_second
+    throttling_burst_limit = var.requests_per_second * 2
+  }
+}
+
+resource "aws_lambda_permission" "api" {
+  count = local.apis
+
+  statement_id  = "api"
+  action        = "lambda:InvokeFunction"
+  function_name = module.endpoint[0].name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.endpoint[0].execution_arn}/*"
+}
+
+# The other door, which nothing but the reserved concurrency limits
+
+resource "aws_lambda_function_url" "endpoint" {
+  count = local.urls
+
+  function_name      = module.endpoint[0].name
+  authorization_type = "NONE" # the program checks logins itself
+
+  lifecycle {
+    precondition {
+      condition     = var.reserved_concurrency != null
+      error_message = "Set reserved_concurrency: a function URL can take all of the account's."
+    }
+  }
+}
+
+resource "aws_lambda_permission" "url" {
+  count = local.urls
+
+  statement_id           = "url"
+  action                 = "lambda:InvokeFunctionUrl"
+  function_name          = module.endpoint[0].name
+  principal              = "*"
+  function_url_auth_type = "NONE"
+}
+
+resource "aws_lambda_permission" "by_url" {
+  count = local.urls
+
+  statement_id             = "by-url"
+  action                   = "lambda:InvokeFunction"
+  function_name            = module.endpoint[0].name
+  principal                = "*"
+  invoked_via_function_url = true
+}

@@ -1,0 +1,225 @@
+"""contrib/terraform: its form, its policies, and a deployment on a stand-in for AWS."""
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ddns_updater.app import iam_policy as iam
+from tests.support.aws import FakeAws
+from tests.support.database import load_settings_with
+from tests.support.policies import listed
+from tests.support.terraform import MODULE, Terraform, copied, make_old, old_provider, stub_provider
+
+INSTANCE, ZONE = "i-0123456789abcdef0", "ZONE1"
+OF_THE_TABLE = ["DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem"]
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[str]:
+    """Give the address of a provider that is a schema and nothing else."""
+    with stub_provider() as address:
+        yield address
+
+
+@pytest.fixture
+def module(stub: str, tmp_path: Path) -> Terraform:
+    """Give Terraform on a copy of the module, with the schema of a new provider."""
+    terraform = Terraform(copied(tmp_path), "", TF_REATTACH_PROVIDERS=stub)
+    terraform.do("init")
+    return terraform
+
+
+def statements(policy: Any) -> list[str]:
+    """Return the statements of a policy in a form and order that can be compared."""
+    return sorted(
+        json.dumps(
+            {key: listed(each[key]) if key in ("Action", "Resource") else each[key] for key in each}, sort_keys=True
+        )
+        for each in policy["Statement"]
+    )
+
+
+def deployed(module: Terraform, job: str, **variables: Any) -> Any:
+    """Return the policy of a function with these variables."""
+    test = module.folder / "tests" / "one.tftest.hcl"
+    begin = (MODULE / "tests" / f"{job}.tftest.hcl").read_text().split("variables {")[0]
+    values = "".join(f"  {name} = {json.dumps(value)}\n" for name, value in variables.items())
+    test.write_text(f'{begin}variables {{\n  zip = "versions.tf"\n{values}}}\nrun "it" {{}}\n')
+    return json.loads(module.outputs("tests/one.tftest.hcl")[f"{job}_policy"])
+
+
+def without_table(policy: Any) -> Any:
+    """Return a policy without what `ddns iam-policy` does not print."""
+    return {"Statement": [each for each in policy["Statement"] if listed(each["Action"])[0][:3] in ("rou", "ec2")]}
+
+
+def test_every_file_is_formatted_as_terraform_does_it(tmp_path: Path) -> None:
+    assert Terraform(copied(tmp_path), "").do("fmt", "-check", "-recursive") == ""
+
+
+def test_the_module_and_its_examples_are_valid_with_a_new_provider(module: Terraform) -> None:
+    assert "is valid" in module.do("validate")
+    for job in ("follow", "endpoint"):
+        example = Terraform(module.folder / "examples" / job, "", **module.environment)
+        shutil.copy(module.folder / "versions.tf", example.folder / "ddns.zip")
+        example.do("init")
+        assert "is valid" in example.do("validate")
+
+
+def test_an_argument_that_the_provider_does_not_know_is_found(module: Terraform) -> None:
+    table = module.folder / "table.tf"
+    table.write_text(table.read_text().replace("deletion_protection_enabled", "deletion_protection_on"))
+    done = module.run("validate")
+    assert done.returncode == 1
+    assert '"deletion_protection_on" is not expected here' in done.stdout + done.stderr
+
+
+def test_the_tests_of_the_module_pass(module: Terraform) -> None:
+    assert "0 failed" in module.do("test")
+
+
+@pytest.mark.parametrize(
+    ("records", "families", "zones"),
+    [
+        (["home.example.com"], ["ipv4"], [ZONE]),
+        (["www.example.com", "*.example.com", "_x.example.com"], ["ipv4", "ipv6"], [ZONE, "ZONE2"]),
+    ],
+)
+def test_the_function_that_follows_may_do_what_the_program_says_it_needs(
+    module: Terraform, records: list[str], families: list[str], zones: list[str]
+) -> None:
+    settings = load_settings_with(
+        {
+            "DDNS_RECORDS": ",".join(records),
+            "DDNS_IP_FAMILIES": ",".join(families),
+            "DDNS_HOSTED_ZONE_ID": ",".join(zones),
+            "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
+        }
+    )
+    policy = deployed(
+        module, "follow", instance_id=INSTANCE, records=records, ip_families=families, hosted_zone_ids=zones
+    )
+    assert statements(without_table(policy)) == statements(iam.policy_of(settings))
+
+
+@pytest.mark.parametrize("names", [["*.dyn.example.com", "a.example.com"], ["a.example.com", "b.example.com"]])
+def test_the_endpoint_may_do_what_the_program_says_it_needs(module: Terraform, names: list[str]) -> None:
+    settings = load_settings_with({"DDNS_HOSTED_ZONE_ID": ZONE})
+    policy = deployed(module, "endpoint", endpoint=True, host_names=names, hosted_zone_ids=[ZONE])
+    assert statements(without_table(policy)) == statements(iam.policy_of(settings, hosts=names))
+
+
+def test_the_rest_of_a_policy_is_the_table_and_the_parameters_that_are_named(module: Terraform) -> None:
+    names = {"webhook_urls_parameter": "/ddns/webhook-urls", "heartbeat_url_parameter": "ping"}
+    policy = deployed(module, "follow", instance_id=INSTANCE, hosted_zone_ids=[ZONE], **names)
+    here = "eu-west-1:123456789012"
+    table = f"arn:aws:dynamodb:{here}:table/ddns"
+    assert policy["Statement"][-2:] == [
+        {
+            "Effect": "Allow",
+            "Action": [f"dynamodb:{each}" for each in OF_THE_TABLE],
+            "Resource": [table, f"{table}/index/byLook"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ssm:GetParameter"],
+            "Resource": [
+                f"arn:aws:ssm:{here}:parameter/ping",
+                f"arn:aws:ssm:{here}:parameter/ddns/webhook-urls",
+            ],
+        },
+    ]
+
+
+# A deployment
+
+
+def client(aws: FakeAws, service: Any) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=aws.url,
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
+)
+def test_a_deployment_is_made_needs_nothing_more_and_is_taken_away(tmp_path: Path) -> None:
+    aws = FakeAws()
+    try:
+        folder = copied(tmp_path)
+        make_old(folder, aws.url)
+        (folder / "ddns.zip").write_bytes((MODULE / "versions.tf").read_bytes())
+        (folder / "it.auto.tfvars.json").write_text(
+            json.dumps(
+                {
+                    "zip": "ddns.zip",
+                    "instance_id": INSTANCE,
+                    "records": ["home.example.com"],
+                    "hosted_zone_ids": [ZONE],
+                    "webhook_urls_parameter": "/ddns/webhook-urls",
+                }
+            )
+        )
+        terraform = Terraform(folder, old_provider(tmp_path / "mirror"), AWS_EC2_METADATA_DISABLED="true")
+        terraform.do("init")
+        terraform.do("apply", "-auto-approve", "-input=false")
+
+        function = client(aws, "lambda").get_function_configuration(FunctionName="ddns-follow")
+        assert (function["Handler"], function["Timeout"]) == ("ddns_updater.aws_lambda.follow", 60)
+        assert function["Environment"]["Variables"] == {
+            "DDNS_DATABASE_URL": "dynamodb://ddns?region=eu-west-1",
+            "DDNS_HOSTED_ZONE_ID": ZONE,
+            "DDNS_IP_FAMILIES": "ipv4",
+            "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
+            "DDNS_RECORDS": "home.example.com",
+            "DDNS_RUN_TIMEOUT": "55",
+            "DDNS_WEBHOOK_URLS_PARAMETER": "/ddns/webhook-urls",
+        }
+        assert sorted(client(aws, "iam").list_role_policies(RoleName="ddns-follow")["PolicyNames"]) == ["ddns", "logs"]
+        rules = {each["Name"]: each for each in client(aws, "events").list_rules()["Rules"]}
+        assert rules["ddns-follow-schedule"]["ScheduleExpression"] == "rate(1 minute)"
+        assert json.loads(rules["ddns-follow-running"]["EventPattern"])["detail"]["instance-id"] == [INSTANCE]
+        for rule in rules:
+            (target,) = client(aws, "events").list_targets_by_rule(Rule=rule)["Targets"]
+            assert target["Arn"] == function["FunctionArn"]
+        sources = json.loads(client(aws, "lambda").get_policy(FunctionName="ddns-follow")["Policy"])["Statement"]
+        assert {each["Condition"]["ArnLike"]["AWS:SourceArn"] for each in sources} == {
+            each["Arn"] for each in rules.values()
+        }
+        (group,) = client(aws, "logs").describe_log_groups()["logGroups"]
+        assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/ddns-follow", 1)
+        table = client(aws, "dynamodb").describe_table(TableName="ddns")["Table"]
+        assert {each["AttributeName"]: each["KeyType"] for each in table["KeySchema"]} == {"pk": "HASH", "sk": "RANGE"}
+        assert table["LocalSecondaryIndexes"][0]["IndexName"] == "byLook"
+        role_policy = client(aws, "iam").get_role_policy(RoleName="ddns-follow", PolicyName="ddns")["PolicyDocument"]
+        settings = load_settings_with(
+            {
+                "DDNS_RECORDS": "home.example.com",
+                "DDNS_HOSTED_ZONE_ID": ZONE,
+                "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
+            }
+        )
+        assert statements(without_table(role_policy)) == statements(iam.policy_of(settings))
+
+        again = terraform.run("plan", "-detailed-exitcode", "-input=false")
+        assert again.returncode == 0, again.stdout + again.stderr
+
+        terraform.do("destroy", "-auto-approve", "-input=false")
+        assert client(aws, "lambda").list_functions()["Functions"] == []
+        assert client(aws, "dynamodb").list_tables()["TableNames"] == []
+        assert client(aws, "events").list_rules()["Rules"] == []
+        assert client(aws, "logs").describe_log_groups()["logGroups"] == []
+        assert client(aws, "iam").list_roles()["Roles"] == []
+    finally:
+        aws.stop()
