@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ddns_updater.app import factories
 from ddns_updater.errors import HistoryError, NotInitialised, SettingsError
 from ddns_updater.history.sql_origins import of_host_tables
+from ddns_updater.history.url import DynamoDbUrl
 from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Family, Record
 from ddns_updater.run import timetable
@@ -27,6 +28,14 @@ _ANY = "*"  # every zone of the account
 _KEY = "route53:ChangeResourceRecordSets"
 _NAMES = f"{_KEY}NormalizedRecordNames"
 _LIKE, _EQUAL = "ForAllValues:StringLike", "ForAllValues:StringEquals"
+
+_ITEMS = (
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+)
 
 Document = dict[str, Any]
 _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
@@ -63,13 +72,25 @@ def _document(settings: Settings, partition: str, hosts: Sequence[str]) -> Docum
     statements = _route53(settings, partition, hosts) if settings.record_sets or hosts else []
     if any(isinstance(spec, Ec2Spec) for spec in settings.ip_sources):
         statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # it cannot be limited to one instance
+    if isinstance(settings.database, DynamoDbUrl):
+        statements += _table(settings.database, partition)
     if not statements:
         raise SettingsError(
-            "no AWS permission is needed: DDNS_RECORDS is not set, there is no host, and no address source is ec2:",
+            "no AWS permission is needed: DDNS_RECORDS is not set, there is no host, no address source is ec2:, and the"
+            " database is not DynamoDB",
             "set DDNS_RECORDS to get a policy",
             settings=("DDNS_RECORDS",),
         )
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _table(url: DynamoDbUrl, partition: str) -> list[Document]:
+    """Return the statements for the table, which `init` must have made: what makes it is nothing that a run needs."""
+    arn = f"arn:{partition}:dynamodb:{url.region or '*'}:*:table/{url.table}"
+    return [
+        _allow(["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", *_ITEMS], [arn]),
+        _allow(["dynamodb:Query"], [f"{arn}/index/byLook"]),
+    ]
 
 
 def policy_text(wanted: Document) -> str:

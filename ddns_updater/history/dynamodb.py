@@ -62,7 +62,7 @@ class DynamoDbHistory:
         return tuple(
             StoredOrigin(key, called, family, is_host=is_host)
             for called, family, is_host in found
-            if self.versions.latest(key := origin_key(called, family))
+            if self.versions.has_any(key := origin_key(called, family))
         )
 
     def has_host(self, name: str) -> bool:
@@ -92,11 +92,18 @@ class DynamoDbHistory:
         return journal
 
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
-        """Append the version after `previous`; raises VersionTaken when another run has appended it."""
+        """Append the version after `previous`; raises VersionTaken when another run has appended it.
+
+        `previous` is closed first: a run whose lease ended while it was suspended can save nothing for it any more, and
+        so sends no change that would undo this one's.
+        """
+        number = previous.version + 1
         try:
-            self.versions.append(_key(origin), previous.version + 1, address)
-        except VersionTaken as error:
-            number = previous.version + 1
+            self.versions.close(_key(origin), previous.version)
+            self.versions.append(_key(origin), number, address)
+        except (Changed, VersionTaken) as error:
+            if self.latest(origin).version.version < number:
+                raise
             raise VersionTaken(f"version {number} of {origin.name} was appended by another run") from error
         return self.latest(origin)
 
@@ -105,7 +112,7 @@ class DynamoDbHistory:
         return {
             origin: {
                 each.sent
-                for journal in self.versions.journals(_key(origin), below=version.version, limit=_LOOK_BACK)
+                for journal in self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
                 for each in journal.publications
                 if each.sent
             }
@@ -122,7 +129,7 @@ class DynamoDbHistory:
 
     def _claims(self, key: str, records: Collection[Record], since: datetime) -> Iterator[Claim]:
         found: dict[tuple[Record, str], Claim] = {}
-        for journal in self.versions.journals(key, limit=_CLAIMING):
+        for journal in self.versions.readable(key, limit=_CLAIMING):
             for each in journal.publications:
                 claim = _claim(key, journal.version.name, each)
                 if claim and claim.record in records and claim.at >= since:

@@ -19,17 +19,18 @@ def is_within(entry: HistoryEntry, window: Window) -> bool:
 
 def summary_of(entries: Iterable[HistoryEntry], window: Window, now: datetime) -> HistorySummary:
     """Return the summary of a window; `entries` are all versions of an origin, the newest first, at least one."""
-    longest = known = _NOTHING
+    longest: timedelta | None = None
+    known: timedelta | None = None  # the longest of those with a known start and end
     shortest: timedelta | None = None
     versions = changes = 0
     for each, is_first in _with_first(entries):
         if is_within(each, window):
             began = each.version.created_at
             held = max((each.until or now) - began, _NOTHING)
-            longest, versions = max(longest, held), versions + 1
+            longest, versions = max(longest or held, held), versions + 1
             changes += not is_first and (window.start is None or began >= window.start)
             if each.until is not None and not is_first:
-                known, shortest = max(known, held), held if shortest is None else min(shortest, held)
+                known, shortest = max(known or held, held), held if shortest is None else min(shortest, held)
     first = each.version.created_at
     start = max(first, min(window.start or first, now))
     return HistorySummary(
@@ -39,8 +40,8 @@ def summary_of(entries: Iterable[HistoryEntry], window: Window, now: datetime) -
         end=max(start, min(window.end or now, now)),
         versions=versions,
         changes=changes,
-        longest=longest,
-        at_least=longest != known or shortest is None,
+        longest=longest or _NOTHING,
+        at_least=longest != known,
         shortest=shortest,
     )
 

@@ -26,12 +26,10 @@ def upgrade(table: Table) -> int:
     """
     try:
         missing = lacks(table)
-    except NotInitialised:
-        _create(table)
-        missing = [_RESTORE]
-        steps = 1
-    else:
         steps = 0
+    except NotInitialised:
+        steps = _create(table)
+        missing = [_RESTORE]
     if missing and not _has_keys(_described(table)):
         raise HistoryError(
             f"the table {table.name} is not one of ddns-updater: its keys must be {PARTITION} and {SORT}, text,"
@@ -58,22 +56,34 @@ def lacks(table: Table) -> Sequence[str]:
     return () if status == "ENABLED" else (_RESTORE,)
 
 
-def _create(table: Table) -> None:
+def _create(table: Table) -> int:
+    """Create the table, wait until it can be used, and return 1; 0 when another init has created it meanwhile."""
+    steps = 1
     with table.calling("create") as client:
-        client.create_table(
-            TableName=table.name,
-            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in (PARTITION, SORT, LOOK)],
-            KeySchema=_keys(PARTITION, SORT),
-            LocalSecondaryIndexes=[
-                {"IndexName": BY_LOOK, "KeySchema": _keys(PARTITION, LOOK), "Projection": {"ProjectionType": "ALL"}}
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        try:
+            client.create_table(
+                TableName=table.name,
+                AttributeDefinitions=[
+                    {"AttributeName": each, "AttributeType": "S"} for each in (PARTITION, SORT, LOOK)
+                ],
+                KeySchema=_keys(PARTITION, SORT),
+                LocalSecondaryIndexes=[
+                    {
+                        "IndexName": BY_LOOK,
+                        "KeySchema": _keys(PARTITION, LOOK),
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        except client.exceptions.ResourceInUseException:
+            steps = 0
     end = time.monotonic() + _LONGEST
     while _described(table)["TableStatus"] != "ACTIVE":
         if time.monotonic() > end:
             raise HistoryError(f"AWS is still making the table {table.name}", "run init again in a minute")
         time.sleep(_POLL)
+    return steps
 
 
 def _protect(table: Table) -> int:

@@ -5,16 +5,18 @@ nobody has saved one since the version was read: a publisher that comes late und
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.errors import NEXT_RUN, HistoryError, VersionTaken
 from ddns_updater.history.rows import COLUMNS
-from ddns_updater.lib.dynamodb import Changed, Item, Table, Update
+from ddns_updater.lib.dynamodb import Changed, Item, Table, TooLarge, Update
 from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record, Version, parse_address
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_KEPT = [column.name for column in COLUMNS if column.is_kept]
 _UNCHANGED = "#rev = :rev OR #saver = :saver"  # the second: by this very write, whose answer was lost
 
 
@@ -70,11 +72,23 @@ class Versions:
             return journal
         return None
 
+    def has_any(self, origin: str) -> bool:
+        """Return whether an origin has a version."""
+        return any(True for _ in self._table.query(_partition(origin), limit=1))
+
     def journals(self, origin: str, *, below: int | None = None, limit: int | None = None) -> Iterator[Journal]:
         """Yield at most `limit` versions of an origin below a number with their publications, the newest first."""
-        before = None if below is None else _sort(below)
-        for item in self._table.query(_partition(origin), before=before, backwards=True, limit=limit):
+        for item in self._items(origin, below, limit):
             yield _journal(origin, item)
+
+    def readable(self, origin: str, *, below: int | None = None, limit: int) -> Iterator[Journal]:
+        """Yield the same without the publications that mean nothing here, such as those of a newer version."""
+        for item in self._items(origin, below, limit):
+            yield _journal(origin, item, is_strict=False)
+
+    def _items(self, origin: str, below: int | None, limit: int | None) -> Iterator[Item]:
+        before = None if below is None else _sort(below)
+        return self._table.query(_partition(origin), before=before, backwards=True, limit=limit)
 
     def recorded_at(self, origin: str, number: int) -> datetime | None:
         """Return when a version was recorded, None when there is none with this number."""
@@ -118,15 +132,42 @@ class Versions:
         partition, sort = _partition(key.origin), _sort(key.number)
         number, rev = self._revs[key.origin]
         if number != key.number:
-            raise Changed(f"version {number} of {key.origin} was recorded meanwhile")
+            raise Changed(f"version {number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
         item = self._table.get(partition, sort) or {}
-        pubs = {**item.get("pubs", {}), **{str(each.record): _written(each) for each in publications}}
+        pubs = dict(item.get("pubs", {}))
+        for each in publications:
+            text = str(each.record)
+            kept = {name: value for name, value in pubs.get(text, {}).items() if name in _KEPT}
+            pubs[text] = _written(each) | kept
+        self._change(key, rev, {"pubs": pubs})
+
+    def close(self, origin: str, number: int) -> None:
+        """Let nobody who has read a version before save its publications any more; raises Changed when one has."""
+        known, rev = self._revs[origin]
+        if known != number:
+            raise Changed(f"version {known} of {origin} was recorded meanwhile", then=NEXT_RUN)
+        self._change(VersionKey(origin, number), rev, {})
+
+    def _change(self, key: VersionKey, rev: int, changes: Item) -> None:
         token = uuid4().hex
-        changes = {"pubs": pubs, "rev": rev + 1, "saver": token}
-        values = {"rev": rev, "saver": token}
-        self._table.update(
-            partition, sort, Update(changes, condition=_UNCHANGED, names=("rev", "saver"), values=values)
+        update = Update(
+            {**changes, "rev": rev + 1, "saver": token},
+            condition=_UNCHANGED,
+            names=("rev", "saver"),
+            values={"rev": rev, "saver": token},
         )
+        try:
+            self._table.update(_partition(key.origin), _sort(key.number), update)
+        except Changed as error:
+            raise Changed(
+                f"version {key.number} of {key.origin} was changed meanwhile by another run", then=NEXT_RUN
+            ) from error
+        except TooLarge as error:
+            raise HistoryError(
+                f"version {key.number} of {key.origin} has more publications than the 400 KB of an item in"
+                " DynamoDB hold",
+                "divide DDNS_RECORDS among several origins",
+            ) from error
         self._revs[key.origin] = key.number, rev + 1
 
 
@@ -138,14 +179,17 @@ def _sort(number: int) -> str:
     return f"v#{number:08}"
 
 
-def _journal(origin: str, item: Item) -> Journal:
+def _journal(origin: str, item: Item, *, is_strict: bool = True) -> Journal:
     number = int(item["sk"].removeprefix("v#"))
     name = origin.rpartition("#")[0]
     key = VersionKey(origin, number)
     ip = item.get("ip", "")
     version = Version(key, name, number, ip, parse_address(ip), time_of(item["createdAt"]), item.get("note"))
     pubs: Mapping[str, Item] = item.get("pubs", {})
-    publications = (_publication(version, Record(*text.split(" ")), pubs[text]) for text in sorted(pubs))
+    publications = []
+    for text in sorted(pubs):
+        with nullcontext() if is_strict else suppress(HistoryError):
+            publications.append(_publication(version, Record(*text.split(" ")), pubs[text]))
     return Journal(version, tuple(publications), now())
 
 

@@ -39,6 +39,7 @@ _CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer 
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
@@ -49,11 +50,15 @@ _CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries 
 
 _ADVICE: Mapping[str, str] = {
     "AccessDenied": 'attach the policy that "ddns iam-policy" prints',
+    "AccessDeniedException": 'attach the policy that "ddns iam-policy" prints',  # DynamoDB's code for it
     "UnauthorizedOperation": 'attach the policy that "ddns iam-policy" prints',  # EC2's code for AccessDenied
     "AuthFailure": "check the AWS credentials",  # EC2's code for InvalidClientTokenId
     "InvalidClientTokenId": "check the AWS credentials",
     "SignatureDoesNotMatch": "check the AWS credentials and this machine's clock",
     "ExpiredToken": "renew the AWS credentials",
+    "ExpiredTokenException": "renew the AWS credentials",
+    "InvalidSignatureException": "check the AWS credentials and this machine's clock",
+    "UnrecognizedClientException": "check the AWS credentials",
     "InvalidInstanceID.NotFound": "correct the ID, or name its region with ?region=NAME",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
     "InvalidChangeBatch": "fix what is there now, or remove the name from DDNS_RECORDS",
@@ -90,30 +95,31 @@ class Client(Generic[T]):
     @contextmanager
     def calling(self, doing: str) -> Iterator[T]:
         """Yield the client; the SDK's exceptions in the block, and those of making it, become errors of the kind."""
+        kept = self._kept  # another thread may drop it meanwhile
         try:
-            if self._kept is None:
+            if kept is None:
                 with errors("failed to prepare the AWS client", self._kind):
-                    self._kept = _make(self._service, self._region)
+                    made = _make(self._service, self._region)
                 if self._budget:
-                    _charge(self._kept, self._budget)
-                self._check_token()
+                    _charge(made, self._budget)
+                self._check_token(made)
+                self._kept = kept = made
             elif self._monotonic() - self._used_at > _IDLE:
-                self._kept.close()
+                kept.close()
             with errors(doing, self._kind):
-                yield self._kept
+                yield kept
         except self._kind as error:
-            error.problem = masked(error.problem, _secrets(self._kept))
+            error.problem = masked(error.problem, _secrets(kept))
             if _is_about_credentials(error.__cause__):
                 self._kept = None
             raise
         finally:
             self._used_at = self._monotonic()
 
-    def _check_token(self) -> None:
+    def _check_token(self, client: Any) -> None:
         """Raise an error for a session token that no header takes: the SDK would quote it."""
-        for secret in _secrets(self._kept):
+        for secret in _secrets(client):
             if not (secret.isascii() and secret.isprintable()):
-                self._kept = None
                 raise self._kind(
                     "the AWS session token or secret key holds a line break, or is not ASCII",
                     "correct AWS_SESSION_TOKEN and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials",

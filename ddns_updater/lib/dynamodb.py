@@ -40,6 +40,10 @@ class Changed(HistoryError):
     """An item is not, or no longer, what the condition of a write asks for; nothing was written."""
 
 
+class TooLarge(HistoryError):
+    """An item would be larger than the 400 KB that one may have; nothing was written."""
+
+
 class Update(NamedTuple):
     """What an update does to one item: attributes to set, to set unless they are there, and to remove.
 
@@ -194,7 +198,7 @@ class Table:
 
     @contextmanager
     def calling(self, doing: str) -> "Iterator[DynamoDBClient]":
-        """Yield the client; errors in the block become HistoryError, Changed or NotInitialised."""
+        """Yield the client; errors in the block become HistoryError, Changed, TooLarge or NotInitialised."""
         try:
             with self._client.calling(f"failed to {doing} the table {self.name}") as client:
                 yield client
@@ -202,6 +206,8 @@ class Table:
             match error_code(error.__cause__):
                 case "ConditionalCheckFailedException":
                     raise Changed(f"an item of the table {self.name} was changed meanwhile") from error.__cause__
+                case "ValidationException" if "exceeded the maximum allowed size" in error.problem:
+                    raise TooLarge(f"an item of the table {self.name} would have more than 400 KB") from error.__cause__
                 case "ResourceNotFoundException":
                     raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
                 case _:

@@ -80,8 +80,9 @@ SETTINGS = (
         "DDNS_DATABASE_URL",
         "database",
         parse_database_url,
-        "Where versions are kept: MySQL or MariaDB, with special characters of the password percent-encoded, or an"
-        " SQLite file, as sqlite:////var/lib/ddns-updater/ddns.sqlite3. Default: such a file beside this one.\n"
+        "Where versions are kept: MySQL or MariaDB, with special characters of the password percent-encoded, an"
+        " SQLite file, as sqlite:////var/lib/ddns-updater/ddns.sqlite3, or a table of DynamoDB, as"
+        " dynamodb://TABLE?region=eu-west-1. Default: such a file beside this one.\n"
         "With ?ssl_mode=verify the connection must be encrypted and the server verified, with ?ssl_ca=FILE by an"
         " authority of your own (also ssl_cert, ssl_key, ssl_verify_identity=0); with ?ssl_mode=required it must only"
         " be encrypted. Without TLS, ?server_public_key=FILE pins the key that encrypts the password.",

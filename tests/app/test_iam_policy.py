@@ -342,8 +342,8 @@ def test_it_prints_nothing_when_nothing_of_aws_is_used(small_machine: Machine) -
     done = small_machine.ddns("iam-policy", DDNS_RECORDS=None)
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "error: no AWS permission is needed: DDNS_RECORDS is not set, there is no host, and no address source is"
-        " ec2:;"
+        "error: no AWS permission is needed: DDNS_RECORDS is not set, there is no host, no address source is ec2:,"
+        " and the database is not DynamoDB;"
         " set DDNS_RECORDS to get a policy\n"
     )
 
@@ -442,3 +442,18 @@ def test_patterns_are_as_narrow_as_fit() -> None:
         if "ForAllValues:StringLike" in statement.get("Condition", {})
     ]
     assert names == ["example.net", "*.dyn.example.com", "*.example.org", "*.other.example.com"]
+
+
+def test_a_table_of_dynamodb_is_allowed_alone_and_with_its_index(small_machine: Machine) -> None:
+    done = small_machine.ddns("iam-policy", DDNS_DATABASE_URL="dynamodb://ddns?region=eu-west-1", DDNS_RECORDS=None)
+    assert done.status == 0, done.err
+    allowed = {
+        resource: set(listed(statement["Action"]))
+        for statement in json.loads(done.out)["Statement"]
+        for resource in listed(statement["Resource"])
+    }
+    table = "arn:aws:dynamodb:eu-west-1:*:table/ddns"
+    assert allowed.keys() == {table, f"{table}/index/byLook"}
+    assert allowed[f"{table}/index/byLook"] == {"dynamodb:Query"}
+    assert {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"} < allowed[table]
+    assert not allowed[table] & {"dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:Scan"}

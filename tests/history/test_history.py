@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +19,7 @@ from ddns_updater.history.sqlite import SqliteHistory
 from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Version, Window
 from ddns_updater.run.ports import HistoryStore
 from tests.support.database import Database, only_origin
+from tests.support.dynamodb import dynamodb_settings
 from tests.support.machine import Machine
 
 
@@ -28,6 +29,27 @@ def history(database: Database) -> Iterator[HistoryStore]:
     with factories.open_history(database.settings(), for_init=True) as opened:
         opened.upgrade()
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "mysql", "dynamodb"])
+def any_history(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
+    """Give an open history with a fresh schema, also of the engine that is no SQL database."""
+    with opened(request, request.param) as history:
+        yield history
+
+
+@contextmanager
+def opened(request: pytest.FixtureRequest, engine: str) -> Iterator[HistoryStore]:
+    """Open a history of an engine that holds nothing yet."""
+    if engine == "dynamodb":
+        url = request.getfixturevalue("aws").url
+        request.getfixturevalue("monkeypatch").setenv("AWS_ENDPOINT_URL", url)
+        settings = dynamodb_settings(url)
+    else:
+        settings = request.getfixturevalue(engine).settings()
+    with factories.open_history(settings, for_init=True) as history:
+        history.upgrade()
+        yield history
 
 
 def test_an_origin_starts_with_version_1_and_has_its_id(history: HistoryStore, database: Database) -> None:
@@ -93,20 +115,20 @@ def test_a_version_that_cannot_be_written_is_not_mistaken_for_another_run(machin
         history.append(origin, first, ip_address("192.0.2.3"))
 
 
-def test_ipv4_and_ipv6_are_separate_origins(history: HistoryStore) -> None:
-    four = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    six = history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
-    history.append(four, history.latest(four).version, ip_address("192.0.2.2"))
-    assert [each.of(Family(each.family or "")) for each in history.origins()] == [four, six]
-    assert (history.latest(four).version.version, history.latest(six).version.version) == (2, 1)
-    assert [entry.family for entry in history.entries(six, 10, Window())] == [Family.IPV6]
-    assert history.summary(six, Window()).family is Family.IPV6
+def test_ipv4_and_ipv6_are_separate_origins(any_history: HistoryStore) -> None:
+    four = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    six = any_history.seed("line", Family.IPV6, ip_address("2001:db8::1"), None)
+    any_history.append(four, any_history.latest(four).version, ip_address("192.0.2.2"))
+    assert [each.of(Family(each.family or "")) for each in any_history.origins()] == [four, six]
+    assert (any_history.latest(four).version.version, any_history.latest(six).version.version) == (2, 1)
+    assert [entry.family for entry in any_history.entries(six, 10, Window())] == [Family.IPV6]
+    assert any_history.summary(six, Window()).family is Family.IPV6
 
 
-def test_names_that_differ_in_case_or_accent_are_different_origins(history: HistoryStore) -> None:
-    origins = [history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
-    assert [origin.name for origin in history.origins()] == ["café", "Café", "cafe"]
-    assert [only_origin(history, origin.name) for origin in origins] == origins
+def test_names_that_differ_in_case_or_accent_are_different_origins(any_history: HistoryStore) -> None:
+    origins = [any_history.seed(name, Family.IPV4, ip_address("192.0.2.1"), None) for name in ("café", "Café", "cafe")]
+    assert {origin.name for origin in any_history.origins()} == {"café", "Café", "cafe"}
+    assert [only_origin(any_history, origin.name) for origin in origins] == origins
     assert len({origin.id for origin in origins}) == 3
 
 
@@ -188,22 +210,22 @@ def save(history: HistoryStore, version: Version, *publications: Publication) ->
     history.save((version, each) for each in publications)
 
 
-def test_publications_are_read_as_they_were_written(history: HistoryStore) -> None:
-    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    save(history, history.latest(origin).version, BARE, FULL)
-    found = history.latest(origin).publications
+def test_publications_are_read_as_they_were_written(any_history: HistoryStore) -> None:
+    origin = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    save(any_history, any_history.latest(origin).version, BARE, FULL)
+    found = any_history.latest(origin).publications
     assert found == (FULL, BARE)  # by name
     assert [type(each.state) for each in found] == [PublicationState, PublicationState]
 
 
-def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(history: HistoryStore) -> None:
-    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    version = history.latest(origin).version
-    save(history, version, BARE, FULL)
+def test_a_publication_is_overwritten_but_keeps_when_it_was_first_due(any_history: HistoryStore) -> None:
+    origin = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    version = any_history.latest(origin).version
+    save(any_history, version, BARE, FULL)
     later = WHEN + timedelta(days=1)
     for written in (FULL._replace(record=BARE.record, created_at=later), BARE._replace(created_at=later)):
-        save(history, version, written)
-        assert history.latest(origin).publications == (FULL, written._replace(created_at=WHEN))
+        save(any_history, version, written)
+        assert any_history.latest(origin).publications == (FULL, written._replace(created_at=WHEN))
 
 
 def test_publications_are_written_together_or_not_at_all(history: HistoryStore) -> None:
@@ -225,31 +247,31 @@ def test_publications_of_several_versions_are_written_together_or_not_at_all(his
     assert [history.latest(origin).publications for origin in lines] == [(FULL, BARE), (BARE,)]
 
 
-def test_a_long_error_is_shortened(history: HistoryStore) -> None:
-    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    save(history, history.latest(origin).version, BARE._replace(error="x" * 5000, drift="y" * 5000))
-    assert history.latest(origin).publications == (BARE._replace(error="x" * 1000, drift="y" * 1000),)
+def test_a_long_error_is_shortened(any_history: HistoryStore) -> None:
+    origin = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    save(any_history, any_history.latest(origin).version, BARE._replace(error="x" * 5000, drift="y" * 5000))
+    assert any_history.latest(origin).publications == (BARE._replace(error="x" * 1000, drift="y" * 1000),)
 
 
-def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(history: HistoryStore) -> None:
-    history.seed("another", Family.IPV4, ip_address("192.0.2.1"), None)
-    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    first = history.latest(origin)
-    save(history, first.version, Publication(Record("home.example.com", "A"), first.read_at))
-    second = history.append(origin, first.version, ip_address("192.0.2.2"))
+def test_a_new_version_has_no_publications_and_the_old_ones_keep_theirs(any_history: HistoryStore) -> None:
+    any_history.seed("another", Family.IPV4, ip_address("192.0.2.1"), None)
+    origin = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    first = any_history.latest(origin)
+    save(any_history, first.version, Publication(Record("home.example.com", "A"), first.read_at))
+    second = any_history.append(origin, first.version, ip_address("192.0.2.2"))
     assert second.publications == ()
-    newest, oldest = history.entries(origin, 10, Window())
+    newest, oldest = any_history.entries(origin, 10, Window())
     assert (newest.version.version, newest.publications, newest.until) == (2, (), None)
     assert (oldest.version.version, len(oldest.publications), oldest.until) == (1, 1, second.version.created_at)
-    assert [entry.version.version for entry in history.entries(origin, 1, Window())] == [2]
+    assert [entry.version.version for entry in any_history.entries(origin, 1, Window())] == [2]
 
 
-def test_times_are_utc_whatever_the_time_zone_of_the_session(history: HistoryStore) -> None:
-    if isinstance(history, MySqlHistory):
-        history.execute("SET time_zone = '+09:00'")
-    origin = history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
-    save(history, history.latest(origin).version, FULL)
-    journal = history.latest(origin)
+def test_times_are_utc_whatever_the_time_zone_of_the_session(any_history: HistoryStore) -> None:
+    if isinstance(any_history, MySqlHistory):
+        any_history.execute("SET time_zone = '+09:00'")
+    origin = any_history.seed("line", Family.IPV4, ip_address("192.0.2.1"), None)
+    save(any_history, any_history.latest(origin).version, FULL)
+    journal = any_history.latest(origin)
     assert journal.publications == (FULL,)
     assert abs(journal.version.created_at - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(journal.read_at - journal.version.created_at) < timedelta(seconds=30)

@@ -35,3 +35,34 @@ def test_a_url_of_bytes_that_are_no_text_is_refused() -> None:
 def test_an_empty_certificate_authority_does_not_turn_the_check_of_the_server_off() -> None:
     with pytest.raises(InvalidValue, match="has ssl_ca='', which cannot be read"):
         parse_database_url("mysql://ddns@db.example.com/home?ssl_ca=")
+
+
+def test_a_table_of_dynamodb_is_named_with_its_region() -> None:
+    table = parse_database_url("dynamodb://ddns_2.home?region=eu-west-1")
+    assert (table.place, table.identity, table.file, table.holds_secret) == (
+        "DynamoDB table ddns_2.home in eu-west-1",
+        "dynamodb:ddns_2.home?region=eu-west-1",
+        None,
+        False,
+    )
+    assert parse_database_url("dynamodb://ddns").identity == "dynamodb:ddns"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("dynamodb://", "names no table"),
+        ("dynamodb://ab", "names no table"),
+        ("dynamodb://ddns:8000", "names no table"),
+        ("dynamodb://user@ddns", "names no table"),
+        ("dynamodb://ddns/other", "names no table"),
+        ("dynamodb://ddns?region=", "has region=''"),
+        ("dynamodb://ddns?region=nowhere", "has region='nowhere'"),
+        ("dynamodb://ddns?zone=eu-west-1", "has more parameters than region"),
+        ("dynamodb://ddns?region=eu-west-1&region=eu-west-2", "has more parameters than region"),
+    ],
+)
+def test_a_url_of_dynamodb_that_means_nothing_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(InvalidValue, match=problem) as refused:
+        parse_database_url(url)
+    assert "write dynamodb://TABLE?region=eu-west-1" in str(refused.value)

@@ -19,7 +19,10 @@ from ddns_updater.settings.variables import VARIABLES, default_settings
 from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
 from tests.support.machine import Machine
 
-FORMS = "write mysql://user:password@host:3306/database (percent-encode special characters) or sqlite:////folder/file"
+FORMS = (
+    "write mysql://user:password@host:3306/database (percent-encode special characters), sqlite:////folder/file"
+    " or dynamodb://TABLE?region=eu-west-1"
+)
 SECRET = "hunter2"
 AFTER_HOST = "has an @, a : or a / after the host; percent-encode those in user and password: @ is %40"
 NO_SOURCE = "is not an address source; write"

@@ -7,6 +7,9 @@ import boto3
 from ddns_updater.errors import HistoryError
 from ddns_updater.lib.aws import Client
 from ddns_updater.lib.dynamodb import Table
+from ddns_updater.settings.settings import Settings
+from tests.support.database import load_settings_with
+from tests.support.machine import AWS
 
 REGION = "eu-west-1"
 
@@ -15,6 +18,16 @@ def sdk(url: str) -> Any:
     """Return a client of the test's own."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client("dynamodb", endpoint_url=url, region_name=REGION, **keys)  # type: ignore[call-overload]
+
+
+def dynamodb_settings(url: str, **changes: str) -> Settings:
+    """Return settings for a table of the simulated AWS at `url`, which needs not be there yet."""
+    return load_settings_with(dynamodb_environment(url) | changes)
+
+
+def dynamodb_environment(url: str) -> dict[str, str]:
+    """Return the variables that lead to such a table."""
+    return {**AWS, "AWS_ENDPOINT_URL": url, "DDNS_DATABASE_URL": f"dynamodb://ddns?region={REGION}"}
 
 
 def make_table(url: str, name: str = "ddns") -> Table:
