@@ -1,14 +1,12 @@
-# The statements are those that `ddns iam-policy` prints for the same settings.
+# The statements are those that `ddns iam-policy` prints for the same settings, and one for the parameters.
 
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
-data "aws_caller_identity" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.region
-  here      = "${local.region}:${data.aws_caller_identity.current.account_id}"
-  table_arn = "arn:${local.partition}:dynamodb:${local.here}:table/${var.table_name}"
+  table_arn = "arn:${local.partition}:dynamodb:${local.region}:*:table/${var.table_name}"
 
   zone_arns = [for each in var.hosted_zone_ids : "arn:${local.partition}:route53:::hostedzone/${each}"]
   types     = [for each in var.ip_families : { ipv4 = "A", ipv6 = "AAAA" }[each]]
@@ -35,15 +33,25 @@ locals {
       Resource = ["arn:${local.partition}:route53:::change/*"]
     },
   ]
-  for_table = [{
-    Effect   = "Allow"
-    Action   = [for each in ["DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem"] : "dynamodb:${each}"]
-    Resource = [local.table_arn, "${local.table_arn}/index/byLook"]
-  }]
+  for_table = [
+    {
+      Effect = "Allow"
+      Action = [
+        "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
+        "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+      ]
+      Resource = [local.table_arn]
+    },
+    {
+      Effect   = "Allow"
+      Action   = ["dynamodb:Query"]
+      Resource = ["${local.table_arn}/index/byLook"]
+    },
+  ]
   for_parameters = [for each in length(local.parameters) > 0 ? [local.parameters] : [] : {
     Effect   = "Allow"
     Action   = ["ssm:GetParameter"]
-    Resource = [for name in values(each) : "arn:${local.partition}:ssm:${local.here}:parameter/${trimprefix(name, "/")}"]
+    Resource = [for name in values(each) : "arn:${local.partition}:ssm:${local.region}:*:parameter/${trimprefix(name, "/")}"]
   }]
 
   environment = merge(local.parameters, {

@@ -1,7 +1,6 @@
 mock_provider "aws" {
   mock_data "aws_partition" { defaults = { partition = "aws" } }
   mock_data "aws_region" { defaults = { region = "eu-west-1" } }
-  mock_data "aws_caller_identity" { defaults = { account_id = "123456789012" } }
   mock_resource "aws_cloudwatch_log_group" { defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:g" } }
   mock_resource "aws_apigatewayv2_api" { defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:api", api_endpoint = "https://api.example.com" } }
   mock_resource "aws_lambda_function_url" { defaults = { function_url = "https://url.example.com/" } }

@@ -1,7 +1,6 @@
 mock_provider "aws" {
   mock_data "aws_partition" { defaults = { partition = "aws" } }
   mock_data "aws_region" { defaults = { region = "eu-west-1" } }
-  mock_data "aws_caller_identity" { defaults = { account_id = "123456789012" } }
   mock_resource "aws_cloudwatch_log_group" { defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:g" } }
   mock_resource "aws_cloudwatch_event_rule" { defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/r" } }
 }
