@@ -56,6 +56,15 @@ class Terraform:
         return {name: each.get("value") for name, each in state["outputs"].items()}
 
 
+def on_path(folder: Path) -> Path:
+    """Make a folder with a `terraform` for the PATH of a program that runs it."""
+    folder.mkdir()
+    script = folder / "terraform"
+    script.write_text(f'#!/bin/sh\nexec {_ENVIRONMENT}/bin/python {_TOOLS}/terraform "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
 def copied(folder: Path) -> Path:
     """Return a copy of the module below `folder`, without what a deployment has left in it."""
     shutil.copytree(MODULE, folder / "module", ignore=_STATE)
