@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +74,9 @@ class Operator:
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
+def operator(tmp_path: Path, aws: FakeAws) -> Operator:
     """Give somebody in a fresh checkout, with an empty account."""
-    aws = FakeAws()
-    try:
-        yield Operator(tmp_path, aws)
-    finally:
-        aws.stop()
+    return Operator(tmp_path, aws)
 
 
 def test_it_asks_shows_and_applies_and_run_again_it_changes_nothing(operator: Operator) -> None:
