@@ -15,7 +15,6 @@ from ddns_updater.alerts.urls import ChannelSpec
 from ddns_updater.errors import AlertError, DnsError, HistoryError, SettingsError, StateError
 from ddns_updater.history.sql import Schema, SqlHistory
 from ddns_updater.history.url import DynamoDbUrl, MySqlUrl, SqliteUrl
-from ddns_updater.lib.deadline import time_limit
 from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
@@ -112,12 +111,6 @@ def _kept_table(url: DynamoDbUrl) -> "Table":
     from ddns_updater.lib.dynamodb import Table
 
     return Table(Client("dynamodb", HistoryError, url.region), url.table)
-
-
-def database_limit(settings: Settings, seconds: float, advice: str = "check it and the way to it") -> time_limit:
-    """Limit a block that uses the database, whatever it sends: HistoryError says what was waited for."""
-    where = settings.database.place
-    return time_limit(seconds, HistoryError(f"the database at {where} did not answer within {seconds:g} s", advice))
 
 
 def _schema() -> Schema:

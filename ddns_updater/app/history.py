@@ -9,9 +9,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from ddns_updater.app import factories
-from ddns_updater.app.reading import read_page, reading_limit
+from ddns_updater.app.database import answer_limit, read_page, reading_limit
 from ddns_updater.model import Family, HistoryEntry, HistorySummary, Origin, Window
-from ddns_updater.run import timetable
 from ddns_updater.run.origins import choose_origins
 from ddns_updater.run.ports import HistoryStore
 from ddns_updater.settings.settings import Settings
@@ -67,7 +66,7 @@ def read_history_at(settings: Settings, *, name: str | None, second: Window) -> 
 
 def _opened(settings: Settings, name: str | None, stack: ExitStack) -> tuple[HistoryStore, Collection[Origin]]:
     """Return the database, which `stack` closes, and the origin of each address family."""
-    with factories.database_limit(settings, timetable.answer_seconds(settings.run_timeout)):
+    with answer_limit(settings):
         history = stack.enter_context(factories.open_history(settings))
         origins = choose_origins(history, name or settings.name, settings.ip_families, with_hosts=True)
         return history, origins.values()

@@ -7,15 +7,12 @@ from functools import partial
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from ddns_updater.app import factories
+from ddns_updater.app.database import answer_limit, read_page
 from ddns_updater.app.host_zone import check_zone
-from ddns_updater.app.reading import read_page
 from ddns_updater.app.server_factories import open_server_hosts
 from ddns_updater.errors import HostError
 from ddns_updater.hosts import Host, HostEntry, Login, NewHost, digest
-from ddns_updater.lib.deadline import time_limit
 from ddns_updater.output.hosts import HostView
-from ddns_updater.run import timetable
 from ddns_updater.server.logins import new_secret
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
@@ -79,7 +76,7 @@ def add_host(settings: Settings, wanted: Wanted, make_secret: Callable[[], str] 
             f"DDNS_RECORDS names {wanted.name}, which ddns run publishes", "choose another name, or remove it there"
         )
     login = wanted.login or wanted.name
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         existing = hosts.login(login)
     joins = existing is not None and (wanted.login is not None or wanted.secret is not None)
     if existing and joins and wanted.secret is not None and digest(wanted.secret) not in existing.digests:
@@ -95,7 +92,7 @@ def add_host(settings: Settings, wanted: Wanted, make_secret: Callable[[], str] 
         is_apex=wanted.is_apex,
         suffix=wanted.suffix,
     )
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         host = hosts.add(new)
     return Added(host, secret, (warning,) if warning else ())
 
@@ -103,7 +100,7 @@ def add_host(settings: Settings, wanted: Wanted, make_secret: Callable[[], str] 
 def stream_hosts(settings: Settings) -> Generator[HostEntry, None, None]:
     """Yield all hosts by name; they are read as they are asked for, so that any number of them takes little memory."""
     with ExitStack() as stack:
-        with _limit(settings):
+        with answer_limit(settings):
             hosts = stack.enter_context(open_server_hosts(settings))
         after = ""
         while True:
@@ -117,7 +114,7 @@ def stream_hosts(settings: Settings) -> Generator[HostEntry, None, None]:
 
 def show_host(settings: Settings, name: str) -> HostView:
     """Return all that is known of a host; raises HostError when there is none called `name`."""
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         entry = _entry(hosts, name)
         login = _login(hosts, entry.host)
     others = tuple(host.name for host in login.hosts if host.name != name)
@@ -127,7 +124,7 @@ def show_host(settings: Settings, name: str) -> HostView:
 def rotate_host(settings: Settings, name: str, make_secret: Callable[[], str] = new_secret) -> Rotated:
     """Give the login of a host a new secret, beside which the one before stays valid; raises HostError."""
     secret = make_secret()
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         login = _login(hosts, host)
         hosts.rotate(host, secret)
@@ -136,7 +133,7 @@ def rotate_host(settings: Settings, name: str, make_secret: Callable[[], str] = 
 
 def finish_rotation(settings: Settings, name: str) -> tuple[str, ...]:
     """End the older secret of the login of a host, and return the names of its hosts; raises HostError."""
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         names = tuple(each.name for each in _login(hosts, host).hosts)
         if not hosts.end_rotation(host):
@@ -148,7 +145,7 @@ def finish_rotation(settings: Settings, name: str) -> tuple[str, ...]:
 
 def block_host(settings: Settings, name: str, *, blocked: bool) -> bool:
     """Block a host or unblock it, and return whether it was not so before; raises HostError."""
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         host = _entry(hosts, name).host
         if bool(host.blocked_at) == blocked:
             return False
@@ -158,15 +155,11 @@ def block_host(settings: Settings, name: str, *, blocked: bool) -> bool:
 
 def remove_host(settings: Settings, name: str) -> Removed:
     """Remove a host and keep the history of its addresses; raises HostError."""
-    with _limit(settings), open_server_hosts(settings) as hosts:
+    with answer_limit(settings), open_server_hosts(settings) as hosts:
         entry = _entry(hosts, name)
         login_ended = len(_login(hosts, entry.host).hosts) == 1
         hosts.remove(entry.host)
     return Removed(entry, login_ended)
-
-
-def _limit(settings: Settings) -> time_limit:
-    return factories.database_limit(settings, timetable.answer_seconds(settings.run_timeout))
 
 
 def _entry(hosts: HostStore, name: str) -> HostEntry:

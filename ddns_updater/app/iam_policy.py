@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ddns_updater.app import factories
+from ddns_updater.app.database import answer_limit
 from ddns_updater.errors import HistoryError, NotInitialised, SettingsError
 from ddns_updater.history.sql_origins import of_host_tables
 from ddns_updater.history.url import DynamoDbUrl
 from ddns_updater.lib.humanize import listed
 from ddns_updater.model import Family, Record
-from ddns_updater.run import timetable
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import Ec2Spec
 
@@ -44,8 +44,7 @@ _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
 def host_names(settings: Settings) -> tuple[Sequence[str], str | None]:
     """Return the names of all hosts, and a warning when the database does not tell them."""
     try:
-        seconds = timetable.answer_seconds(settings.run_timeout)
-        with factories.database_limit(settings, seconds), factories.open_hosts(settings, read_only=True) as hosts:
+        with answer_limit(settings), factories.open_hosts(settings, read_only=True) as hosts:
             return hosts.names(), None
     except NotInitialised:
         return (), None

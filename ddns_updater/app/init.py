@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ddns_updater.app import factories
+from ddns_updater.app.database import answer_limit, database_limit
 from ddns_updater.errors import (
     HistoryError,
     NotInitialised,
@@ -26,6 +27,7 @@ from ddns_updater.settings.settings import Settings
 Starts = Callable[[str], None]  # takes the name of what may take a while
 
 _ANY_NAME = "host.example.com"  # to try whether the shared table takes new versions; nothing is kept of it
+_MADE_ELSEWHERE = "make it where the rest was made, or leave out --no-create"
 _IS_BUILDING = "it may still be building an index; when that is done, run init again: it goes on from there"
 
 
@@ -50,10 +52,12 @@ def initialise(
     name: str | None,
     addresses: Mapping[Family, Address],
     note: str | None = None,
+    creates: bool = True,
     starts: Starts = lambda _name: None,
 ) -> InitResult:
     """Create or upgrade the schema and seed the origin in each configured family; existing origins stay unchanged.
 
+    Without `creates` a schema that is missing or old raises HistoryError.
     `addresses` are those given by the operator. The address of any other family is detected before anything is written.
     `starts` is told what is awaited. To build an index takes as long as the table is big; no other wait lasts.
     """
@@ -61,13 +65,16 @@ def initialise(
     if wanted is None:
         raise OriginError("the origin has no name", "give one with --name or DDNS_NAME")
     families = tuple(dict.fromkeys([*settings.ip_families, *addresses]))
-    place, seconds = settings.database.place, timetable.answer_seconds(settings.run_timeout)
-    starts(f"the database at {place}")
+    starts(f"the database at {settings.database.place}")
     try:
-        with factories.database_limit(settings, seconds), factories.open_history(settings) as history:
+        with answer_limit(settings), factories.open_history(settings) as history:
+            if not creates:
+                _check_schema(history)
             refuse_host(history, wanted)
             existing = by_family(history, history.origins(wanted), families)
-    except NotInitialised:
+    except NotInitialised as error:
+        if not creates:
+            raise HistoryError(error.problem, _MADE_ELSEWHERE) from error
         existing = {}
     found = dict(addresses)
     warnings: list[str] = []
@@ -76,9 +83,9 @@ def initialise(
             starts(f"the {family} address")
             found[family], warning = _detected(settings, family)
             warnings += [warning] if warning else []
-    with _building(settings, starts) as history:
+    with _building(settings, starts, creates=creates) as history:
         history.rehearse(wanted, families)
-        migrations = history.upgrade()
+        migrations = history.upgrade() if creates else 0
         existing = by_family(history, history.origins(wanted), families)
         seeded = []
         for family in families:
@@ -95,15 +102,19 @@ def create_tables(settings: Settings, *, starts: Starts = lambda _name: None) ->
         return InitResult(history.upgrade(), ())
 
 
+def _check_schema(history: HistoryStore) -> None:
+    if missing := history.outdated():
+        raise HistoryError(f"the database at {history.place} lacks {', '.join(missing)}", _MADE_ELSEWHERE)
+
+
 @contextmanager
-def _building(settings: Settings, starts: Starts) -> Iterator[HistoryStore]:
+def _building(settings: Settings, starts: Starts, *, creates: bool = True) -> Iterator[HistoryStore]:
     """Open the database to build its tables, under the lock of `init`."""
     starts(f"the tables in the database at {settings.database.place}")
     building = timetable.building_seconds(settings.run_timeout)
-    seconds = timetable.answer_seconds(settings.run_timeout)
-    with factories.database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
-        with factories.database_limit(settings, seconds):
-            history = stack.enter_context(factories.open_history(settings, for_init=True))
+    with database_limit(settings, building, _IS_BUILDING), ExitStack() as stack:
+        with answer_limit(settings):
+            history = stack.enter_context(factories.open_history(settings, for_init=creates))
             locked = stack.enter_context(history.lock_init())
         if not locked:
             raise HistoryError("another ddns init is running on this database", "wait until it ends")

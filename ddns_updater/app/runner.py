@@ -39,9 +39,11 @@ class Runner:
         show: Show | None = None,
         last_words: Callable[[str], None] | None = None,
         stoppable: bool = True,
+        seeds: bool = False,
     ) -> None:
         """Build what every run needs; runs that are not `stoppable` leave SIGTERM and SIGINT to the caller.
 
+        With `seeds` a run creates the origin `name` when there is none.
         `show` prints a result, of `quiet` runs only what is news; `remarks` are warnings that come with every run.
         `last_words` prints why the process is about to end, in place of a result.
         """
@@ -77,6 +79,7 @@ class Runner:
             run_timeout=settings.run_timeout - self._report_time,
             agreement=settings.ip_agreement,
             dry_run=dry_run,
+            seeds=seeds,
         )
         self._policy = Policy(
             ttl=settings.ttl,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ddns_updater.app import factories
+from ddns_updater.app.database import answer_limit
 from ddns_updater.errors import HistoryError, NotInitialised, StateError
 from ddns_updater.model import Claim, Family, Journal, Origin, Publication, Record
-from ddns_updater.run import timetable
 from ddns_updater.run.claims import claims_since, rivalry, rivals, takeover, takeovers
 from ddns_updater.run.origins import choose_origins, unseeded
 from ddns_updater.run.ports import History
@@ -25,8 +25,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     found = None
     hosts = None
     try:
-        seconds = timetable.answer_seconds(settings.run_timeout)
-        with factories.database_limit(settings, seconds), factories.open_hosts(settings) as host_store:
+        with answer_limit(settings), factories.open_hosts(settings) as host_store:
             history = host_store.history
             if name is None:
                 hosts = host_store.overview()

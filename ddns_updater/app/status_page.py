@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from ddns_updater.app import factories, server_factories
+from ddns_updater.app.database import answer_limit
 from ddns_updater.app.status import read_status
 from ddns_updater.errors import HistoryError, NotInitialised, OriginError, StateError
-from ddns_updater.run import timetable
 from ddns_updater.server.ports import HostStore
 from ddns_updater.settings.settings import Settings
 from ddns_updater.state.host_status import HostsStatus
@@ -43,8 +43,7 @@ def status_page_of_server(settings: Settings, render: Renderer) -> str:
 def _read_hosts(settings: Settings) -> tuple[HostsStatus | None, str | None]:
     """Return the status of the hosts, None without their tables, and why it cannot be read."""
     try:
-        seconds = timetable.answer_seconds(settings.run_timeout)
-        with factories.database_limit(settings, seconds), factories.open_hosts(settings, read_only=True) as store:
+        with answer_limit(settings), factories.open_hosts(settings, read_only=True) as store:
             hosts = read_hosts(store)
     except NotInitialised:
         return None, None  # the status of the line says so

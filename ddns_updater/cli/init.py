@@ -22,9 +22,17 @@ from ddns_updater.model import Address, Family
 )
 @click.option("--note", callback=note_given, help="Store this note with the first version.")
 @click.option("--tables-only", is_flag=True, help="Seed no origin, as for a server of hosts alone.")
+@click.option(
+    "--no-create", is_flag=True, help="Make no table, as for one of Terraform's: fail when it is missing or old."
+)
 @click.pass_context
 def init(
-    ctx: click.Context, name: str | None, addresses: dict[Family, Address], note: str | None, tables_only: bool
+    ctx: click.Context,
+    name: str | None,
+    addresses: dict[Family, Address],
+    note: str | None,
+    tables_only: bool,
+    no_create: bool,
 ) -> None:
     """Create the tables and seed the origin.
 
@@ -40,13 +48,22 @@ def init(
     """
     if tables_only and (name or addresses or note):
         raise click.UsageError("--tables-only seeds no origin, so it takes no --name, --ip or --note", ctx)
+    if tables_only and no_create:
+        raise click.UsageError("--tables-only makes tables and --no-create makes none, so leave out one", ctx)
     configured = settings(ctx, for_init=True)
     try:
         with Progress(None if terminal(ctx).as_json else terminal_width()) as progress:
             result = (
                 create_tables(configured, starts=progress.starts)
                 if tables_only
-                else initialise(configured, name=name, addresses=addresses, note=note, starts=progress.starts)
+                else initialise(
+                    configured,
+                    name=name,
+                    addresses=addresses,
+                    note=note,
+                    creates=not no_create,
+                    starts=progress.starts,
+                )
             )
     except KeyboardInterrupt:
         raise Stopped("stopped by SIGINT", "run init again: it goes on from there") from None

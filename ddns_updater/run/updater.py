@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 class Plan(NamedTuple):
-    """What to do in a run; `run_timeout` in seconds."""
+    """What to do in a run; `run_timeout` in seconds. With `seeds` it creates the origin `name` when there is none."""
 
     name: str | None
     families: tuple[Family, ...]
@@ -58,6 +58,7 @@ class Plan(NamedTuple):
     run_timeout: float
     agreement: Agreement = Agreement.PREFERRED
     dry_run: bool = False
+    seeds: bool = False
 
 
 class _FamilyRun:
@@ -122,8 +123,8 @@ class Updater:
             with self._whole_run(), self._open_history() as history:
                 for is_last in (False, True):
                     try:
-                        origins = choose_origins(history, name, self._plan.families)
-                        name = next(iter(origins.values())).name
+                        origins = choose_origins(history, name, self._plan.families, or_none=self._plan.seeds)
+                        name = next((each.name for each in origins.values()), name or "")
                         self._do(runs, history, name, origins, deadline)
                         break
                     except ConnectionLost as error:
@@ -170,7 +171,7 @@ class Updater:
         """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
             if origin is None:
-                raise unseeded(name, run.family)
+                origin = self._seed(run, history, name, detection_seconds)
             if not locks.enter_context(history.lock(origin)):
                 log.info("another run of %s, %s, is in progress", origin.name, origin.family)
                 run.outcome = Outcome.SKIPPED
@@ -188,6 +189,21 @@ class Updater:
             raise
         except DdnsError as error:
             run.fail(error)
+
+    def _seed(self, run: _FamilyRun, history: History, name: str, seconds: float) -> Origin:
+        """Create the origin that is missing, with an address that a second source confirmed."""
+        if not self._plan.seeds:
+            raise unseeded(name, run.family)
+        detection, found = self._detect(run, seconds)
+        found = self._confirm(run, detection, found)
+        with history.lock_init() as is_locked:
+            if not is_locked:
+                raise VersionTaken(f"another run is creating the origin {name}")
+            origins = choose_origins(history, name, self._plan.families, or_none=True)
+            if run.family not in origins:
+                run.recorded = True
+                return history.seed(name, run.family, found.address, None)
+            return origins[run.family]
 
     def _detect(self, run: _FamilyRun, seconds: float) -> tuple[Detection, Detected]:
         detection = Detection(self._sources, run.family, Deadline(seconds, self._monotonic), self._limit)

@@ -36,12 +36,16 @@ _UNANSWERED = timedelta(seconds=15)  # until a change without an answer is sent 
 class Round(NamedTuple):
     """What a round did: how many changes it sent, how many records it saw to hold their versions.
 
-    `has_more` is whether more than a call of Route 53 holds is still due.
+    `has_more` is whether more than a call of Route 53 holds is still due, `is_elsewhere` whether another server
+    publishes, so that this one did nothing. `failed` is how many records have an error, and `error` the first of them.
     """
 
     sent: int = 0
     verified: int = 0
     has_more: bool = False
+    is_elsewhere: bool = False
+    failed: int = 0
+    error: str | None = None
 
 
 class _Look:
@@ -66,9 +70,10 @@ class _Look:
     def waits_until(self, now: datetime) -> datetime | None:
         """Return when another change may be sent, a minute after the last one; None when that may be now."""
         sent_at = self.at.sent_at
-        is_due = self.state in (PublicationState.PENDING, PublicationState.FAILED)
-        is_early = is_due and sent_at is not None and timedelta(0) <= now - sent_at < _BETWEEN_CHANGES
-        return sent_at + _BETWEEN_CHANGES if sent_at and is_early else None
+        if sent_at is None or self.state not in (PublicationState.PENDING, PublicationState.FAILED):
+            return None
+        until = sent_at + _BETWEEN_CHANGES
+        return until if sent_at <= now < until else None  # the clock may have gone back since
 
 
 class HostPublisher:
@@ -102,7 +107,7 @@ class HostPublisher:
         """Do what is due by now, unless another server does; raises HistoryError."""
         with self._pool.taken() as hosts, hosts.lock_publisher() as is_ours:
             if not is_ours:
-                return Round()
+                return Round(is_elsewhere=True)
             due = hosts.due(_MOST)
             if not due:
                 return Round()
@@ -123,7 +128,10 @@ class HostPublisher:
             self._verify(looks, now, has_sent=bool(sent))
             hosts.looked([*others, *(self._looked(each, now) for each in looks)])
             verified = [each for each in looks if each.state is PublicationState.VERIFIED]
-            return Round(len(sent), len(verified), has_more=len(due) > _BATCH)
+            errors = [error for each in looks if (error := each.journal.get(each.record).error)]
+            return Round(
+                len(sent), len(verified), len(due) > _BATCH, failed=len(errors), error=errors[0] if errors else None
+            )
 
     def _send(self, looks: Sequence[_Look]) -> None:
         self._publisher.publish([each.pair for each in looks])

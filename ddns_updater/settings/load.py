@@ -43,8 +43,10 @@ class LoadResult(NamedTuple):
         return self.settings
 
 
-def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> LoadResult:
-    """Read the environment and the `.env` files, or only `env_file` instead of those.
+def read_settings(
+    env_file: Path | None = None, *, for_init: bool = False, given: Mapping[str, str] | None = None
+) -> LoadResult:
+    """Read the environment and the `.env` files, or only `env_file` instead of those; `given` overrides both.
 
     `for_init` refuses a database file whose place depends on where the program is started.
     """
@@ -55,7 +57,7 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> Lo
     for file in found.used:
         written |= file.texts
         set_in |= {variable: file.path for variable in file.texts if variable not in os.environ}
-    texts = written | os.environ
+    texts = written | os.environ | dict(given or {})
     known = {variable: texts[variable] for variable in VARIABLES if variable in texts}
     parser = Parser(known, SETTINGS)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
@@ -72,6 +74,11 @@ def read_settings(env_file: Path | None = None, *, for_init: bool = False) -> Lo
         env_files=found.used,
         secret_files=tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
+
+
+def environment_text(variable: str) -> str:
+    """Return the text of an environment variable without the blanks around it, empty when it is not set."""
+    return os.environ.get(variable, "").strip()
 
 
 def wants_colours() -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ddns_updater.app import factories
+from ddns_updater.app.database import database_limit
 from ddns_updater.app.history import stream_history
 from ddns_updater.errors import HistoryError
 from ddns_updater.model import Window
@@ -85,7 +86,7 @@ def test_the_limit_of_a_block_ends_it_whatever_the_database_sends(slow: tuple[Ma
     proxy.on("admin_ip_history", "drip")
     with (
         pytest.raises(HistoryError) as raised,
-        factories.database_limit(settings, 0.5, "wait"),
+        database_limit(settings, 0.5, "wait"),
         factories.open_history(settings, for_init=True) as history,
     ):
         history.origins()
