@@ -9,7 +9,7 @@ output "database_url" {
 }
 
 output "follow_function" {
-  description = "The name of the function that follows the instance."
+  description = "The name of the function that follows the instances."
   value       = one(module.follow[*].name)
 }
 

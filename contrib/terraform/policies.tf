@@ -13,7 +13,7 @@ locals {
   change    = "route53:ChangeResourceRecordSets"
 
   # A condition spells * in octal; only among hosts it is a pattern.
-  record_names = sort([for each in var.records : replace(each, "*", "\\052")])
+  record_names = sort([for each in flatten(values(var.instances)) : replace(each, "*", "\\052")])
   has_pattern  = anytrue([for each in var.host_names : startswith(each, "*")])
 
   parameters = { for variable, name in {
@@ -64,7 +64,6 @@ locals {
     zip                = var.zip
     runtime            = var.runtime
     memory_mb          = var.memory_mb
-    timeout            = var.run_timeout + 5
     schedule           = var.schedule
     log_retention_days = var.log_retention_days
   }

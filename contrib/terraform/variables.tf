@@ -19,29 +19,26 @@ variable "zip" {
   }
 }
 
-variable "instance_id" {
-  description = "The EC2 instance whose address the records follow. Without it no function follows one."
-  type        = string
-  default     = null
+variable "instances" {
+  description = "The records that follow each EC2 instance, by its ID; * may be the first label. Without one no function follows."
+  type        = map(list(string))
+  default     = {}
 
   validation {
-    condition     = can(regex("^i-([0-9a-f]{8}|[0-9a-f]{17})$", coalesce(var.instance_id, "i-00000000")))
+    condition     = alltrue([for each in keys(var.instances) : can(regex("^i-([0-9a-f]{8}|[0-9a-f]{17})$", each))])
     error_message = "An instance ID looks like i-0123456789abcdef0."
   }
-}
-
-variable "records" {
-  description = "The records that follow the instance; * may be the first label."
-  type        = list(string)
-  default     = []
-
   validation {
-    condition     = alltrue([for each in var.records : can(regex("^(\\*\\.)?[a-z0-9_-]{1,63}(\\.[a-z0-9_-]{1,63})+$", each))])
+    condition     = alltrue([for each in values(var.instances) : length(each) > 0])
+    error_message = "Name at least one record of each instance."
+  }
+  validation {
+    condition     = alltrue([for each in flatten(values(var.instances)) : can(regex("^(\\*\\.)?[a-z0-9_-]{1,63}(\\.[a-z0-9_-]{1,63})+$", each))])
     error_message = "A record is a name in lower case without the final dot, such as home.example.com."
   }
   validation {
-    condition     = length(distinct(var.records)) == length(var.records)
-    error_message = "A record is named twice."
+    condition     = length(distinct(flatten(values(var.instances)))) == length(flatten(values(var.instances)))
+    error_message = "A record is named twice; it can follow one instance only."
   }
 }
 
@@ -167,13 +164,13 @@ variable "schedule" {
 }
 
 variable "run_timeout" {
-  description = "DDNS_RUN_TIMEOUT: seconds after which a run ends itself. The functions' own timeout is 5 s above it."
+  description = "DDNS_RUN_TIMEOUT: seconds after which a run ends itself. A function has 5 s more than its runs, one for each instance."
   type        = number
   default     = 55
 
   validation {
-    condition     = var.run_timeout >= 2 && var.run_timeout <= 890 && floor(var.run_timeout) == var.run_timeout
-    error_message = "A run may take 2 to 890 whole seconds: Lambda ends a function after 900."
+    condition     = var.run_timeout >= 2 && var.run_timeout <= 895 && floor(var.run_timeout) == var.run_timeout
+    error_message = "A run may take 2 to 895 whole seconds: Lambda ends a function after 900."
   }
 }
 

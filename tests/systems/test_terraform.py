@@ -12,12 +12,13 @@ import boto3
 import pytest
 
 from ddns_updater.app import iam_policy as iam
+from ddns_updater.settings.settings import Settings
 from tests.support.aws import FakeAws
 from tests.support.database import load_settings_with
 from tests.support.policies import listed
 from tests.support.terraform import MODULE, Terraform, copied, make_old, old_provider, stub_provider
 
-INSTANCE, ZONE = "i-0123456789abcdef0", "ZONE1"
+INSTANCE, OTHER, ZONE = "i-0123456789abcdef0", "i-0123456789abcdef1", "ZONE1"
 DATABASE = "dynamodb://ddns?region=eu-west-1"
 
 
@@ -44,6 +45,18 @@ def statements(policy: Any) -> list[str]:
             sort_keys=True,
         )
         for each in policy["Statement"]
+    )
+
+
+def settings_for(instances: dict[str, list[str]], **settings: str) -> Settings:
+    """Return the settings with which `ddns iam-policy` knows all that one function follows."""
+    return load_settings_with(
+        {
+            "DDNS_DATABASE_URL": DATABASE,
+            "DDNS_IP_SOURCES": ",".join(f"ec2:{each}" for each in instances),
+            "DDNS_RECORDS": ",".join(name for names in instances.values() for name in names),
+            **settings,
+        }
     )
 
 
@@ -82,27 +95,21 @@ def test_the_tests_of_the_module_pass(module: Terraform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "families", "zones"),
+    ("instances", "families", "zones"),
     [
-        (["home.example.com"], ["ipv4"], [ZONE]),
-        (["www.example.com", "*.example.com", "_x.example.com"], ["ipv4", "ipv6"], [ZONE, "ZONE2"]),
+        ({INSTANCE: ["home.example.com"]}, ["ipv4"], [ZONE]),
+        (
+            {OTHER: ["www.example.com", "*.example.com"], INSTANCE: ["_x.example.com", "a.example.com"]},
+            ["ipv4", "ipv6"],
+            [ZONE, "ZONE2"],
+        ),
     ],
 )
 def test_the_function_that_follows_may_do_what_the_program_says_it_needs(
-    module: Terraform, records: list[str], families: list[str], zones: list[str]
+    module: Terraform, instances: dict[str, list[str]], families: list[str], zones: list[str]
 ) -> None:
-    settings = load_settings_with(
-        {
-            "DDNS_DATABASE_URL": DATABASE,
-            "DDNS_RECORDS": ",".join(records),
-            "DDNS_IP_FAMILIES": ",".join(families),
-            "DDNS_HOSTED_ZONE_ID": ",".join(zones),
-            "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
-        }
-    )
-    policy = deployed(
-        module, "follow", instance_id=INSTANCE, records=records, ip_families=families, hosted_zone_ids=zones
-    )
+    settings = settings_for(instances, DDNS_IP_FAMILIES=",".join(families), DDNS_HOSTED_ZONE_ID=",".join(zones))
+    policy = deployed(module, "follow", instances=instances, ip_families=families, hosted_zone_ids=zones)
     assert statements(policy) == statements(iam.policy_of(settings))
 
 
@@ -115,7 +122,7 @@ def test_the_endpoint_may_do_what_the_program_says_it_needs(module: Terraform, n
 
 def test_a_function_may_read_the_parameters_that_are_named_and_no_others(module: Terraform) -> None:
     names = {"webhook_urls_parameter": "/ddns/webhook-urls", "heartbeat_url_parameter": "ping"}
-    policy = deployed(module, "follow", instance_id=INSTANCE, hosted_zone_ids=[ZONE], **names)
+    policy = deployed(module, "follow", instances={INSTANCE: ["home.example.com"]}, hosted_zone_ids=[ZONE], **names)
     begin = "arn:aws:ssm:eu-west-1:*:parameter"
     assert policy["Statement"][-1] == {
         "Effect": "Allow",

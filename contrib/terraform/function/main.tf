@@ -41,13 +41,20 @@ resource "aws_lambda_function" "this" {
   handler                        = var.handler
   runtime                        = var.function.runtime
   memory_size                    = var.function.memory_mb
-  timeout                        = var.function.timeout
+  timeout                        = var.timeout
   filename                       = var.function.zip
   source_code_hash               = filebase64sha256(var.function.zip)
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
 
   environment {
     variables = var.environment
+  }
+
+  # A start and an end of each minute are none of the lines that are worth keeping.
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    system_log_level      = "WARN"
   }
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.ddns, aws_iam_role_policy.logs]

@@ -2,6 +2,7 @@ variable "name" { type = string }
 variable "handler" { type = string }
 variable "environment" { type = map(string) }
 variable "policy" { type = string }
+variable "timeout" { type = number }
 
 variable "reserved_concurrency" {
   type    = number
@@ -14,7 +15,6 @@ variable "function" {
     zip                = string
     runtime            = string
     memory_mb          = number
-    timeout            = number
     schedule           = string
     log_retention_days = number
   })

@@ -3,6 +3,7 @@ mock_provider "aws" {
   mock_data "aws_region" { defaults = { region = "eu-west-1" } }
   mock_resource "aws_cloudwatch_log_group" { defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:g" } }
   mock_resource "aws_apigatewayv2_api" { defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:api", api_endpoint = "https://api.example.com" } }
+  mock_resource "aws_cloudwatch_event_rule" { defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/r" } }
   mock_resource "aws_lambda_function_url" { defaults = { function_url = "https://url.example.com/" } }
 }
 
@@ -33,12 +34,34 @@ run "an_http_api" {
     error_message = "any API may call the function"
   }
   assert {
+    condition     = module.endpoint[0].schedule.rule.schedule_expression == "rate(1 minute)" && module.endpoint[0].schedule.target.arn == module.endpoint[0].arn
+    error_message = "nothing sweeps each minute"
+  }
+  assert {
+    condition     = module.endpoint[0].schedule.permission.source_arn == module.endpoint[0].schedule.rule.arn
+    error_message = "any schedule may start the function"
+  }
+  assert {
+    condition     = module.endpoint[0].function.environment[0].variables.DDNS_RUN_TIMEOUT == "55" && module.endpoint[0].function.timeout == 60
+    error_message = "Lambda ends a sweep before it ends itself"
+  }
+  assert {
     condition     = output.endpoint_url == "https://api.example.com" && length(aws_lambda_function_url.endpoint) == 0
     error_message = "another door is open"
   }
   assert {
     condition     = module.endpoint[0].function.reserved_concurrent_executions == -1
     error_message = "a new account has nothing to reserve"
+  }
+}
+
+run "a_sweep_has_its_time_whatever_a_run_has" {
+  command = plan
+  variables { run_timeout = 10 }
+
+  assert {
+    condition     = module.endpoint[0].function.timeout == 60
+    error_message = "Lambda ends a sweep before it ends itself"
   }
 }
 

@@ -6,9 +6,11 @@ mock_provider "aws" {
 }
 
 variables {
-  zip                    = "versions.tf" # any file
-  instance_id            = "i-0123456789abcdef0"
-  records                = ["www.example.com", "*.example.com"]
+  zip = "versions.tf" # any file
+  instances = {
+    "i-0123456789abcdef0" = ["www.example.com", "*.example.com"]
+    "i-0123456789abcdef1" = ["vpn.example.com"]
+  }
   hosted_zone_ids        = ["ZONE1"]
   webhook_urls_parameter = "/ddns/webhook-urls"
 }
@@ -17,8 +19,8 @@ run "a_function_that_follows" {
   command = apply
 
   assert {
-    condition     = module.follow[0].function.environment[0].variables.DDNS_IP_SOURCES == "ec2:i-0123456789abcdef0"
-    error_message = "the function does not look at the instance"
+    condition     = jsondecode(module.follow[0].function.environment[0].variables.DDNS_INSTANCES) == { "i-0123456789abcdef0" = ["www.example.com", "*.example.com"], "i-0123456789abcdef1" = ["vpn.example.com"] }
+    error_message = "the function does not know the instances"
   }
   assert {
     condition     = module.follow[0].function.environment[0].variables.DDNS_DATABASE_URL == "dynamodb://ddns?region=eu-west-1"
@@ -29,8 +31,20 @@ run "a_function_that_follows" {
     error_message = "the function does not know the parameter"
   }
   assert {
-    condition     = module.follow[0].function.timeout > tonumber(module.follow[0].function.environment[0].variables.DDNS_RUN_TIMEOUT)
-    error_message = "Lambda ends a run before it ends itself"
+    condition     = module.follow[0].function.timeout > 2 * tonumber(module.follow[0].function.environment[0].variables.DDNS_RUN_TIMEOUT)
+    error_message = "Lambda ends the second run before it ends itself"
+  }
+  assert {
+    condition     = module.follow[0].function.logging_config[0].log_format == "JSON" && module.follow[0].function.logging_config[0].system_log_level == "WARN"
+    error_message = "Lambda logs the start and the end of each minute"
+  }
+  assert {
+    condition     = module.follow[0].schedule.rule.schedule_expression == "rate(1 minute)" && module.follow[0].schedule.target.arn == module.follow[0].arn
+    error_message = "nothing starts the function each minute"
+  }
+  assert {
+    condition     = module.follow[0].schedule.permission.source_arn == module.follow[0].schedule.rule.arn
+    error_message = "any schedule may start the function"
   }
   assert {
     condition     = module.follow[0].retries.maximum_retry_attempts == 0 && module.follow[0].retries.maximum_event_age_in_seconds == 60
@@ -52,7 +66,7 @@ run "a_function_that_follows" {
     error_message = "only ec2:DescribeInstances needs *"
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.running[0].event_pattern).detail == { "instance-id" = ["i-0123456789abcdef0"], state = ["running"] }
+    condition     = jsondecode(aws_cloudwatch_event_rule.running[0].event_pattern).detail == { "instance-id" = ["i-0123456789abcdef0", "i-0123456789abcdef1"], state = ["running"] }
     error_message = "the rule is about something else"
   }
   assert {
@@ -75,7 +89,7 @@ run "a_function_that_follows" {
 
 run "nothing_without_an_instance" {
   command = plan
-  variables { instance_id = null }
+  variables { instances = {} }
 
   assert {
     condition     = length(module.follow) == 0 && length(aws_cloudwatch_event_rule.running) == 0
@@ -85,20 +99,26 @@ run "nothing_without_an_instance" {
 
 run "refuses_a_bad_instance" {
   command = plan
-  variables { instance_id = "nonsense" }
-  expect_failures = [var.instance_id]
+  variables { instances = { nonsense = ["home.example.com"] } }
+  expect_failures = [var.instances]
+}
+
+run "refuses_an_instance_without_a_record" {
+  command = plan
+  variables { instances = { "i-0123456789abcdef0" = [] } }
+  expect_failures = [var.instances]
 }
 
 run "refuses_a_record_with_a_final_dot" {
   command = plan
-  variables { records = ["home.example.com."] }
-  expect_failures = [var.records]
+  variables { instances = { "i-0123456789abcdef0" = ["home.example.com."] } }
+  expect_failures = [var.instances]
 }
 
-run "refuses_a_record_twice" {
+run "refuses_a_record_of_two_instances" {
   command = plan
-  variables { records = ["home.example.com", "home.example.com"] }
-  expect_failures = [var.records]
+  variables { instances = { "i-0123456789abcdef0" = ["home.example.com"], "i-0123456789abcdef1" = ["home.example.com"] } }
+  expect_failures = [var.instances]
 }
 
 run "refuses_a_zone_by_name" {
@@ -129,4 +149,10 @@ run "refuses_a_run_longer_than_lambda_allows" {
   command = plan
   variables { run_timeout = 896 }
   expect_failures = [var.run_timeout]
+}
+
+run "refuses_more_runs_than_lambda_has_time_for" {
+  command = plan
+  variables { run_timeout = 450 } # of two instances
+  expect_failures = [aws_cloudwatch_event_rule.running]
 }

@@ -3,6 +3,7 @@ provider "aws" {
 }
 
 # Hosts below dyn.example.com update themselves; `ddns host add` makes them.
+# Build the zip first: ../../../lambda/build ddns.zip
 module "ddns" {
   source = "../.."
 
