@@ -1,7 +1,6 @@
 locals {
   endpoints = var.endpoint ? 1 : 0
   apis      = var.endpoint && var.door == "http_api" ? 1 : 0
-  urls      = var.endpoint && var.door == "function_url" ? 1 : 0
 
   host_names  = { "${local.change}NormalizedRecordNames" = var.host_names }
   host_values = { "${local.change}RecordTypes" = ["A", "AAAA"], "${local.change}Actions" = ["UPSERT"] }
@@ -32,7 +31,7 @@ module "endpoint" {
   })
 }
 
-# The default door
+# The default door; the other is in function_url.tf
 
 resource "aws_apigatewayv2_api" "endpoint" {
   count = local.apis
@@ -81,40 +80,4 @@ resource "aws_lambda_permission" "api" {
   function_name = module.endpoint[0].name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.endpoint[0].execution_arn}/*"
-}
-
-# The other door, which nothing but the reserved concurrency limits
-
-resource "aws_lambda_function_url" "endpoint" {
-  count = local.urls
-
-  function_name      = module.endpoint[0].name
-  authorization_type = "NONE" # the program checks logins itself
-
-  lifecycle {
-    precondition {
-      condition     = var.reserved_concurrency != null
-      error_message = "Set reserved_concurrency: a function URL can take all of the account's."
-    }
-  }
-}
-
-resource "aws_lambda_permission" "url" {
-  count = local.urls
-
-  statement_id           = "url"
-  action                 = "lambda:InvokeFunctionUrl"
-  function_name          = module.endpoint[0].name
-  principal              = "*"
-  function_url_auth_type = "NONE"
-}
-
-resource "aws_lambda_permission" "by_url" {
-  count = local.urls
-
-  statement_id             = "by-url"
-  action                   = "lambda:InvokeFunction"
-  function_name            = module.endpoint[0].name
-  principal                = "*"
-  invoked_via_function_url = true
 }

@@ -47,7 +47,7 @@ variable "hosted_zone_ids" {
   type        = list(string)
 
   validation {
-    condition     = length(var.hosted_zone_ids) > 0 && alltrue([for each in var.hosted_zone_ids : can(regex("^Z[A-Z0-9]{1,31}$", each))])
+    condition     = length(var.hosted_zone_ids) > 0 && alltrue([for each in var.hosted_zone_ids : can(regex("^[A-Z0-9]{1,32}$", each))])
     error_message = "Name at least one hosted zone; its ID looks like Z0123456789ABCDEFGHIJ."
   }
 }

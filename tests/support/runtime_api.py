@@ -4,15 +4,20 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import json
+import subprocess
+import sys
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Any, NamedTuple
 
 _PREFIX = "/2018-06-01/runtime/"
+_PYTHON = Path(sys.prefix) / "runtime" / "bin" / "python"  # `make .venv/lambda` makes it
 _ARN = "arn:aws:lambda:eu-west-1:123456789012:function:ddns"
 
 
@@ -98,3 +103,34 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
+
+
+@contextmanager
+def running_function(api: RuntimeApi, folder: Path, handler: str, environment: Mapping[str, str]) -> Iterator[Path]:
+    """Run AWS's client with a handler as Lambda does: in the folder of the function, with that first on the path.
+
+    Gives the file of what it prints.
+    """
+    of_lambda = {
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_RUNTIME_API": api.address,
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "PYTHONPATH": str(folder),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+    }
+    path = folder.parent / f"{handler}.log"
+    with path.open("w") as log:
+        process = subprocess.Popen(
+            [_PYTHON, "-m", "awslambdaric", handler],
+            cwd=folder,
+            env={**of_lambda, **environment},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield path
+    finally:
+        process.kill()
+        process.wait()

@@ -5,6 +5,7 @@ Its provider is either a stub that serves the schema of a new one, or, on Linux 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,16 +101,16 @@ def make_old(module: Path, aws: str) -> None:
     """Change the copy of a module to what provider 3.39 knows, and to an AWS at `aws`."""
     _edit(module / "table.tf", "  deletion_protection_enabled = var.deletion_protection\n", "")
     _edit(module / "policies.tf", "aws_region.current.region", "aws_region.current.name")
-    (module / "endpoint.tf").unlink()
-    for each in ("policy", "function", "url"):
-        text = (module / "outputs.tf").read_text()
-        begin = text.index(f'output "endpoint_{each}"')
-        end = text.index("\n}\n", begin) + 3
-        (module / "outputs.tf").write_text(text[:begin] + text[end:])
+    _edit(module / "endpoint.tf", '  ip_address_type = "dualstack"\n', "")
+    _edit(module / "outputs.tf", ", aws_lambda_function_url.endpoint[*].function_url", "")
+    (module / "function_url.tf").unlink()
+    function = (module / "function" / "main.tf").read_text()
+    (logging,) = re.findall(r"^  logging_config \{.*?^  \}\n", function, re.DOTALL | re.MULTILINE)
+    _edit(module / "function" / "main.tf", logging, "")
     required = (
         'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws", version = "3.39.0" }\n  }\n}\n'
     )
-    services = ("dynamodb", "cloudwatchevents", "cloudwatchlogs", "ec2", "iam", "lambda", "sts")
+    services = ("apigateway", "dynamodb", "cloudwatchevents", "cloudwatchlogs", "ec2", "iam", "lambda", "sts")
     endpoints = "".join(f'    {each} = "{aws}"\n' for each in services)
     (module / "function" / "old_override.tf").write_text(
         required + 'resource "aws_lambda_function" "this" { runtime = "python3.8" }\n'

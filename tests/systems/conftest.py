@@ -3,3 +3,17 @@
 They are left out of `make test`, which needs nothing but Python and a MySQL-compatible server. Each group of programs
 has a target of its own in the Makefile, and each server is started once, by a fixture of the session.
 """
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.zipped import build
+
+
+@pytest.fixture(scope="session")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the zip for AWS Lambda."""
+    out = tmp_path_factory.mktemp("lambda") / "ddns.zip"
+    build(out)
+    return out

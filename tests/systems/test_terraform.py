@@ -1,22 +1,18 @@
 """contrib/terraform: its form, its policies, and a deployment on a stand-in for AWS."""
 
 import json
-import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from ddns_updater.app import iam_policy as iam
 from ddns_updater.settings.settings import Settings
-from tests.support.aws import FakeAws
 from tests.support.database import load_settings_with
 from tests.support.policies import listed
-from tests.support.terraform import MODULE, Terraform, copied, make_old, old_provider, stub_provider
+from tests.support.terraform import MODULE, Terraform, copied, stub_provider
 
 INSTANCE, OTHER, ZONE = "i-0123456789abcdef0", "i-0123456789abcdef1", "ZONE1"
 DATABASE = "dynamodb://ddns?region=eu-west-1"
@@ -129,89 +125,3 @@ def test_a_function_may_read_the_parameters_that_are_named_and_no_others(module:
         "Action": ["ssm:GetParameter"],
         "Resource": [f"{begin}/ping", f"{begin}/ddns/webhook-urls"],
     }
-
-
-# A deployment
-
-
-def client(aws: FakeAws, service: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=aws.url,
-        region_name="eu-west-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-@pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
-)
-def test_a_deployment_is_made_needs_nothing_more_and_is_taken_away(tmp_path: Path, aws: FakeAws) -> None:
-    folder = copied(tmp_path)
-    make_old(folder, aws.url)
-    (folder / "ddns.zip").write_bytes((MODULE / "versions.tf").read_bytes())
-    (folder / "it.auto.tfvars.json").write_text(
-        json.dumps(
-            {
-                "zip": "ddns.zip",
-                "instance_id": INSTANCE,
-                "records": ["home.example.com"],
-                "hosted_zone_ids": [ZONE],
-                "webhook_urls_parameter": "/ddns/webhook-urls",
-            }
-        )
-    )
-    terraform = Terraform(folder, old_provider(tmp_path / "mirror"), AWS_EC2_METADATA_DISABLED="true")
-    terraform.do("init")
-    terraform.do("apply", "-auto-approve", "-input=false")
-
-    function = client(aws, "lambda").get_function_configuration(FunctionName="ddns-follow")
-    assert (function["Handler"], function["Timeout"]) == ("ddns_updater.aws_lambda.follow", 60)
-    assert function["Environment"]["Variables"] == {
-        "DDNS_DATABASE_URL": "dynamodb://ddns?region=eu-west-1",
-        "DDNS_HOSTED_ZONE_ID": ZONE,
-        "DDNS_IP_FAMILIES": "ipv4",
-        "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
-        "DDNS_RECORDS": "home.example.com",
-        "DDNS_RUN_TIMEOUT": "55",
-        "DDNS_WEBHOOK_URLS_PARAMETER": "/ddns/webhook-urls",
-    }
-    assert sorted(client(aws, "iam").list_role_policies(RoleName="ddns-follow")["PolicyNames"]) == ["ddns", "logs"]
-    rules = {each["Name"]: each for each in client(aws, "events").list_rules()["Rules"]}
-    assert rules["ddns-follow-schedule"]["ScheduleExpression"] == "rate(1 minute)"
-    assert json.loads(rules["ddns-follow-running"]["EventPattern"])["detail"]["instance-id"] == [INSTANCE]
-    for rule in rules:
-        (target,) = client(aws, "events").list_targets_by_rule(Rule=rule)["Targets"]
-        assert target["Arn"] == function["FunctionArn"]
-    sources = json.loads(client(aws, "lambda").get_policy(FunctionName="ddns-follow")["Policy"])["Statement"]
-    assert {each["Condition"]["ArnLike"]["AWS:SourceArn"] for each in sources} == {
-        each["Arn"] for each in rules.values()
-    }
-    (group,) = client(aws, "logs").describe_log_groups()["logGroups"]
-    assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/ddns-follow", 1)
-    table = client(aws, "dynamodb").describe_table(TableName="ddns")["Table"]
-    assert {each["AttributeName"]: each["KeyType"] for each in table["KeySchema"]} == {"pk": "HASH", "sk": "RANGE"}
-    assert table["LocalSecondaryIndexes"][0]["IndexName"] == "byLook"
-    role_policy = client(aws, "iam").get_role_policy(RoleName="ddns-follow", PolicyName="ddns")["PolicyDocument"]
-    settings = load_settings_with(
-        {
-            "DDNS_DATABASE_URL": DATABASE,
-            "DDNS_RECORDS": "home.example.com",
-            "DDNS_HOSTED_ZONE_ID": ZONE,
-            "DDNS_IP_SOURCES": f"ec2:{INSTANCE}",
-        }
-    )
-    *rest, parameters = role_policy["Statement"]
-    assert parameters["Action"] == ["ssm:GetParameter"]
-    assert statements({"Statement": rest}) == statements(iam.policy_of(settings))
-
-    again = terraform.run("plan", "-detailed-exitcode", "-input=false")
-    assert again.returncode == 0, again.stdout + again.stderr
-
-    terraform.do("destroy", "-auto-approve", "-input=false")
-    assert client(aws, "lambda").list_functions()["Functions"] == []
-    assert client(aws, "dynamodb").list_tables()["TableNames"] == []
-    assert client(aws, "events").list_rules()["Rules"] == []
-    assert client(aws, "logs").describe_log_groups()["logGroups"] == []
-    assert client(aws, "iam").list_roles()["Roles"] == []
