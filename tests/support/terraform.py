@@ -86,7 +86,7 @@ def stub_provider() -> Iterator[str]:
             process.wait(20)
 
 
-def old_provider(folder: Path) -> str:
+def unpack_old_provider(folder: Path) -> str:
     """Unpack provider 3.39 below `folder`, and return the configuration that has Terraform take it from there."""
     (packed,) = _ENVIRONMENT.glob(f"lib/python3*/site-packages/cloudrail/terraform_plugins/{_OLD}")
     place = folder / "registry.terraform.io/hashicorp/aws/3.39.0/linux_amd64"

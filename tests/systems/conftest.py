@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.terraform import unpack_old_provider
 from tests.support.zipped import build
 
 
@@ -17,3 +18,9 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("lambda") / "ddns.zip"
     build(out)
     return out
+
+
+@pytest.fixture(scope="session")
+def old_provider(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the configuration of Terraform for a real provider, which is old and only for Linux on x86_64."""
+    return unpack_old_provider(tmp_path_factory.mktemp("provider"))

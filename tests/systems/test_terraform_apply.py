@@ -28,7 +28,7 @@ from tests.support.endpoint import LOGIN, SECRET
 from tests.support.machine import AWS
 from tests.support.policies import KEY, Asked, allows, asked_for, upsert
 from tests.support.runtime_api import RuntimeApi, running_function
-from tests.support.terraform import Terraform, copied, make_old, old_provider
+from tests.support.terraform import Terraform, copied, make_old
 
 HOST = "a.dyn.example.com"
 _ACCOUNT = "123456789012"  # moto's
@@ -47,7 +47,7 @@ def _client(url: str, service: Any) -> Any:
 class Deployment:
     """What Terraform made for two instances and the hosts below dyn.example.com."""
 
-    def __init__(self, folder: Path, aws: FakeAws, zipped: Path) -> None:
+    def __init__(self, folder: Path, aws: FakeAws, zipped: Path, old_provider: str) -> None:
         self.folder = folder
         self.aws = aws
         self.zone = aws.zone()
@@ -63,7 +63,7 @@ class Deployment:
             "hosted_zone_ids": [self.zone],
         }
         (module / "it.auto.tfvars.json").write_text(json.dumps(variables))
-        self.terraform = Terraform(module, old_provider(folder / "mirror"), AWS_EC2_METADATA_DISABLED="true")
+        self.terraform = Terraform(module, old_provider, AWS_EC2_METADATA_DISABLED="true")
         self.terraform.do("init")
         self.terraform.do("apply", "-auto-approve", "-input=false")
 
@@ -139,11 +139,11 @@ def _asked(operation: str, asked: str) -> Asked:
 
 
 def test_a_deployment_works_needs_nothing_more_and_is_taken_away(
-    tmp_path: Path, aws: FakeAws, zipped: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, aws: FakeAws, zipped: Path, old_provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, text in dynamodb_environment(aws.url).items():
         monkeypatch.setenv(variable, text)
-    deployment = Deployment(tmp_path, aws, zipped)
+    deployment = Deployment(tmp_path, aws, zipped, old_provider)
 
     again = deployment.terraform.run("plan", "-detailed-exitcode", "-input=false")
     assert again.returncode == 0, again.stdout + again.stderr
