@@ -222,15 +222,16 @@ def test_after_ctrl_c_terraform_comes_to_its_end(operator: Operator, tmp_path: P
         f"touch {ready}\nfor _ in $(seq 200); do sleep 0.1; done\n"
     )
     environment = operator.environment | {"DDNS_INSTANCES": INSTANCES, "DDNS_HOSTED_ZONE_ID": ZONE}
-    process = subprocess.Popen(
-        [sys.executable, operator.module / "deploy"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-        text=True,
-        start_new_session=True,
-    )
+    with (tmp_path / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, operator.module / "deploy"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment,
+            text=True,
+            start_new_session=True,
+        )
     assert process.stdin is not None
     process.stdin.write("\n")  # no webhook
     process.stdin.flush()
@@ -238,6 +239,7 @@ def test_after_ctrl_c_terraform_comes_to_its_end(operator: Operator, tmp_path: P
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (130, "\nerror: interrupted; run this again to go on\n")
+    assert process.wait(20) == 130
     assert state.exists()
+    assert (tmp_path / "errors").read_text() == "\nerror: interrupted; run this again to go on\n"
+    process.stdin.close()
