@@ -13,7 +13,7 @@ test: .venv/dev server
 	$(PYTEST)
 
 # Programs beyond the database; pytest calls it a failure when there is no test.
-systems: .venv/dev .venv/package .venv/lambda server
+systems: .venv/dev .venv/package .venv/lambda .venv/terraform-tools server
 	@.ci/need-clients
 	@.ci/need-chromium
 	@.ci/need-dynalite
@@ -58,6 +58,12 @@ clean:
 .venv/lambda: .venv/demo
 	$(PYTHON) -m venv .venv/runtime
 	.venv/runtime/bin/pip install --quiet awslambdaric boto3
+	touch $@
+
+# Terraform and what speaks its protocol need another protobuf than ours.
+.venv/terraform-tools: .venv/demo tests/systems/terraform/requirements.txt
+	$(PYTHON) -m venv .venv/terraform
+	.venv/terraform/bin/pip install --quiet -r tests/systems/terraform/requirements.txt
 	touch $@
 
 .PHONY: server

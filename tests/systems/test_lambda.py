@@ -5,26 +5,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
+from tests.support.runtime_api import Returned, RuntimeApi, running_function
+from tests.support.zipped import BUILD, build
 
-from tests.support.runtime_api import Returned, RuntimeApi, runtime
-
-_BUILD = Path(__file__).parents[2] / "contrib" / "lambda" / "build"
 _PARTS = {"certifi", "charset_normalizer", "ddns_updater", "idna", "requests", "urllib3"}
-
-
-def build(out: Path) -> str:
-    done = subprocess.run([sys.executable, _BUILD, out], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a zip that was built."""
-    out = tmp_path_factory.mktemp("lambda") / "ddns.zip"
-    build(out)
-    return out
 
 
 def test_two_builds_give_the_same_bytes_and_tell_their_size(zipped: Path, tmp_path: Path) -> None:
@@ -42,7 +26,7 @@ def test_the_zip_holds_pure_python_without_the_sdk_and_without_what_only_sql_nee
 
 
 def test_without_the_name_of_a_zip_it_says_how_it_is_called(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, _BUILD], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, BUILD], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "usage: contrib/lambda/build OUT.zip\n")
 
 
@@ -52,7 +36,7 @@ def test_a_function_runs_under_the_runtime_client_of_aws(tmp_path: Path) -> None
         "    assert 0 < context.get_remaining_time_in_millis() <= 20_000\n"
         "    return {'doubled': 2 * event['number']}\n"
     )
-    with RuntimeApi(timeout=20) as api, runtime(api, tmp_path, "function.handler"):
+    with RuntimeApi(timeout=20) as api, running_function(api, tmp_path, "function.handler", {}):
         assert api.invoke({"number": 21}) == Returned("response", {"doubled": 42})
         failed = api.invoke({})
         assert (failed.kind, failed.value["errorType"]) == ("error", "KeyError")

@@ -14,8 +14,7 @@ from tests.sources.test_ec2 import launch
 from tests.support.aws import FakeAws, refuse
 from tests.support.dynamodb import REGION, dynamodb_environment, make_table
 from tests.support.receivers import Receiver
-from tests.support.runtime_api import RuntimeApi, runtime
-from tests.systems.test_lambda_endpoint import function as function  # a fixture
+from tests.support.runtime_api import RuntimeApi, running_function
 
 _HANDLER = "ddns_updater.aws_lambda.follow"
 _SCHEDULED = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -51,11 +50,9 @@ def test_the_whole_story_of_an_instance(
 
     def run(event: dict[str, Any] | None = None) -> tuple[str, int, list[str]]:
         """Start the function for one event; return the outcome, how many lines it logged, and the events it sent."""
-        with RuntimeApi(timeout=60) as api, runtime(api, function, _HANDLER, **environment) as process:
+        with RuntimeApi(timeout=60) as api, running_function(api, function, _HANDLER, environment) as log:
             returned = api.invoke(event or _SCHEDULED)
-            process.kill()
-            assert process.stdout
-            lines = process.stdout.read().splitlines()
+            lines = log.read_text().splitlines()
         assert returned.kind == "response", (returned, lines)
         for line in lines:
             assert {"time", "level", "message"} <= json.loads(line).keys()
