@@ -13,7 +13,7 @@ test: .venv/dev server
 	$(PYTEST)
 
 # Programs beyond the database; pytest calls it a failure when there is no test.
-systems: .venv/dev .venv/package server
+systems: .venv/dev .venv/package .venv/lambda .venv/terraform-tools server
 	@.ci/need-clients
 	@.ci/need-chromium
 	@.ci/need-dynalite
@@ -52,6 +52,18 @@ clean:
 .venv/package: .venv/demo
 	$(PYTHON) -m venv .venv/tools
 	.venv/tools/bin/pip install --quiet build check-wheel-contents 'hatchling>=1.27' 'twine>=6.1'
+	touch $@
+
+# What AWS has in its Python runtime, and nothing else: the tests of the functions for AWS Lambda run in it.
+.venv/lambda: .venv/demo
+	$(PYTHON) -m venv .venv/runtime
+	.venv/runtime/bin/pip install --quiet awslambdaric boto3
+	touch $@
+
+# Terraform and what speaks its protocol need another protobuf than ours.
+.venv/terraform-tools: .venv/demo tests/systems/terraform/requirements.txt
+	$(PYTHON) -m venv .venv/terraform
+	.venv/terraform/bin/pip install --quiet -r tests/systems/terraform/requirements.txt
 	touch $@
 
 .PHONY: server

@@ -63,6 +63,7 @@ class Outcome(StrEnum):
     """The outcome of a run, from best to worst."""
 
     SKIPPED = "skipped"
+    OFF = "off"  # the machine that has the address is not running: nothing to publish, and nothing wrong
     UNCHANGED = "unchanged"
     UPDATED = "updated"
     PENDING = "pending"
@@ -78,6 +79,11 @@ class Outcome(StrEnum):
     def is_good(self) -> bool:
         """Return whether the run found or put everything in place."""
         return self in (Outcome.UNCHANGED, Outcome.UPDATED)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether the run changed nothing and nothing is wrong, so that there is nothing to say."""
+        return self in (Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.OFF)
 
     @classmethod
     def worst(cls, outcomes: Sequence["Outcome"]) -> "Outcome":
@@ -323,7 +329,7 @@ class FamilyResult(NamedTuple):
     """The result of a run for one address family.
 
     `publications` are those of the configured records; `since` is when the version was recorded. `previous_address` is
-    None also when the version before held no address.
+    None also when the version before held no address. `off` is why the origin is off, None when it is not.
     """
 
     family: Family
@@ -337,6 +343,7 @@ class FamilyResult(NamedTuple):
     publications: tuple[Publication, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    off: str | None = None
 
 
 class RunResult(NamedTuple):

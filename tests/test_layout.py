@@ -13,7 +13,7 @@ _PACKAGE = "ddns_updater"
 # From top to bottom: a folder imports from the layers below it, and from its own layer if no cycle results.
 _LAYERS = (
     {"__main__"},
-    {"cli"},
+    {"cli", "aws_lambda"},
     {"app"},
     {"server"},
     {"output", "doctor", "run", "state", "settings"},
@@ -26,12 +26,14 @@ _GRAMMARS = {"sources.spec", "dns.records", "history.url", "alerts.urls"}  # all
 _VALUES = {"alerts.event", "alerts.channel"}  # what is sent and to whom, not how: all that run/ needs of them
 _REQUEST = {"sources.request", "sources.address"}  # the source of a host's address is its request
 _LATE = {
+    "aws_lambda",  # a function needs one of its handlers
     "app.factories",  # imports an adapter when it is needed; cli/main.py does so by name
     "app.server_factories",  # those of the update endpoint
     "run.deliveries",  # ctypes, for a delivery that hangs
     "dns.names",  # idna, for a name that is not ASCII
     "lib.trust",  # grp, for a folder that a group may write
     "settings.env_files",  # dotenv, for a .env file; difflib, for a variable that is not a setting
+    "settings.load",  # boto3, for a setting that a parameter holds
 }
 
 

@@ -2,28 +2,17 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from functools import partial
 from types import FrameType
 
 from ddns_updater.app import server_factories
+from ddns_updater.app.endpoint import host_endpoint
 from ddns_updater.app.operator_pages import operator_pages
 from ddns_updater.app.publishing import host_publisher, open_pool
-from ddns_updater.dns.names import normalize_name
 from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.server.caller import ProxyWarnings, caller_of
-from ddns_updater.server.dyndns2 import Dyndns2
-from ddns_updater.server.endpoint import Endpoint
-from ddns_updater.server.failed_logins import FailedLogins
 from ddns_updater.server.last_requests import LastRequests
-from ddns_updater.server.plain import Health, answer_ip
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.ports import Requests
-from ddns_updater.server.recorder import Recorder
-from ddns_updater.server.request import Answer, Caller, Request
-from ddns_updater.server.shared_secret import SharedSecret
 from ddns_updater.server.worker import Worker
 from ddns_updater.server.wsgi import application
 from ddns_updater.settings.settings import Settings
@@ -45,8 +34,16 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
     operator = operator_pages(settings, pool)
     publisher = host_publisher(settings, pool, change_called=operator.change_called)
     worker = Worker(pool, publisher, last_requests, server_factories.sweep_reporter(settings).report)
-    routes = _routes(pool, Recorder(pool, worker.wake), last_requests, worker, operator.failed_logins)
-    endpoint = Endpoint({**routes, **operator.routes}, _callers(settings), count=partial(_count, operator.observe))
+    endpoint = host_endpoint(
+        settings,
+        pool,
+        last_requests,
+        recorded=worker.wake,
+        failed_logins=operator.failed_logins,
+        came_round_at=lambda: worker.came_round_at,
+        more_routes=operator.routes,
+        observe=operator.observe,
+    )
     with ExitStack() as stack:
         server = server_factories.web_server(settings, application(endpoint.answer))
         stack.callback(server.close)
@@ -58,42 +55,6 @@ def serve(settings: Settings, *, started: Callable[[str], None], waits: Callable
         server.run()
         if not worker.stop(_LAST_ROUNDS):
             log.warning("what is due was not sent within %g s; the next start sends it", _LAST_ROUNDS)
-
-
-def _routes(
-    pool: Pool, requests: Requests, last_requests: LastRequests, worker: Worker, failed_logins: FailedLogins
-) -> Mapping[str, Answer]:
-    """Return what answers each path of the hosts."""
-    dyndns2 = Dyndns2(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
-    shared = SharedSecret(requests, failed_logins, normalize=normalize_name, now=_now, note=last_requests.note)
-    return {
-        "/nic/update": dyndns2.answer,
-        "/v3/update": dyndns2.answer,
-        "/": shared.answer,
-        "/ip": answer_ip,
-        "/health": Health(pool.answers, lambda: worker.came_round_at).answer,
-    }
-
-
-def _callers(settings: Settings) -> Callable[[Request], Caller]:
-    """Return what tells where a request came from."""
-    warnings = ProxyWarnings(lambda text: log.warning("%s", text))
-
-    def caller(request: Request) -> Caller:
-        found = caller_of(request, settings.serve_trusted_proxies)
-        warnings.check(request, found)
-        return found
-
-    return caller
-
-
-def _count(observe: Callable[[str, str, float], None], protocol: str, answer: str, seconds: float) -> None:
-    observe(protocol, answer, seconds)
-    log.info("%s: %s in %.1f ms", protocol, answer, seconds * 1000)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _check(pool: Pool, settings: Settings) -> None:

@@ -1,18 +1,17 @@
 """Output line by line, as text or as JSON objects for log collectors."""
 
-import json
 import logging
 import os
 import shutil
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TextIO
 
 import click
 
 from ddns_updater.lib.printable import printable, printable_lines
 from ddns_updater.output.layout import wrapped
+from ddns_updater.output.log_lines import JsonFormatter, log_line
 from ddns_updater.settings.load import wants_colours
 
 
@@ -32,26 +31,26 @@ class Terminal:
 
     def info(self, text: str, **facts: object) -> None:
         """Print a result to stdout."""
-        click.echo(_object("info", text, facts) if self.as_json else _fitting(text, sys.stdout))
+        click.echo(log_line("info", text, facts) if self.as_json else _fitting(text, sys.stdout))
 
     def warning(self, text: str, **facts: object) -> None:
         """Print a warning to stderr, once if it was kept back."""
         self._held = [each for each in self._held if each != text]
         self._print_held()
-        line = _object("warning", text, facts) if self.as_json else _fitting(f"warning: {text}", sys.stderr)
+        line = log_line("warning", text, facts) if self.as_json else _fitting(f"warning: {text}", sys.stderr)
         click.echo(line, err=True)
 
     def error(self, text: str, *, prefix: str = "error: ", **facts: object) -> None:
         """Print an error to stderr; `prefix` is for text only."""
         self._print_held()
-        line = _object("error", text, facts) if self.as_json else _fitting(f"{prefix}{text}", sys.stderr)
+        line = log_line("error", text, facts) if self.as_json else _fitting(f"{prefix}{text}", sys.stderr)
         click.echo(line, err=True)
 
     def alert(self, text: str, *, is_bad: bool, **facts: object) -> None:
         """Print an alert to stderr: that something is wrong, or no longer."""
         self._print_held()
         level = "error" if is_bad else "info"
-        click.echo(_object(level, text, facts) if self.as_json else _fitting(text, sys.stderr), err=True)
+        click.echo(log_line(level, text, facts) if self.as_json else _fitting(text, sys.stderr), err=True)
 
     def note(self, text: str) -> None:
         """Print a note to stderr."""
@@ -72,7 +71,8 @@ class Terminal:
     def fault(self, text: str, trace: str) -> None:
         """Print to stderr the traceback of a fault of the program itself; `text` says it in one line, for JSON."""
         with suppress(OSError):
-            line = _object("error", text, {"traceback": trace}) if self.as_json else printable_lines(trace.rstrip("\n"))
+            facts: dict[str, object] = {"traceback": trace}
+            line = log_line("error", text, facts) if self.as_json else printable_lines(trace.rstrip("\n"))
             click.echo(line, err=True)
 
     def _after_ctrl_c(self) -> str:
@@ -80,7 +80,7 @@ class Terminal:
 
     def _write(self, level: str, text: str, begin: str = "", prefix: str = "") -> None:
         if sys.stderr:  # not closed
-            line = _object(level, text, {}) if self.as_json else prefix + printable(text)
+            line = log_line(level, text, {}) if self.as_json else prefix + printable(text)
             with suppress(OSError):
                 os.write(sys.stderr.fileno(), f"{begin}{line}\n".encode())
 
@@ -91,7 +91,7 @@ class Terminal:
 
     def formatter(self) -> logging.Formatter:
         """Return the formatter of log lines."""
-        return _JsonFormatter() if self.as_json else _TextFormatter("%(asctime)s %(message)s")
+        return JsonFormatter() if self.as_json else _TextFormatter("%(asctime)s %(message)s")
 
 
 class _TextFormatter(logging.Formatter):
@@ -100,19 +100,6 @@ class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         record.message = printable(record.message)
         return super().formatMessage(record)
-
-
-class _JsonFormatter(logging.Formatter):
-    """The form of log lines; what a line is about stands in `extra={"facts": {…}}`, as JSON values."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        facts = {"logger": record.name, **getattr(record, "facts", {})}
-        return _object(record.levelname.lower(), record.getMessage(), facts)
-
-
-def _object(level: str, text: str, facts: dict[str, object]) -> str:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"time": now, "level": level, "message": printable(text), **facts})
 
 
 def _fitting(text: str, stream: TextIO) -> str:

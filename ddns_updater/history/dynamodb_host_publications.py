@@ -1,21 +1,22 @@
 """The hosts in a table of DynamoDB, as the publisher needs them: the port Publications of the update endpoint.
 
-A record has a due mark until its latest version was read back from the table and seen to hold in DNS, and a mark that
-tells when to look at it again. A mark whose version was never appended is removed when it is old.
+A record has a due mark until its latest version was read back from the table and seen to hold in DNS, and another mark
+that tells when to look at it again. A due mark whose version never comes is removed: how long it has been missing is
+told by the clock of the publisher, for that of the writer may be wrong.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import uuid4
 
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
-    EXISTS,
     NAMES,
     SEEN,
     Mark,
+    Marks,
     free_item,
     free_of,
     mark_of,
@@ -30,18 +31,13 @@ from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
 _LEASE = 90.0  # seconds, after which another server goes on for one that was killed
-_GRACE = timedelta(minutes=2)  # from a mark to its version, twice what a writer takes that does not mark again
-_TOGETHER = 200  # records that are saved between two looks at the lease
+_MOST = 250  # records in a round
+_TOGETHER = 50  # records that are saved between two looks at the lease
+_GRACE = timedelta(minutes=2)  # for a version that is missing, twice what a writer takes that does not mark again
+_SOON = timedelta(seconds=5)  # until it is looked for again
 _SAME = "#token = :token"
-_UNSEEN = "attribute_not_exists(#token) OR #token = :token"
-_SEEN_AS_READ = "#token = :was OR #token = :token"
-
-
-class Marks(NamedTuple):
-    """The marks of a record as they were read: the due mark, and the token of whoever looked at it last."""
-
-    due: Mark | None
-    seen: str | None
+_SEEN_OR_OWN = "#token = :seen OR #token = :new"
+_UNSEEN_OR_OWN = "attribute_not_exists(#token) OR #token = :new"
 
 
 class _Found(NamedTuple):
@@ -63,40 +59,44 @@ class DynamoDbPublications(DynamoDbRequests):
     def due(self, limit: int) -> list[HostRecord]:
         """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
 
-        One whose versions were deleted is not looked at until it has another.
+        One whose versions were deleted is not looked at until it has another. There are never more than a round does
+        within the time that a function has.
         """
         self.history.keep()
+        limit = min(limit, _MOST)
+        self.versions.forget()
         until = time_text(self.now())
         due = sorted(self.table.query(DUE, looks_until=until), key=lambda item: item["dueSince"])
         marked = {item["sk"] for item in due}
         due = due[:limit]
         seen = self.table.get_many((SEEN, item["sk"]) for item in due)
         others = [each for each in self.table.query(SEEN, looks_until=until, limit=limit) if each["sk"] not in marked]
-        records = self._records([*due, *others[: limit - len(due)]])
-        found = [each for item in due if (each := self._due(item, seen.get((SEEN, item["sk"])), records))]
-        return found + [each for item in others[: limit - len(due)] if (each := self._seen(item, records))]
+        others = others[: limit - len(due)]
+        records = self._records([*due, *others])
+        found = [record for item in due if (record := self._due(item, seen.get((SEEN, item["sk"]), {}), records))]
+        return found + [record for item in others if (record := self._seen(item, records))]
 
-    def _due(self, item: Item, seen: Item | None, records: "Mapping[str, _Found]") -> HostRecord | None:
+    def _due(self, item: Item, seen: Item, records: Mapping[str, _Found]) -> HostRecord | None:
         mark, found = mark_of(item), records.get(item["sk"])
         if found is None:
-            if self._is_over(mark):
-                self._change_mark(item["sk"], mark, None)
+            self._wait_for_version(item["sk"], mark)
             return None
-        return _record(item, found, seen)._replace(due_since=time_of(item["dueSince"]), mark=Marks(mark, _token(seen)))
+        record = _record(item, found, seen)
+        return record._replace(due_since=time_of(item["dueSince"]), mark=Marks(mark, seen.get("token")))
 
-    def _seen(self, item: Item, records: "Mapping[str, _Found]") -> HostRecord | None:
+    def _seen(self, item: Item, records: Mapping[str, _Found]) -> HostRecord | None:
         found = records.get(item["sk"])
         if found is None:
-            self.table.delete(SEEN, item["sk"])
+            with suppress(Changed):
+                self.table.delete(SEEN, item["sk"], _SAME, ("token",), {"token": item["token"]})
             return None
-        return _record(item, found, item)._replace(mark=Marks(None, _token(item)))
+        return _record(item, found, item)._replace(mark=Marks(None, item["token"]))
 
-    def _records(self, marks: Sequence[Item]) -> "dict[str, _Found]":
+    def _records(self, marks: Sequence[Item]) -> dict[str, _Found]:
         """Return the host and the latest version of each marked record that has both, by the key of the mark."""
-        hosts = self.hosts(record_of(item)[0] for item in marks)
-        numbers = {item["sk"]: item["version"] for item in marks if record_of(item)[0] in hosts}
-        journals = self.versions.latest_of(numbers)
         keys = {item["sk"]: record_of(item)[0] for item in marks}
+        hosts = self.hosts(keys.values())
+        journals = self.versions.latest_of({item["sk"]: item["version"] for item in marks if keys[item["sk"]] in hosts})
         return {sort: _Found(hosts[keys[sort]], journal) for sort, journal in journals.items()}
 
     def next_look(self) -> datetime | None:
@@ -125,98 +125,97 @@ class DynamoDbPublications(DynamoDbRequests):
         marks = list(self.table.query(DUE))
         logins = {item["sk"]: item["login"] for item in self.table.query(NAMES)} if marks else {}
         kept = [item for item in marks if logins.get(record_of(item)[0].name) == item["login"]]
-        journals = self.versions.latest_of({item["sk"]: item["version"] for item in kept})
+        journals = self.versions.seen_of({item["sk"]: item["version"] for item in kept})
         return ((item, journals[item["sk"]]) for item in kept if item["sk"] in journals)
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, one record after another; a version that was recorded meanwhile stays due.
 
-        What is done is first marked to be looked at again, and only then due no more. What another publisher has saved
-        of a record since this one read it stays.
+        What is done is first marked to be looked at again, and only then due no more.
         """
         for start in range(0, len(found), _TOGETHER):
             self.history.keep()
-            at_once(self._save_looked, found[start : start + _TOGETHER])
+            at_once(self._save_looked_as_read, found[start : start + _TOGETHER])
+
+    def _save_looked_as_read(self, looked: Looked) -> None:
+        with suppress(Changed):  # a version was recorded, or another publisher has looked, since it was read
+            self._save_looked(looked)
 
     def _save_looked(self, looked: Looked) -> None:
-        at, look_at = looked.at, time_text(looked.look_at) if looked.look_at else None
+        at = looked.at
         key = record_key(at.host.name, at.family)
-        marks = at.mark if isinstance(at.mark, Marks) else Marks(None, None)
-        mark, token = marks.due, uuid4().hex
-        is_due = mark is not None and not looked.is_done
-        seen: dict[str, object] = {
+        due, seen = cast(Marks, at.mark)
+        self._save_seen(looked, key, seen, is_due=due is not None and not looked.is_done)
+        if due is None:
+            if not looked.is_done:
+                self._mark_again(looked, key)
+        elif due.version > at.journal.version.version and not self._is_over(due):
+            self._wait_for_version(key, due)
+        elif looked.is_done:
+            self._forget(key, due)
+        else:
+            look_at = looked.look_at
+            self._change_due(
+                key, due, Update({"lookAt": time_text(look_at)}) if look_at else Update(remove=("lookAt",))
+            )
+
+    def _save_seen(self, looked: Looked, key: str, seen: str | None, *, is_due: bool) -> None:
+        """Save what was seen of a record; the due mark of one that is due tells when to look at it."""
+        at = looked.at
+        sent_at = looked.sent_at or at.sent_at
+        token = uuid4().hex
+        values = {
             "login": at.host.login,
             "version": at.journal.version.version,
             "token": token,
-        }
-        removed = []
-        for name, value in {
-            "lookAt": None if is_due else look_at,
+            "lookAt": time_text(looked.look_at) if looked.look_at and not is_due else None,
             "free": free_item(looked.free) if looked.free else None,
-            "sentAt": time_text(sent) if (sent := looked.sent_at or at.sent_at) else None,
-        }.items():
-            if value is None:
-                removed.append(name)
-            else:
-                seen[name] = value
-        condition = _UNSEEN if marks.seen is None else _SEEN_AS_READ
-        values = {"token": token} | ({"was": marks.seen} if marks.seen else {})
-        try:
-            self.table.update(SEEN, key, Update(seen, remove=removed, condition=condition, values=values))
-        except Changed:  # another publisher has it, or the host was removed
-            return
-        if mark is None:
-            if not looked.is_done:
-                self._due_again(looked, key, look_at)
-        elif not looked.is_done:
-            self._change_mark(key, mark, looked.look_at, never=looked.look_at is None)
-        elif mark.version <= at.journal.version.version or self._is_over(mark):
-            self._change_mark(key, mark, None)
-        else:  # the version that it was made for may be on its way
-            self._change_mark(key, mark, mark.recorded_at + _GRACE)
+            "sentAt": time_text(sent_at) if sent_at else None,
+        }
+        update = Update(
+            {name: value for name, value in values.items() if value is not None},
+            remove=[name for name, value in values.items() if value is None],
+            condition=_UNSEEN_OR_OWN if seen is None else _SEEN_OR_OWN,
+            names=("token",),
+            values={"new": token} if seen is None else {"seen": seen, "new": token},
+        )
+        self.table.update(SEEN, key, update)
 
     def _is_over(self, mark: Mark) -> bool:
-        """Return whether the version of a mark that has none is not to be expected any more."""
-        return self.now() - mark.recorded_at >= _GRACE
+        """Return whether the version of a mark has been missing for so long that nobody is writing it any more."""
+        return mark.missed_at is not None and self.now() - mark.missed_at >= _GRACE
 
-    def _change_mark(self, key: str, mark: Mark, look_at: datetime | None, *, never: bool = False) -> None:
-        """Let a due record be looked at by a time, or never; without one it is due no more.
-
-        Nothing changes when a version was recorded since the mark was read.
-        """
-        values = {"token": mark.token}
-        try:
-            if look_at is None and not never:
-                self.table.delete(DUE, key, _SAME, ("token",), values)
+    def _wait_for_version(self, key: str, mark: Mark) -> None:
+        """Look soon again at a mark whose version is missing, for it may be on its way; remove one that is over."""
+        with suppress(Changed):  # it was marked again
+            if self._is_over(mark):
+                self._forget(key, mark)
             else:
-                changes = {"set": {"lookAt": time_text(look_at)}} if look_at else {"remove": ("lookAt",)}
-                self.table.update(DUE, key, Update(**changes, condition=_SAME, names=("token",), values=values))
-        except Changed:
-            return
+                now = self.now()
+                self._change_due(key, mark, Update({"lookAt": time_text(now + _SOON)}, {"missedAt": time_text(now)}))
 
-    def _due_again(self, looked: Looked, key: str, look_at: str | None) -> None:
-        """Mark a record as due that held its version and holds it no more, unless a recording has marked it."""
+    def _change_due(self, key: str, mark: Mark, update: Update) -> None:
+        """Change a due mark as it was read; raises Changed when a version was recorded since."""
+        self.table.update(DUE, key, update._replace(condition=_SAME, names=("token",), values={"token": mark.token}))
+
+    def _forget(self, key: str, mark: Mark) -> None:
+        """Remove a due mark as it was read; raises Changed when a version was recorded since."""
+        self.table.delete(DUE, key, _SAME, ("token",), {"token": mark.token})
+
+    def _mark_again(self, looked: Looked, key: str) -> None:
+        """Mark a record as due that held its version and holds it no more; raises Changed when a recording has."""
         at = looked.at
-        since = time_text(at.due_since or at.journal.read_at)
+        since = time_text(at.journal.read_at)
         mark = {
             "dueSince": since,
-            "recordedAt": since,
             "version": at.journal.version.version,
             "login": at.host.login,
-            "lookAt": look_at or since,
+            "lookAt": time_text(looked.look_at) if looked.look_at else since,
         }
-        try:
-            self.table.put(DUE, key, mark, token=f"{at.journal.version.version}")
-        except Changed:
-            return
-        self.table.update(SEEN, key, Update(remove=("lookAt",), condition=EXISTS))
+        self.table.put(DUE, key, mark, token=uuid4().hex)
 
 
-def _record(item: Item, found: _Found, seen: Item | None) -> HostRecord:
+def _record(item: Item, found: _Found, seen: Item) -> HostRecord:
     _, family = record_of(item)
-    sent_at = time_or_none((seen or {}).get("sentAt"))
-    return HostRecord(found.host, family, item["sk"], found.journal, None, sent_at, free_of(seen or {}))
-
-
-def _token(seen: Item | None) -> str | None:
-    return seen.get("token") if seen else None
+    sent_at = time_or_none(seen.get("sentAt"))
+    return HostRecord(found.host, family, item["sk"], found.journal, None, sent_at, free_of(seen))

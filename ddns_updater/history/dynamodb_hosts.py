@@ -16,6 +16,7 @@ from ddns_updater.history.dynamodb_host_items import (
     record_of,
 )
 from ddns_updater.history.dynamodb_host_publications import DynamoDbPublications
+from ddns_updater.history.dynamodb_rights import check_rights
 from ddns_updater.history.dynamodb_versions import time_of
 from ddns_updater.hosts import Held, Host, HostEntry, Overview
 from ddns_updater.lib.dynamodb import Item
@@ -110,7 +111,8 @@ class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
         )
 
     def check_writing(self) -> None:
-        """Do nothing: the check of the history asks for every right, also those of the server."""
+        """Raise HistoryError when AWS refuses anything that a run or a server does; nothing is written."""
+        check_rights(self.table)
 
     def _registered(self, after: str = "") -> Iterator[Item]:
         """Yield what is kept of the name of each host, by name."""
@@ -120,7 +122,7 @@ class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
         item = self.item_of(key)
         if item is None:
             return None
-        journals = {family: self.versions.latest(record_key(key.name, family)) for family in Family}
+        journals = {family: self.versions.seen(record_key(key.name, family)) for family in Family}
         there = {family: journal for family, journal in journals.items() if journal}
         return HostEntry(host_of(key.login, item), there, last_request(item))
 

@@ -29,11 +29,11 @@ class VersionKey(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A version as it was read: how often its publications had been saved by then, and these."""
+    """The version of an origin that was last read to be saved to, and how often its publications had been saved."""
 
     number: int
     rev: int
-    pubs: Item
+    pubs: Mapping[str, Item]
 
 
 def origin_key(name: str, family: Family) -> str:
@@ -70,34 +70,52 @@ class Versions:
     def __init__(self, table: Table) -> None:
         """Take the table."""
         self._table = table
-        self._read: dict[str, _Read] = {}  # the last of each origin
+        self._read: dict[str, _Read] = {}  # by origin
 
     def latest(self, origin: str) -> Journal | None:
-        """Return the latest version of an origin and its publications, None when it has none."""
-        for item in self._table.query(_partition(origin), backwards=True, limit=1):
+        """Return the latest version of an origin and its publications, to be saved; None when it has none."""
+        for item in self._items(origin, None, 1):
             return self._remembered(origin, item)
         return None
 
     def latest_of(self, numbers: Mapping[str, int]) -> dict[str, Journal]:
-        """Return the latest version of many origins, by their keys, each with the number that it has most likely.
+        """Return the latest versions of many origins, to be saved, by their keys; those without a version are left out.
 
-        One that has no version is left out. A version is the latest when there is none with the next number.
+        Each is given with the number that it has most likely.
         """
+        found = self._latest_items(numbers)
+        return {origin: self._remembered(origin, item) for origin, item in found.items()}
+
+    def seen_of(self, numbers: Mapping[str, int]) -> dict[str, Journal]:
+        """Return the latest versions of many origins as `latest_of` does, to be looked at alone."""
+        return {origin: _journal(origin, item) for origin, item in self._latest_items(numbers).items()}
+
+    def _latest_items(self, numbers: Mapping[str, int]) -> dict[str, Item]:
+        """Return the latest versions of origins: each the one with a number, unless there is one with the next."""
         pairs = {origin: (number, number + 1) for origin, number in numbers.items()}
-        keys = {(_partition(origin), _sort(number)) for origin, pair in pairs.items() for number in pair}
-        items = self._table.get_many(keys)
+        items = self._table.get_many(
+            (_partition(origin), _sort(number)) for origin, pair in pairs.items() for number in pair
+        )
 
-        def read(origin: str) -> Journal | None:
+        def read(origin: str) -> Item | None:
             item, later = (items.get((_partition(origin), _sort(number))) for number in pairs[origin])
-            return self._remembered(origin, item) if item and not later else self.latest(origin)
+            return item if item and not later else next(self._items(origin, None, 1), None)
 
-        journals = zip(numbers, at_once(read, numbers), strict=True)
-        return {origin: journal for origin, journal in journals if journal}
+        found = zip(numbers, at_once(read, numbers), strict=True)
+        return {origin: item for origin, item in found if item}
 
     def _remembered(self, origin: str, item: Item) -> Journal:
         journal = _journal(origin, item)
         self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
         return journal
+
+    def forget(self) -> None:
+        """Forget what was read to be saved."""
+        self._read.clear()
+
+    def seen(self, origin: str) -> Journal | None:
+        """Return the latest version of an origin as `latest` does, to be looked at alone."""
+        return next(self.journals(origin, limit=1), None)
 
     def has_any(self, origin: str) -> bool:
         """Return whether an origin has a version."""
@@ -156,7 +174,7 @@ class Versions:
 
     def _save(self, saved: tuple[VersionKey, Sequence[Publication]]) -> None:
         key, publications = saved
-        pubs = dict(self._known(key).pubs)
+        pubs = dict(self._read_of(key).pubs)
         for each in publications:
             text = str(each.record)
             kept = {name: value for name, value in pubs.get(text, {}).items() if name in _KEPT}
@@ -166,18 +184,17 @@ class Versions:
     def close(self, origin: str, number: int) -> None:
         """Let nobody who has read a version before save its publications any more; raises Changed when one has."""
         key = VersionKey(origin, number)
-        self._change(key, self._known(key).pubs)
+        self._change(key, self._read_of(key).pubs)
 
-    def _known(self, key: VersionKey) -> "_Read":
-        """Return a version as it was read or saved last; raises Changed when a later one was."""
-        known = self._read[key.origin]
-        if known.number != key.number:
-            raise Changed(f"version {known.number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
-        return known
+    def _read_of(self, key: VersionKey) -> _Read:
+        read = self._read[key.origin]
+        if read.number != key.number:
+            raise Changed(f"version {read.number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
+        return read
 
-    def _change(self, key: VersionKey, pubs: Item) -> None:
-        """Save publications over those that were read; raises Changed when they were saved since."""
-        token, rev = uuid4().hex, self._known(key).rev
+    def _change(self, key: VersionKey, pubs: Mapping[str, Item]) -> None:
+        rev = self._read_of(key).rev
+        token = uuid4().hex
         update = Update(
             {"pubs": pubs, "rev": rev + 1, "saver": token},
             condition=_UNCHANGED,

@@ -233,11 +233,15 @@ class Table:
         except HistoryError as error:
             match error_code(error.__cause__):
                 case "ConditionalCheckFailedException":
-                    raise Changed(f"an item of the table {self.name} was changed meanwhile") from error.__cause__
+                    raise Changed(
+                        f"an item of the table {self.name} was changed meanwhile", "try it again"
+                    ) from error.__cause__
                 case "ValidationException" if "exceeded the maximum allowed size" in error.problem:
                     raise TooLarge(f"an item of the table {self.name} would have more than 400 KB") from error.__cause__
                 case "ResourceNotFoundException":
-                    raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
+                    raise NotInitialised(
+                        f"there is no table {self.name} in {client.meta.region_name}", 'run "ddns init --name NAME"'
+                    ) from error.__cause__
                 case _ if not was_answered(error.__cause__):
                     raise NoAnswer(error.problem, error.advice, then=error.then) from error.__cause__
                 case _:

@@ -10,12 +10,13 @@ from ddns_updater.run.ports import History
 
 
 def choose_origins(
-    history: History, name: str | None, families: Sequence[Family], *, with_hosts: bool = False
+    history: History, name: str | None, families: Sequence[Family], *, with_hosts: bool = False, or_none: bool = False
 ) -> dict[Family, Origin]:
     """Return the origins called `name`, or those of the only name there is, by family; `families` are those wanted.
 
-    `with_hosts` takes the name of a host too, which has the families of its own requests. Raises NotInitialised when
-    there is none, OriginError when `name` is unknown or missing, or of a host, and what `by_family` does.
+    `with_hosts` takes the name of a host too, which has the families of its own requests; with `or_none` a `name` that
+    is unknown has no origins. Raises NotInitialised when there is none, OriginError when `name` is unknown or missing,
+    or of a host, and what `by_family` does.
     """
     origins = history.origins(name) or history.origins()
     names = sorted({origin.name for origin in origins})
@@ -23,6 +24,8 @@ def choose_origins(
         if not with_hosts:
             raise _host(name)
         raise OriginError(f"host {name} has no address yet", "wait for its first request")
+    if or_none and name is not None and name not in names:
+        return {}
     if not names:
         raise NotInitialised("there is no origin in the database yet", 'run "ddns init --name NAME"')
     listed = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")

@@ -66,6 +66,12 @@ class History(Protocol):
         Raises HistoryError when it is seen that versions of `families` cannot be added to it.
         """
 
+    def lock_init(self) -> AbstractContextManager[bool]:
+        """Take the lock of `init` without waiting; False when another one holds it."""
+
+    def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
+        """Create an origin with `address` as its version 1."""
+
     def append(self, origin: Origin, previous: Version, address: Address) -> Journal:
         """Append the version after `previous`; raises VersionTaken if it exists already."""
 
@@ -105,17 +111,11 @@ class HistoryStore(History, Protocol):
     def summary(self, origin: Origin, window: Window) -> HistorySummary:
         """Return how often the address of `origin` changed within `window`."""
 
-    def lock_init(self) -> AbstractContextManager[bool]:
-        """Take the lock of `init` without waiting; False when another one holds it."""
-
     def rehearse(self, name: str, families: Sequence[Family], /) -> None:
         """Raise HistoryError when versions of `name` cannot be added to a table that is there; changes nothing."""
 
     def upgrade(self) -> int:
         """Create what is missing, bring old tables up to date, and return how many steps that took."""
-
-    def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
-        """Create an origin with `address` as its version 1."""
 
     def outdated(self) -> Sequence[str]:
         """Return what `upgrade` would create or change; writes nothing."""
@@ -166,11 +166,12 @@ class AddressSource(Protocol):
     """Knows the public address.
 
     `name` is its name in messages, without secrets; `host` is the host that answers: two sources on one host do not
-    confirm each other.
+    confirm each other. `needs_confirmation` is whether another source should confirm what it says.
     """
 
     name: str
     host: str
+    needs_confirmation: bool
 
     def fetch(self, family: Family) -> Address:
         """Return the public address; raises SourceError if there is none that can be trusted."""

@@ -2,7 +2,8 @@
 
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
-An unknown address changes nothing.
+An unknown address changes nothing. Neither does an origin that is off: what is due stays due, because the address may
+be somebody else's meanwhile.
 
 The lock ends with the database session. A run that loses its session begins again, once: it takes the lock anew and
 reads everything again, so nothing is written or sent on the ground of what was read under the lost lock.
@@ -19,6 +20,7 @@ from ddns_updater.errors import (
     DdnsError,
     Disagreement,
     HistoryError,
+    NotRunning,
     SettingsError,
     Stopped,
     VersionTaken,
@@ -50,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class Plan(NamedTuple):
-    """What to do in a run; `run_timeout` in seconds."""
+    """What to do in a run; `run_timeout` in seconds. With `seeds` it creates the origin `name` when there is none."""
 
     name: str | None
     families: tuple[Family, ...]
@@ -58,6 +60,7 @@ class Plan(NamedTuple):
     run_timeout: float
     agreement: Agreement = Agreement.PREFERRED
     dry_run: bool = False
+    seeds: bool = False
 
 
 class _FamilyRun:
@@ -74,6 +77,7 @@ class _FamilyRun:
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
         self.error: str | None = None
+        self.off: str | None = None
 
     def begin_again(self) -> None:
         """Forget what was read; what was done stays."""
@@ -83,6 +87,9 @@ class _FamilyRun:
         self.found = self.journal = None
 
     def fail(self, error: DdnsError) -> None:
+        if isinstance(error, NotRunning):
+            self.outcome, self.off = Outcome.OFF, str(error)
+            return
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
         self.error = str(error)
 
@@ -122,8 +129,8 @@ class Updater:
             with self._whole_run(), self._open_history() as history:
                 for is_last in (False, True):
                     try:
-                        origins = choose_origins(history, name, self._plan.families)
-                        name = next(iter(origins.values())).name
+                        origins = choose_origins(history, name, self._plan.families, or_none=self._plan.seeds)
+                        name = next((each.name for each in origins.values()), name or "")
                         self._do(runs, history, name, origins, deadline)
                         break
                     except ConnectionLost as error:
@@ -170,7 +177,7 @@ class Updater:
         """Do the phases up to publish; a failure in one family does not stop the other."""
         try:
             if origin is None:
-                raise unseeded(name, run.family)
+                origin = self._seed(run, history, name, detection_seconds)
             if not locks.enter_context(history.lock(origin)):
                 log.info("another run of %s, %s, is in progress", origin.name, origin.family)
                 run.outcome = Outcome.SKIPPED
@@ -188,6 +195,21 @@ class Updater:
             raise
         except DdnsError as error:
             run.fail(error)
+
+    def _seed(self, run: _FamilyRun, history: History, name: str, seconds: float) -> Origin:
+        """Create the origin that is missing, with an address that a second source confirmed."""
+        if not self._plan.seeds:
+            raise unseeded(name, run.family)
+        detection, found = self._detect(run, seconds)
+        found = self._confirm(run, detection, found)
+        with history.lock_init() as is_locked:
+            if not is_locked:
+                raise VersionTaken(f"another run is creating the origin {name}")
+            origins = choose_origins(history, name, self._plan.families, or_none=True)
+            if run.family not in origins:
+                run.recorded = True
+                return history.seed(name, run.family, found.address, None)
+            return origins[run.family]
 
     def _detect(self, run: _FamilyRun, seconds: float) -> tuple[Detection, Detected]:
         detection = Detection(self._sources, run.family, Deadline(seconds, self._monotonic), self._limit)
@@ -252,6 +274,7 @@ class Updater:
             publications=publications,
             warnings=tuple(dict.fromkeys([*run.warnings, *(journal.warnings if journal else ())])),
             error=run.error or (_summary(errors) if errors else None),
+            off=run.off,
         )
 
     def _outcome(self, run: _FamilyRun, publications: Sequence[Publication]) -> Outcome:

@@ -36,12 +36,16 @@ _UNANSWERED = timedelta(seconds=15)  # until a change without an answer is sent 
 class Round(NamedTuple):
     """What a round did: how many changes it sent, how many records it saw to hold their versions.
 
-    `has_more` is whether more than a call of Route 53 holds is still due.
+    `has_more` is whether more than a call of Route 53 holds is still due, `is_elsewhere` whether another server
+    publishes, so that this one did nothing. `failed` is how many records have an error, and `error` the first of them.
     """
 
     sent: int = 0
     verified: int = 0
     has_more: bool = False
+    is_elsewhere: bool = False
+    failed: int = 0
+    error: str | None = None
 
 
 class _Look:
@@ -103,7 +107,7 @@ class HostPublisher:
         """Do what is due by now, unless another server does; raises HistoryError."""
         with self._pool.taken() as hosts, hosts.lock_publisher() as is_ours:
             if not is_ours:
-                return Round()
+                return Round(is_elsewhere=True)
             due = hosts.due(_MOST)
             if not due:
                 return Round()
@@ -124,7 +128,10 @@ class HostPublisher:
             self._verify(looks, now, has_sent=bool(sent))
             hosts.looked([*others, *(self._looked(each, now) for each in looks)])
             verified = [each for each in looks if each.state is PublicationState.VERIFIED]
-            return Round(len(sent), len(verified), has_more=len(due) > _BATCH)
+            errors = [error for each in looks if (error := each.journal.get(each.record).error)]
+            return Round(
+                len(sent), len(verified), len(due) > _BATCH, failed=len(errors), error=errors[0] if errors else None
+            )
 
     def _send(self, looks: Sequence[_Look]) -> None:
         self._publisher.publish([each.pair for each in looks])

@@ -74,6 +74,18 @@ class Caller(NamedTuple):
         return None if self.address and self.is_proxy and self.address.is_global else self.address
 
 
+MAX_BODY = 16 * 1024  # bytes that are read of a body
+
+
+def header_values(name: str, value: str) -> list[str]:
+    """Return the values of a header that a server joined with commas where it came twice; `name` is lower-case.
+
+    That means the same for a list such as X-Forwarded-For. A login is not a list: it has a comma only if it came twice,
+    or is of a scheme that we do not take.
+    """
+    return [each.strip() for each in value.split(",")] if name == "authorization" else [value]
+
+
 # The answer where the program has a bug. Not a 500: inadyn, OPNsense and ddclient try again after a 503, and nothing of
 # the error is for strangers.
 BUG = Response(503, "911", headers=(("Retry-After", "60"),))

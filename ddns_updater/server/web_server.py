@@ -18,7 +18,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from ddns_updater.errors import ServerError
-from ddns_updater.server.wsgi import MAX_BODY
+from ddns_updater.server.request import MAX_BODY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -11,6 +11,7 @@ from ddns_updater.lib.deadline import Deadline, Monotonic
 from ddns_updater.server.last_requests import LastRequests
 from ddns_updater.server.pool import Pool
 from ddns_updater.server.publishing import HostPublisher, Round
+from ddns_updater.server.sweeping import swept
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,6 @@ _WINDOW = 1.0  # seconds in which changes gather before a round
 _LONG_WINDOW = 3.0  # while changes keep coming, or more wait than a call of Route 53 holds
 _SWEEP_EVERY = 60.0  # seconds
 _ROUND_EVERY = 15.0  # seconds; also when nothing is due: /health asks for one a minute, and a database may be back
-_EXAMPLES = 10  # failing records that a sweep names
 
 
 class Worker:
@@ -114,15 +114,6 @@ class Worker:
         """Save the last requests and report how the hosts are."""
         self._swept_at = self._monotonic()
         try:
-            self._report(self._swept())
+            self._report(swept(self._pool, self._last_requests))
         except Exception:  # a bug; the server answers and publishes all the same
             log.exception("a sweep failed")
-
-    def _swept(self) -> Sweep:
-        try:
-            with self._pool.taken() as hosts:
-                self._last_requests.save(hosts)
-                number, examples = hosts.failing(_EXAMPLES)
-                return Sweep(None, hosts.count(), number, tuple(examples), tuple(hosts.slowed()))
-        except HistoryError as error:
-            return Sweep(str(error))

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ddns_updater.server.request import BUG, Request, Response
+from ddns_updater.server.request import BUG, MAX_BODY, Request, Response, header_values
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 16 * 1024
 _UNPREFIXED = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}  # by the standard
 
 
@@ -50,19 +49,13 @@ def _request(environ: "WSGIEnvironment") -> Request:
 
 
 def _headers(environ: "WSGIEnvironment") -> Iterator[tuple[str, str]]:
-    """Yield the headers.
-
-    A server joins what came twice with commas, which means the same for a list such as X-Forwarded-For. A login is not
-    a list: it has a comma only if it came twice, or is of a scheme that we do not take.
-    """
     for key, value in environ.items():
         if key in _UNPREFIXED:
             if value:
                 yield _UNPREFIXED[key], value
-        elif key == "HTTP_AUTHORIZATION":
-            yield from (("authorization", each.strip()) for each in value.split(","))
         elif key.startswith("HTTP_"):
-            yield key.removeprefix("HTTP_").replace("_", "-").lower(), value
+            name = key.removeprefix("HTTP_").replace("_", "-").lower()
+            yield from ((name, each) for each in header_values(name, value))
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:

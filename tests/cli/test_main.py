@@ -870,7 +870,7 @@ def test_the_shell_completes_commands_and_options(small_machine: Machine) -> Non
 
     assert completed("ddns hi") == ["history"]
     assert completed("ddns run --dr") == ["--dry-run"]
-    assert completed("ddns init --ip nonsense --no") == ["--note"]
+    assert completed("ddns init --ip nonsense --no") == ["--note", "--no-create"]
     assert nothing_exists(small_machine)
 
 

@@ -10,7 +10,7 @@ from ddns_updater.app.publishing import host_publisher, open_pool
 from ddns_updater.hosts import Host, NewHost, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.pool import Pool
-from ddns_updater.server.publishing import HostPublisher
+from ddns_updater.server.publishing import HostPublisher, Round
 from tests.support.aws import FakeAws, cut, lose_answer, pending, refuse
 from tests.support.database import Database
 from tests.support.hosts import age
@@ -72,10 +72,10 @@ def endpoint(database: Database, aws: FakeAws) -> Iterator[Endpoint]:
 def test_hundreds_of_hosts_are_sent_in_one_call_and_read_back_in_pages(endpoint: Endpoint) -> None:
     hosts = endpoint.add(*(f"h{number}" for number in range(200)))
     endpoint.update(_ONE, *hosts)
-    assert endpoint.publisher.round() == (200, 0, False)
+    assert endpoint.publisher.round() == Round(200, 0)
     assert endpoint.open() == 200  # what was sent was not yet seen to hold
     endpoint.later(timedelta(seconds=5))
-    assert endpoint.publisher.round() == (0, 200, False)
+    assert endpoint.publisher.round() == Round(0, 200)
     assert endpoint.open() == 0
     held = [
         each["ResourceRecords"][0]["Value"]
@@ -257,7 +257,7 @@ def test_a_drifted_record_is_repaired_within_the_recheck_interval(endpoint: Endp
     endpoint.settle()
     endpoint.aws.put_address(endpoint.zone, "one.example.com", "192.0.2.66")
     endpoint.later(timedelta(minutes=30))
-    assert endpoint.publisher.round() == (0, 0, False)
+    assert endpoint.publisher.round() == Round()
     endpoint.later(timedelta(minutes=36))
     assert endpoint.publisher.round().sent == 1
     assert endpoint.open() == 1
@@ -269,7 +269,7 @@ def test_another_server_that_publishes_is_left_to_it(endpoint: Endpoint) -> None
     endpoint.update(_ONE, *endpoint.add("one"))
     with open_pool(endpoint.settings).taken() as other, other.lock_publisher() as is_theirs:
         assert is_theirs
-        assert endpoint.publisher.round() == (0, 0, False)
+        assert endpoint.publisher.round() == Round(is_elsewhere=True)
         assert endpoint.aws.calls == []
     assert endpoint.publisher.round().sent == 1
 

@@ -25,6 +25,7 @@ _RESOURCES = {  # the resource that each action is about; "*" where IAM knows no
     "route53:GetChange": "change/",
     "route53:ListHostedZones": "*",
     "ec2:DescribeInstances": "*",
+    "ssm:GetParameter": "parameter/",
 }
 _TABLE = r"arn:{partition}:dynamodb:(\*|[a-z0-9-]+):\*:table/[A-Za-z0-9_.-]{{3,255}}"
 _ITEM_ACTIONS = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
@@ -85,10 +86,13 @@ def normalized(name: str) -> str:
 
 
 def asked_for(operation: str, asked: str) -> Asked:
-    """Return a request that the stand-in for Route 53 was sent: its operation, and its path, query and body."""
+    """Return a request that the stand-in for AWS was sent: its operation, and its path, query and body."""
     path, _, body = asked.split("\n", 2)
     if f"dynamodb:{operation}" in _OF_TABLES:
         return _asked_of_table(operation, json.loads(body))
+    if operation == "GetParameter":
+        arn = f"arn:aws:ssm:us-east-1:123456789012:parameter/{json.loads(body)['Name'].removeprefix('/')}"
+        return Asked("ssm:GetParameter", arn)
     _, kind, name, *_ = [*path.removeprefix("/2013-04-01").split("/"), "", ""]
     if operation == "ChangeResourceRecordSets":
         (action,) = set(re.findall("<Action>(.*?)</Action>", body))
@@ -107,6 +111,15 @@ def _asked_of_table(operation: str, body: Mapping[str, Any]) -> Asked:
     return Asked(f"dynamodb:{operation}", f"arn:aws:dynamodb:eu-west-1:{_ACCOUNT}:table/{table}{index}")
 
 
+def _form(kind: str, partition: str) -> re.Pattern[str]:
+    """Return what the resources of this kind look like in a policy."""
+    if kind == "*":
+        return re.compile(r"\*")
+    if kind == "parameter/":
+        return re.compile(rf"arn:{partition}:ssm:(\*|[a-z0-9-]+):(\*|\d{{12}}):parameter/[\w.-]+(/[\w.-]+)*")
+    return re.compile(rf"arn:{partition}:route53:::{re.escape(kind)}(\*|[A-Z0-9]{{1,32}})")
+
+
 def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
     """Return what breaks AWS's rules in `policy`: its elements, its resources, and the values of its condition keys."""
     found = [] if set(policy) == {"Version", "Statement"} and policy["Version"] == "2012-10-17" else ["its elements"]
@@ -120,8 +133,7 @@ def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
                 found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
                 continue
             kind = _RESOURCES.get(action, "an action that it does not need")
-            begin = "*" if kind == "*" else f"arn:{partition}:route53:::{kind}"
-            form = re.compile(re.escape(begin) + ("" if kind == "*" else r"(\*|[A-Z0-9]{1,32})"))
+            form = _form(kind, partition)
             found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
             if (action == KEY) != ("Condition" in statement):
                 found.append(f"the condition of {action}")
