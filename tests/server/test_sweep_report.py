@@ -51,6 +51,7 @@ class Server:
         self.file: Any = StateFile(folder / "state", self.settings.database.identity, of="sweep")
         self.now = 1_767_355_200.0
         self.boot: str | None = None
+        self.booted_before = 0.0  # seconds by which its uptime is longer than the time of the day
         self.seconds = 8.0
         self.start()
 
@@ -63,7 +64,7 @@ class Server:
             alert_after=3,
             seconds=self.seconds,
             clock=lambda: self.now,
-            uptime=lambda: Uptime(self.boot, self.now % DAY) if self.boot else None,
+            uptime=lambda: Uptime(self.boot, self.now % DAY + self.booted_before) if self.boot else None,
         )
 
     def sweep(self, *sweeps: Sweep) -> None:
@@ -257,11 +258,14 @@ def test_two_servers_on_one_table_tell_an_incident_once(
     tmp_path: Path, open_table: Callable[..., StateStore], receiver: Receiver
 ) -> None:
     one, other = (on_table(tmp_path, open_table(of="sweep"), receiver) for _ in range(2))
+    one.boot = other.boot = "boot"  # as copies of one virtual machine have
+    other.booted_before = 9 * DAY
     one.sweep(FAILING, FAILING)
-    other.now = one.now
-    other.boot, one.boot = "of another machine", "of another machine"  # as in copies of one virtual machine
+    began, other.now = one.now - MINUTE, one.now
     other.sweep(FAILING)
     assert receiver.events == ["hosts_failing"]
+    incident = one.file.read().origins[""].incident
+    assert incident.since.timestamp() == began  # the uptime of the other one says nothing of this one's clock
     one.now = other.now
     one.sweep(FAILING, GOOD)
     other.now = one.now
