@@ -33,6 +33,7 @@ _LATE = {
     "dns.names",  # idna, for a name that is not ASCII
     "lib.trust",  # grp, for a folder that a group may write
     "settings.env_files",  # dotenv, for a .env file; difflib, for a variable that is not a setting
+    "settings.load",  # boto3, for a setting that a parameter holds
 }
 
 
