@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pymysql
 
-from benchmarks import storm
+from benchmarks import functions, storm
 from benchmarks.commands import Commands
 from benchmarks.endpoint import Endpoint
 from benchmarks.interleaved import HEADER, Row
@@ -65,6 +65,7 @@ def _measure(stack: ExitStack, folder: Path, quick: bool) -> Iterator[Row]:
     yield from commands.checks(100 if quick else 10_000)
     yield from commands.warm_ec2(20 if quick else 200)
     yield from _endpoint(folder, f"{server.url}hosts", aws, quick)
+    yield from functions.rows(folder, *((20, 3, (2, 3)) if quick else (200, 5, (3, 20))))
 
 
 def _endpoint(folder: Path, mysql_url: str, aws: FakeAws, quick: bool) -> Iterator[Row]:

@@ -5,6 +5,7 @@
     │   ├── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
     │   └── HostError         2   a host of the update endpoint is unknown, or cannot be added
     ├── SourceError           1   an address source gave no trustworthy address
+    │   ├── NotRunning        1   the machine that has the address is not running; a run is then off, with status 0
     │   ├── UnusableAnswer    1   what it answered is not one public address
     │   │   └── CarrierGradeNat   1   the line shares a public IPv4 address with other customers
     │   └── Disagreement      1   sources contradict one another, or no second source confirms the address
@@ -82,6 +83,10 @@ class HostError(SettingsError):
 
 class SourceError(DdnsError):
     """Report that an address source gave no trustworthy address."""
+
+
+class NotRunning(SourceError):
+    """Report that the machine that has the address is not running, and has none until it is: for a run no failure."""
 
 
 class UnusableAnswer(SourceError):

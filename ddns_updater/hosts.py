@@ -4,7 +4,7 @@ A host is a name that its own machine keeps up to date by requests. In the histo
 family, like a line.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -139,6 +139,18 @@ class Decision(NamedTuple):
     verdict: Verdict
     retry_after: int = 0
     is_slowed: bool = False
+
+
+# For a host that was removed since its request came, and for one that could not be written.
+NOT_NOW = Decision(Verdict.LATER, 60)
+_WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
+
+
+def result_of(decisions: Sequence[Decision], addresses: tuple[Address, ...]) -> Result:
+    """Return the answer for a host from what was decided of its records: the worst."""
+    verdicts = [each.verdict for each in decisions]
+    verdict = next(each for each in _WORST if each in verdicts)
+    return Result(verdict, addresses, max(each.retry_after for each in decisions))
 
 
 # Decides by the host, the address, the latest version (None without one), and a function that returns when the version

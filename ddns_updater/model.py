@@ -63,6 +63,7 @@ class Outcome(StrEnum):
     """The outcome of a run, from best to worst."""
 
     SKIPPED = "skipped"
+    OFF = "off"  # the machine that has the address is not running: nothing to publish, and nothing wrong
     UNCHANGED = "unchanged"
     UPDATED = "updated"
     PENDING = "pending"
@@ -323,7 +324,7 @@ class FamilyResult(NamedTuple):
     """The result of a run for one address family.
 
     `publications` are those of the configured records; `since` is when the version was recorded. `previous_address` is
-    None also when the version before held no address.
+    None also when the version before held no address. `off` is why the origin is off, None when it is not.
     """
 
     family: Family
@@ -337,6 +338,7 @@ class FamilyResult(NamedTuple):
     publications: tuple[Publication, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    off: str | None = None
 
 
 class RunResult(NamedTuple):

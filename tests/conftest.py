@@ -20,6 +20,9 @@ from tests.support.receivers import Receiver, receiving
 from tests.support.sdk import read_service_descriptions_once
 from tests.support.services import AddressService, running
 from tests.support.source_trial import trial as trial  # a fixture
+from tests.support.stores import open_store as open_store  # a fixture
+from tests.support.stores import open_table as open_table  # a fixture
+from tests.support.stores import store as store  # a fixture
 
 _TEST_MYSQL_URL = os.environ.get("DDNS_TEST_MYSQL_URL")
 

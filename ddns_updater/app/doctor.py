@@ -24,7 +24,7 @@ def run_checks(loaded: LoadResult, *, name: str | None, starts: Starts) -> Itera
         open_lookup=factories.open_lookup,
         missing_serve=partial(factories.missing_extra_advice, "serve"),
         check_channels=partial(factories.check_channels, settings),
-        read_state=factories.state_file(settings).read,
+        read_state=factories.state_store(settings).read,
         limit=time_limit,
         starts=starts,
         now=partial(datetime.now, UTC),

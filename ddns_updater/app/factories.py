@@ -19,7 +19,7 @@ from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
-from ddns_updater.run.timetable import session_seconds
+from ddns_updater.run.timetable import patience_seconds, session_seconds
 from ddns_updater.settings.load import ca_bundle, environment_of_programs, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ddns_updater.lib.budget import Budget
     from ddns_updater.lib.dynamodb import Table
     from ddns_updater.server.ports import HostStore
+    from ddns_updater.state.ports import StateStore
 
 _LEASE_MARGIN = 30  # seconds for which the lease of an origin outlasts its run
 
@@ -148,7 +149,8 @@ def source(settings: Settings, spec: SourceSpec) -> AddressSource:
                 export_aws(settings)
                 from ddns_updater.sources.ec2 import Ec2Source
 
-                return Ec2Source(spec)
+                families, sources = len(settings.ip_families), len(settings.ip_sources)
+                return Ec2Source(spec, patience=patience_seconds(settings.run_timeout, families, sources))
             case ImdsSpec():
                 from ddns_updater.sources.imds import ImdsSource
 
@@ -250,9 +252,15 @@ def open_simulated_route53(url: str, credentials: Mapping[str, str]) -> Any:
     )
 
 
-def state_file(settings: Settings) -> StateFile:
-    """Return the state file of the configured database; nothing is read or written yet."""
-    return StateFile(settings.state_folder, settings.database.identity)
+def state_store(settings: Settings, *, of: str = "run") -> "StateStore":
+    """Return where the state of the configured database is kept; nothing is read or written yet."""
+    if settings.state_folder:
+        return StateFile(settings.state_folder, settings.database.identity, of=of)
+    assert isinstance(settings.database, DynamoDbUrl)
+    export_aws(settings)
+    from ddns_updater.state.table import StateTable
+
+    return StateTable(_kept_table(settings.database), settings.database.place, of=of)
 
 
 def destinations(settings: Settings) -> Destinations:

@@ -60,16 +60,16 @@ class Runner:
         self._history = KeepAliveHistory(partial(factories.open_history, settings))
         self._route53 = cache(partial(factories.route53_client, settings))  # when first needed, then kept
         destinations = factories.destinations(settings)
-        self._state_file = factories.state_file(settings)
+        self._store = factories.state_store(settings)
         self._reporter = Reporter(
-            self._state_file,
+            self._store,
             destinations,
             alert_after=settings.alert_after,
             run_timeout=settings.run_timeout,
             quiet=quiet,
             limit=time_limit,
         )
-        reports = not dry_run and bool(destinations.keys or destinations.ping)
+        reports = not dry_run and bool(destinations.keys or destinations.ping or self._store.is_in_database)
         self._report_time = timetable.report_seconds(settings.run_timeout) if reports else 0
         wanted = settings.record_sets
         self._plan = Plan(
@@ -104,7 +104,9 @@ class Runner:
             if not self._plan.dry_run:
                 self._with_report(self._failure(message), deadline)
             raise
-        if not result.outcome.is_good:  # the connection may be inside a statement, or to the wrong server
+        if not (
+            result.outcome.is_good or result.outcome is Outcome.OFF
+        ):  # the connection may be inside a statement, or to the wrong server
             self._history.close()
         report = Report(result) if self._plan.dry_run else self._with_report(result, deadline)
         missing = self._missing and str(self._missing)
@@ -148,9 +150,14 @@ class Runner:
         )
 
     def _seen_at(self) -> dict[Record, datetime]:
-        """Return when each record was last seen to hold its address, as far as this machine remembers it."""
+        """Return when each record was last seen to hold its address, as far as that is remembered.
+
+        It shows that a backup of the database was restored, which what is in the database cannot.
+        """
+        if self._store.is_in_database:
+            return {}
         try:
-            content = self._state_file.read()
+            content = self._store.read()
         except StateError:  # the report tells it
             return {}
         run_state = content.origins.get(content.name_of(self._name, None), RunState())
@@ -162,7 +169,7 @@ class Runner:
         report = Report(result)
         try:
             limit = run_limit(rest.left(), self._run_timeout, stoppable=self._stoppable, last_words=self._last_words)
-            with limit if self._report_time else nullcontext():  # the state file has its own limit
+            with limit if self._report_time else nullcontext():  # a file has a limit of its own
                 self._report(report, timetable.report(rest))
         except Stopped as error:
             report.warn(f"failed to finish the report of the run: {error}")

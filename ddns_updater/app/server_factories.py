@@ -11,7 +11,6 @@ from ddns_updater.lib.installation import missing_extra
 from ddns_updater.model import Incident
 from ddns_updater.server.sweep_report import HOSTS, SweepReporter
 from ddns_updater.settings.settings import Settings
-from ddns_updater.state.file import StateFile
 from ddns_updater.state.run_state import RunState
 
 if TYPE_CHECKING:
@@ -69,16 +68,12 @@ def page_renderer() -> "Callable[[Status, HostsStatus | None, str | None], str]"
 
 
 def sweep_reporter(settings: Settings) -> SweepReporter:
-    """Return what reports the sweeps of a server, with a state file of its own beside that of the runs."""
-    file = _sweep_file(settings)
+    """Return what reports the sweeps of a server, with a state of its own beside that of the runs."""
+    store = factories.state_store(settings, of="sweep")
     keys = [spec.key for spec in settings.channels]
-    return SweepReporter(file, keys, partial(factories.channels, settings), alert_after=settings.alert_after)
+    return SweepReporter(store, keys, partial(factories.channels, settings), alert_after=settings.alert_after)
 
 
 def open_incident(settings: Settings) -> Incident | None:
-    """Return the open incident of the server on this machine; raises StateError when its state cannot be read."""
-    return _sweep_file(settings).read().origins.get(HOSTS, RunState()).incident
-
-
-def _sweep_file(settings: Settings) -> StateFile:
-    return StateFile(settings.state_folder, settings.database.identity, of="sweep")
+    """Return the open incident of the server; raises StateError when its state cannot be read."""
+    return factories.state_store(settings, of="sweep").read().origins.get(HOSTS, RunState()).incident

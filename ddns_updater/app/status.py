@@ -48,7 +48,7 @@ def read_status(settings: Settings, *, name: str | None) -> Status:
     run_state = None
     waiting: tuple[Backlog, ...] = ()
     try:
-        content = factories.state_file(settings).read()
+        content = factories.state_store(settings).read()
         errors += [content.damage] if content.damage else []
         kept = content.name_of(given, found)
         run_state = content.origins.get(kept, RunState())

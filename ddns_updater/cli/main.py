@@ -162,7 +162,7 @@ def main(ctx: click.Context, env_file: Path | None, verbose: bool) -> None:
       ddns init --name home  once
       ddns run               every minute, from cron
 
-    Exit status: 0 for unchanged, updated, pending or skipped, 1 for failed or held, 2 for usage or settings.
+    Exit status: 0 for unchanged, updated, pending, skipped or off, 1 for failed or held, 2 for usage or settings.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for notes that the terminal's encoding cannot show

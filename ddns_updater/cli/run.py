@@ -13,7 +13,7 @@ from ddns_updater.model import Outcome, RunResult
 from ddns_updater.output.run import alert_line, run_facts, run_json, run_lines, run_warnings
 from ddns_updater.run.news import News
 
-_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
+_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.OFF)
 
 
 @click.command()
@@ -37,9 +37,9 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
 
     \b
     Outcomes and exit status:
-      unchanged, updated, pending, skipped    0
-      failed, held                            1
-      usage or settings                       2
+      unchanged, updated, pending, skipped, off    0
+      failed, held                                 1
+      usage or settings                            2
 
     \b
     Example:

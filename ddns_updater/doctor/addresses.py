@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 from ddns_updater.doctor.check import Check, Checker, State
-from ddns_updater.errors import CarrierGradeNat, DdnsError, SourceError
+from ddns_updater.errors import CarrierGradeNat, DdnsError, NotRunning, SourceError
 from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
 from ddns_updater.sources.spec import SourceSpec
@@ -39,30 +39,39 @@ def check_addresses(
     agreed: dict[Family, Address] = {}
     for family in families:
         answers: list[_Answer] = []
-        shared: CarrierGradeNat | None = None
+        refusals: list[SourceError] = []
         for spec, source in sources:
             start = monotonic()
             try:
                 address = check.attempt(spec.name, partial(source.fetch, family))
-            except CarrierGradeNat as error:
-                shared = error
-                yield check.error(spec.name, error)
             except SourceError as error:
-                advice = error.advice or _advice(spec, alone=len(makers) == 1)
-                yield check.warning(f"{spec.name}, {family}", error.problem, advice)
+                refusals.append(error)
+                yield _refusal(check, spec, family, error, alone=len(makers) == 1)
             except DdnsError as error:  # the time limit
                 late = check.error(f"{spec.name}, {family}", error, State.WARNING)
                 yield late._replace(advice=_ADVICE.get(spec.kind, late.advice))
             else:
                 yield check.ok(spec.name, f"says {address} ({(monotonic() - start) * 1000:.0f} ms)")
                 answers.append((spec, address))
-        if family is Family.IPV4 and answers and not shared:
+        if family is Family.IPV4 and answers and not any(isinstance(each, CarrierGradeNat) for each in refusals):
             yield _carrier_grade_nat(check, answers)
-        yield _agreement(check, family, answers, agreement, made)
+        if made and sum(isinstance(each, NotRunning) for each in refusals) == len(made):
+            yield check.note(f"{family} address", f"runs are off until {' or '.join(each.name for each in made)} runs")
+        else:
+            yield _agreement(check, family, answers, agreement, made)
         if len({address for _, address in answers}) == 1:
             agreed[family] = answers[0][1]
     yield from _shared_hosts(check, made)
     return agreed
+
+
+def _refusal(check: Checker, spec: SourceSpec, family: Family, error: SourceError, *, alone: bool) -> Check:
+    if isinstance(error, CarrierGradeNat):
+        return check.error(spec.name, error)
+    name = f"{spec.name}, {family}"
+    if isinstance(error, NotRunning):
+        return check.note(name, error.problem)
+    return check.warning(name, error.problem, error.advice or _advice(spec, alone=alone))
 
 
 def _advice(spec: SourceSpec, *, alone: bool) -> str:
@@ -89,6 +98,7 @@ def _agreement(
     name = f"{family} address"
     hosts = {spec.host for spec, _ in answers}
     addresses = {address for _, address in answers}
+    final = next((spec for spec, _ in answers if not spec.needs_confirmation), None)
     if not answers:
         local = bool(made) and all(spec.kind in _ADVICE for spec in made)
         advice = "see each source above" if local else "is this machine online? see each source above"
@@ -98,10 +108,14 @@ def _agreement(
         advice = "remove the wrong one from DDNS_IP_SOURCES"
         if agreement is Agreement.OFF:
             return check.warning(name, f"{conflict}; DDNS_IP_AGREEMENT=off uses the first answer", advice)
+        if final:
+            return check.warning(name, f"{conflict}; a change needs only what {final.name} says", advice)
         return check.failed(name, f"{conflict}; a change is held until two agree", advice)
     (address,) = addresses
     if len(hosts) > 1:
         return check.ok(name, f"{address}, {len(hosts)} hosts agree")
+    if final:
+        return check.ok(name, f"{address}; {final.name} needs no second source")
     if agreement is Agreement.OFF:
         return check.ok(name, f"{address}; DDNS_IP_AGREEMENT=off needs no second source")
     found, advice = f"{address}, but no second source confirms it", "add a source on another host to DDNS_IP_SOURCES"

@@ -54,9 +54,9 @@ def check_places(check: Checker, settings: Settings) -> Iterator[Check]:
     match settings.database:
         case SqliteUrl() as url if _exists(url.file):
             yield _database_file(check, url)
-    yield _folder(
-        check, "state folder", settings.state_folder, partial(check_path, settings.state_folder), may_create=True
-    )
+    if settings.state_folder:
+        folder = settings.state_folder
+        yield _folder(check, "state folder", folder, partial(check_path, folder), may_create=True)
     if settings.metrics_file:
         judge = partial(check_shared, settings.metrics_file)
         yield _folder(check, "folder of DDNS_METRICS_FILE", settings.metrics_file.parent, judge, may_create=False)

@@ -4,17 +4,21 @@ An origin is an item of its own, put before its first version: one without a ver
 that a run that was killed keeps the next ones out until it ends.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
+from typing import cast
 from uuid import uuid4
 
-from ddns_updater.errors import HistoryError, NotInitialised, VersionTaken
+from ddns_updater.errors import NEXT_RUN, HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history import dynamodb_table
+from ddns_updater.history.dynamodb_claims import claims_of
 from ddns_updater.history.dynamodb_summary import is_within, summary_of
-from ddns_updater.history.dynamodb_versions import Versions, now, origin_key
-from ddns_updater.lib.dynamodb import Changed, Table, Update
+from ddns_updater.history.dynamodb_versions import VersionKey, Versions, now, origin_key
+from ddns_updater.lib.dynamodb import Changed, Table
 from ddns_updater.model import (
     Address,
     Claim,
@@ -24,7 +28,6 @@ from ddns_updater.model import (
     Journal,
     Origin,
     Publication,
-    PublicationState,
     Record,
     Sent,
     StoredOrigin,
@@ -34,9 +37,8 @@ from ddns_updater.model import (
 
 ORIGINS, HOSTS = "origin", "host"  # partitions: the origins of lines, and the names of hosts
 _LOOK_BACK = 200  # versions in which a value that DNS holds is looked for
-_CLAIMING = 20  # versions of an origin, at most, in which a claim is looked for
 _BUILDING = 120.0  # seconds for which `init` holds its lease
-_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
+_LONGEST_KEY = 1000  # bytes of the key of an origin; a sort key has at most 1024, and that of a lease a prefix
 
 
 class DynamoDbHistory:
@@ -44,11 +46,15 @@ class DynamoDbHistory:
 
     has_own_clock = False
 
-    def __init__(self, table: Table, place: str, lease_seconds: float) -> None:
+    def __init__(
+        self, table: Table, place: str, lease_seconds: float, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         """Take the table, where it is in words, and for how long the lock of an origin holds."""
         self.table = table
         self.place = place
         self._lease_seconds = lease_seconds
+        self._lease_ends: dict[str, float] = {}  # of the origins that are locked
+        self._wall_clock = wall_clock  # which goes on while the machine is suspended
         self.versions = Versions(table)
 
     # What a run needs
@@ -80,9 +86,22 @@ class DynamoDbHistory:
     def reconnect(self) -> None:
         """Do nothing: there is no session that could be lost."""
 
-    def lock(self, origin: Origin) -> AbstractContextManager[bool]:
+    @contextmanager
+    def lock(self, origin: Origin) -> Iterator[bool]:
         """Take the lease of `origin` without waiting; yield False when another run holds it."""
-        return self.table.lease(f"{ORIGINS}#{origin.id}", self._lease_seconds)
+        key = _key(origin)
+        self._lease_ends[key] = self._wall_clock() + self._lease_seconds
+        try:
+            with self.table.lease(f"{ORIGINS}#{key}", self._lease_seconds) as taken:
+                yield taken
+        finally:
+            del self._lease_ends[key]
+
+    def _check_lease(self, key: str) -> None:
+        """Raise HistoryError when the lease of an origin has ended: what was read and detected under it may be old."""
+        if self._wall_clock() >= self._lease_ends.get(key, math.inf):
+            name, _, family = key.rpartition("#")
+            raise HistoryError(f"this run of {name}, {family}, was suspended for longer than its lease", then=NEXT_RUN)
 
     def latest(self, origin: Origin) -> Journal:
         """Return the version with the highest number, and its publications."""
@@ -97,6 +116,7 @@ class DynamoDbHistory:
         `previous` is closed first: a run whose lease ended while it was suspended can save nothing for it any more, and
         so sends no change that would undo this one's.
         """
+        self._check_lease(_key(origin))
         number = previous.version + 1
         try:
             self.versions.close(_key(origin), previous.version)
@@ -125,27 +145,17 @@ class DynamoDbHistory:
             return ()
         keys = {item["sk"] for item in self.table.query(ORIGINS)}
         keys |= {origin_key(each.name, Family.of_record(each.type)) for each in records}  # a host has its name
-        return [claim for key in sorted(keys) for claim in self._claims(key, records, since)]
-
-    def _claims(self, key: str, records: Collection[Record], since: datetime) -> Iterator[Claim]:
-        found: dict[tuple[Record, str], Claim] = {}
-        for journal in self.versions.readable(key, limit=_CLAIMING):
-            for each in journal.publications:
-                claim = _claim(key, journal.version.name, each)
-                if claim and claim.record in records and claim.at >= since:
-                    other = found.get((claim.record, claim.zone_id), claim)
-                    holds, at = claim.holds or other.holds, max(claim.at, other.at)
-                    found[claim.record, claim.zone_id] = claim._replace(holds=holds, at=at)
-            if journal.version.created_at < since:
-                break
-        yield from found.values()
+        return [claim for key in sorted(keys) for claim in claims_of(self.versions, key, records, since)]
 
     def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
         """Save each publication of its version over the existing one, one version after another.
 
         Raises HistoryError when another one has saved some since the version was read.
         """
-        self.versions.save(publications)
+        saved = list(publications)
+        for version, _ in saved:
+            self._check_lease(cast(VersionKey, version.id).origin)
+        self.versions.save(saved)
 
     # What the commands need that look back
 
@@ -195,6 +205,8 @@ class DynamoDbHistory:
     def seed(self, name: str, family: Family, address: Address, note: str | None) -> Origin:
         """Create an origin with `address` as its version 1. After a kill in between, it is done again."""
         origin = Origin(origin_key(name, family), name, family)
+        if len(_key(origin).encode()) > _LONGEST_KEY:
+            raise HistoryError(f"the name {name} is too long for DynamoDB", "choose one that is shorter in UTF-8")
         with suppress(Changed):  # a seed before this one was killed, or is at it
             self.table.put(ORIGINS, _key(origin), {"name": name, "family": family.value}, token=uuid4().hex)
         self.versions.append(_key(origin), 1, address, note=note)
@@ -216,10 +228,7 @@ class DynamoDbHistory:
 
     def check_writing(self) -> None:
         """Raise HistoryError when the table refuses what a run writes; nothing is written."""
-        try:
-            self.table.update(ORIGINS, " ", Update({"name": ""}, condition=_NEVER))
-        except Changed:
-            return
+        self.table.check_writing()
 
     def examine(self, _name: str | None, _families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the table of versions: nothing, no other program writes it."""
@@ -235,13 +244,3 @@ class DynamoDbHistory:
 
 def _key(origin: Origin) -> str:
     return str(origin.id)
-
-
-def _claim(key: str, name: str, publication: Publication) -> Claim | None:
-    """Return what a publication claims, None when it claims nothing: it was not tried, or refused at once."""
-    is_failed = publication.state is PublicationState.FAILED
-    at = publication.checked_at or (None if is_failed else publication.submitted_at or publication.created_at)
-    if at is None or publication.hosted_zone_id is None:
-        return None
-    holds = not is_failed or publication.verified_at is not None
-    return Claim(publication.record, publication.hosted_zone_id, key, name, holds, at)

@@ -7,6 +7,7 @@ login, and so can one whose removal was killed. Two operators who add the same n
 from uuid import uuid4
 
 from ddns_updater.errors import HostError
+from ddns_updater.history.dynamodb import ORIGINS
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
     LOGIN,
@@ -18,6 +19,7 @@ from ddns_updater.history.dynamodb_host_items import (
     record_key,
 )
 from ddns_updater.history.dynamodb_versions import origin_key, time_text
+from ddns_updater.history.host_refusals import check_login, login_taken, name_of_line, name_taken
 from ddns_updater.hosts import Host, NewHost, digest
 from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Family
@@ -35,9 +37,9 @@ class DynamoDbHostAdding(HostItems):
 
         One that was removed continues its history.
         """
-        if any(self.table.get("origin", origin_key(new.name, family)) for family in Family):
-            raise HostError(f"{new.name} is the name of an origin that ddns run keeps", "choose another name")
-        taken = HostError(f"there is a host {new.name} already", f"see it with: ddns host show {new.name}")
+        if any(self.table.get(ORIGINS, origin_key(new.name, family)) for family in Family):
+            raise name_of_line(new.name)
+        taken = name_taken(new.name)
         token = uuid4().hex
         entry = self.table.get(NAMES, new.name)
         if entry and entry.get("isThere"):
@@ -47,9 +49,12 @@ class DynamoDbHostAdding(HostItems):
             self._take_name(new, entry, token)
             self._make_login(new)
             self.put_host(new)
-            own = {"condition": _OWN, "names": ("token",), "values": {"token": token}}
-            self.table.update(NAMES, new.name, Update({"isThere": True}, **own))  # type: ignore[arg-type]
+            is_there = Update({"isThere": True}, condition=_OWN, names=("token",), values={"token": token})
+            self.table.update(NAMES, new.name, is_there)
         except Changed as error:
+            entry = self.table.get(NAMES, new.name)
+            if entry and entry["login"] != new.login:  # which has taken the name over, perhaps before put_host
+                self.delete_host(HostKey(new.login, new.name))
             raise taken from error
         host = self.host(HostKey(new.login, new.name))
         assert host is not None
@@ -79,16 +84,8 @@ class DynamoDbHostAdding(HostItems):
     def _check_login(self, new: NewHost) -> None:
         """Raise HostError when the login of a new host does not fit."""
         found = self.table.get(partition_of(new.login), LOGIN)
-        if new.secret is None:
-            if not found:
-                raise HostError(f"there is no login {new.login}", "leave out --login, or add its first host with it")
-            if new.takes_aws and not found["secrets"]:
-                raise HostError(
-                    f"only a digest of the secret of login {new.login} is kept, and AWS's protocol needs the secret",
-                    "give the host a login of its own",
-                )
-        elif found and any(self.hosts_of(new.login)):
-            raise _login_exists(new.login)
+        exists = found is not None and (new.secret is None or any(self.hosts_of(new.login)))
+        check_login(new, exists=exists, keeps_secret=bool(found and found["secrets"]))
 
     def _make_login(self, new: NewHost) -> None:
         """Make the login of a host that brings a secret, also over one whose first host was never added."""
@@ -102,11 +99,11 @@ class DynamoDbHostAdding(HostItems):
             if found is None:
                 self.table.put(partition, LOGIN, item, token=token)
             elif any(each["sk"] != f"host#{new.name}" for each in self.hosts_of(new.login)):
-                raise _login_exists(new.login)
+                raise login_taken(new.login)
             else:
                 self._change_login(new.login, found, item, token)
         except Changed as error:
-            raise _login_exists(new.login) from error
+            raise login_taken(new.login) from error
 
     def rotate(self, host: Host, secret: str) -> None:
         """Make `secret` the newest of its login; the one before stays valid, older ones do not."""
@@ -146,7 +143,7 @@ class DynamoDbHostAdding(HostItems):
     def remove(self, host: Host) -> None:
         """Remove a host and, with the last of its hosts, its login; the history of its addresses stays.
 
-        When it is killed it can be done again; until then the host works, or its name is free.
+        When it is killed it can be done again; until then the host records nothing.
         """
         token = uuid4().hex
         self.table.update(NAMES, host.name, Update({"login": host.login, "token": token}, remove=("isThere",)))
@@ -160,7 +157,3 @@ class DynamoDbHostAdding(HostItems):
             self.table.delete(NAMES, host.name, _OWN, ("token",), {"token": token})
         except Changed:  # it was added again meanwhile
             return
-
-
-def _login_exists(login: str) -> HostError:
-    return HostError(f"there is a login {login} already", f"join it with --login {login}")

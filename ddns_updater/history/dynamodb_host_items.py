@@ -25,11 +25,18 @@ class HostKey(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A due mark as it was read: which version it was made for, when, and by which recording."""
+    """A due mark as it was read: by which recording, for which version, and since when that is known to be missing."""
 
     token: str
     version: int
-    recorded_at: datetime
+    missed_at: datetime | None
+
+
+class Marks(NamedTuple):
+    """The marks of a record as they were read: the due one, and the token of the other; None where there is none."""
+
+    due: Mark | None
+    seen: str | None
 
 
 class HostItems:
@@ -53,6 +60,11 @@ class HostItems:
         """Return a host, None when it was removed."""
         item = self.item_of(key)
         return None if item is None else host_of(key.login, item)
+
+    def is_registered(self, key: HostKey) -> bool:
+        """Return whether a host is there: its name belongs to its login, and it is neither being added nor removed."""
+        entry = self.table.get(NAMES, key.name)
+        return entry is not None and bool(entry.get("isThere")) and entry["login"] == key.login
 
     def change_host(self, key: Hashable, update: Update) -> None:
         """Change the item of a host; one that was removed stays so."""
@@ -147,7 +159,7 @@ def record_key(name: str, family: Family) -> str:
 
 def mark_of(item: Item) -> Mark:
     """Return a due mark as it was read."""
-    return Mark(item["token"], item["version"], time_of(item["recordedAt"]))
+    return Mark(item["token"], item["version"], time_or_none(item.get("missedAt")))
 
 
 def free_item(free: SeenFree) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """The hosts in a table of DynamoDB, as the publisher needs them: the port Publications of the update endpoint.
 
-A record has a due mark until its latest version was read back from the table and seen to hold in DNS, and a mark that
-tells when to look at it again. A mark whose version was never appended is removed when it is old.
+A record has a due mark until its latest version was read back from the table and seen to hold in DNS, and another mark
+that tells when to look at it again. A due mark whose version never comes is removed: how long it has been missing is
+told by the clock of the publisher, for that of the writer may be wrong.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
+from typing import cast
+from uuid import uuid4
 
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
-    EXISTS,
     NAMES,
     SEEN,
     Mark,
+    Marks,
     free_item,
     free_of,
     mark_of,
@@ -27,8 +30,11 @@ from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
 _LEASE = 90.0  # seconds; each round takes it anew
-_GRACE = timedelta(minutes=2)  # from a mark to its version, twice what a writer takes that does not mark again
+_GRACE = timedelta(minutes=2)  # for a version that is missing, twice what a writer takes that does not mark again
+_SOON = timedelta(seconds=5)  # until it is looked for again
 _SAME = "#token = :token"
+_SEEN_OR_OWN = "#token = :seen OR #token = :new"
+_UNSEEN_OR_OWN = "attribute_not_exists(#token) OR #token = :new"
 
 
 class DynamoDbPublications(DynamoDbRequests):
@@ -37,7 +43,7 @@ class DynamoDbPublications(DynamoDbRequests):
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lease of the publisher without waiting; False when another server holds it.
 
-        One who is late does no harm: a journal, and a due mark, are only changed as they were read.
+        One who is late does no harm: a journal, and the marks of a record, are only changed as they were read.
         """
         return self.table.lease("publisher", _LEASE)
 
@@ -61,16 +67,17 @@ class DynamoDbPublications(DynamoDbRequests):
         seen = self.table.get(SEEN, item["sk"]) or {}
         record = self._record(item, seen)
         if record is None:
-            if self._is_over(mark):
-                self._change_mark(item["sk"], mark, None)
+            self._wait_for_version(item["sk"], mark)
             return None
-        return record._replace(due_since=time_of(item["dueSince"]), mark=mark)
+        return record._replace(due_since=time_of(item["dueSince"]), mark=Marks(mark, seen.get("token")))
 
     def _seen(self, item: Item) -> HostRecord | None:
         record = self._record(item, item)
         if record is None:
-            self.table.delete(SEEN, item["sk"])
-        return record
+            with suppress(Changed):
+                self.table.delete(SEEN, item["sk"], _SAME, ("token",), {"token": item["token"]})
+            return None
+        return record._replace(mark=Marks(None, item["token"]))
 
     def _record(self, item: Item, seen: Item) -> HostRecord | None:
         """Return a record to look at; None when its host was removed, or has no version."""
@@ -118,67 +125,78 @@ class DynamoDbPublications(DynamoDbRequests):
         What is done is first marked to be looked at again, and only then due no more.
         """
         for each in found:
-            self._save_looked(each)
+            with suppress(Changed):  # a version was recorded, or another publisher has looked, since it was read
+                self._save_looked(each)
 
     def _save_looked(self, looked: Looked) -> None:
-        at, look_at = looked.at, time_text(looked.look_at) if looked.look_at else None
+        at = looked.at
         key = record_key(at.host.name, at.family)
-        mark = at.mark if isinstance(at.mark, Mark) else None
-        is_due = mark is not None and not looked.is_done
-        seen: dict[str, object] = {"login": at.host.login, "version": at.journal.version.version}
-        removed = []
-        for name, value in {
-            "lookAt": None if is_due else look_at,
-            "free": free_item(looked.free) if looked.free else None,
-            "sentAt": time_text(sent) if (sent := looked.sent_at or at.sent_at) else None,
-        }.items():
-            if value is None:
-                removed.append(name)
-            else:
-                seen[name] = value
-        self.table.update(SEEN, key, Update(seen, remove=removed))
-        if mark is None:
+        due, seen = cast(Marks, at.mark)
+        self._save_seen(looked, key, seen, is_due=due is not None and not looked.is_done)
+        if due is None:
             if not looked.is_done:
-                self._due_again(looked, key, look_at)
-        elif not looked.is_done:
-            self._change_mark(key, mark, looked.look_at, never=looked.look_at is None)
-        elif mark.version <= at.journal.version.version or self._is_over(mark):
-            self._change_mark(key, mark, None)
-        else:  # the version that it was made for may be on its way
-            self._change_mark(key, mark, mark.recorded_at + _GRACE)
+                self._mark_again(looked, key)
+        elif due.version > at.journal.version.version and not self._is_over(due):
+            self._wait_for_version(key, due)
+        elif looked.is_done:
+            self._forget(key, due)
+        else:
+            look_at = looked.look_at
+            self._change_due(
+                key, due, Update({"lookAt": time_text(look_at)}) if look_at else Update(remove=("lookAt",))
+            )
+
+    def _save_seen(self, looked: Looked, key: str, seen: str | None, *, is_due: bool) -> None:
+        """Save what was seen of a record; the due mark of one that is due tells when to look at it."""
+        at = looked.at
+        sent_at = looked.sent_at or at.sent_at
+        token = uuid4().hex
+        values = {
+            "login": at.host.login,
+            "version": at.journal.version.version,
+            "token": token,
+            "lookAt": time_text(looked.look_at) if looked.look_at and not is_due else None,
+            "free": free_item(looked.free) if looked.free else None,
+            "sentAt": time_text(sent_at) if sent_at else None,
+        }
+        update = Update(
+            {name: value for name, value in values.items() if value is not None},
+            remove=[name for name, value in values.items() if value is None],
+            condition=_UNSEEN_OR_OWN if seen is None else _SEEN_OR_OWN,
+            names=("token",),
+            values={"new": token} if seen is None else {"seen": seen, "new": token},
+        )
+        self.table.update(SEEN, key, update)
 
     def _is_over(self, mark: Mark) -> bool:
-        """Return whether the version of a mark that has none is not to be expected any more."""
-        return self.now() - mark.recorded_at >= _GRACE
+        """Return whether the version of a mark has been missing for so long that nobody is writing it any more."""
+        return mark.missed_at is not None and self.now() - mark.missed_at >= _GRACE
 
-    def _change_mark(self, key: str, mark: Mark, look_at: datetime | None, *, never: bool = False) -> None:
-        """Let a due record be looked at by a time, or never; without one it is due no more.
-
-        Nothing changes when a version was recorded since the mark was read.
-        """
-        values = {"token": mark.token}
-        try:
-            if look_at is None and not never:
-                self.table.delete(DUE, key, _SAME, ("token",), values)
+    def _wait_for_version(self, key: str, mark: Mark) -> None:
+        """Look soon again at a mark whose version is missing, for it may be on its way; remove one that is over."""
+        with suppress(Changed):  # it was marked again
+            if self._is_over(mark):
+                self._forget(key, mark)
             else:
-                changes = {"set": {"lookAt": time_text(look_at)}} if look_at else {"remove": ("lookAt",)}
-                self.table.update(DUE, key, Update(**changes, condition=_SAME, names=("token",), values=values))
-        except Changed:
-            return
+                now = self.now()
+                self._change_due(key, mark, Update({"lookAt": time_text(now + _SOON)}, {"missedAt": time_text(now)}))
 
-    def _due_again(self, looked: Looked, key: str, look_at: str | None) -> None:
-        """Mark a record as due that held its version and holds it no more, unless a recording has marked it."""
+    def _change_due(self, key: str, mark: Mark, update: Update) -> None:
+        """Change a due mark as it was read; raises Changed when a version was recorded since."""
+        self.table.update(DUE, key, update._replace(condition=_SAME, names=("token",), values={"token": mark.token}))
+
+    def _forget(self, key: str, mark: Mark) -> None:
+        """Remove a due mark as it was read; raises Changed when a version was recorded since."""
+        self.table.delete(DUE, key, _SAME, ("token",), {"token": mark.token})
+
+    def _mark_again(self, looked: Looked, key: str) -> None:
+        """Mark a record as due that held its version and holds it no more; raises Changed when a recording has."""
         at = looked.at
-        since = time_text(at.due_since or at.journal.read_at)
+        since = time_text(at.journal.read_at)
         mark = {
             "dueSince": since,
-            "recordedAt": since,
             "version": at.journal.version.version,
             "login": at.host.login,
-            "lookAt": look_at or since,
+            "lookAt": time_text(looked.look_at) if looked.look_at else since,
         }
-        try:
-            self.table.put(DUE, key, mark, token=f"{at.journal.version.version}")
-        except Changed:
-            return
-        self.table.update(SEEN, key, Update(remove=("lookAt",), condition=EXISTS))
+        self.table.put(DUE, key, mark, token=uuid4().hex)

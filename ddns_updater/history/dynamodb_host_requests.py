@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 from uuid import uuid4
 
 from ddns_updater.errors import HistoryError, VersionTaken
@@ -26,14 +27,12 @@ from ddns_updater.history.dynamodb_host_items import (
     request_item,
 )
 from ddns_updater.history.dynamodb_versions import time_text
-from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
+from ddns_updater.hosts import NOT_NOW, Decision, Host, Judge, LastRequest, Login, Result, Verdict, result_of
 from ddns_updater.lib.dynamodb import Changed, Update
-from ddns_updater.model import Address, Family, Publication, Record
+from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record
 
 _TRIES = 100  # each one that fails means that another writer succeeded
-_REMOVED_RETRY = 60  # seconds
 _LONG = 60.0  # seconds from a mark to its version, after which the mark may have been removed meanwhile
-_WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
 _NO_LATER_MARK = "attribute_not_exists(pk) OR #version <= :version"
 
 
@@ -87,10 +86,8 @@ class DynamoDbRequests(HostItems):
                     decisions.append(self._update(host, family, address))
                 except HistoryError as error:
                     errors.append(error)
-                    decisions.append(Decision(Verdict.LATER, _REMOVED_RETRY))
-            verdicts = [each.verdict for each in decisions]
-            verdict = next(each for each in _WORST if each in verdicts)
-            results.append(Result(verdict, tuple(addresses.values()), max(each.retry_after for each in decisions)))
+                    decisions.append(NOT_NOW)
+            results.append(result_of(decisions, tuple(addresses.values())))
         if errors and len(errors) == sum(len(addresses) for _, addresses in updates):
             raise errors[0]
         return results
@@ -114,12 +111,13 @@ class DynamoDbRequests(HostItems):
         origin = record_key(host.name, family)
         latest = self.versions.latest(origin)
         decision = self._judge(host, address, latest, partial(self.versions.recorded_at, origin))
+        key = cast(HostKey, host.id)
         if decision.verdict is not Verdict.GOOD:
+            if latest and latest.version.address == address and decision.verdict is not Verdict.BLOCKED:
+                self._see_to_mark(key, family, latest)
             return decision
-        key = host.id
-        assert isinstance(key, HostKey)
-        if self.item_of(key) is None:
-            return Decision(Verdict.LATER, _REMOVED_RETRY)
+        if not self.is_registered(key):
+            return NOT_NOW
         number = latest.version.version + 1 if latest else 1
         began = self._wall_clock()
         self._mark(key, family, number)
@@ -130,12 +128,27 @@ class DynamoDbRequests(HostItems):
                 self._mark(key, family, number)  # which may have been removed while this machine was suspended
         return decision
 
+    def _see_to_mark(self, key: HostKey, family: Family, latest: Journal) -> None:
+        """Mark the latest version as due when it was never published and has no mark.
+
+        Its writer was killed after it had been suspended, or its host was removed and added again.
+        """
+        publication = latest.publication(Record(key.name, family.record_type))
+        if publication and publication.state is PublicationState.VERIFIED:
+            return
+        if self.table.get(DUE, record_key(key.name, family)) is None:
+            self._mark(key, family, latest.version.version)
+
     def _mark(self, key: HostKey, family: Family, number: int) -> None:
-        """Mark a record as due before its version with this number is appended; raises Changed after a later one."""
+        """Mark a record as due for its version with this number; raises Changed when it is marked for a later one."""
         at = time_text(self.now())
-        mark = {"lookAt": at, "recordedAt": at, "version": number, "token": uuid4().hex, "login": key.login}
         update = Update(
-            mark, {"dueSince": at}, condition=_NO_LATER_MARK, names=("version",), values={"version": number}
+            {"lookAt": at, "version": number, "token": uuid4().hex, "login": key.login},
+            {"dueSince": at},
+            remove=("missedAt",),
+            condition=_NO_LATER_MARK,
+            names=("version",),
+            values={"version": number},
         )
         self.table.update(DUE, record_key(key.name, family), update)
 

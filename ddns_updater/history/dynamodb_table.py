@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.h
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ddns_updater.errors import HistoryError, NotInitialised
@@ -15,7 +16,7 @@ from ddns_updater.lib.dynamodb import BY_LOOK, LOOK, PARTITION, SORT, Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
-_POLL, _LONGEST = 0.5, 60.0  # seconds between two looks at a table that is being made, and for all of them
+_POLL, _LONGEST = 0.5, 60.0  # seconds between two looks at what AWS is still making, and for all of them
 _RESTORE = "point-in-time recovery"
 
 
@@ -24,21 +25,18 @@ def upgrade(table: Table) -> int:
 
     Raises HistoryError for a table with other keys, which cannot be changed.
     """
+    steps = 0
     try:
-        missing = lacks(table)
-        steps = 0
+        _described(table)
     except NotInitialised:
         steps = _create(table)
-        missing = [_RESTORE]
-    if missing and not _has_keys(_described(table)):
+    if not _has_keys(_once_made(table)):
         raise HistoryError(
             f"the table {table.name} is not one of ddns-updater: its keys must be {PARTITION} and {SORT}, text,"
             f" and it needs the local index {BY_LOOK} on {LOOK}",
             "name another table",
         )
-    if _RESTORE in missing:
-        steps += _protect(table)
-    return steps
+    return steps + (_protect(table) if steps or lacks(table) else 0)
 
 
 def lacks(table: Table) -> Sequence[str]:
@@ -57,8 +55,7 @@ def lacks(table: Table) -> Sequence[str]:
 
 
 def _create(table: Table) -> int:
-    """Create the table, wait until it can be used, and return 1; 0 when another init has created it meanwhile."""
-    steps = 1
+    """Create the table and return 1; 0 when another init creates it meanwhile."""
     with table.calling("create") as client:
         try:
             client.create_table(
@@ -77,27 +74,45 @@ def _create(table: Table) -> int:
                 BillingMode="PAY_PER_REQUEST",
             )
         except client.exceptions.ResourceInUseException:
-            steps = 0
-    end = time.monotonic() + _LONGEST
-    while _described(table)["TableStatus"] != "ACTIVE":
-        if time.monotonic() > end:
-            raise HistoryError(f"AWS is still making the table {table.name}", "run init again in a minute")
-        time.sleep(_POLL)
-    return steps
+            return 0
+    return 1
+
+
+def _once_made(table: Table) -> Mapping[str, Any]:
+    """Return the description of a table that may have been created just now, as soon as it can be used."""
+    for _ in _polls():
+        with suppress(NotInitialised):  # a description may be older than the table
+            description = _described(table)
+            if description["TableStatus"] in ("ACTIVE", "UPDATING"):
+                return description
+    raise HistoryError(f"AWS is still creating the table {table.name}", "run init again in a minute")
 
 
 def _protect(table: Table) -> int:
     """Switch on point-in-time recovery and return 1; 0 where that does not exist, as in a table of a simulation."""
-    with table.calling("switch on the point-in-time recovery of") as client:
-        try:
-            client.update_continuous_backups(
-                TableName=table.name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-            )
-        except client.exceptions.ClientError as error:
-            if error_code(error) != "UnknownOperationException":
-                raise
-            return 0
-    return 1
+    for _ in _polls():
+        with table.calling("switch on the point-in-time recovery of") as client:
+            try:
+                client.update_continuous_backups(
+                    TableName=table.name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+                )
+            except client.exceptions.ContinuousBackupsUnavailableException:
+                continue  # they are being enabled, which goes on for a while after the table can be used
+            except client.exceptions.ClientError as error:
+                if error_code(error) != "UnknownOperationException":
+                    raise
+                return 0
+        return 1
+    raise HistoryError(f"AWS is still enabling the backups of the table {table.name}", "run init again in a minute")
+
+
+def _polls() -> Iterator[None]:
+    """Yield at once, and again and again until it has lasted for long."""
+    end = time.monotonic() + _LONGEST
+    yield
+    while time.monotonic() < end:
+        time.sleep(_POLL)
+        yield
 
 
 def _described(table: Table) -> Mapping[str, Any]:

@@ -9,11 +9,8 @@ from ddns_updater.history import host_queries, queries
 from ddns_updater.history.host_table import Current, HostTable, chunks, host_of
 from ddns_updater.history.rows import publication_row, text_of, time_of, utc_text
 from ddns_updater.history.sql import SqlHistory
-from ddns_updater.hosts import Decision, Host, Judge, LastRequest, Login, Result, Verdict
+from ddns_updater.hosts import NOT_NOW, Decision, Host, Judge, LastRequest, Login, Result, Verdict, result_of
 from ddns_updater.model import Address, Family, Origin, Publication, Record, Version, parse_address
-
-_REMOVED_RETRY = 60  # seconds
-_WORST = (Verdict.BLOCKED, Verdict.LATER, Verdict.GOOD, Verdict.NOCHG)
 
 
 class _Step(NamedTuple):
@@ -151,7 +148,7 @@ def _logins(rows: Iterable[Sequence[Any]]) -> dict[str, Login]:
 
 def _removed(step: _Step) -> _Step:
     """Return what is done for a host that was removed since its request came: the next one meets no such host."""
-    return step._replace(decision=Decision(Verdict.LATER, _REMOVED_RETRY))
+    return step._replace(decision=NOT_NOW)
 
 
 def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Sequence[_Step]) -> list[Result]:
@@ -159,10 +156,4 @@ def _results(updates: Sequence[tuple[Host, Mapping[Family, Address]]], steps: Se
     by_host: dict[Hashable, list[Decision]] = {}
     for each in steps:
         by_host.setdefault(each.host.id, []).append(each.decision)
-    results = []
-    for host, addresses in updates:
-        decisions = by_host[host.id]
-        verdicts = [each.verdict for each in decisions]
-        verdict = next(each for each in _WORST if each in verdicts)
-        results.append(Result(verdict, tuple(addresses.values()), max(each.retry_after for each in decisions)))
-    return results
+    return [result_of(by_host[host.id], tuple(addresses.values())) for host, addresses in updates]

@@ -4,9 +4,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from ddns_updater.errors import HistoryError, HostError
+from ddns_updater.errors import HistoryError
 from ddns_updater.history import host_queries
 from ddns_updater.history.host_publications import SqlPublications
+from ddns_updater.history.host_refusals import check_login, name_of_line, name_taken
 from ddns_updater.history.host_requests import SqlRequests
 from ddns_updater.history.host_table import chunks, host_of, last_request
 from ddns_updater.history.rows import text_of, time_of, time_or_none, utc_text
@@ -96,12 +97,12 @@ class SqlHosts(SqlRequests, SqlPublications):
         """
         history = self.history
         if any(not each.is_host for each in history.origins(new.name)):
-            raise HostError(f"{new.name} is the name of an origin that ddns run keeps", "choose another name")
+            raise name_of_line(new.name)
         with history.errors(), history.transaction():
             now = utc_text(self.now())
             found = self.rows(host_queries.HOST_OF_NAME, (new.name,))
             if found and found[0][1] is not None:
-                raise HostError(f"there is a host {new.name} already", f"see it with: ddns host show {new.name}")
+                raise name_taken(new.name)
             login_id = self._login_for(new, now)
             flags = (int(new.takes_aws), int(new.takes_query), int(new.is_apex), new.suffix and str(new.suffix), now)
             if found:
@@ -115,17 +116,9 @@ class SqlHosts(SqlRequests, SqlPublications):
     def _login_for(self, new: NewHost, now: str | None) -> Any:
         """Return the key of the login of a new host, which is made when the host brings a secret."""
         found = self.rows(host_queries.LOGIN, (new.login,))
+        check_login(new, exists=bool(found), keeps_secret=bool(found and found[0][2] is not None))
         if new.secret is None:
-            if not found:
-                raise HostError(f"there is no login {new.login}", "leave out --login, or add its first host with it")
-            if new.takes_aws and found[0][2] is None:
-                raise HostError(
-                    f"only a digest of the secret of login {new.login} is kept, and AWS's protocol needs the secret",
-                    "give the host a login of its own",
-                )
             return found[0][0]
-        if found:
-            raise HostError(f"there is a login {new.login} already", f"join it with --login {new.login}")
         shared = new.secret if new.takes_aws else None
         self.history.execute(host_queries.INSERT_LOGIN, (new.login, digest(new.secret), shared, now))
         return self.rows(host_queries.LOGIN, (new.login,))[0][0]

@@ -183,16 +183,22 @@ def _mysql(url: SplitResult, port: int) -> MySqlUrl:
 
 
 def _dynamodb(url: SplitResult, port: int | None) -> DynamoDbUrl:
-    table = url.netloc
-    if not _TABLE.fullmatch(table) or port is not None or url.path.strip("/"):
-        raise InvalidValue("names no table", _DYNAMODB_EXAMPLE)
-    parameters = parse_qsl(url.query, keep_blank_values=True)
-    region = dict(parameters).get("region")
-    if [name for name, _ in parameters if name != "region"] or len(parameters) > 1:
-        raise InvalidValue("has more parameters than region", _DYNAMODB_EXAMPLE)
-    if region is not None and not _REGION.fullmatch(region):
-        raise InvalidValue(f"has region={region!r}", _DYNAMODB_EXAMPLE)
-    return DynamoDbUrl(table, region)
+    if "@" in url.netloc or port is not None or url.path.strip("/"):
+        raise InvalidValue("has more than a table and its region", _DYNAMODB_EXAMPLE)
+    if not _TABLE.fullmatch(url.netloc):
+        raise InvalidValue(
+            "names no table, which has 3 to 255 letters, digits, hyphens, underscores and dots", _DYNAMODB_EXAMPLE
+        )
+    region = None
+    for parameter, value in parse_qsl(url.query, keep_blank_values=True):
+        if parameter != "region":
+            raise InvalidValue(f"has the unknown parameter {parameter!r}", _DYNAMODB_EXAMPLE)
+        if region is not None:
+            raise InvalidValue("has region twice", "keep one of them")
+        if not _REGION.fullmatch(value):
+            raise InvalidValue(f"has region={value!r}, which is not the name of a region", _DYNAMODB_EXAMPLE)
+        region = value
+    return DynamoDbUrl(url.netloc, region)
 
 
 def _decoded(text: str) -> str:

@@ -140,7 +140,18 @@ def _make(service: str, region: str | None) -> Any:
         ),
     )
     log_calls(client)
+    if client.meta.service_model.protocol == "json":
+        client.meta.events.register("before-parse", _check_source)
     return client
+
+
+def _check_source(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise an error for an answer that AWS has not given: the SDK takes any page for an empty answer in JSON.
+
+    An error of a server or a load balancer (5xx) is left to the SDK, which repeats the request.
+    """
+    if response_dict["status_code"] < 500 and "x-amzn-requestid" not in response_dict["headers"]:
+        raise ResponseParserError("it has no x-amzn-RequestId")
 
 
 def _charge(client: Any, budget: "Budget") -> None:

@@ -31,6 +31,7 @@ BY_LOOK, LOOK = "byLook", "lookAt"  # a local index, which sorts the items of a 
 _NOTHING: Item = MappingProxyType({})
 _LEASE = "lease"
 _ONLY_NEW_OR_OWN = "attribute_not_exists(pk) OR #token = :token"
+_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
 _FREE_OR_OWN = "attribute_not_exists(pk) OR #until < :now OR #owner = :owner"
 
 _write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
@@ -167,6 +168,16 @@ class Table:
                 return
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def check_writing(self) -> None:
+        """Raise HistoryError when the table refuses to write items; nothing is written."""
+        key = _key(" ", " ")
+        with suppress(Changed), self.calling("write") as client:
+            client.put_item(TableName=self.name, Item=key, ConditionExpression=_NEVER)
+        with suppress(Changed), self.calling("write") as client:
+            client.update_item(TableName=self.name, Key=key, ConditionExpression=_NEVER)
+        with suppress(Changed), self.calling("write") as client:
+            client.delete_item(TableName=self.name, Key=key, ConditionExpression=_NEVER)
+
     @contextmanager
     def lease(self, name: str, seconds: float) -> Iterator[bool]:
         """Take a lease without waiting; False when another one holds it. It ends after `seconds`, also unreturned.
@@ -205,11 +216,15 @@ class Table:
         except HistoryError as error:
             match error_code(error.__cause__):
                 case "ConditionalCheckFailedException":
-                    raise Changed(f"an item of the table {self.name} was changed meanwhile") from error.__cause__
+                    raise Changed(
+                        f"an item of the table {self.name} was changed meanwhile", "try it again"
+                    ) from error.__cause__
                 case "ValidationException" if "exceeded the maximum allowed size" in error.problem:
                     raise TooLarge(f"an item of the table {self.name} would have more than 400 KB") from error.__cause__
                 case "ResourceNotFoundException":
-                    raise NotInitialised(f"there is no table {self.name}", 'run "ddns init"') from error.__cause__
+                    raise NotInitialised(
+                        f"there is no table {self.name} in {client.meta.region_name}", 'run "ddns init --name NAME"'
+                    ) from error.__cause__
                 case _:
                     raise
 

@@ -100,6 +100,8 @@ def _run_line(result: RunResult, each: FamilyResult) -> str:
     outcome = f"dry run, {each.outcome}" if result.dry_run else str(each.outcome)
     if each.outcome is Outcome.SKIPPED:
         return f"{outcome}: another run of {result.name} is in progress"
+    if each.off:
+        return f"{outcome}: {each.off}"
     if each.error and not each.recorded:
         return f"{outcome}: {each.error}".replace("failed: failed to", "failed to", 1)
     before = f" (was {each.previous_address or 'no address'})" if each.recorded else ""
@@ -110,7 +112,7 @@ def _run_line(result: RunResult, each: FamilyResult) -> str:
 
 def _needs_family(each: FamilyResult) -> bool:
     """Return whether the line of `each` contains neither its address nor its family."""
-    if each.outcome is Outcome.SKIPPED:
+    if each.outcome in (Outcome.SKIPPED, Outcome.OFF):
         return True
     return each.outcome is Outcome.FAILED and each.address is not None and not each.recorded
 

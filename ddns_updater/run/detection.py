@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ddns_updater.errors import Disagreement, SourceError
+from ddns_updater.errors import Disagreement, NotRunning, SourceError
 from ddns_updater.lib.deadline import Deadline, Limit
 from ddns_updater.model import Address, Agreement, Family
 from ddns_updater.run.ports import AddressSource
@@ -20,6 +20,7 @@ class Detected(NamedTuple):
     address: Address
     source: str
     host: str
+    needs_confirmation: bool = True
 
     def __str__(self) -> str:
         return f"{self.source} says {self.address}"
@@ -42,20 +43,27 @@ class Detection:
         self._limit = limit
         self._then = then
         self._reasons: list[str] = []
+        self._is_off = True  # until a source gives another reason
 
     def first(self) -> Detected:
-        """Return the first answer; raises SourceError with the reason of every source when there is none."""
+        """Return the first answer.
+
+        Raises SourceError with the reason of every source when there is none, NotRunning when that is the only reason.
+        """
         found = next(self._answers(), None)
         if found:
             return found
+        if self._is_off:
+            raise NotRunning(f"{'; '.join(self._reasons)}, so nothing was changed")
         raise SourceError(f"no trustworthy {self._family} address, so nothing was changed: {'; '.join(self._reasons)}")
 
     def confirm(self, first: Detected, agreement: Agreement) -> tuple[Detected, str | None]:
         """Return the address that two sources on different hosts agree on, and a warning if none could confirm it.
 
-        Asks sources until two agree. Raises Disagreement when all were asked and no two agree.
+        Asks sources until two agree, or one answers whose word needs no confirmation. Raises Disagreement when all were
+        asked and no two agree.
         """
-        if agreement is Agreement.OFF:
+        if agreement is Agreement.OFF or not first.needs_confirmation:
             return first, None
         heard = [first]
         while self._waiting:
@@ -63,7 +71,7 @@ class Detection:
             found = next(self._answers(), None)
             if found is None:
                 break
-            if any(each.address == found.address for each in heard):
+            if not found.needs_confirmation or any(each.address == found.address for each in heard):
                 return found, None
             heard.append(found)
         then = f"nothing was changed, {self._then}"
@@ -87,6 +95,7 @@ class Detection:
             except SourceError as error:
                 log.info("%s: %s", source.name, error)
                 self._reasons.append(f"{source.name} {error}")
+                self._is_off &= isinstance(error, NotRunning)
             else:
                 log.info("%s says %s", source.name, address, extra={"facts": {"address": str(address)}})
-                yield Detected(address, source.name, source.host)
+                yield Detected(address, source.name, source.host, source.needs_confirmation)

@@ -1,8 +1,8 @@
 """Advance the run state by one run: start, continue or end an incident, and decide which alerts to send.
 
 An incident starts with the first run that failed or was held, and ends with the first good one. Runs that are
-`skipped` for a short time (see skips.py), or `pending` for up to half an hour, neither start nor end one. While the
-address flaps (see flapping.py), a good run counts as a failed one. An alert is sent after DDNS_ALERT_AFTER runs,
+`skipped` for a short time (see skips.py), `off`, or `pending` for up to half an hour neither start nor end one. While
+the address flaps (see flapping.py), a good run counts as a failed one. An alert is sent after DDNS_ALERT_AFTER runs,
 reminders after 1 h, 6 h and then daily, and a last one when it is over.
 """
 
@@ -35,6 +35,7 @@ _GAPS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18), timedelta(
 _LONG_PENDING = timedelta(minutes=30)  # Route 53 usually takes a minute
 _LATELY = timedelta(hours=1)  # a version newer than this may be from a run that was killed before it sent its alert
 _QUICK = timedelta(seconds=30)  # between two runs; faster than cron can start them
+_UNKNOWN = (Outcome.SKIPPED, Outcome.OFF)  # of one family: whether its records are in place was not looked at
 _RECENT = 6  # runs whose times are kept, to estimate the interval
 
 
@@ -71,6 +72,8 @@ def advance(
         behind=_behind(state.behind, result, now),
         moves=moves_after(state.moves, result, now),
     )
+    if result.outcome is Outcome.OFF:
+        return advanced, events
     flaps = flapping(result.name, advanced.moves)
     if flaps:
         events = [each for each in events if each.kind is not Kind.CHANGED]  # the incident tells it once
@@ -80,7 +83,7 @@ def advance(
         cause = result.error or stuck or str(result.outcome)
         incident = before._replace(failed_runs=before.failed_runs + 1, cause=cause, quiet=before.quiet or quiet)
         return _failed(advanced._replace(incident=incident), result, events, now, alert_after)
-    if result.outcome is Outcome.PENDING or any(one.outcome is Outcome.SKIPPED for one in result.results):
+    if result.outcome is Outcome.PENDING or any(one.outcome in _UNKNOWN for one in result.results):
         return advanced, events  # not known to be good, so the incident goes on
     advanced = advanced._replace(last_success=now, incident=None)
     if state.incident and state.incident.alerts:
@@ -130,8 +133,9 @@ def _stuck(behind: Mapping[Record, datetime], result: RunResult, now: datetime) 
 
 
 def _behind(before: Mapping[Record, datetime], result: RunResult, now: datetime) -> Mapping[Record, datetime]:
-    """Return since when each record has not been seen to hold the current address."""
-    since = _kept(before, result)
+    """Return since when each record has not been seen to hold the current address, if there is one: not while off."""
+    off = {one.family.record_type for one in result.results if one.outcome is Outcome.OFF}
+    since = {record: at for record, at in _kept(before, result).items() if record.type not in off}
     for each in _publications(result):
         if _is_held(each):
             since.pop(each.record, None)

@@ -166,11 +166,12 @@ class AddressSource(Protocol):
     """Knows the public address.
 
     `name` is its name in messages, without secrets; `host` is the host that answers: two sources on one host do not
-    confirm each other.
+    confirm each other. `needs_confirmation` is whether another source should confirm what it says.
     """
 
     name: str
     host: str
+    needs_confirmation: bool
 
     def fetch(self, family: Family) -> Address:
         """Return the public address; raises SourceError if there is none that can be trusted."""

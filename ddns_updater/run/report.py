@@ -1,14 +1,14 @@
-"""The report phase: update the state file, write the metrics, ping the heartbeat and send the alerts.
+"""The report phase: update the state, write the metrics, ping the heartbeat and send the alerts.
 
 A failure here is a warning; it does not change the outcome of the run. See sending.py for the order of the writes.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.errors import StateError
@@ -21,12 +21,14 @@ from ddns_updater.run.incidents import advance
 from ddns_updater.run.news import News, everything, find_news
 from ddns_updater.run.sending import AlertSender
 from ddns_updater.run.skips import judge_skips
-from ddns_updater.run.timetable import LOCK_SECONDS, METRICS_SECONDS, heartbeat_seconds
+from ddns_updater.run.timetable import LEASE_SECONDS, LOCK_SECONDS, METRICS_SECONDS, heartbeat_seconds
 from ddns_updater.state.clock import find_shift
 from ddns_updater.state.content import StateContent
-from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due
 from ddns_updater.state.run_state import RunState
+
+if TYPE_CHECKING:
+    from ddns_updater.state.ports import StateStore
 
 Ping = Callable[[RunResult], None]
 WriteMetrics = Callable[[RunResult, RunState, datetime], None]
@@ -50,7 +52,7 @@ class Report:
     """The report of a run as it grows, so that nothing is lost when a time limit cuts it off.
 
     `result` is that of the run, with the warnings of the report; a run skipped for too long becomes a failed one.
-    `run_state` is what the state file has under `name` after the run, None when it could not be written. `is_first` is
+    `run_state` is what the state has under `name` after the run, None when it could not be written. `is_first` is
     whether it knew no run before.
     """
 
@@ -66,11 +68,11 @@ class Report:
 
 
 class Reporter:
-    """Reports runs: state file, metrics, heartbeat, alerts."""
+    """Reports runs: state, metrics, heartbeat, alerts."""
 
     def __init__(
         self,
-        state_file: StateFile,
+        store: "StateStore",
         destinations: Destinations,
         *,
         alert_after: int,
@@ -84,7 +86,7 @@ class Reporter:
 
         The runs are `quiet` when the alerts about their incident are printed in place of each failure.
         """
-        self._state_file = state_file
+        self._store = store
         self._destinations = destinations
         self._alert_after = alert_after
         self._run_timeout = timedelta(seconds=run_timeout)
@@ -93,9 +95,7 @@ class Reporter:
         self._clock = clock
         self._uptime = uptime
         self._deliveries = Deliveries()
-        self._sender = AlertSender(
-            state_file, destinations.keys, destinations.open_channels, self._deliveries, self._now
-        )
+        self._sender = AlertSender(store, destinations.keys, destinations.open_channels, self._deliveries, self._now)
         self._heartbeat_hangs = False
 
     def report(self, report: Report, given: str | None, ended: datetime, deadline: Deadline) -> None:
@@ -113,7 +113,7 @@ class Reporter:
     def news(self, report: Report, warnings: Sequence[str]) -> Iterator[News]:
         """Yield what to print of the run of `report`, which has `warnings`; when the block ends, save that it was.
 
-        A kill in between repeats it. It is everything when the runs are not quiet, and when the state file may not be
+        A kill in between repeats it. It is everything when the runs are not quiet, and when the state may not be
         kept from run to run: it cannot be written, or knew no run before, as in a container without a volume.
         """
         now = self._now()
@@ -133,18 +133,21 @@ class Reporter:
             run_state = content.origins.get(report.name, report.run_state)  # another run may have printed it
             news, content.origins[report.name] = find_news(run_state, report.result, warnings, now)
             yield everything(warnings) if report.is_first else news
-            with suppress(StateError):  # then the next run prints it again
-                self._state_file.replace(content)
+            with suppress(StateError), self._limit_state():
+                self._store.replace(content)  # if that fails, the next run prints it again
+
+    def _limit_state(self) -> AbstractContextManager[None]:
+        return self._limit(LEASE_SECONDS if self._store.is_in_database else LOCK_SECONDS, self._store.busy)
 
     def _locked(self, stack: ExitStack) -> StateContent:
-        with self._limit(LOCK_SECONDS, self._busy()):
-            return stack.enter_context(self._state_file.locked())
+        with self._limit_state():
+            return stack.enter_context(self._store.locked())
 
     def _update_state(self, report: Report, given: str | None, ended: datetime, sending: ExitStack) -> Sequence[Due]:
-        """Write the state file and the metrics; return the alerts to send, none while another run sends.
+        """Write the state and the metrics; return the alerts to send, none while another run sends.
 
-        `sending` gets the lock for sending. It is taken under the lock of the file, so no other run can have sent in
-        between what is returned here, and the file need not be read again.
+        `sending` gets the lock for sending. It is taken under the lock of the state, so no other run can have sent in
+        between what is returned here, and the state need not be read again.
         """
         now = self._now()
         with ExitStack() as stack:
@@ -157,14 +160,15 @@ class Reporter:
             name, run_state = self._advance(content, report, given, ended, now)
             due = self._sender.due(content, now)
             try:
-                self._state_file.replace(content)
+                with self._limit_state():
+                    if due and not sending.enter_context(self._store.sending()):
+                        due = ()
+                    self._store.replace(content)
                 report.name, report.run_state = name, run_state
-                if due and not sending.enter_context(self._state_file.sending()):
-                    due = ()
             except StateError as error:
                 report.warn(self._sender.silent(error))
-                due = ()  # an alert that is not in the file cannot be marked as delivered
-            # under the lock of the file, so that the counters in the metrics never decrease
+                due = ()  # an alert that is not in the state cannot be marked as delivered
+            # under the lock of a file, so that the counters in the metrics never decrease
             at = run_state.recent[-1] if run_state.recent else now
             self._write_metrics(report, name, run_state, at)
         return due
@@ -176,7 +180,8 @@ class Reporter:
         if content.damage:
             report.warn(content.damage)
         name = content.name_of(given, report.result.name)
-        run_state, up = content.origins.get(name, RunState()), self._uptime()
+        run_state = content.origins.get(name, RunState())
+        up = None if self._store.is_in_database else self._uptime()  # machines share it
         if shift := run_state.recent and find_shift(run_state.recent[-1], run_state.uptime, now, up):
             ended = now  # by the clock to which the earlier times were moved
             run_state = run_state.shifted(shift)
@@ -215,10 +220,6 @@ class Reporter:
             return
         if failure := self._deliveries.deliver(_HEARTBEAT, partial(ping, report.result), "its service", seconds):
             report.warn(f"failed to send the heartbeat: {failure}")
-
-    def _busy(self) -> StateError:
-        where = self._state_file.path
-        return StateError(f"failed to write {where}: another program holds its lock", "find that program and end it")
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -1,7 +1,7 @@
-"""Send the undelivered alerts of a state file.
+"""Send the undelivered alerts of the state.
 
-The write order: alerts go into the state file together with the counts that they come from, then to the channels, then
-out of the file. A kill in between leaves them to the next time. An alert arrives twice when the kill came just after a
+The write order: alerts go into the state together with the counts that they come from, then to the channels, then
+out of it. A kill in between leaves them to the next time. An alert arrives twice when the kill came just after a
 channel accepted it, or when a channel accepts it after it was given up. While that delivery still hangs, no other to
 the same channel begins.
 """
@@ -9,6 +9,7 @@ the same channel begins.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ddns_updater.alerts.channel import Channel
 from ddns_updater.alerts.event import Event
@@ -18,18 +19,20 @@ from ddns_updater.lib.humanize import counted
 from ddns_updater.run.deliveries import Deliveries
 from ddns_updater.run.timetable import alert_seconds
 from ddns_updater.state.content import StateContent
-from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due, Undelivered
+
+if TYPE_CHECKING:
+    from ddns_updater.state.ports import StateStore
 
 Warn = Callable[[str], None]
 
 
 class AlertSender:
-    """Puts alerts into the content of a state file, and sends those that are due."""
+    """Puts alerts into the content of the state, and sends those that are due."""
 
     def __init__(
         self,
-        state_file: StateFile,
+        store: "StateStore",
         keys: Collection[str],
         open_channels: Callable[[], Mapping[str, Channel]],
         deliveries: Deliveries,
@@ -37,11 +40,11 @@ class AlertSender:
         *,
         turn: str = "run",
     ) -> None:
-        """Take the file, and the `keys` of the channels that `open_channels` returns when there is an alert to send.
+        """Take the state, and the `keys` of the channels that `open_channels` returns when there is an alert to send.
 
         What messages call the occasion on which alerts are sent is `turn`.
         """
-        self._state_file = state_file
+        self._store = store
         self._keys = keys
         self._open_channels = open_channels
         self._deliveries = deliveries
@@ -88,9 +91,9 @@ class AlertSender:
         return str(StateError(error.problem, error.advice, then=then))
 
     def _save(self, alert: Undelivered, key: str, failure: AlertError | None) -> None:
-        with self._state_file.locked() as content:
+        with self._store.locked() as content:
             if failure and failure.again:
                 content.outbox.retry_later(key, self._now(), failure.seconds)
             else:
                 content.outbox.delivered(alert, key)
-            self._state_file.replace(content)
+            self._store.replace(content)

@@ -5,7 +5,8 @@
       publish, verify      until 5 s before its end
       the last writes      those 5 s
     report               a quarter of the run, 10 s at most, and what the work left
-      state file, metrics  2 s for the lock of the file, 1.5 s to write the metrics
+      state, metrics       2 s for the lock of a file or 5 s for that of a table, as long to replace the state,
+                           1.5 s to write the metrics
       heartbeat, alerts    equal parts of the rest
     10 s more              then the database gives up the session of a run that vanished, and its lock
 
@@ -18,13 +19,15 @@ from datetime import timedelta
 
 from ddns_updater.lib.deadline import Deadline
 
-LOCK_SECONDS = 2.0  # for the lock of the state file, which others hold only briefly
+LOCK_SECONDS = 2.0  # for the lock of the state, which others hold only briefly, and again to replace the state
+LEASE_SECONDS = 5.0  # the same where the lock outlives its process by some seconds
 METRICS_SECONDS = 1.5  # during which others wait for the state file
 
 _LAST_WRITES = 5.0  # seconds to read records back and to write the journal
 _AFTER_RUN = 10  # seconds
 _ANSWER = 20.0  # seconds; monitoring waits for `ddns status`
 _REPORT = 10.0  # seconds
+_PATIENCE = 5.0  # seconds; most addresses come sooner
 _MARGIN = 1.5  # seconds by which the report ends before it is interrupted
 _USUAL_TRY = 5.0  # seconds; most services accept an alert in that time
 _ARRIVAL = 60.0  # seconds that a change may be on its way after the run that sent it
@@ -59,6 +62,12 @@ def session_seconds(run_timeout: int) -> int:
 def detection_seconds(work: float, families: int) -> float:
     """Return the seconds for the address of one of `families`; at least half of `work` is left to publish."""
     return work / 2 / families
+
+
+def patience_seconds(run_timeout: float, families: int, sources: int) -> float:
+    """Return the seconds that a source may wait for an address that is to come: a third of its part, if little."""
+    part = detection_seconds(run_timeout - report_seconds(run_timeout), families) / sources
+    return min(_PATIENCE, part / 3)
 
 
 def latest_arrival(run_timeout: float) -> timedelta:

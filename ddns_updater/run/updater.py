@@ -2,7 +2,8 @@
 
 The rule behind it all: a record is due until the latest version is verified in DNS, however long ago the address
 changed. Any phase can be cut off at any moment. The next run repeats what is missing, and repeating a step is safe.
-An unknown address changes nothing.
+An unknown address changes nothing. Neither does an origin that is off: what is due stays due, because the address may
+be somebody else's meanwhile.
 
 The lock ends with the database session. A run that loses its session begins again, once: it takes the lock anew and
 reads everything again, so nothing is written or sent on the ground of what was read under the lost lock.
@@ -19,6 +20,7 @@ from ddns_updater.errors import (
     DdnsError,
     Disagreement,
     HistoryError,
+    NotRunning,
     SettingsError,
     Stopped,
     VersionTaken,
@@ -75,6 +77,7 @@ class _FamilyRun:
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
         self.error: str | None = None
+        self.off: str | None = None
 
     def begin_again(self) -> None:
         """Forget what was read; what was done stays."""
@@ -84,6 +87,9 @@ class _FamilyRun:
         self.found = self.journal = None
 
     def fail(self, error: DdnsError) -> None:
+        if isinstance(error, NotRunning):
+            self.outcome, self.off = Outcome.OFF, str(error)
+            return
         self.outcome = Outcome.HELD if isinstance(error, Disagreement) else Outcome.FAILED
         self.error = str(error)
 
@@ -268,6 +274,7 @@ class Updater:
             publications=publications,
             warnings=tuple(dict.fromkeys([*run.warnings, *(journal.warnings if journal else ())])),
             error=run.error or (_summary(errors) if errors else None),
+            off=run.off,
         )
 
     def _outcome(self, run: _FamilyRun, publications: Sequence[Publication]) -> Outcome:

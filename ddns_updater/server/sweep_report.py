@@ -1,6 +1,6 @@
 """Report each sweep of a server: in the log, and to the channels as the phase report of a run does (see run/report.py).
 
-The state file is the server's own, so that runs and `ddns status` do not see it. While there is nothing to remember,
+The state is the server's own, so that runs and `ddns status` do not see it. While there is nothing to remember,
 nothing is written.
 
 A server sweeps in the thread that publishes, where no time limit interrupts. So the report has a thread of its own,
@@ -24,8 +24,8 @@ from ddns_updater.run.sending import AlertSender
 from ddns_updater.server.host_incidents import advance
 from ddns_updater.state.clock import ClockShift, find_shift
 from ddns_updater.state.content import StateContent
-from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Due
+from ddns_updater.state.ports import StateStore
 from ddns_updater.state.run_state import RunState
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ _REPORT = "report"  # among the keys of the channels, which are digests
 
 
 class SweepReporter:
-    """Reports sweeps: log, state file, alerts."""
+    """Reports sweeps: log, state, alerts."""
 
     def __init__(
         self,
-        state_file: StateFile,
+        store: StateStore,
         keys: Collection[str],
         open_channels: Callable[[], Mapping[str, Channel]],
         *,
@@ -50,18 +50,19 @@ class SweepReporter:
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], Uptime | None] = uptime,
     ) -> None:
-        """Take the file, and the `keys` of the channels that `open_channels` returns when there is an alert to send.
+        """Take the state, and the `keys` of the channels that `open_channels` returns when there is an alert to send.
 
         `alert_after` failed sweeps in a row start the alerts; a report takes at most so many `seconds`.
         """
-        self._state_file = state_file
+        self._store = store
+        self._place = store.place if store.is_in_database else f"the lock or the disk of {store.place}"
         self._has_channels = bool(keys)
         self._alert_after = alert_after
         self._seconds = seconds
         self._clock = clock
         self._uptime = uptime
         self._deliveries = Deliveries()
-        self._sender = AlertSender(state_file, keys, open_channels, self._deliveries, self._now, turn="sweep")
+        self._sender = AlertSender(store, keys, open_channels, self._deliveries, self._now, turn="sweep")
         self._logged = RunState()  # what the log tells since the server was started
         self._warnings: list[str] = []  # of the report before
 
@@ -72,9 +73,7 @@ class SweepReporter:
             return
         warnings: list[str] = []
         send = partial(self._alert, sweep, Deadline(self._seconds * _SENDING), warnings.append)
-        if late := self._deliveries.deliver(
-            _REPORT, send, f"the lock or the disk of {self._state_file.path}", self._seconds
-        ):
+        if late := self._deliveries.deliver(_REPORT, send, self._place, self._seconds):
             warnings.append(f"failed to report a sweep: {late}")
         for warning in warnings:
             if warning not in self._warnings:
@@ -101,11 +100,11 @@ class SweepReporter:
                 self._sender.send(due, deadline, warn)
 
     def _update_state(self, sweep: Sweep, sending: ExitStack, warn: Callable[[str], None]) -> Sequence[Due]:
-        """Write the state file and return the alerts to send, none while another server sends; raises StateError.
+        """Write the state and return the alerts to send, none while another server sends; raises StateError.
 
         `sending` gets the lock for sending, as in the report of a run.
         """
-        with self._state_file.locked() as content:
+        with self._store.locked() as content:
             if content.damage:
                 warn(content.damage)
             is_needed = _holds_anything(content)
@@ -118,14 +117,14 @@ class SweepReporter:
             if not (is_needed or _holds_anything(content)):
                 return ()
             due = self._sender.due(content, now)
-            self._state_file.replace(content)
-            if due and not sending.enter_context(self._state_file.sending()):
-                return ()
+            if due and not sending.enter_context(self._store.sending()):
+                due = ()
+            self._store.replace(content)
             return due
 
     def _at_present(self, state: RunState, now: datetime) -> tuple[RunState, ClockShift | None]:
         """Return `state` as that of a sweep at `now`, and how the clock was set since the one before it."""
-        up = self._uptime()
+        up = None if self._store.is_in_database else self._uptime()  # servers share it
         shift = find_shift(state.recent[-1], state.uptime, now, up) if state.recent else None
         return (state.shifted(shift) if shift else state)._replace(recent=(now,), uptime=up), shift
 

@@ -35,7 +35,9 @@ def _family_not_kept(settings: Settings) -> Found:
 
 
 def _one_host(settings: Settings) -> Found:
-    if settings.ip_agreement is Agreement.REQUIRED and len({source.host for source in settings.ip_sources}) < 2:
+    sources = settings.ip_sources
+    unconfirmed = len({source.host for source in sources}) < 2 and all(source.needs_confirmation for source in sources)
+    if settings.ip_agreement is Agreement.REQUIRED and unconfirmed:
         yield "DDNS_IP_AGREEMENT=required needs a second source in DDNS_IP_SOURCES", "add one on another host"
 
 

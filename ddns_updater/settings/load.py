@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddns_updater.errors import SettingsError
+from ddns_updater.history.url import DynamoDbUrl
 from ddns_updater.settings.contradictions import contradictions
 from ddns_updater.settings.env_files import EnvFile, nearest_variable, read_env_files
 from ddns_updater.settings.home import forget_empty_home
@@ -62,6 +63,8 @@ def read_settings(
     parser = Parser(known, SETTINGS)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
     settings = default_settings()._replace(**parser.values, aws=aws)
+    if isinstance(settings.database, DynamoDbUrl) and "state_folder" not in parser.values:
+        settings = settings._replace(state_folder=None)
     remarks = remarks_on(settings, parser.given | parser.bad, found, for_init=for_init)
     wrong = [*parser.problems, *contradictions(settings, parser.given, parser.bad), *remarks.problems]
     secret_files = [known[each.variables[1]] for each in SETTINGS if each.is_secret and each.variables[1] in known]

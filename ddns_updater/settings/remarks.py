@@ -25,7 +25,9 @@ def remarks_on(settings: Settings, given: Collection[str], found: EnvFiles, *, f
     """Return the remarks on settings of which the variables `given` are set; `for_init` is stricter."""
     problems, notes = [], []
     folder = user_folder()
-    in_folder = [variable for variable in _IN_USER_FOLDER if variable not in given]
+    in_folder = [each for each in _IN_USER_FOLDER if each not in given]
+    if settings.state_folder is None:
+        in_folder.remove("DDNS_STATE_FOLDER")
     if in_folder and folder.problem:
         problems.append(SettingsError(folder.problem.problem, folder.problem.advice, settings=in_folder))
     if in_folder and folder.note:
@@ -50,7 +52,7 @@ def _movable(settings: Settings) -> Iterator[SettingsError]:
             problem = f"DDNS_DATABASE_URL names the file {str(url.path)!r} of whichever folder ddns is started in"
             advice = f"write DDNS_DATABASE_URL={url.full_url} (four slashes before a full path)"
             yield SettingsError(problem, advice, settings=("DDNS_DATABASE_URL",))
-    if not settings.state_folder.is_absolute():
+    if settings.state_folder and not settings.state_folder.is_absolute():
         folder = str(settings.state_folder)
         problem = f"DDNS_STATE_FOLDER names the folder {folder!r} of whichever folder ddns is started in"
         advice = f"write its full path, DDNS_STATE_FOLDER={settings.state_folder.absolute()}"

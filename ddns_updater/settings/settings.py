@@ -39,7 +39,7 @@ class Settings(NamedTuple):
     alert_after: int
     heartbeat: ChannelSpec | None
     metrics_file: Path | None
-    state_folder: Path
+    state_folder: Path | None
     serve_listen: Listen
     serve_trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     serve_status_password: str | None

@@ -137,7 +137,8 @@ SETTINGS = (
         "ip_agreement",
         choice(Agreement, "write DDNS_IP_AGREEMENT=preferred"),
         "Whether a source on another host has to confirm a changed address before it is written: preferred (if none"
-        " answers, the change goes through with a warning), required (it is held) or off (no second source is asked).",
+        " answers, the change goes through with a warning), required (it is held) or off (no second source is asked).\n"
+        "What ec2: or imds: says needs no confirmation.",
         default="preferred",
     ),
     Setting(

@@ -23,7 +23,7 @@ class CommandSource:
 
     def __init__(self, spec: CommandSpec, *, timeout: float, environment: Callable[[], Mapping[str, str]]) -> None:
         """Take the program, the timeout in seconds, and what gives the program's environment."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._words = spec.words
         self._timeout = timeout
         self._environment = environment

@@ -28,7 +28,7 @@ class DnsSource:
 
     def __init__(self, spec: DnsSpec, *, timeout: float) -> None:
         """Take what to ask whom, and the timeout in seconds."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._question = dns.name.from_text(spec.question)
         self._server, self._port = spec.server, spec.port
         self._type, self._class = spec.type, dns.rdataclass.from_text(spec.class_)

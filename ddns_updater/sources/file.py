@@ -16,7 +16,7 @@ class FileSource:
 
     def __init__(self, spec: FileSpec) -> None:
         """Take where the file is."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._path = spec.path
 
     def fetch(self, family: Family) -> Address:

@@ -40,7 +40,7 @@ class HttpSource:
 
         `open_tls` gives what verifies an HTTPS server, or raises SourceError; it is called at every HTTPS request.
         """
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._url, self._pointer, self._login = spec.url, spec.pointer, spec.login
         self._timeout = timeout
         self._retry = Retry(

@@ -27,7 +27,7 @@ class ImdsSource:
 
     def __init__(self, spec: ImdsSpec) -> None:
         """Take where the service is."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._endpoint = spec.endpoint or _ENDPOINT
 
     def fetch(self, family: Family) -> Address:

@@ -24,7 +24,7 @@ class InterfaceSource:
 
     def __init__(self, spec: InterfaceSpec) -> None:
         """Take the interface, and which of its IPv6 addresses is wanted."""
-        self.name, self.host = spec.name, spec.host
+        self.name, self.host, self.needs_confirmation = spec.name, spec.host, spec.needs_confirmation
         self._interface, self._temporary = spec.interface, spec.temporary
 
     def fetch(self, family: Family) -> Address:

@@ -26,7 +26,8 @@ class SourceSpec(ABC):
     """An address source as configured; each kind adds the parts that it needs.
 
     `text` is how it is written, and may hold a secret; `name` is what messages show. `host` is what answers for it:
-    sources with the same host count as one, however they are written.
+    sources with the same host count as one, however they are written. `needs_confirmation` is whether another source
+    should confirm what it says: AWS's word about an instance of its own is final.
 
     The kinds are no NamedTuples, because each run defines all of them, and a NamedTuple takes much longer to define.
     """
@@ -34,6 +35,7 @@ class SourceSpec(ABC):
     kind: str
     form: str  # what to write for one, as advice
     extra: str | None = None  # the optional packages that it needs
+    needs_confirmation = True
     holds_secret = False  # whether `text` may hold one that only its owner should be able to read
 
     def __init__(self, text: str) -> None:
@@ -124,6 +126,7 @@ class Ec2Spec(SourceSpec):
     """An EC2 instance by its ID; `region` is None for the one that the SDK is configured with."""
 
     kind = "ec2"
+    needs_confirmation = False
     form = "ec2:i-0123456789abcdef0 or with ?region=eu-west-1"
 
     def _parse(self, rest: str) -> str:
@@ -135,6 +138,7 @@ class ImdsSpec(SourceSpec):
     """The metadata service of the EC2 instance that this machine is; `endpoint` is None for its usual address."""
 
     kind = "imds"
+    needs_confirmation = False
     form = "imds:"
 
     def _parse(self, rest: str) -> str:

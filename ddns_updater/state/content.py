@@ -1,4 +1,4 @@
-"""The content of the state file and its JSON form; every value is checked on reading, because files get damaged."""
+"""The content of the state and its JSON form; every value is checked on reading, because files get damaged."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ddns_updater.alerts.event import parse_event
+from ddns_updater.errors import StateError
 from ddns_updater.lib.uptime import Uptime
 from ddns_updater.model import Address, Family, Incident, Outcome, Record, Seen, parse_address
 from ddns_updater.state.outbox import Outbox, Pause, Undelivered
@@ -20,9 +21,9 @@ _UNNAMED = ""  # the key for runs without a configured name while the database i
 
 
 class StateContent:
-    """The content of a state file, which can be changed; `default` is the name of the only origin.
+    """What the state holds, which can be changed; `default` is the name of the only origin.
 
-    `damage` says what was lost because the file was damaged, None when it was not.
+    `damage` says what was lost because it was damaged, None when it was not.
     """
 
     def __init__(
@@ -91,6 +92,25 @@ def parse_content(content: Mapping[str, Any]) -> StateContent:
     return StateContent(
         _optional_text(content["default"]), origins, Outbox([_undelivered(each) for each in content["owed"]], pauses)
     )
+
+
+def content_of(loaded: Mapping[str, Any], place: str, of: str, away: str) -> StateContent:
+    """Return the content that was `loaded` from `place`, an empty one with its damage if it is not what we write.
+
+    `of` is what it remembers many of. Raises StateError, with `away` for advice, for that of another version.
+    """
+    if loaded.get("format") != FORMAT:
+        raise StateError(f"{place} was written by another version of ddns-updater", away)
+    try:
+        return parse_content(loaded)
+    except MALFORMED:
+        return StateContent(damage=damage(place, of))
+
+
+def damage(place: str, of: str) -> str:
+    """Return that what `place` held is lost, and what that means."""
+    lost = "an open incident and undelivered alerts are lost"
+    return f"{place} is damaged; {of} counts restart at zero, {lost}"
 
 
 def _undelivered(content: Mapping[str, Any]) -> Undelivered:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ddns_updater.errors import StateError
 from ddns_updater.lib.files import NO_ROOM, flocked, replace_file
 from ddns_updater.lib.trust import Distrusted, check_path, make_folder, open_own
-from ddns_updater.state.content import FORMAT, MALFORMED, PROGRAM, StateContent, content_text, parse_content
+from ddns_updater.state.content import PROGRAM, StateContent, content_of, content_text, damage
 
 _HEAD = b'{"program": "ddns-updater"'  # the start of every state file
 _LARGEST = 16_000_000  # bytes; it holds a few thousand
@@ -27,10 +27,24 @@ _ABLE = {"read": "readable", "write": "writable"}
 class StateFile:
     """The state file of one database, in a folder that is created at the first write."""
 
+    is_in_database = False
+
     def __init__(self, folder: Path, database: str, *, of: str = "run") -> None:
         """Take the folder, what tells the database from others, and of what the file remembers many."""
         self._of = of
         self.path = folder / f"{of}s-{hashlib.sha256(os.fsencode(database)).hexdigest()[:12]}.json"
+
+    @property
+    def place(self) -> str:
+        """Return the path of the file."""
+        return str(self.path)
+
+    @property
+    def busy(self) -> StateError:
+        """Return the error of a use that takes too long."""
+        return StateError(
+            f"failed to write {self.path}: another program holds its lock", "find that program and end it"
+        )
 
     def read(self) -> StateContent:
         """Return the content without waiting for a lock; raises StateError if it cannot be read."""
@@ -98,19 +112,10 @@ class StateFile:
         except (ValueError, RecursionError):
             if not _is_truncated(raw):
                 raise foreign from None
-            return StateContent(damage=self._damaged())
+            return StateContent(damage=damage(self.place, self._of))
         if not isinstance(loaded, dict) or loaded.get("program") != PROGRAM:
             raise foreign
-        if loaded.get("format") != FORMAT:
-            raise StateError(f"{self.path} was written by another version of ddns-updater", "upgrade, or move it away")
-        try:
-            return parse_content(loaded)
-        except MALFORMED:
-            return StateContent(damage=self._damaged())
-
-    def _damaged(self) -> str:
-        lost = "an open incident and undelivered alerts are lost"
-        return f"{self.path} is damaged; {self._of} counts restart at zero, {lost}"
+        return content_of(loaded, self.place, self._of, "upgrade, or move it away")
 
 
 def _is_truncated(raw: bytes) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ddns_updater.hosts import Overview
 from ddns_updater.lib.humanize import counted, duration, local_time
-from ddns_updater.model import Family, Journal, Publication, PublicationState, Record
+from ddns_updater.model import Family, Journal, Outcome, Publication, PublicationState, Record
 from ddns_updater.state.backlog import Backlog
 from ddns_updater.state.run_state import RunState
 
@@ -73,6 +73,8 @@ class Status(NamedTuple):
             return known.error
         if known and known.state is PublicationState.VERIFIED and known.address and known.address == version.address:
             return None
+        if self.run_state and self.run_state.outcome is Outcome.OFF:
+            return None  # it waits until the machine with the address runs again
         due = max(filter(None, (version.created_at, known and known.created_at, known and known.submitted_at)))
         behind = self.run_state and self.run_state.behind.get(record)
         is_failed = known is not None and known.state is PublicationState.FAILED

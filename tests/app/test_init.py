@@ -40,7 +40,9 @@ def test_a_table_of_dynamodb_that_terraform_made_is_seeded(small_machine: Machin
     arguments = ("init", "--no-create", "--name", "home", "--ip", "9.9.9.9")
     missing = small_machine.ddns(*arguments, **changes)
     assert missing.status == 1
-    assert missing.err == ("error: there is no table ddns; make it where the rest was made, or leave out --no-create\n")
+    assert missing.err == (
+        "error: there is no table ddns in eu-west-1; make it where the rest was made, or leave out --no-create\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", small_machine.aws.url)
         make_table(small_machine.aws.url)

@@ -54,9 +54,9 @@ def asks_for_what_is_written(expression: str, written: Written) -> None:
         for label, operator, value in re.findall(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"', matchers):
             assert label in {*written[metric], *_OF_THE_SCRAPE}, expression
             assert operator == "=~" or value in written[metric][label], expression
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"|\{.*?\}|\[.*?\]|by \(\w+\)|, \w+\)', "", expression)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"|\{.*?\}|\[.*?\]|(?:by|ignoring) \(\w+\)|, \w+\)', "", expression)
     assert set(re.findall(r"[a-z]\w*", bare)) <= {*written, *_FUNCTIONS}, expression
-    for label in re.findall(r"by \((\w+)\)|, (\w+)\)", expression):
+    for label in re.findall(r"(?:by|ignoring) \((\w+)\)|, (\w+)\)", expression):
         assert set(filter(None, label)) <= {
             *_OF_THE_SCRAPE,
             *(each for metric, _ in selectors for each in written[metric]),

@@ -26,6 +26,7 @@ from ddns_updater.lib.installation import install_advice
 from ddns_updater.settings.load import read_settings
 from tests.dns.test_name_servers import delegated_to, may_mount
 from tests.doctor.test_name_servers import referral
+from tests.sources.test_ec2 import client, launch
 from tests.support import services
 from tests.support.alerting import later
 from tests.support.aws import refuse
@@ -467,6 +468,19 @@ def test_sources_that_agree_are_ok_and_sources_that_disagree_fail(
     check = found(small_machine, **changes | {"DDNS_IP_AGREEMENT": "off"})["ipv4 address"]
     assert check["state"] == "warning"
     assert check["found"].startswith(said)
+
+
+def test_the_source_of_an_instance_needs_no_second_one(small_machine: Machine) -> None:
+    instance, address = launch(client(small_machine.aws.url))
+    own = f"ec2:{instance}"
+    check = found(small_machine, DDNS_IP_SOURCES=own, DDNS_IP_AGREEMENT="required")["ipv4 address"]
+    assert (check["state"], check["found"]) == ("ok", f"{address}; {own} needs no second source")
+    sources = f"{small_machine.service.url},{own}"
+    check = found(small_machine, DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")["ipv4 address"]
+    assert (check["state"], check["found"]) == (
+        "warning",
+        f"{small_machine.service.url} says 9.9.9.9 but {own} says {address}; a change needs only what {own} says",
+    )
 
 
 @pytest.mark.parametrize(("agreement", "state"), [("off", "ok"), ("preferred", "warning"), ("required", "failed")])

@@ -42,7 +42,7 @@ def test_init_makes_the_table_once_and_says_what_another_one_lacks(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
     with factories.open_history(dynamodb_settings(aws.url)) as history:
-        with pytest.raises(NotInitialised, match='there is no table ddns; run "ddns init"'):
+        with pytest.raises(NotInitialised, match='there is no table ddns in eu-west-1; run "ddns init --name'):
             history.origins()
         with history.lock_init() as taken:
             assert taken
@@ -154,9 +154,48 @@ def test_what_was_sent_for_earlier_versions_is_known(history: DynamoDbHistory) -
 def test_writing_is_checked_without_a_write(history: DynamoDbHistory, table: Table, aws: FakeAws) -> None:
     history.check_writing()
     assert sdk(aws.url).scan(TableName=table.name)["Items"] == []
-    aws.fault("UpdateItem", faults.refuse_item("AccessDeniedException"))
-    with pytest.raises(HistoryError, match="AccessDeniedException"):
-        history.check_writing()
+    for operation in ("PutItem", "UpdateItem", "DeleteItem"):
+        aws.heal()
+        aws.fault(operation, faults.refuse_item("AccessDeniedException"))
+        with pytest.raises(HistoryError, match="AccessDeniedException"):
+            history.check_writing()
+
+
+def test_a_run_that_was_suspended_beyond_its_lease_writes_nothing_that_it_found_before(
+    history: DynamoDbHistory, table: Table
+) -> None:
+    origin = history.seed("line", Family.IPV4, _ONE, None)
+    clock = [0.0]
+    late = DynamoDbHistory(table, "here", 60, lambda: clock[0])
+    with late.lock(origin):
+        journal = late.latest(origin)
+        late.save([(journal.version, Publication(_RECORD, _START))])
+        clock[0] = 60
+        with pytest.raises(HistoryError, match="this run of line, ipv4, was suspended for longer than its lease; the"):
+            late.append(origin, journal.version, _TWO)
+        with pytest.raises(HistoryError, match="was suspended"):
+            late.save([(journal.version, Publication(_RECORD, _START, PublicationState.FAILED))])
+    assert history.latest(origin).version.address == _ONE
+    with late.lock(origin):
+        assert late.append(origin, late.newest(origin), _TWO).version.version == 2
+
+
+@pytest.mark.parametrize("name", ["a#ipv4", "a", "a#", "#", "ä" * 255, " #ipv6", "a v#00000001", "\U0001f3e0" * 240])
+def test_an_origin_may_have_any_name(history: DynamoDbHistory, name: str) -> None:
+    others = [history.seed(other, Family.IPV4, _TWO, None) for other in ("a#ipv4#ipv4", "b", "a#ipv6")]
+    origins = {family: history.seed(name, family, _ONE, None) for family in Family}
+    for origin in origins.values():
+        with history.lock(origin) as taken:
+            assert taken
+            assert history.append(origin, history.newest(origin), _THREE).version.version == 2
+    assert {each.family: each.id for each in history.origins(name)} == {f: each.id for f, each in origins.items()}
+    assert {each.name for each in history.origins()} == {name, "a#ipv4#ipv4", "b", "a#ipv6"}
+    assert [history.newest(each).version for each in others] == [1, 1, 1]
+
+
+def test_a_name_that_no_key_holds_is_refused(history: DynamoDbHistory) -> None:
+    with pytest.raises(HistoryError, match="is too long for DynamoDB; choose one that is shorter in UTF-8"):
+        history.seed("\U0001f3e0" * 255, Family.IPV4, _ONE, None)
 
 
 moments = st.lists(st.integers(0, 60), min_size=1, max_size=6, unique=True).map(sorted)

@@ -11,6 +11,7 @@ import pytest
 
 from ddns_updater.errors import HistoryError, HostError
 from ddns_updater.history.dynamodb import DynamoDbHistory
+from ddns_updater.history.dynamodb_host_items import HostKey
 from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 from ddns_updater.hosts import Host, LastRequest, Looked, NewHost, Verdict
 from ddns_updater.lib.dynamodb import Table, Update
@@ -278,6 +279,47 @@ def test_requests_killed_before_any_write_lose_nothing_that_was_answered(hosts: 
     assert hosts.count_due()[0] == 1
 
 
+@pytest.mark.parametrize("state", [PublicationState.PENDING, PublicationState.FAILED])
+def test_a_version_that_lost_its_mark_is_due_again_once_its_host_asks_again(
+    hosts: DynamoDbHosts, table: Table, state: PublicationState
+) -> None:
+    """Its writer was killed after it was suspended, or its host was removed and added again."""
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    (at,) = hosts.due(10)
+    error = "no" if state is PublicationState.FAILED else None
+    hosts.history.save([(at.journal.version, Publication(at.record, hosts.now(), state, error=error))])
+    hosts.remove(host)
+    host = _add(hosts)
+    assert hosts.count_due()[0] == 0
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    assert [each.journal.version.version for each in hosts.due(10)] == [1]
+    mark = table.get("due", _KEY)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    assert table.get("due", _KEY) == mark
+
+
+def test_a_login_that_lost_a_name_to_another_one_records_nothing(hosts: DynamoDbHosts, table: Table) -> None:
+    class Late(_Mortal):
+        def __getattr__(self, name: str) -> Any:
+            method = super().__getattr__(name)
+
+            def called(partition: str, sort: str, *values: Any, **more: Any) -> Any:
+                if sort == f"host#{_NAME}" and name == "put":
+                    _add(hosts, login="other")  # which takes the name over
+                return method(partition, sort, *values, **more)
+
+            return called if name == "put" else method
+
+    with pytest.raises(HostError, match=r"there is a host nas\.example\.com already"):
+        _add(_open(Late(table)), login="late")
+    assert hosts.login("late") is None
+    table.put("login#late", f"host#{_NAME}", {})  # what it leaves when it is killed
+    late = Host(HostKey("late", _NAME), _NAME, "late", hosts.now())
+    assert hosts.update([(late, {Family.IPV4: _TWO})])[0].verdict is Verdict.LATER
+    assert _versions(hosts) == []
+
+
 def test_a_mark_without_its_version_is_kept_for_its_writer_and_removed_when_it_is_old(
     hosts: DynamoDbHosts, table: Table
 ) -> None:
@@ -290,9 +332,55 @@ def test_a_mark_without_its_version_is_kept_for_its_writer_and_removed_when_it_i
     assert hosts.count_due()[0] == 1
     assert hosts.due(10) == []  # not looked at at every turn
     old = f"{hosts.now() - timedelta(minutes=3):%Y-%m-%dT%H:%M:%SZ}"
-    table.update("due", _KEY, Update({"recordedAt": old, "lookAt": old}))
+    table.update("due", _KEY, Update({"missedAt": old, "lookAt": old}))
     _hold(hosts)
     assert hosts.count_due()[0] == 0
+
+
+@pytest.mark.parametrize("has_version", [False, True])
+def test_a_version_that_is_on_its_way_while_the_publisher_looks_is_soon_looked_at(
+    hosts: DynamoDbHosts, table: Table, *, has_version: bool
+) -> None:
+    host = _add(hosts)
+    if has_version:
+        hosts.update([(host, {Family.IPV4: _ONE})])
+
+    class Slow(_Mortal):
+        def __getattr__(self, name: str) -> Any:
+            if name == "put":  # the mark is there, the version is not
+                _clock_of_the_writer_is_late(table)
+                tried = [Looked(each, False, hosts.now() + timedelta(hours=1)) for each in hosts.due(10)]
+                assert [each.at.journal.version.version for each in tried] == ([1] if has_version else [])
+                hosts.looked(tried)
+            return super().__getattr__(name)
+
+    _open(Slow(table)).update([(host, {Family.IPV4: _TWO})])
+    assert hosts.count_due()[0] == 1
+    look = hosts.next_look()
+    assert look
+    assert look - hosts.now() <= timedelta(seconds=5)
+
+
+def _clock_of_the_writer_is_late(table: Table) -> None:
+    mark = table.get("due", _KEY) or {}
+    late = {name: "2026-01-01T00:00:00Z" for name in mark if name.endswith("At")}
+    table.update("due", _KEY, Update(late))
+
+
+def test_a_publisher_that_comes_late_leaves_what_the_next_one_saw(hosts: DynamoDbHosts, table: Table) -> None:
+    hosts.update([(_add(hosts), {Family.IPV4: _ONE})])
+    _hold(hosts)
+    table.update("seen", _KEY, Update({"lookAt": "2026-01-01T00:00:00Z"}))
+    late = _open(table)
+    (late_at,) = late.due(10)
+    free = SeenFree("Z1", hosts.now(), 60)
+    later = hosts.now() + timedelta(hours=1)
+    (at,) = hosts.due(10)
+    hosts.looked([Looked(at, True, later)])  # what stands there is not free any more
+    late.looked([Looked(late_at, False, later - timedelta(minutes=1), free)])
+    assert (hosts.count_due()[0], hosts.next_look()) == (0, later)
+    table.update("seen", _KEY, Update({"lookAt": "2026-01-01T00:00:00Z"}))
+    assert [each.free for each in hosts.due(10)] == [None]
 
 
 def test_a_publisher_killed_before_any_write_leaves_the_record_to_be_looked_at(
@@ -404,6 +492,9 @@ def test_a_host_that_cannot_be_written_is_told_to_come_later_and_the_others_are_
 def test_a_request_costs_few_calls(hosts: DynamoDbHosts, table: Table) -> None:
     host = _add(hosts)
     hosts.update([(host, {Family.IPV4: _ONE})])
+    (at,) = hosts.due(10)
+    verified = Publication(at.record, hosts.now(), PublicationState.VERIFIED, "Z1", _ONE, 60)
+    hosts.history.save([(at.journal.version, verified)])
     counting = _Mortal(table)
     mine = _open(counting)
     for address, calls in ((_ONE, ["query", "query"]), (_TWO, ["query", "query", "get", "update", "put"])):

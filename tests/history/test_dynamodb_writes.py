@@ -12,7 +12,7 @@ from ddns_updater.errors import HistoryError, VersionTaken
 from ddns_updater.history.dynamodb import DynamoDbHistory
 from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, Window
 from ddns_updater.settings.settings import Settings
-from tests.support.aws import FakeAws, lose_answer, refuse_item
+from tests.support.aws import FakeAws, lose_answer, refuse_item, replacing
 from tests.support.dynamodb import dynamodb_settings, make_table, sdk
 
 _ONE, _TWO = (ip_address(each) for each in ("192.0.2.1", "192.0.2.2"))
@@ -73,6 +73,32 @@ def test_two_inits_at_once_make_one_table(settings: Settings, aws: FakeAws) -> N
     with factories.open_history(settings, for_init=True) as history:
         assert history.upgrade() == 1
         assert history.outdated() == ()
+
+
+def test_init_waits_until_a_new_table_and_its_backups_can_be_used(settings: Settings, aws: FakeAws) -> None:
+    unknown = refuse_item("ResourceNotFoundException")
+    aws.fault("DescribeTable", unknown, times=1, after=1)  # a description may be older than the table
+    creating = replacing('"TableStatus": "ACTIVE"', '"TableStatus": "CREATING"')
+    aws.fault("DescribeTable", creating, times=1)
+    enabling = refuse_item("ContinuousBackupsUnavailableException", "Backups are being enabled for the table: ddns")
+    aws.fault("UpdateContinuousBackups", enabling, times=2)
+    with factories.open_history(settings, for_init=True) as history:
+        assert history.upgrade() == 2
+        assert history.outdated() == ()
+    assert aws.count()["DescribeTable"] > 3
+
+
+def test_init_waits_for_a_table_that_another_one_is_creating(settings: Settings, aws: FakeAws) -> None:
+    make_table(aws.url)
+
+    def has_no_backups_yet(call: Any) -> bytes:
+        still = aws.count()["DescribeTable"] < 3
+        return refuse_item("TableNotFoundException")(call) if still else bytes(call.forward())
+
+    aws.fault("DescribeTable", replacing('"TableStatus": "ACTIVE"', '"TableStatus": "CREATING"'), times=2)
+    aws.fault("DescribeContinuousBackups", has_no_backups_yet)
+    with factories.open_history(settings, for_init=True) as history:
+        assert history.upgrade() == 1
 
 
 @pytest.mark.parametrize("after", [0, 1])

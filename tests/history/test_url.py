@@ -51,18 +51,25 @@ def test_a_table_of_dynamodb_is_named_with_its_region() -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("dynamodb://", "names no table"),
+        ("dynamodb://", "names no table, which has 3 to 255 letters"),
         ("dynamodb://ab", "names no table"),
-        ("dynamodb://ddns:8000", "names no table"),
-        ("dynamodb://user@ddns", "names no table"),
-        ("dynamodb://ddns/other", "names no table"),
-        ("dynamodb://ddns?region=", "has region=''"),
+        ("dynamodb://my%20table", "names no table"),
+        ("dynamodb:ddns", "has more than a table and its region"),
+        ("dynamodb://ddns:8000", "has more than a table and its region"),
+        ("dynamodb://user@ddns", "has more than a table and its region"),
+        ("dynamodb://ddns/other", "has more than a table and its region"),
+        ("dynamodb://ddns?region=", "has region='', which is not the name of a region"),
         ("dynamodb://ddns?region=nowhere", "has region='nowhere'"),
-        ("dynamodb://ddns?zone=eu-west-1", "has more parameters than region"),
-        ("dynamodb://ddns?region=eu-west-1&region=eu-west-2", "has more parameters than region"),
+        ("dynamodb://ddns?zone=eu-west-1", "has the unknown parameter 'zone'"),
+        ("dynamodb://ddns?region=eu-west-1&zone=2", "has the unknown parameter 'zone'"),
     ],
 )
 def test_a_url_of_dynamodb_that_means_nothing_is_refused(url: str, problem: str) -> None:
     with pytest.raises(InvalidValue, match=problem) as refused:
         parse_database_url(url)
     assert "write dynamodb://TABLE?region=eu-west-1" in str(refused.value)
+
+
+def test_a_region_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="has region twice; keep one of them"):
+        parse_database_url("dynamodb://ddns?region=eu-west-1&region=eu-west-2")

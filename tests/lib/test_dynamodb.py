@@ -1,5 +1,6 @@
 """One table of DynamoDB: conditional writes that know their own, queries in pages, and leases."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ import pytest
 from ddns_updater.errors import HistoryError, NotInitialised
 from ddns_updater.lib.aws import Client
 from ddns_updater.lib.dynamodb import Changed, Table, TooLarge, Update
-from tests.support.aws import FakeAws, cut, lose_answer, refuse_item
+from tests.support.aws import FakeAws, answering, cut, lose_answer, refuse_item
 from tests.support.dynamodb import REGION, make_table
 
 
@@ -99,12 +100,27 @@ def test_what_cannot_be_done_is_told_in_one_line(table: Table, aws: FakeAws) -> 
     with pytest.raises(TooLarge, match="an item of the table ddns would have more than 400 KB"):
         table.put("p", "s", {"text": "x" * 410_000})
     missing: Table = Table(Client("dynamodb", HistoryError, REGION), "missing")
-    with pytest.raises(NotInitialised, match='there is no table missing; run "ddns init"'):
+    with pytest.raises(NotInitialised, match='there is no table missing in eu-west-1; run "ddns init'):
         missing.get("p", "s")
     aws.fault("GetItem", refuse_item("ThrottlingException"))
     with pytest.raises(HistoryError, match="failed to read the table ddns: AWS answered ThrottlingException") as told:
         table.get("p", "s")
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("page", ["<html>a captive portal</html>", "{}", "[]", ""])
+def test_an_answer_that_is_not_from_aws_is_no_missing_item_and_no_write(table: Table, aws: FakeAws, page: str) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "GetItem": lambda: table.get("p", "s"),
+        "Query": lambda: list(table.query("p")),
+        "PutItem": lambda: table.put("p", "s", {}),
+        "UpdateItem": lambda: table.update("p", "s", Update({"a": 1})),
+        "DeleteItem": lambda: table.delete("p", "s"),
+    }
+    for operation, call in calls.items():
+        aws.fault(operation, answering(page))
+        with pytest.raises(HistoryError, match="the answer is not from AWS; check AWS_ENDPOINT_URL"):
+            call()
 
 
 def test_a_lease_has_one_holder_and_is_free_once_it_is_returned(table: Table) -> None:

@@ -23,6 +23,8 @@ from ddns_updater.run.updater import Plan, Updater
 from ddns_updater.run.verifier import Verifier
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import DEFAULT_SOURCES, parse_source
+from tests.sources.test_ec2 import client, launch
+from tests.sources.test_imds import metadata
 from tests.support.command import Finished
 from tests.support.database import load_settings_with
 from tests.support.fakes import Clock
@@ -193,6 +195,43 @@ def test_a_change_reported_by_the_only_source_goes_through_with_one_warning(netw
     )
 
 
+@pytest.fixture(params=["ec2", "imds"])
+def own(network: Network, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Give a source that is AWS's word about an instance of its own, and the address that it says."""
+    if request.param == "ec2":
+        instance, address = launch(client(network.machine.aws.url))
+        yield f"ec2:{instance}", str(address)
+    else:
+        with running() as service:
+            service.play = metadata(service, address=answer(NEW))
+            yield f"imds:{service.url.removesuffix('/ip')}", NEW
+
+
+@pytest.mark.parametrize("agreement", ["preferred", "required"])
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_what_aws_says_of_an_instance_of_its_own_needs_no_second_source(
+    network: Network, own: tuple[str, str], agreement: str, is_alone: bool
+) -> None:
+    source, address = own
+    network.set_answers(OTHER, OTHER)
+    sources = source if is_alone else f"{source},{network.a.url},{network.b.url}"
+    done = network.machine.ddns("run", "--json", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT=agreement)
+    assert (done.status, done.err, done.json["results"][0]["address"]) == (0, "", address)
+    assert network.machine.database.versions()[-1] == (2, address)
+    assert network.asked == (0, 0, 0)
+
+
+def test_what_aws_says_of_an_instance_of_its_own_contradicts_the_source_before_it(
+    network: Network, own: tuple[str, str]
+) -> None:
+    source, address = own
+    network.set_answers(OTHER, OTHER)
+    sources = f"{network.a.url},{source},{network.b.url}"
+    done = network.machine.ddns("run", "--json", DDNS_IP_SOURCES=sources, DDNS_IP_AGREEMENT="required")
+    assert (done.status, done.err, done.json["results"][0]["address"]) == (0, "", address)
+    assert network.asked == (1, 0, 0)
+
+
 def test_the_sources_that_failed_before_the_first_answer_are_not_asked_again_to_confirm_it(network: Network) -> None:
     network.set_answers(None, NEW, None)
     done = network.run(network.a, network.b, network.c)
@@ -320,6 +359,7 @@ class Late:
     address: str
     clock: Clock
     seconds: float
+    needs_confirmation: bool = True
 
     def fetch(self, family: Family) -> Address:  # noqa: ARG002 - the port's
         self.clock.sleep(self.seconds)
@@ -453,10 +493,8 @@ def test_a_configured_order_of_sources_is_kept(small_machine: Machine) -> None:
         ("https://a.example.com/ip", "https://A.example.com./other#/ip"),
         ("dns:google", "dns:elsewhere.example.com@ns1.google.com:5353?type=TXT"),
         ("interface:eth0", "interface:eth0?temporary"),
-        ("ec2:i-0123456789abcdef0", "ec2:i-0123456789abcdef0?region=eu-west-1"),
         ("file:/run/address", "file:/run/./address"),
         ("command:show ip", "command: show  'ip'"),
-        ("imds:", "imds:http://127.0.0.1:1"),
     ],
 )
 def test_one_host_counts_as_one_source_however_it_is_written(one: str, same: str) -> None:

@@ -31,6 +31,7 @@ class Slow:
     seconds: float = 0
     reason: str | None = None
     host: str = ""
+    needs_confirmation: bool = True
 
     def fetch(self, family: Family) -> Address:  # noqa: ARG002 - the port's
         end = time.monotonic() + self.seconds

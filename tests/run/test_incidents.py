@@ -103,17 +103,18 @@ def test_a_good_run_in_between_restarts_the_count() -> None:
     assert after_runs(*failures(2), (Outcome.UNCHANGED, MINUTE), *failures(2))[1] == []
 
 
-@pytest.mark.parametrize("neutral", [Outcome.PENDING, Outcome.SKIPPED])
-def test_a_run_that_is_pending_or_skipped_neither_starts_nor_ends_an_incident(neutral: Outcome) -> None:
+@pytest.mark.parametrize("neutral", [Outcome.PENDING, Outcome.SKIPPED, Outcome.OFF])
+def test_a_run_that_is_pending_skipped_or_off_neither_starts_nor_ends_an_incident(neutral: Outcome) -> None:
     assert after_runs((neutral, MINUTE), (neutral, MINUTE), (neutral, MINUTE))[1] == []
     _, events = after_runs(*failures(2), (neutral, MINUTE), *failures(1), (neutral, MINUTE), (Outcome.UPDATED, MINUTE))
     assert [each.kind for each in events] == ["failing", "recovered"]
 
 
-def test_a_run_that_skips_one_family_does_not_end_the_incident() -> None:
+@pytest.mark.parametrize("unknown", [Outcome.SKIPPED, Outcome.OFF])
+def test_a_run_that_leaves_out_one_family_does_not_end_the_incident(unknown: Outcome) -> None:
     run_state, _ = after_runs(*failures(3))
     (one,) = holds("9.9.9.9", 1).results
-    half = RunResult("line", (one, FamilyResult(Family.IPV6, Outcome.SKIPPED)))
+    half = RunResult("line", (one, FamilyResult(Family.IPV6, unknown)))
     run_state, events = advance(run_state, half, NOW + HOUR, 3)
     assert events == []
     assert (run_state.ended, run_state.outcome, run_state.last_success) == (NOW + HOUR, Outcome.UNCHANGED, None)
@@ -417,6 +418,26 @@ def test_a_line_that_changes_before_dns_follows_is_an_incident() -> None:
     run_state, events = advance(run_state, holds("1.1.1.99", 99), now + MINUTE, 1)
     assert (run_state.behind, run_state.incident) == ({}, None)
     assert [each.kind for each in events] == ["recovered", "changed"]
+
+
+def test_a_record_does_not_wait_while_its_line_is_off() -> None:
+    run_state, _ = advance(RunState(), pending(2, NOW), NOW, 1)
+    for minutes in (1, 40):
+        run_state, events = advance(run_state, ended(Outcome.OFF), NOW + minutes * MINUTE, 1)
+        assert (run_state.incident, events) == (None, [])
+    run_state, events = advance(run_state, pending(3, NOW + 41 * MINUTE), NOW + 41 * MINUTE, 1)
+    assert (run_state.incident, run_state.behind, events) == (None, {HOME: NOW + 41 * MINUTE}, [])
+
+
+def test_an_open_incident_about_a_flapping_line_is_not_repeated_while_it_is_off() -> None:
+    run_state, _ = advance(RunState(), holds("1.1.1.1", 1), NOW, 1)
+    for minute in range(1, 7):
+        now, was, new = NOW + minute * MINUTE, f"1.1.1.{1 + (minute + 1) % 2}", f"1.1.1.{1 + minute % 2}"
+        run_state, _ = advance(run_state, holds(new, minute + 1, was=was), now, 1)
+    incident = run_state.incident
+    assert incident
+    run_state, events = advance(run_state, ended(Outcome.OFF), now + MINUTE, 1)
+    assert (run_state.incident, events) == (incident, [])
 
 
 @pytest.mark.parametrize("apart", [-DAY, DAY])

@@ -1,9 +1,9 @@
-"""The phase report over a state file, a channel that accepts or fails, and given clocks."""
+"""The phase report over a state of each kind, a channel that accepts or fails, and given clocks."""
 
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from ddns_updater.run.report import Destinations, Report, Reporter
 from ddns_updater.state.content import StateContent
 from ddns_updater.state.file import StateFile
 from ddns_updater.state.outbox import Pause, Undelivered
+from ddns_updater.state.ports import StateStore
 from ddns_updater.state.run_state import RunState
 from tests.support.alerting import rewritten
 
@@ -36,19 +37,19 @@ class World:
     `ping` is what the heartbeat does, `opened` is how often the channels were opened.
     """
 
-    def __init__(self, file: StateFile, *, keys: Sequence[str] = ("key",)) -> None:
+    def __init__(self, store: StateStore, *, keys: Sequence[str] = ("key",)) -> None:
         self.now = START
         self.left = 10.0
         self.accepted: list[str] = []
         self.pinged: list[Outcome] = []
         self.metrics: list[tuple[RunResult, RunState, datetime]] = []
-        self.file = file
+        self.store = store
         self.opened = 0
         self.uptime: Uptime | None = None
         self.play: Callable[[Event], object] = lambda _event: None
         self.ping: Callable[[RunResult], None] = lambda result: self.pinged.append(result.outcome)
         self.reporter = Reporter(
-            file,
+            store,
             Destinations(
                 tuple(keys),
                 partial(self._open, keys),
@@ -95,14 +96,14 @@ def file(tmp_path: Path) -> StateFile:
     return StateFile(tmp_path, "test")
 
 
-def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(file: StateFile) -> None:
-    world = World(file)
+def test_a_run_that_fails_just_after_the_clock_went_back_is_reported(store: StateStore) -> None:
+    world = World(store)
     world.report(Outcome.UNCHANGED)
     world.now -= HOUR
     (warning,) = world.report(Outcome.FAILED)
     assert warning.startswith("the clock of this machine went back by ")
     assert world.accepted == ["failing"]
-    state = world.file.read().origins["line"]
+    state = world.store.read().origins["line"]
     assert (state.outcome, state.was_skipped) == (Outcome.FAILED, False)
     assert state.incident
 
@@ -138,51 +139,51 @@ def waiting(world: World, count: int) -> None:
     """Put alerts into the outbox that the channel has not accepted."""
     now = datetime.fromtimestamp(world.now, UTC)
     event = Event(Kind.REPAIRED, now.replace(microsecond=0), "line", "", "", {})
-    with rewritten(world.file) as content:
+    with rewritten(world.store) as content:
         content.outbox.undelivered = [
             Undelivered("line", event._replace(facts={"number": each}), now, ("key",)) for each in range(count)
         ]
 
 
-def test_a_channel_that_fails_is_one_warning_however_many_alerts_wait_for_it(file: StateFile) -> None:
-    world = World(file)
+def test_a_channel_that_fails_is_one_warning_however_many_alerts_wait_for_it(store: StateStore) -> None:
+    world = World(store)
     world.play = world.fail
     waiting(world, 3)
     warnings = world.report(Outcome.UNCHANGED)
     assert warnings == ["failed to send an alert: the channel does not answer; a later run tries again"]
-    assert len(world.file.read().outbox.undelivered) == 3
+    assert len(world.store.read().outbox.undelivered) == 3
 
 
-def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(file: StateFile) -> None:
-    world = World(file)
+def test_the_oldest_of_too_many_alerts_are_dropped_with_a_reason_of_their_own(store: StateStore) -> None:
+    world = World(store)
     world.play = world.fail
     waiting(world, 130)
     assert world.report(Outcome.UNCHANGED)[0] == "dropped 30 alerts: too many are undelivered"
-    assert [each.event.facts["number"] for each in world.file.read().outbox.undelivered] == list(range(30, 130))
+    assert [each.event.facts["number"] for each in world.store.read().outbox.undelivered] == list(range(30, 130))
 
 
-def test_undelivered_alerts_are_dropped_after_a_day(file: StateFile) -> None:
-    world = World(file)
+def test_undelivered_alerts_are_dropped_after_a_day(store: StateStore) -> None:
+    world = World(store)
     world.play = world.fail
     waiting(world, 2)
     world.now += 24 * HOUR + 1
     assert world.report(Outcome.UNCHANGED) == ["dropped 2 alerts undelivered after 24 h"]
-    assert world.file.read().outbox.undelivered == []
+    assert world.store.read().outbox.undelivered == []
 
 
-def test_an_alert_for_which_no_time_is_left_is_sent_by_the_next_run(file: StateFile) -> None:
-    world = World(file)
+def test_an_alert_for_which_no_time_is_left_is_sent_by_the_next_run(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 2)
     world.play = lambda _event: setattr(world, "left", 0.09)
     assert world.report(Outcome.UNCHANGED) == ["no time was left to send an alert; the next run sends it"]
-    assert [each.event.facts["number"] for each in file.read().outbox.undelivered] == [1]
+    assert [each.event.facts["number"] for each in store.read().outbox.undelivered] == [1]
     world.left = 10
     assert world.report(Outcome.UNCHANGED) == []
-    assert (world.accepted, file.read().outbox.undelivered) == (["repaired", "repaired"], [])
+    assert (world.accepted, store.read().outbox.undelivered) == (["repaired", "repaired"], [])
 
 
-def test_a_channel_that_refuses_an_alert_for_good_gets_the_next_one(file: StateFile) -> None:
-    world = World(file)
+def test_a_channel_that_refuses_an_alert_for_good_gets_the_next_one(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 2)
 
     def refuse_first(event: Event) -> None:
@@ -191,11 +192,11 @@ def test_a_channel_that_refuses_an_alert_for_good_gets_the_next_one(file: StateF
 
     world.play = refuse_first
     assert world.report(Outcome.UNCHANGED) == ["failed to send an alert: the channel refused; check its URL"]
-    assert (world.accepted, file.read().outbox.undelivered) == (["repaired"], [])
+    assert (world.accepted, store.read().outbox.undelivered) == (["repaired"], [])
 
 
-def test_a_channel_is_left_alone_for_as_long_as_it_asks(file: StateFile) -> None:
-    world = World(file)
+def test_a_channel_is_left_alone_for_as_long_as_it_asks(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 1)
 
     def busy(_event: Event) -> None:
@@ -203,12 +204,12 @@ def test_a_channel_is_left_alone_for_as_long_as_it_asks(file: StateFile) -> None
 
     world.play = busy
     world.report(Outcome.UNCHANGED)
-    (pause,) = file.read().outbox.pauses.values()
+    (pause,) = store.read().outbox.pauses.values()
     assert pause == Pause(1, datetime.fromtimestamp(START + 1000, UTC), asked=True)
 
 
-def test_a_channel_that_hangs_is_left_when_its_time_is_over(file: StateFile) -> None:
-    world = World(file)
+def test_a_channel_that_hangs_is_left_when_its_time_is_over(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 1)
     end = threading.Event()
     world.play = lambda _event: end.wait(60)
@@ -218,24 +219,24 @@ def test_a_channel_that_hangs_is_left_when_its_time_is_over(file: StateFile) -> 
     assert warning == "failed to send an alert: channel key did not answer within 0.2 s; a later run tries again"
 
 
-def test_an_error_of_a_channel_that_is_a_bug_propagates(file: StateFile) -> None:
-    world = World(file)
+def test_an_error_of_a_channel_that_is_a_bug_propagates(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 1)
     world.play = lambda event: event.facts["nothing"]
     with pytest.raises(KeyError):
         world.report(Outcome.UNCHANGED)
 
 
-def test_channels_are_opened_for_an_alert_alone(file: StateFile) -> None:
-    world = World(file)
+def test_channels_are_opened_for_an_alert_alone(store: StateStore) -> None:
+    world = World(store)
     world.report(Outcome.UNCHANGED)
     assert world.opened == 0
     world.report(Outcome.FAILED)
     assert world.opened == 1
 
 
-def test_an_alert_that_waits_is_due_at_once_after_the_clock_went_back(file: StateFile) -> None:
-    world = World(file)
+def test_an_alert_that_waits_is_due_at_once_after_the_clock_went_back(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 1)
     world.play = world.fail
     world.report(Outcome.UNCHANGED)
@@ -245,16 +246,16 @@ def test_an_alert_that_waits_is_due_at_once_after_the_clock_went_back(file: Stat
     assert world.accepted == ["repaired"]
 
 
-def test_without_a_channel_an_incident_counts_no_alert(file: StateFile) -> None:
-    world = World(file, keys=())
+def test_without_a_channel_an_incident_counts_no_alert(store: StateStore) -> None:
+    world = World(store, keys=())
     assert world.report(Outcome.FAILED) == []
-    incident = file.read().origins["line"].incident
+    incident = store.read().origins["line"].incident
     assert incident
-    assert (incident.failed_runs, incident.alerts, file.read().outbox.undelivered) == (1, 0, [])
+    assert (incident.failed_runs, incident.alerts, store.read().outbox.undelivered) == (1, 0, [])
 
 
-def test_a_run_that_could_not_look_up_its_origin_is_reported_by_the_name_that_it_had(file: StateFile) -> None:
-    world = World(file)
+def test_a_run_that_could_not_look_up_its_origin_is_reported_by_the_name_that_it_had(store: StateStore) -> None:
+    world = World(store)
     world.report(Outcome.UNCHANGED, given=None)
     sent: list[Event] = []
     world.play = sent.append
@@ -266,15 +267,15 @@ def test_a_run_that_could_not_look_up_its_origin_is_reported_by_the_name_that_it
 # Heartbeat and metrics
 
 
-def test_the_heartbeat_gets_every_outcome_but_that_of_a_skipped_run(file: StateFile) -> None:
-    world = World(file)
+def test_the_heartbeat_gets_every_outcome_but_that_of_a_skipped_run(store: StateStore) -> None:
+    world = World(store)
     for outcome in Outcome:
         world.report(outcome)
     assert world.pinged == [outcome for outcome in Outcome if outcome is not Outcome.SKIPPED]
 
 
-def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(file: StateFile) -> None:
-    world = World(file, keys=())
+def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(store: StateStore) -> None:
+    world = World(store, keys=())
     end, begun = threading.Event(), []
 
     def hang(result: RunResult) -> None:
@@ -293,8 +294,8 @@ def test_while_a_heartbeat_hangs_the_others_are_skipped_with_one_warning(file: S
         assert world.report(Outcome.UNCHANGED) == []
 
 
-def test_while_an_alert_hangs_no_other_to_its_channel_begins_and_each_stays_undelivered(file: StateFile) -> None:
-    world = World(file)
+def test_while_an_alert_hangs_no_other_to_its_channel_begins_and_each_stays_undelivered(store: StateStore) -> None:
+    world = World(store)
     waiting(world, 2)
     end, begun = threading.Event(), []
 
@@ -309,12 +310,12 @@ def test_while_an_alert_hangs_no_other_to_its_channel_begins_and_each_stays_unde
         (warning,) = world.report(Outcome.UNCHANGED)
         begin = "failed to send an alert: channel key still has not answered an earlier one"
         assert warning == f"{begin}; a later run tries again"
-    assert (len(begun), len(file.read().outbox.undelivered)) == (1, 2)
+    assert (len(begun), len(store.read().outbox.undelivered)) == (1, 2)
     end.set()
 
 
-def test_the_metrics_have_the_counts_and_the_time_at_which_the_last_run_ended(file: StateFile) -> None:
-    world = World(file)
+def test_the_metrics_have_the_counts_and_the_time_at_which_the_last_run_ended(store: StateStore) -> None:
+    world = World(store)
     for _ in range(2):
         world.report(Outcome.UNCHANGED)
         _, run_state, at = world.metrics[-1]
@@ -362,10 +363,12 @@ def test_an_alert_that_cannot_be_saved_is_not_sent_and_the_run_is_counted_in_the
 # Two runs at once
 
 
-def test_a_run_sends_nothing_while_another_one_sends(file: StateFile) -> None:
-    world = World(file)
-    with file.sending() as mine:
-        assert mine
+def test_a_run_sends_nothing_while_another_one_sends(store: StateStore) -> None:
+    world = World(store)
+    with ExitStack() as sending:
+        with store.locked() as content:
+            assert sending.enter_context(store.sending())
+            store.replace(content)
         assert world.report(Outcome.FAILED) == []
     assert world.accepted == []
     world.report(Outcome.FAILED)

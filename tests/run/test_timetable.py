@@ -19,6 +19,15 @@ def test_all_families_together_leave_half_of_the_work_to_publish() -> None:
     assert [timetable.detection_seconds(45, families) for families in (1, 2)] == [22.5, 11.25]
 
 
+@pytest.mark.parametrize(
+    ("run", "families", "sources", "seconds"), [(55, 1, 1, 5), (55, 2, 1, 3.75), (55, 1, 3, 2.5), (4, 1, 1, 0.5)]
+)
+def test_a_source_waits_for_an_address_for_a_third_of_its_part_at_most(
+    run: float, families: int, sources: int, seconds: float
+) -> None:
+    assert timetable.patience_seconds(run, families, sources) == seconds
+
+
 @pytest.mark.parametrize(("work", "wait"), [(45, 40), (5, 0), (3, 0)])
 def test_waiting_for_dns_leaves_five_seconds_for_the_last_writes(work: float, wait: float) -> None:
     assert timetable.verification(left(work)).left() == wait

@@ -217,7 +217,8 @@ def test_with_a_channel_the_log_says_the_same_once(
 
 
 def test_runs_and_sweeps_do_not_see_each_other(server: Server, receiver: Receiver) -> None:
-    runs = factories.state_file(server.settings)
+    runs = factories.state_store(server.settings)
+    assert isinstance(runs, StateFile)
     server.sweep(*[FAILING] * 3)
     assert len(receiver.got) == 1
     assert runs.path.parent == server.file.path.parent

@@ -8,13 +8,14 @@ import pytest
 
 from ddns_updater.errors import SourceError
 from ddns_updater.lib.deadline import Deadline, time_limit
-from ddns_updater.model import Family
+from ddns_updater.model import Family, Outcome
 from ddns_updater.run.detection import Detection
 from ddns_updater.sources.ec2 import Ec2Source
 from ddns_updater.sources.spec import Ec2Spec
 from tests.run.test_publishing import sockets_left_behind
+from tests.support.fakes import Clock
 from tests.support.mysqld import free_port
-from tests.support.services import AddressService, Play, answer, hang, send
+from tests.support.services import AddressService, Play, answer, hang, in_turn, send
 from tests.support.source_trial import Trial
 
 IMAGE = "ami-12c6146b"  # one that moto knows
@@ -59,24 +60,29 @@ def test_the_real_command_names_the_instance(trial: Trial, ec2: Any) -> None:
 
 def test_the_real_command_says_in_one_line_why_it_changed_nothing(trial: Trial, ec2: Any) -> None:
     instance, _ = launch(ec2)
-    ec2.stop_instances(InstanceIds=[instance])
+    ec2.terminate_instances(InstanceIds=[instance])
     done = trial.machine.ddns("run", DDNS_IP_SOURCES=f"ec2:{instance}")
     assert done.err == (
         "failed: no trustworthy ipv4 address, so nothing was changed:"
-        f" ec2:{instance} is stopped; its address is used only while it is running\n"
+        f" ec2:{instance} is terminated; its address is used only while it is running\n"
     )
     assert (done.status, done.out) == (1, "")
 
 
-@pytest.mark.parametrize(("end", "state"), [("stop_instances", "stopped"), ("terminate_instances", "terminated")])
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
-def test_an_instance_that_is_not_running_is_a_state(
-    trial: Trial, ec2: Any, end: str, state: str, family: Family
-) -> None:
+def test_an_instance_that_was_terminated_is_a_reason(trial: Trial, ec2: Any, family: Family) -> None:
     instance, _ = launch(ec2)
-    getattr(ec2, end)(InstanceIds=[instance])
+    ec2.terminate_instances(InstanceIds=[instance])
     reason = trial.refusal(f"ec2:{instance}", family)
-    assert reason == f"is {state}; its address is used only while it is running"
+    assert reason == "is terminated; its address is used only while it is running"
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_an_instance_that_is_stopped_is_off(trial: Trial, ec2: Any, family: Family) -> None:
+    instance, _ = launch(ec2)
+    ec2.stop_instances(InstanceIds=[instance])
+    result = trial.run(f"ec2:{instance}", family)
+    assert (result.outcome, result.off) == (Outcome.OFF, f"ec2:{instance} is stopped, so nothing was changed")
 
 
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
@@ -89,7 +95,8 @@ def test_an_instance_without_a_public_address_is_a_state(trial: Trial, ec2: Any,
 
 def test_the_region_is_that_of_the_source_or_of_the_settings(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     instance, address = launch(client(trial.machine.aws.url, "eu-west-1"))
-    assert trial.refusal(f"ec2:{instance}").startswith(f"{ANSWERED} InvalidInstanceID.NotFound: ")
+    reason = trial.refusal(f"ec2:{instance}", DDNS_RUN_TIMEOUT="30")  # moto loads a region at its first call
+    assert reason.startswith(f"{ANSWERED} InvalidInstanceID.NotFound: ")
     assert trial.address(f"ec2:{instance}?region=eu-west-1") == address
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert str(trial.run(f"ec2:{instance}").address) == address
@@ -156,12 +163,53 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
 
 
 @pytest.mark.parametrize(
+    ("family", "then", "address"),
+    [
+        (Family.IPV4, "<ipAddress>8.8.8.8</ipAddress>", "8.8.8.8"),
+        (
+            Family.IPV6,
+            f"<networkInterfaceSet>{interface('2606:4700:4700::1111')}</networkInterfaceSet>",
+            "2606:4700:4700::1111",
+        ),
+    ],
+)
+def test_it_waits_for_the_address_of_an_instance_that_has_just_started(
+    trial: Trial, fake: AddressService, family: Family, then: str, address: str
+) -> None:
+    fake.play = lambda connection: described(RUNNING + (then if fake.requests > 2 else ""))(connection)
+    assert trial.address(f"ec2:{UNKNOWN}", family, DDNS_RUN_TIMEOUT="30") == address
+    assert fake.requests >= 3
+
+
+def test_a_running_instance_that_gets_no_address_is_a_reason_after_some_seconds(fake: AddressService) -> None:
+    fake.play = described(RUNNING)
+    clock = Clock()
+    source = Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"), patience=3.5, sleep=clock.sleep, monotonic=clock.monotonic)
+    with pytest.raises(SourceError, match=r"^has no public ipv4 address; give it one in its subnet"):
+        source.fetch(Family.IPV4)
+    assert (clock.slept, fake.requests) == ([1, 1, 1], 4)
+
+
+def test_waiting_for_an_address_ends_within_the_limit_of_the_run(trial: Trial, fake: AddressService) -> None:
+    fake.play = described(RUNNING)
+    for timeout in ("6", "12"):
+        reason = trial.refusal(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT=timeout)
+        assert reason == "has no public ipv4 address; give it one in its subnet or network interface"
+
+
+def test_an_instance_that_stops_while_its_address_is_awaited_is_off(trial: Trial, fake: AddressService) -> None:
+    stopping = "<instanceState><code>64</code><name>stopping</name></instanceState>"
+    fake.play = in_turn(described(RUNNING), described(stopping))
+    assert trial.run(f"ec2:{UNKNOWN}", DDNS_RUN_TIMEOUT="30").outcome is Outcome.OFF
+
+
+@pytest.mark.parametrize(
     ("play", "reason"),
     [
         (described(), "does not exist in this account and region"),
         (
-            described("<instanceState><code>0</code><name>pending</name></instanceState>"),
-            "is pending; its address is used only while it is running",
+            described("<instanceState><code>32</code><name>shutting-down</name></instanceState>"),
+            "is shutting-down; its address is used only while it is running",
         ),
         (
             described(f"{RUNNING}<ipAddress>10.0.0.5</ipAddress>"),
@@ -183,7 +231,7 @@ def test_it_does_not_choose_between_two_ipv6_addresses(trial: Trial, fake: Addre
             f"{ANSWERED} AuthFailure: AWS was not able to validate them; check the AWS credentials",
         ),
     ],
-    ids=["none", "pending", "private", "garbage", "denied", "credentials"],
+    ids=["none", "shutting down", "private", "garbage", "denied", "credentials"],
 )
 def test_it_refuses_what_is_no_public_address(trial: Trial, fake: AddressService, play: Play, reason: str) -> None:
     fake.play = play
@@ -209,7 +257,7 @@ def test_what_is_not_of_aws_is_a_reason(trial: Trial, fake: AddressService, play
 def test_an_answer_that_never_comes_costs_a_share_of_the_run(fake: AddressService) -> None:
     fake.play = hang
     with sockets_left_behind(), pytest.raises(SourceError, match=f"ec2:{UNKNOWN} did not finish within its 1 s"):
-        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"))], Family.IPV4, Deadline(1), time_limit).first()
+        Detection([Ec2Source(Ec2Spec(f"ec2:{UNKNOWN}"), patience=1)], Family.IPV4, Deadline(1), time_limit).first()
 
 
 def test_a_closed_endpoint_is_a_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

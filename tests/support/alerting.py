@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddns_updater.state.content import StateContent
-from ddns_updater.state.file import StateFile
+from ddns_updater.state.ports import StateStore
 from tests.support.machine import Machine
 from tests.support.receivers import Receiver
 
@@ -34,11 +34,11 @@ def state_file(machine: Machine) -> Path:
 
 
 @contextmanager
-def rewritten(file: StateFile) -> Iterator[StateContent]:
-    """Yield the content of a state file and write it back as the block leaves it."""
-    with file.locked() as content:
+def rewritten(store: StateStore) -> Iterator[StateContent]:
+    """Yield the content of a state and write it back as the block leaves it."""
+    with store.locked() as content:
         yield content
-        file.replace(content)
+        store.replace(content)
 
 
 def later(machine: Machine, seconds: float) -> None:

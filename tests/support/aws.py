@@ -7,7 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import boto3
@@ -43,6 +43,7 @@ class Call:
         self.environ = environ
         self.forward = forward
         self.status = "200 OK"
+        self.headers = [("Content-Type", "text/xml")]
 
     def pass_on(self) -> bytes:
         """Let it through."""
@@ -54,7 +55,8 @@ class FakeAws:
 
     `asked` has the path, query and body of each call, `elsewhere` the action of each call to another service, such as
     `ec2:DescribeInstances`. What moto lacks is added: names are stored as AWS does, lower-case and with `*` as
-    `\\052`, every change has an ID of its own, and an address that is none is refused.
+    `\\052`, every change has an ID of its own, an address that is none is refused, and calls are done one at a time, so
+    that no other one comes between a condition and its write.
     """
 
     def __init__(self) -> None:
@@ -67,6 +69,7 @@ class FakeAws:
         self._faults: list[list[Any]] = []
         self.next_change_id = "C1"
         self._released = Event()
+        self._one_at_a_time = Lock()  # moto looks at a condition and writes in two steps
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -173,9 +176,11 @@ class FakeAws:
             stored = _as_stored(r"(?<=<Name>)[^<]*", call.body).encode()
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(stored), str(len(stored))
             environ["QUERY_STRING"] = _as_stored(r"(?<=\bname=)[^&]*", environ["QUERY_STRING"])
-            chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+            with self._one_at_a_time:
+                chunks = self._moto(environ, lambda status, headers, *_: answered.extend((status, headers)))
+                answer = b"".join(chunks)
             call.status = answered[0]
-            answer = b"".join(chunks)
+            call.headers += [each for each in answered[1] if each[0].lower() == "x-amzn-requestid"]
             if _ONLY_CHANGE_ID in answer:
                 answer = answer.replace(_ONLY_CHANGE_ID, self.next_change_id.encode())
                 self.next_change_id = f"C{int(self.next_change_id[1:]) + 1}"
@@ -186,7 +191,7 @@ class FakeAws:
         self.bodies.append(call.body)
         self.asked.append(call.asked)
         answer = self.limit(call, self._fault_for(call))
-        start_response(call.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
+        start_response(call.status, [*call.headers, ("Content-Length", str(len(answer)))])
         return [answer]
 
     def _fault_for(self, call: Call) -> Fault:
@@ -219,9 +224,15 @@ def refuse(code: str, message: str = "no", status: int = 400) -> Fault:
     return fault
 
 
-def refuse_item(code: str) -> Fault:
+def refuse_item(code: str, message: str = "no") -> Fault:
     """Return a fault that answers with an error of DynamoDB's."""
-    return answering(f'{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}}', "400 Bad Request")
+
+    def fault(call: Call) -> bytes:
+        call.status = "400 Bad Request"
+        call.headers.append(("x-amzn-RequestId", "r"))
+        return f'{{"__type": "com.amazonaws.dynamodb.v20120810#{code}", "message": "{message}"}}'.encode()
+
+    return fault
 
 
 def answering(body: str, status: str = "200 OK") -> Fault:

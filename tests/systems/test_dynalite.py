@@ -5,8 +5,9 @@ It has no point-in-time recovery, and a table is not there at once.
 
 import inspect
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.lib.dynamodb import Table
 from ddns_updater.run.ports import HistoryStore
+from ddns_updater.state.table import StateTable
 from tests.history import test_dynamodb, test_dynamodb_hosts, test_history
 from tests.history.test_dynamodb import both as both  # a fixture
 from tests.history.test_dynamodb import history as history  # a fixture
@@ -23,6 +25,7 @@ from tests.history.test_dynamodb_hosts import hosts as hosts  # a fixture
 from tests.journeys import test_dynamodb as test_journeys
 from tests.journeys.test_watch import wait_until
 from tests.lib import test_dynamodb as test_lib
+from tests.state import test_store, test_table
 from tests.support.aws import FakeAws
 from tests.support.database import Database
 from tests.support.dynamodb import dynamodb_environment, dynamodb_settings, make_table, sdk
@@ -74,6 +77,11 @@ def table(endpoint: str) -> Table:
 
 
 @pytest.fixture
+def open_table(table: Table) -> Callable[..., StateTable]:
+    return partial(StateTable, table, "DynamoDB table ddns")
+
+
+@pytest.fixture
 def any_history(endpoint: str) -> Iterator[HistoryStore]:
     with factories.open_history(dynamodb_settings(endpoint), for_init=True) as opened:
         assert opened.upgrade() == 1
@@ -112,5 +120,7 @@ globals().update(
     | _without_faults(test_history, {"any_history"})
     | _without_faults(test_dynamodb, {"table", "history"})
     | _without_faults(test_dynamodb_hosts, {"table", "hosts"})
+    | _without_faults(test_store, {"open_store", "store"})
+    | _without_faults(test_table, {"open_table"})
     | _without_faults(test_journeys, {"line"})
 )

@@ -27,7 +27,7 @@ from tests.support.dynamodb import REGION, dynamodb_environment
 from tests.support.endpoint import LOGIN, SECRET
 from tests.support.machine import AWS
 from tests.support.policies import KEY, Asked, allows, asked_for, upsert
-from tests.support.runtime_api import RuntimeApi, running_function
+from tests.support.runtime_api import RuntimeApi, runtime
 from tests.support.terraform import Terraform, copied, make_old
 
 HOST = "a.dyn.example.com"
@@ -96,10 +96,13 @@ class Deployment:
         code = self.folder / "code"
         with zipfile.ZipFile(self.terraform.folder / "ddns.zip") as archive:
             archive.extractall(code)
-        environment = {**AWS, "AWS_ENDPOINT_URL": self.aws.url, **configuration["Environment"]["Variables"]}
+        of_lambda = {**AWS, "AWS_ENDPOINT_URL": self.aws.url, "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+        environment = of_lambda | configuration["Environment"]["Variables"]
+        log = self.folder / f"{job}.log"
         with (
+            log.open("w") as file,
             RuntimeApi(timeout=configuration["Timeout"]) as api,
-            running_function(api, code, configuration["Handler"], environment) as log,
+            runtime(api, code, configuration["Handler"], file, **environment),
         ):
             yield Running(self.aws, api, log)
 
