@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import platform
 import shutil
-import sys
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
@@ -28,14 +26,12 @@ from tests.support.endpoint import LOGIN, SECRET
 from tests.support.machine import AWS
 from tests.support.policies import KEY, Asked, allows, asked_for, upsert
 from tests.support.runtime_api import RuntimeApi, runtime
-from tests.support.terraform import Terraform, copied, make_old
+from tests.support.terraform import Terraform, copied, make_old, needs_old_provider
 
 HOST = "a.dyn.example.com"
 _ACCOUNT = "123456789012"  # moto's
 
-pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
-)
+pytestmark = needs_old_provider
 
 
 @cache
