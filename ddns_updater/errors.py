@@ -4,6 +4,7 @@
     ├── SettingsError         2   a setting or an option is wrong
     │   ├── OriginError       2   --name or DDNS_NAME matches no origin, or is needed to choose one
     │   └── HostError         2   a host of the update endpoint is unknown, or cannot be added
+    ├── ParameterError        1   a parameter of AWS Systems Manager cannot be read; it ends as a SettingsError
     ├── SourceError           1   an address source gave no trustworthy address
     │   ├── NotRunning        1   the machine that has the address is not running; a run is then off, with status 0
     │   ├── UnusableAnswer    1   what it answered is not one public address
@@ -79,6 +80,10 @@ class OriginError(SettingsError):
 
 class HostError(SettingsError):
     """Report that a host of the update endpoint is unknown, or cannot be added."""
+
+
+class ParameterError(DdnsError):
+    """Report that a parameter of AWS Systems Manager cannot be read; `problem` continues a sentence about it."""
 
 
 class SourceError(DdnsError):

@@ -80,6 +80,11 @@ class Outcome(StrEnum):
         """Return whether the run found or put everything in place."""
         return self in (Outcome.UNCHANGED, Outcome.UPDATED)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether the run changed nothing and nothing is wrong, so that there is nothing to say."""
+        return self in (Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.OFF)
+
     @classmethod
     def worst(cls, outcomes: Sequence["Outcome"]) -> "Outcome":
         """Return the worst of `outcomes`, which must not be empty."""

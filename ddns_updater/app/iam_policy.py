@@ -1,4 +1,4 @@
-"""The least-privilege IAM policy for the configured records, the hosts of the update endpoint and the address sources.
+"""The least-privilege IAM policy for the configured records, the hosts of the update endpoint, sources and parameters.
 
 It covers a run, `ddns serve` and `ddns doctor`, which always reads the hosted zones; a run does so only sometimes.
 
@@ -43,6 +43,11 @@ _Names = dict[str, dict[str, tuple[str, ...]]]  # names by zone and record type
 
 def host_names(settings: Settings) -> tuple[Sequence[str], str | None]:
     """Return the names of all hosts, and a warning when the database does not tell them."""
+    if "DDNS_DATABASE_URL" in settings.parameters:
+        return (), (
+            "neither hosts of the update endpoint nor a table of DynamoDB are in the policy, for they are unknown:"
+            " DDNS_DATABASE_URL_PARAMETER is not read for it; set DDNS_DATABASE_URL instead, and print it again"
+        )
     try:
         with answer_limit(settings), factories.open_hosts(settings, read_only=True) as hosts:
             return hosts.names(), None
@@ -73,10 +78,12 @@ def _document(settings: Settings, partition: str, hosts: Sequence[str]) -> Docum
         statements.append(_allow(["ec2:DescribeInstances"], ["*"]))  # it cannot be limited to one instance
     if isinstance(settings.database, DynamoDbUrl):
         statements += _table(settings.database, partition)
+    if settings.parameters:
+        statements.append(_allow(["ssm:GetParameter"], sorted({*_parameters(settings, partition)})))
     if not statements:
         raise SettingsError(
-            "no AWS permission is needed: DDNS_RECORDS is not set, there is no host, no address source is ec2:, and the"
-            " database is not DynamoDB",
+            "no AWS permission is needed: DDNS_RECORDS is not set, there is no host, no address source is ec2:, the"
+            " database is not DynamoDB, and no parameter holds a setting",
             "set DDNS_RECORDS to get a policy",
             settings=("DDNS_RECORDS",),
         )
@@ -90,6 +97,12 @@ def _table(url: DynamoDbUrl, partition: str) -> list[Document]:
         _allow(["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", *_ITEMS], [arn]),
         _allow(["dynamodb:Query"], [f"{arn}/index/byLook"]),
     ]
+
+
+def _parameters(settings: Settings, partition: str) -> Iterator[str]:
+    for name in settings.parameters.values():
+        is_arn = name.startswith("arn:")
+        yield name if is_arn else f"arn:{partition}:ssm:*:*:parameter/{name.removeprefix('/')}"
 
 
 def policy_text(wanted: Document) -> str:
@@ -121,6 +134,10 @@ def remarks(settings: Settings, wanted: Document, hosts: Sequence[str] = ()) -> 
         found.notes.append(
             "some records have no zone set, so the policy allows these names in every hosted zone of the account;"
             " set DDNS_HOSTED_ZONE_ID, or write NAME=ZONEID in DDNS_RECORDS, and print it again"
+        )
+    if settings.parameters:
+        found.notes.append(
+            "a parameter encrypted with a key of your own, instead of aws/ssm, needs kms:Decrypt on that key too"
         )
     size = _size(wanted)
     if size > _MAX_MANAGED:

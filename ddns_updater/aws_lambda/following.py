@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 _INSTANCES = "DDNS_INSTANCES"  # of this function alone: elsewhere a process follows one line
 _OF_ONE = ("DDNS_IP_SOURCES", "DDNS_RECORDS", "DDNS_NAME")
 _FORM = 'write it like {"i-0123456789abcdef0": ["web.example.com", "www.example.com"]}'
-_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED)
 
 
 def follow() -> dict[str, Any]:
@@ -96,7 +95,7 @@ def _instance_of(settings: Settings) -> str:
 
 def _show(result: RunResult, news: News) -> None:
     """Log a run that changed something or failed, or that has something to tell."""
-    if result.outcome in _QUIET and not (news.event or news.warnings):
+    if result.outcome.is_quiet and not (news.event or news.warnings):
         return
     facts = json.loads(run_json(result)) | {"warnings": news.warnings}
     say("error" if result.outcome.is_bad else "info", " | ".join(line for _, line in run_lines(result)), facts)

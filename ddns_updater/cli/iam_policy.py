@@ -19,7 +19,8 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
     """Print the least-privilege IAM policy.
 
     The policy is JSON. It allows what `run`, `serve` and `doctor` need for the configured records, the hosts in the
-    database and the address sources, and nothing more. AWS is not contacted. Notes on the policy go to stderr.
+    database, the address sources and the secrets in parameters, and nothing more. AWS is not contacted. Notes on the
+    policy go to stderr.
 
     Exit status: 0 when printed, 2 for usage or settings, or when no AWS permission is needed.
 
@@ -27,7 +28,7 @@ def iam_policy(ctx: click.Context, partition: str) -> None:
     Example:
       ddns iam-policy > policy.json
     """
-    configured = settings(ctx)
+    configured = settings(ctx, with_parameters=False)  # the policy says who may read them
     hosts, unknown = host_names(configured)
     policy = policy_of(configured, partition, hosts)
     found = remarks(configured, policy, hosts)

@@ -62,18 +62,28 @@ name_option = click.option(
 )
 
 
-def settings(ctx: click.Context, *, quiet: bool = False, for_init: bool = False) -> Settings:
+def settings(
+    ctx: click.Context, *, quiet: bool = False, for_init: bool = False, with_parameters: bool = True
+) -> Settings:
     """Load the settings, from the file of --env-file when it was given, and print the warnings about them.
 
     With `quiet` the notes wait until something is wrong; `for_init` also refuses what is only good for a first try.
+    Without `with_parameters` a setting that a parameter of AWS holds is left out.
     """
-    return load(ctx, quiet=quiet, for_init=for_init).valid()
+    return load(ctx, quiet=quiet, for_init=for_init, with_parameters=with_parameters).valid()
 
 
-def load(ctx: click.Context, *, quiet: bool = False, hold_warnings: bool = False, for_init: bool = False) -> LoadResult:
+def load(
+    ctx: click.Context,
+    *,
+    quiet: bool = False,
+    hold_warnings: bool = False,
+    for_init: bool = False,
+    with_parameters: bool = True,
+) -> LoadResult:
     """Load the settings as `settings` does; with `hold_warnings` those wait too, until another line is printed."""
     out = terminal(ctx)
-    loaded = read_settings(ctx.obj.env_file, for_init=for_init)
+    loaded = read_settings(ctx.obj.env_file, for_init=for_init, with_parameters=with_parameters)
     files = ", ".join(str(file.path) for file in loaded.env_files) or "none"
     log.info("settings files: %s; %s", files, loaded.settings)
     for warning in loaded.warnings:

@@ -9,11 +9,9 @@ from ddns_updater.app.runner import Runner
 from ddns_updater.cli.options import load, name_option, terminal
 from ddns_updater.cli.terminal import Terminal, stderr_is_terminal
 from ddns_updater.errors import DdnsError
-from ddns_updater.model import Outcome, RunResult
+from ddns_updater.model import RunResult
 from ddns_updater.output.run import alert_line, run_facts, run_json, run_lines, run_warnings
 from ddns_updater.run.news import News
-
-_QUIET = (Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.OFF)
 
 
 @click.command()
@@ -63,7 +61,7 @@ def run(ctx: click.Context, name: str | None, dry_run: bool, recheck: bool, as_j
 
 def show(out: Terminal, result: RunResult, news: News, *, as_json: bool, quiet: bool) -> None:
     """Print what is `news` of `result`; `quiet` omits a result that changed nothing, JSON has every other one."""
-    if as_json and not (quiet and result.outcome in _QUIET):
+    if as_json and not (quiet and result.outcome.is_quiet):
         click.echo(run_json(result))
     if news.event:
         is_bad = news.event.kind is Kind.FAILING
@@ -78,5 +76,5 @@ def show(out: Terminal, result: RunResult, news: News, *, as_json: bool, quiet: 
             continue
         if outcome.is_bad:
             out.error(line, prefix="", outcome=outcome, name=result.name, **facts)
-        elif not as_json and not (quiet and outcome in _QUIET):
+        elif not as_json and not (quiet and outcome.is_quiet):
             out.info(line, outcome=outcome, name=result.name, **facts)

@@ -130,7 +130,9 @@ class DynamoDbHistory:
     def sent_before(self, versions: Mapping[Origin, Version]) -> dict[Origin, set[Sent]]:
         """Return what DNS may have been sent for the versions just before one of each origin."""
         return {
-            origin: {
+            origin: set()
+            if version.version == 1
+            else {
                 each.sent
                 for journal in self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
                 for each in journal.publications

@@ -30,6 +30,7 @@ from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
 _LEASE = 90.0  # seconds; each round takes it anew
+_MOST = 250  # records in a round
 _GRACE = timedelta(minutes=2)  # for a version that is missing, twice what a writer takes that does not mark again
 _SOON = timedelta(seconds=5)  # until it is looked for again
 _SAME = "#token = :token"
@@ -50,8 +51,11 @@ class DynamoDbPublications(DynamoDbRequests):
     def due(self, limit: int) -> list[HostRecord]:
         """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
 
-        One whose versions were deleted is not looked at until it has another.
+        One whose versions were deleted is not looked at until it has another. Each takes some ten calls, one after
+        another: there are never more than a round does within the lease, and within the time that a function has.
         """
+        limit = min(limit, _MOST)
+        self.versions.forget()
         until = time_text(self.now())
         due = sorted(self.table.query(DUE, looks_until=until), key=lambda item: item["dueSince"])
         marked = {item["sk"] for item in due}
@@ -115,7 +119,7 @@ class DynamoDbPublications(DynamoDbRequests):
         logins = {item["sk"]: item["login"] for item in self.table.query(NAMES)} if marks else {}
         for item in marks:
             key, _ = record_of(item)
-            journal = self.versions.latest(item["sk"]) if logins.get(key.name) == key.login else None
+            journal = self.versions.seen(item["sk"]) if logins.get(key.name) == key.login else None
             if journal:
                 yield item, journal
 

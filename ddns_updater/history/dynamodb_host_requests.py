@@ -109,7 +109,7 @@ class DynamoDbRequests(HostItems):
 
     def _try(self, host: Host, family: Family, address: Address) -> Decision:
         origin = record_key(host.name, family)
-        latest = self.versions.latest(origin)
+        latest = self.versions.seen(origin)
         decision = self._judge(host, address, latest, partial(self.versions.recorded_at, origin))
         key = cast(HostKey, host.id)
         if decision.verdict is not Verdict.GOOD:

@@ -121,7 +121,7 @@ class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
         item = self.item_of(key)
         if item is None:
             return None
-        journals = {family: self.versions.latest(record_key(key.name, family)) for family in Family}
+        journals = {family: self.versions.seen(record_key(key.name, family)) for family in Family}
         there = {family: journal for family, journal in journals.items() if journal}
         return HostEntry(host_of(key.login, item), there, last_request(item))
 

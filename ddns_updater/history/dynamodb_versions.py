@@ -27,6 +27,14 @@ class VersionKey(NamedTuple):
     number: int
 
 
+class _Read(NamedTuple):
+    """The version of an origin that was last read to be saved to, and how often its publications had been saved."""
+
+    number: int
+    rev: int
+    pubs: Mapping[str, Item]
+
+
 def origin_key(name: str, family: Family) -> str:
     """Return the key of the origin of a name in one family, which Origin.id is."""
     return f"{name}#{family.name.lower()}"
@@ -61,16 +69,23 @@ class Versions:
     def __init__(self, table: Table) -> None:
         """Take the table."""
         self._table = table
-        # Of each origin the version that was last read, and how often its publications had been saved by then.
-        self._revs: dict[str, tuple[int, int]] = {}
+        self._read: dict[str, _Read] = {}  # by origin
 
     def latest(self, origin: str) -> Journal | None:
-        """Return the latest version of an origin and its publications, None when it has none."""
-        for item in self._table.query(_partition(origin), backwards=True, limit=1):
+        """Return the latest version of an origin and its publications, to be saved; None when it has none."""
+        for item in self._items(origin, None, 1):
             journal = _journal(origin, item)
-            self._revs[origin] = journal.version.version, item.get("rev", 0)
+            self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
             return journal
         return None
+
+    def forget(self) -> None:
+        """Forget what was read to be saved."""
+        self._read.clear()
+
+    def seen(self, origin: str) -> Journal | None:
+        """Return the latest version of an origin as `latest` does, to be looked at alone."""
+        return next(self.journals(origin, limit=1), None)
 
     def has_any(self, origin: str) -> bool:
         """Return whether an origin has a version."""
@@ -129,29 +144,29 @@ class Versions:
             self._save(key, each)
 
     def _save(self, key: VersionKey, publications: Sequence[Publication]) -> None:
-        partition, sort = _partition(key.origin), _sort(key.number)
-        number, rev = self._revs[key.origin]
-        if number != key.number:
-            raise Changed(f"version {number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
-        item = self._table.get(partition, sort) or {}
-        pubs = dict(item.get("pubs", {}))
+        pubs = dict(self._read_of(key).pubs)
         for each in publications:
             text = str(each.record)
             kept = {name: value for name, value in pubs.get(text, {}).items() if name in _KEPT}
             pubs[text] = _written(each) | kept
-        self._change(key, rev, {"pubs": pubs})
+        self._change(key, pubs)
 
     def close(self, origin: str, number: int) -> None:
         """Let nobody who has read a version before save its publications any more; raises Changed when one has."""
-        known, rev = self._revs[origin]
-        if known != number:
-            raise Changed(f"version {known} of {origin} was recorded meanwhile", then=NEXT_RUN)
-        self._change(VersionKey(origin, number), rev, {})
+        key = VersionKey(origin, number)
+        self._change(key, self._read_of(key).pubs)
 
-    def _change(self, key: VersionKey, rev: int, changes: Item) -> None:
+    def _read_of(self, key: VersionKey) -> _Read:
+        read = self._read[key.origin]
+        if read.number != key.number:
+            raise Changed(f"version {read.number} of {key.origin} was recorded meanwhile", then=NEXT_RUN)
+        return read
+
+    def _change(self, key: VersionKey, pubs: Mapping[str, Item]) -> None:
+        rev = self._read_of(key).rev
         token = uuid4().hex
         update = Update(
-            {**changes, "rev": rev + 1, "saver": token},
+            {"pubs": pubs, "rev": rev + 1, "saver": token},
             condition=_UNCHANGED,
             names=("rev", "saver"),
             values={"rev": rev, "saver": token},
@@ -168,7 +183,7 @@ class Versions:
                 " DynamoDB hold",
                 "divide DDNS_RECORDS among several origins",
             ) from error
-        self._revs[key.origin] = key.number, rev + 1
+        self._read[key.origin] = _Read(key.number, rev + 1, pubs)
 
 
 def _partition(origin: str) -> str:

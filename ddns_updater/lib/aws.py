@@ -60,6 +60,7 @@ _ADVICE: Mapping[str, str] = {
     "InvalidSignatureException": "check the AWS credentials and this machine's clock",
     "UnrecognizedClientException": "check the AWS credentials",
     "InvalidInstanceID.NotFound": "correct the ID, or name its region with ?region=NAME",
+    "ParameterNotFound": "correct the name, or set AWS_DEFAULT_REGION",
     "NoSuchHostedZone": "correct DDNS_HOSTED_ZONE_ID or DDNS_RECORDS",
     "InvalidChangeBatch": "fix what is there now, or remove the name from DDNS_RECORDS",
 }

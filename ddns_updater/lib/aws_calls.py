@@ -29,7 +29,7 @@ def log_calls(client: Any) -> None:
 
 def _log_request(params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: object) -> None:
     context[_STARTED] = time.monotonic()
-    given = ", ".join(_scalars("", params))
+    given = ", ".join(_scalars("", params, model.input_shape))
     log.info("asking %s: %s(%s)", model.service_model.service_id, model.name, given)
 
 
@@ -45,7 +45,7 @@ def _log_failed_try(
 def _log_answer(
     http_response: Any, parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: object
 ) -> None:
-    said = _code(parsed) if "Error" in parsed else ", ".join(_scalars("", parsed)) or "nothing"
+    said = _code(parsed) if "Error" in parsed else ", ".join(_scalars("", parsed, model.output_shape)) or "nothing"
     request = parsed.get("ResponseMetadata", {}).get("RequestId")
     log.info(
         "%s answered %s after %d ms: status %d, %s%s",
@@ -62,12 +62,19 @@ def _log_error(exception: Exception, context: Mapping[str, Any], **_: object) ->
     log.info("no answer after %d ms: %s", _milliseconds(context), type(exception).__name__)
 
 
-def _scalars(path: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the single values of a request or an answer with their paths, and the lengths of its lists."""
+def _scalars(path: str, values: Mapping[str, Any], shape: Any) -> Iterator[str]:
+    """Yield the single values of a request or an answer with their paths, and the lengths of its lists.
+
+    `shape` is what AWS says of them; the values that it calls sensitive are secret.
+    """
     for key, value in values.items():
+        member = getattr(shape, "members", {}).get(key)
+        if member is not None and member.metadata.get("sensitive"):
+            yield f"{path}{key}=…"
+            continue
         match value:
             case dict() if key != "ResponseMetadata":
-                yield from _scalars(f"{path}{key}.", value)
+                yield from _scalars(f"{path}{key}.", value, member)
             case list():
                 shown = listed(list(filter(None, map(_item, value))), _NAMED)
                 yield f"{len(value)} {path}{key}{shown and f' ({shown})'}"

@@ -5,9 +5,10 @@ variables in those files are passed to the SDK unchanged.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ddns_updater.errors import SettingsError
 from ddns_updater.history.url import DynamoDbUrl
@@ -18,6 +19,9 @@ from ddns_updater.settings.parse import Parser
 from ddns_updater.settings.remarks import remarks_on
 from ddns_updater.settings.settings import Settings
 from ddns_updater.settings.variables import SETTINGS, VARIABLES, default_settings
+
+if TYPE_CHECKING:
+    from ddns_updater.settings.parameters import Parameters
 
 _exported: set[str] = set()  # the variables that `export_aws` has added
 
@@ -45,11 +49,16 @@ class LoadResult(NamedTuple):
 
 
 def read_settings(
-    env_file: Path | None = None, *, for_init: bool = False, given: Mapping[str, str] | None = None
+    env_file: Path | None = None,
+    *,
+    for_init: bool = False,
+    with_parameters: bool = True,
+    given: Mapping[str, str] | None = None,
 ) -> LoadResult:
     """Read the environment and the `.env` files, or only `env_file` instead of those; `given` overrides both.
 
-    `for_init` refuses a database file whose place depends on where the program is started.
+    `for_init` refuses a database file whose place depends on where the program is started. Without `with_parameters`
+    AWS is not asked, and a setting that a parameter holds has its default value.
     """
     forget_empty_home()
     found = read_env_files(env_file)
@@ -60,9 +69,9 @@ def read_settings(
         set_in |= {variable: file.path for variable in file.texts if variable not in os.environ}
     texts = written | os.environ | dict(given or {})
     known = {variable: texts[variable] for variable in VARIABLES if variable in texts}
-    parser = Parser(known, SETTINGS)
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
-    settings = default_settings()._replace(**parser.values, aws=aws)
+    parser = Parser(known, SETTINGS, _parameter_reader(aws) if with_parameters else None)
+    settings = default_settings()._replace(**parser.values, parameters=parser.parameters, aws=aws)
     if isinstance(settings.database, DynamoDbUrl) and "state_folder" not in parser.values:
         settings = settings._replace(state_folder=None)
     remarks = remarks_on(settings, parser.given | parser.bad, found, for_init=for_init)
@@ -99,7 +108,11 @@ def ca_bundle() -> str | None:
 
 def export_aws(settings: Settings) -> None:
     """Add the `AWS_…` variables of `.env` to the environment, where the SDK reads them; those already set win."""
-    for key, value in settings.aws.items():
+    _export(settings.aws)
+
+
+def _export(aws: Mapping[str, str]) -> None:
+    for key, value in aws.items():
         if key not in os.environ:
             os.environ[key] = value
             _exported.add(key)
@@ -109,6 +122,19 @@ def environment_of_programs() -> dict[str, str]:
     """Return the environment that this program was started with, without the secrets of its own settings."""
     secrets = {each.variable for each in SETTINGS if each.is_secret} | {"DDNS_IP_SOURCES"}  # may hold passwords
     return {key: value for key, value in os.environ.items() if key not in secrets | _exported}
+
+
+def _parameter_reader(aws: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what reads a parameter, with the `AWS_…` variables of the `.env` files as well."""
+
+    @cache
+    def parameters() -> "Parameters":
+        _export(aws)
+        from ddns_updater.settings.parameters import Parameters  # imports boto3, which only a parameter is worth
+
+        return Parameters()
+
+    return lambda name: parameters().read(name)
 
 
 def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:

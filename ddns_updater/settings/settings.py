@@ -16,7 +16,8 @@ from ddns_updater.sources.spec import SourceSpec
 class Settings(NamedTuple):
     """All settings of the program; times in seconds. The table in `variables.py` has their defaults and meanings.
 
-    `aws` are the `AWS_…` variables of the `.env` files.
+    `parameters` are the names or ARNs of the parameters that hold some of them, by variable. `aws` are the `AWS_…`
+    variables of the `.env` files.
     """
 
     name: str | None
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     serve_listen: Listen
     serve_trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     serve_status_password: str | None
+    parameters: Mapping[str, str]
     aws: Mapping[str, str]
 
     def __repr__(self) -> str:

@@ -98,6 +98,13 @@ def switch(advice: str) -> Callable[[str], bool]:
     return parse
 
 
+def parameter_name(text: str) -> str:
+    """Return the name or the ARN of a parameter of AWS Systems Manager; raises InvalidValue, which does not show it."""
+    if not re.fullmatch(r"(arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/)?[A-Za-z0-9_./-]{1,1011}", text):
+        raise InvalidValue("is not the name of a parameter", "write one such as /ddns-updater/webhook-urls, or its ARN")
+    return text
+
+
 def origin_name(text: str) -> str:
     """Return `text` as the name of an origin."""
     name = text.strip()

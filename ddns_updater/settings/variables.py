@@ -29,7 +29,9 @@ from ddns_updater.sources.spec import DEFAULT_SOURCES, SEPARATOR, parse_source, 
 
 
 class Setting(NamedTuple):
-    """One setting; a secret one can also be given as a file, by the variable with `_FILE`.
+    """One setting; a secret one can also be given by where it is kept.
+
+    That is a file, by the variable with `_FILE`, or a SecureString of AWS Systems Manager, by that with `_PARAMETER`.
 
     `default` is the value without the variable, as one would write it; where it cannot be written (it is nothing, or
     depends on the user), it is a function that returns the value, and `example` is what to write instead.
@@ -46,7 +48,8 @@ class Setting(NamedTuple):
     @property
     def variables(self) -> tuple[str, ...]:
         """Return the names under which it can be set."""
-        return (self.variable, f"{self.variable}_FILE") if self.is_secret else (self.variable,)
+        twins = (f"{self.variable}_FILE", f"{self.variable}_PARAMETER") if self.is_secret else ()
+        return (self.variable, *twins)
 
     @property
     def default_value(self) -> Any:
@@ -271,4 +274,4 @@ VARIABLES = tuple(variable for setting in SETTINGS for variable in setting.varia
 
 def default_settings() -> Settings:
     """Return the settings without any variable."""
-    return Settings(**{each.field: each.default_value for each in SETTINGS}, aws={})
+    return Settings(**{each.field: each.default_value for each in SETTINGS}, parameters={}, aws={})

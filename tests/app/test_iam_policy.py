@@ -12,15 +12,24 @@ from ddns_updater.app import iam_policy as iam
 from ddns_updater.model import Family
 from tests.dns.test_name_servers import delegated_to
 from tests.run.test_drift import grow_old
+from tests.settings.test_parameters import put
 from tests.sources.test_ec2 import client, launch
 from tests.support import hosts
 from tests.support.aws import Call, Fault, pending, refuse
 from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 from tests.support.policies import KEY, Asked, allows, asked_for, complaints, listed, normalized, upsert
+from tests.support.receivers import Receiver
 from tests.support.services import AddressService, running
 
-OPERATIONS = ("ListHostedZones", "GetHostedZone", "ListResourceRecordSets", "ChangeResourceRecordSets", "GetChange")
+OPERATIONS = (
+    "ListHostedZones",
+    "GetHostedZone",
+    "ListResourceRecordSets",
+    "ChangeResourceRecordSets",
+    "GetChange",
+    "GetParameter",
+)
 LIST, LOOK_UP = "route53:ListHostedZones", "route53:GetHostedZone"
 ALWAYS = {f"route53:{each}" for each in ("ListResourceRecordSets", "ChangeResourceRecordSets", "GetChange")} | {LOOK_UP}
 
@@ -68,7 +77,10 @@ SETTINGS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("environment", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("partition", iam.PARTITIONS)
 def test_the_policy_keeps_aws_rules(environment: dict[str, str], partition: str) -> None:
-    assert complaints(iam.policy_of(load_settings_with(environment), partition), partition) == []
+    settings = load_settings_with(environment)
+    assert complaints(iam.policy_of(settings, partition), partition) == []
+    names = {"DDNS_WEBHOOK_URLS": "/ddns-updater/webhook-urls", "DDNS_HEARTBEAT_URL": "heartbeat"}
+    assert complaints(iam.policy_of(settings._replace(parameters=names), partition), partition) == []
 
 
 def test_that_test_would_notice_what_aws_refuses() -> None:
@@ -213,7 +225,8 @@ def printed(machine: Machine) -> Any:
 
 
 def used(machine: Machine) -> set[str]:
-    return {f"route53:{each}" for each in machine.aws.calls} | set(machine.aws.elsewhere)
+    asked = zip(machine.aws.calls, machine.aws.asked, strict=True)
+    return {asked_for(*each).action for each in asked} | set(machine.aws.elsewhere)
 
 
 def upserted(machine: Machine) -> set[tuple[str, str, str]]:
@@ -309,6 +322,43 @@ def test_a_run_that_asks_ec2_needs_no_more(line: Machine) -> None:
     assert used(line) == actions(policy) - {LOOK_UP}
 
 
+def test_a_run_whose_webhook_is_in_a_parameter_needs_that_one_and_no_other(line: Machine, receiver: Receiver) -> None:
+    put(line, "/ddns-updater/webhook-urls", receiver.url)
+    put(line, "/ddns-updater/other", receiver.url)
+    line.environment["DDNS_WEBHOOK_URLS_PARAMETER"] = "/ddns-updater/webhook-urls"
+    line.aws.calls.clear()
+    line.aws.asked.clear()
+    policy = printed(line)
+    assert line.aws.calls == []  # who prints it need not be allowed to read it
+    assert {"ssm:GetParameter"} <= actions(policy)
+    guard = Guard(line, policy)
+    line.service.address = "1.1.1.1"
+    assert line.run()["outcome"] == "updated"
+    assert receiver.events == ["changed"]
+    assert guard.refused == []
+    assert used(line) == actions(policy) - {LOOK_UP}
+    done = line.ddns("run", DDNS_WEBHOOK_URLS_PARAMETER="/ddns-updater/other")
+    assert (done.status, [each.action for each in guard.refused]) == (2, ["ssm:GetParameter"])
+
+
+def test_the_policy_names_each_parameter_as_far_as_it_is_known(small_machine: Machine) -> None:
+    arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/ddns/heartbeat"
+    changes = {"DDNS_WEBHOOK_URLS_PARAMETER": "/ddns/hook", "DDNS_HEARTBEAT_URL_PARAMETER": arn}
+    done = small_machine.ddns("iam-policy", DDNS_RECORDS=None, **changes)
+    assert done.json["Statement"] == [
+        {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": ["arn:aws:ssm:*:*:parameter/ddns/hook", arn]}
+    ]
+    assert done.err == (
+        "note: a parameter encrypted with a key of your own, instead of aws/ssm, needs kms:Decrypt on that key too\n"
+    )
+
+
+def test_a_database_in_a_parameter_leaves_out_what_only_it_knows(small_machine: Machine) -> None:
+    done = small_machine.ddns("iam-policy", DDNS_DATABASE_URL=None, DDNS_DATABASE_URL_PARAMETER="/ddns/database")
+    assert done.status == 0
+    assert "warning: neither hosts of the update endpoint nor a table of DynamoDB are in the policy" in done.err
+
+
 def test_the_guard_of_these_tests_does_refuse(line: Machine) -> None:
     policy = printed(line)
     guard = Guard(line, policy)
@@ -343,7 +393,7 @@ def test_it_prints_nothing_when_nothing_of_aws_is_used(small_machine: Machine) -
     assert (done.status, done.out) == (2, "")
     assert done.err == (
         "error: no AWS permission is needed: DDNS_RECORDS is not set, there is no host, no address source is ec2:,"
-        " and the database is not DynamoDB;"
+        " the database is not DynamoDB, and no parameter holds a setting;"
         " set DDNS_RECORDS to get a policy\n"
     )
 

@@ -29,7 +29,8 @@ _HEAD = """\
 
 You want to look up a setting. Every one is optional. Write it in [the settings file](deploy.md#the-settings-file) or in
 the environment, which wins. A name with `_FILE` reads a secret from a file instead, such as a Docker or systemd
-credential; set only one of the two. Where a file or folder is named, a leading `~` is the home folder.
+credential, a name with `_PARAMETER` from a SecureString of AWS Systems Manager, by its name or ARN; set only one of the
+three. Where a file or folder is named, a leading `~` is the home folder.
 
 `AWS_…` variables are passed to the AWS SDK unchanged; its own files (`~/.aws`) work as well.
 """
@@ -46,7 +47,15 @@ def _section(setting: Setting) -> str:
         textwrap.fill(each.replace("*", r"\*"), _WIDTH, break_on_hyphens=False, break_long_words=False)
         for each in texts
     ]
-    paragraphs += [f"`{twin}` names a file that holds it." for twin in setting.variables[1:]]
+    if setting.is_secret:
+        _, file, parameter = setting.variables
+        paragraphs.append(
+            textwrap.fill(
+                f"`{file}` names a file that holds it, `{parameter}` a SecureString of AWS Systems Manager.",
+                _WIDTH,
+                break_on_hyphens=False,
+            )
+        )
     if setting.variable in _MORE:
         paragraphs.append("More: [{}]({}).".format(*_MORE[setting.variable]))
     has_default = isinstance(setting.default, str) or setting.variable in DEFAULTS

@@ -15,10 +15,10 @@ from ddns_updater.history.dynamodb_host_items import HostKey
 from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 from ddns_updater.hosts import Host, LastRequest, Looked, NewHost, Verdict
 from ddns_updater.lib.dynamodb import Table, Update
-from ddns_updater.model import Family, Publication, PublicationState, Record, SeenFree
+from ddns_updater.model import Family, Origin, Publication, PublicationState, Record, SeenFree
 from ddns_updater.server.judgement import judge
 from tests.support.aws import FakeAws, lose_answer, refuse_item
-from tests.support.dynamodb import make_table
+from tests.support.dynamodb import make_table, sdk
 
 _NAME = "nas.example.com"
 _SECRET = "m" * 32
@@ -505,9 +505,50 @@ def test_a_request_costs_few_calls(hosts: DynamoDbHosts, table: Table) -> None:
         assert counting.calls == calls
 
 
-def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts) -> None:
+def test_a_round_of_the_publisher_costs_few_calls(hosts: DynamoDbHosts, table: Table) -> None:
+    hosts.update([(_add(hosts), {Family.IPV4: _ONE})])
+    counting = _Mortal(table)
+    mine = _open(counting)
+    (at,) = mine.due(10)
+    assert (
+        mine.history.sent_before({Origin(at.origin_id, _NAME, Family.IPV4): at.journal.version}).popitem()[1] == set()
+    )
+    assert counting.calls == ["query", "get", "get", "query", "query"]
+    counting.calls.clear()
+    verified = Publication(at.record, hosts.now(), PublicationState.VERIFIED, "Z1", _ONE, 60)
+    mine.history.save([(at.journal.version, verified)])
+    mine.looked([Looked(at, True, hosts.now() + timedelta(hours=1))])
+    assert counting.calls == ["update", "update", "delete"]
+
+
+def test_a_round_has_no_more_records_than_it_can_end_in_time() -> None:
+    class Crowd:
+        """A table with a thousand records that are due, and none of their hosts."""
+
+        asked = 0
+
+        def query(self, partition: str, **_: Any) -> list[dict[str, Any]]:
+            mark = {"token": "", "version": 1, "login": "login", "dueSince": "2026-01-01T00:00:00Z"}
+            return [{**mark, "sk": f"{each}#ipv4"} for each in range(1000)] if partition == "due" else []
+
+        def get(self, partition: str, sort: str) -> None:
+            del sort
+            self.asked += partition == "seen"
+
+        def update(self, *_: object) -> None:
+            """Put the mark off."""
+
+    crowd = Crowd()
+    assert _open(crowd).due(2000) == []
+    assert 0 < crowd.asked <= 250
+
+
+def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts, aws: FakeAws) -> None:
     hosts.check_writing()
-    assert hosts.names() == []
+    assert sdk(aws.url).scan(TableName="ddns")["Items"] == []
+    aws.fault("PutItem", refuse_item("AccessDeniedException"))
+    with pytest.raises(HistoryError, match="AccessDeniedException"):
+        hosts.check_writing()
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])

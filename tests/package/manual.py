@@ -9,11 +9,13 @@ import click
 from ddns_updater import __version__
 from ddns_updater.cli.main import main
 from ddns_updater.settings.variables import SETTINGS, Setting
+from tests.docs.env_example import parameter_example
 
 _ENVIRONMENT = """\
 Settings come from the environment, then from .env in the working directory, then from .env in the per-user folder, or
 from the file of --env-file alone. Every setting is optional. Each is shown with its default, or with an example if it
-has none. A name with _FILE reads a secret from a file instead; set only one of the two."""
+has none. A name with _FILE reads a secret from a file instead, a name with _PARAMETER from a SecureString of AWS
+Systems Manager, by its name or ARN; set only one of the three."""
 
 FILES = {
     "~/.config/ddns-updater/.env": (
@@ -128,9 +130,12 @@ def _setting(setting: Setting) -> Iterator[str]:
             yield from _entry(term)
             yield _roff(text)
         yield ".RE"
-    for variable in setting.variables[1:]:
-        yield from _entry(f"{variable}=/run/secrets/{setting.variable.lower()}")
+    if setting.is_secret:
+        _, file, parameter = setting.variables
+        yield from _entry(f"{file}=/run/secrets/{setting.variable.lower()}")
         yield _roff(f"The file that holds {setting.variable}.")
+        yield from _entry(f"{parameter}={parameter_example(setting)}")
+        yield _roff(f"The SecureString of AWS Systems Manager that holds {setting.variable}.")
 
 
 _BREAK = "\0"  # a place where a line may end

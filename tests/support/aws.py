@@ -288,7 +288,7 @@ def _illegal_address(call: Call) -> str | None:
 
 def _operation(environ: Environ) -> str | None:
     service, _, target = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
-    if service.startswith("DynamoDB"):
+    if service.startswith("DynamoDB") or service == "AmazonSSM":
         return str(target)
     path = environ["PATH_INFO"].removeprefix("/2013-04-01")
     for method, pattern, operation in _PATTERNS:

@@ -5,6 +5,7 @@ The condition keys of a request are made by the rules of
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html, from what was sent.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -24,6 +25,7 @@ _RESOURCES = {  # the resource that each action is about; "*" where IAM knows no
     "route53:GetChange": "change/",
     "route53:ListHostedZones": "*",
     "ec2:DescribeInstances": "*",
+    "ssm:GetParameter": "parameter/",
 }
 
 
@@ -80,8 +82,11 @@ def normalized(name: str) -> str:
 
 
 def asked_for(operation: str, asked: str) -> Asked:
-    """Return a request that the stand-in for Route 53 was sent: its operation, and its path, query and body."""
+    """Return a request that the stand-in for AWS was sent: its operation, and its path, query and body."""
     path, _, body = asked.split("\n", 2)
+    if operation == "GetParameter":
+        arn = f"arn:aws:ssm:us-east-1:123456789012:parameter/{json.loads(body)['Name'].removeprefix('/')}"
+        return Asked("ssm:GetParameter", arn)
     _, kind, name, *_ = [*path.removeprefix("/2013-04-01").split("/"), "", ""]
     if operation == "ChangeResourceRecordSets":
         (action,) = set(re.findall("<Action>(.*?)</Action>", body))
@@ -93,6 +98,15 @@ def asked_for(operation: str, asked: str) -> Asked:
     return Asked(f"route53:{operation}", f"arn:aws:route53:::{kind}/{name}")
 
 
+def _form(kind: str, partition: str) -> re.Pattern[str]:
+    """Return what the resources of this kind look like in a policy."""
+    if kind == "*":
+        return re.compile(r"\*")
+    if kind == "parameter/":
+        return re.compile(rf"arn:{partition}:ssm:(\*|[a-z0-9-]+):(\*|\d{{12}}):parameter/[\w.-]+(/[\w.-]+)*")
+    return re.compile(rf"arn:{partition}:route53:::{re.escape(kind)}(\*|[A-Z0-9]{{1,32}})")
+
+
 def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
     """Return what breaks AWS's rules in `policy`: its elements, its resources, and the values of its condition keys."""
     found = [] if set(policy) == {"Version", "Statement"} and policy["Version"] == "2012-10-17" else ["its elements"]
@@ -101,8 +115,7 @@ def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
             found.append(f"the elements of {statement}")
         for action in listed(statement["Action"]):
             kind = _RESOURCES.get(action, "an action that it does not need")
-            begin = "*" if kind == "*" else f"arn:{partition}:route53:::{kind}"
-            form = re.compile(re.escape(begin) + ("" if kind == "*" else r"(\*|[A-Z0-9]{1,32})"))
+            form = _form(kind, partition)
             found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
             if (action == KEY) != ("Condition" in statement):
                 found.append(f"the condition of {action}")

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 _PREFIX = "/2018-06-01/runtime/"
 _PYTHON = Path(sys.prefix) / "runtime" / "bin" / "python"  # `make .venv/lambda` makes it
@@ -106,33 +106,31 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def runtime(
-    api: RuntimeApi, folder: Path, handler: str, log: int | TextIO = subprocess.PIPE, /, **environment: str
-) -> Iterator[subprocess.Popen[str]]:
+def running_function(api: RuntimeApi, folder: Path, handler: str, environment: Mapping[str, str]) -> Iterator[Path]:
     """Run AWS's client with a handler as Lambda does: in the folder of the function, with that first on the path.
 
-    What the function prints goes to `log`, or can be read from its stdout.
+    Gives the file of what it prints.
     """
-    given = {
+    of_lambda = {
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
         "AWS_LAMBDA_RUNTIME_API": api.address,
-        "AWS_LAMBDA_FUNCTION_NAME": "ddns",
-        "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
         "LAMBDA_TASK_ROOT": str(folder),
         "PYTHONPATH": str(folder),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "TZ": ":UTC",
     }
-    process = subprocess.Popen(
-        [_PYTHON, "-m", "awslambdaric", handler],
-        cwd=folder,
-        env=given | environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    path = folder.parent / f"{handler}.log"
+    with path.open("w") as log:
+        process = subprocess.Popen(
+            [_PYTHON, "-m", "awslambdaric", handler],
+            cwd=folder,
+            env={**of_lambda, **environment},
+            stdout=log,
+            stderr=log,
+        )
     try:
-        yield process
+        yield path
     finally:
         process.kill()
-        process.communicate()
+        process.wait()

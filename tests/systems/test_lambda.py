@@ -5,7 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.support.runtime_api import Returned, RuntimeApi, runtime
+from tests.support.runtime_api import Returned, RuntimeApi, running_function
 from tests.support.zipped import BUILD, build
 
 _PARTS = {"certifi", "charset_normalizer", "ddns_updater", "idna", "requests", "urllib3"}
@@ -36,7 +36,7 @@ def test_a_function_runs_under_the_runtime_client_of_aws(tmp_path: Path) -> None
         "    assert 0 < context.get_remaining_time_in_millis() <= 20_000\n"
         "    return {'doubled': 2 * event['number']}\n"
     )
-    with RuntimeApi(timeout=20) as api, runtime(api, tmp_path, "function.handler"):
+    with RuntimeApi(timeout=20) as api, running_function(api, tmp_path, "function.handler", {}):
         assert api.invoke({"number": 21}) == Returned("response", {"doubled": 42})
         failed = api.invoke({})
         assert (failed.kind, failed.value["errorType"]) == ("error", "KeyError")

@@ -1,6 +1,5 @@
 """Real clients against the built function: HTTP, then payload format 2.0, then AWS's runtime client with the zip."""
 
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,22 +11,13 @@ from tests.support.aws import FakeAws
 from tests.support.dynamodb import dynamodb_environment, dynamodb_settings, make_table
 from tests.support.endpoint import LOGIN, NAMES, SECRET
 from tests.support.http_door import Door, door
-from tests.support.runtime_api import RuntimeApi, runtime
+from tests.support.runtime_api import RuntimeApi, running_function
 from tests.systems.test_endpoint import Done, Way, curl, ddclient, inadyn, run, wget
 
 Client = Callable[[Way, str], Done]
 
 _HANDLER = "ddns_updater.aws_lambda.endpoint"
 _ADDRESS = "8.8.8.8"
-
-
-@pytest.fixture(scope="module")
-def function(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Path:
-    """Give the folder of a function: the zip, unpacked as Lambda does."""
-    folder = tmp_path_factory.mktemp("function")
-    with zipfile.ZipFile(zipped) as archive:
-        archive.extractall(folder)
-    return folder
 
 
 @pytest.fixture
@@ -46,12 +36,10 @@ def opened(request: pytest.FixtureRequest, function: Path, aws: FakeAws, zone: s
     """Give a door to the running function, one that lets WWW-Authenticate through and one that renames it."""
     del zone
     environment = dynamodb_environment(aws.url)
-    with RuntimeApi(timeout=40) as api, runtime(api, function, _HANDLER, **environment) as process:
+    with RuntimeApi(timeout=40) as api, running_function(api, function, _HANDLER, environment) as log:
         with door(lambda event: api.invoke(event).value, renames=request.param) as each:
             yield each
-        process.kill()
-        assert process.stdout
-        assert "Traceback" not in process.stdout.read()
+        assert "Traceback" not in log.read_text()
 
 
 def _eager(way: Way, ip: str) -> Done:
