@@ -1,4 +1,4 @@
-# The statements are those that `ddns iam-policy` prints for the same settings, and one for the parameters.
+# The statements are those that `ddns iam-policy` prints for the same settings.
 
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -52,7 +52,7 @@ locals {
   for_parameters = [for each in length(local.parameters) > 0 ? [local.parameters] : [] : {
     Effect   = "Allow"
     Action   = ["ssm:GetParameter"]
-    Resource = [for name in values(each) : "arn:${local.partition}:ssm:${local.region}:*:parameter/${trimprefix(name, "/")}"]
+    Resource = [for name in values(each) : "arn:${local.partition}:ssm:*:*:parameter/${trimprefix(name, "/")}"]
   }]
 
   environment = merge(local.parameters, {

@@ -104,23 +104,29 @@ class SweepReporter:
 
         `sending` gets the lock for sending, as in the report of a run.
         """
+        if self._store.is_in_database and not self._advance(self._store.read(), sweep, lambda _warning: None):
+            return ()  # to lock it is a write there; in a folder, that shows at once whether it can be written
         with self._store.locked() as content:
-            if content.damage:
-                warn(content.damage)
-            is_needed = _holds_anything(content)
-            now = self._now()
-            state, shift = self._at_present(content.origins.get(HOSTS, RunState()), now)
-            if shift:
-                content.outbox.shift(shift)
-            content.origins[HOSTS], events = advance(state, sweep, now, self._alert_after)
-            self._sender.add(content, HOSTS, events, now, warn)
-            if not (is_needed or _holds_anything(content)):
+            if not self._advance(content, sweep, warn):
                 return ()
-            due = self._sender.due(content, now)
+            due = self._sender.due(content, self._now())
             if due and not sending.enter_context(self._store.sending()):
                 due = ()
             self._store.replace(content)
             return due
+
+    def _advance(self, content: StateContent, sweep: Sweep, warn: Callable[[str], None]) -> bool:
+        """Advance `content` by `sweep`, and put its alerts there; return whether it holds, or held, anything."""
+        if content.damage:
+            warn(content.damage)
+        is_needed = _holds_anything(content)
+        now = self._now()
+        state, shift = self._at_present(content.origins.get(HOSTS, RunState()), now)
+        if shift:
+            content.outbox.shift(shift)
+        content.origins[HOSTS], events = advance(state, sweep, now, self._alert_after)
+        self._sender.add(content, HOSTS, events, now, warn)
+        return is_needed or _holds_anything(content)
 
     def _at_present(self, state: RunState, now: datetime) -> tuple[RunState, ClockShift | None]:
         """Return `state` as that of a sweep at `now`, and how the clock was set since the one before it."""

@@ -241,7 +241,8 @@ SETTINGS = (
         "DDNS_STATE_FOLDER",
         "state_folder",
         named_path,
-        "The folder of the state file: the results of recent runs and undelivered alerts.",
+        "The folder of the state file: the results of recent runs and undelivered alerts. Without it a DynamoDB table"
+        " keeps them.",
         default=lambda: user_folder().path,
         example="~/.config/ddns-updater",
     ),

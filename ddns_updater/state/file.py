@@ -1,9 +1,9 @@
 """The state file: what this machine remembers of its runs, outside the database, because that can be what is down.
 
 One file holds all origins of one database: their run states and the outbox of undelivered alerts. A server has a file
-of its own for its sweeps. It is read, changed
-and replaced under a lock that is held only briefly; the run that sends alerts holds another lock, so that each alert is
-sent once. A kill before the file is replaced loses the count of this run, a kill after it loses nothing.
+of its own for its sweeps. It is read, changed and replaced under a lock that is held only briefly; the run that sends
+alerts holds another lock, so that each alert is sent once. A kill before the file is replaced loses the count of this
+run, a kill after it loses nothing.
 """
 
 import hashlib

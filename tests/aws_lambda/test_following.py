@@ -83,12 +83,26 @@ def test_an_instance_that_was_stopped_and_started_is_followed(
     follow({}, None)
     before = address_of(ec2, instance)
     ec2.stop_instances(InstanceIds=[instance])
+    logged(capsys)
+    assert follow({}, None) == {"outcomes": {instance: "off"}}
+    assert logged(capsys) == []
     ec2.start_instances(InstanceIds=[instance])
     after = address_of(ec2, instance)
     assert after != before
     assert follow({}, None) == {"outcomes": {instance: "updated"}}
     assert aws.address(zone) == after
     assert logged(capsys)[-1]["results"][0]["previous_address"] == before
+
+
+def test_an_instance_that_is_off_at_first_is_followed_once_it_runs(
+    ec2: Any, instance: str, aws: FakeAws, zone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ec2.stop_instances(InstanceIds=[instance])
+    assert follow({}, None) == {"outcomes": {instance: "off"}}
+    assert logged(capsys) == []
+    ec2.start_instances(InstanceIds=[instance])
+    assert follow({}, None) == {"outcomes": {instance: "updated"}}
+    assert aws.address(zone) == address_of(ec2, instance)
 
 
 def test_a_failure_is_one_line_each_time(instance: str, aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:

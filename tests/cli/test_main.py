@@ -776,7 +776,7 @@ def test_the_help_of_a_command_ends_with_an_example(small_machine: Machine, comm
 def test_the_help_of_run_names_outcomes_and_exit_statuses(small_machine: Machine) -> None:
     done = small_machine.ddns("run", "--help")
     statuses = dict(re.findall(r"^    ([a-z, ]+?)  +(\d)$", done.out, re.MULTILINE))
-    assert statuses == {"unchanged, updated, pending, skipped": "0", "failed, held": "1", "usage or settings": "2"}
+    assert statuses == {"unchanged, updated, pending, skipped, off": "0", "failed, held": "1", "usage or settings": "2"}
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

@@ -108,7 +108,7 @@ def test_every_form_of_a_record_that_is_shown_is_one() -> None:
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS, ".env.example"])
 def test_every_variable_and_extra_that_is_named_exists(page: str) -> None:
     text = text_of(page)
-    assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL"}
+    assert set(re.findall(r"\bDDNS_\w+", text)) <= {*VARIABLES, "DDNS_TEST_MYSQL_URL", "DDNS_INSTANCES"}
     extras = _extras()
     named = re.findall(r"ddns-updater\[([\w,]+)\]", text) + re.findall(r"\bextra(?:\]\([^)]*\))? `?(\w+)", text)
     assert {extra for each in named for extra in each.split(",")} <= extras
@@ -150,6 +150,6 @@ def test_the_crontab_example_is_a_crontab(small_machine: Machine) -> None:
     assert (small_machine.ddns(*arguments).out, first.err) == ("", "")
 
 
-@pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "held", "failed"])
+@pytest.mark.parametrize("word", ["unchanged", "updated", "pending", "skipped", "off", "held", "failed"])
 def test_the_outcomes_are_explained(word: str) -> None:
     assert f"| `{word}` |" in text_of("README.md")

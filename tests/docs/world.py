@@ -109,6 +109,13 @@ class World:
         else:
             KINDS[step.language](self, step)
 
+    def bash(self, block: Block) -> None:
+        """Check commands that need an account of AWS: their syntax, and that each script of ours is there."""
+        done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (block.text, done.stderr)
+        for script in re.findall(r"[\w./-]*\b(?:lambda/build|terraform/deploy)\b", block.text):
+            assert (TOP / "contrib" / "/".join(script.split("/")[-2:])).is_file(), script
+
     def sh(self, block: Block) -> None:
         """Execute commands, of which nothing is shown."""
         lines = block.text.splitlines()
@@ -321,6 +328,7 @@ def doctor_dns(servers: object) -> str:
 
 KINDS: dict[str, Callable[[World, Block], None]] = {
     "sh": World.sh,
+    "bash": World.bash,
     "console": World.console,
     "sql": World.sql,
     "ini": World.ini,

@@ -1,6 +1,7 @@
 """Alerts of runs that share a table of DynamoDB, which also has what they remember: cold starts, machines, kills."""
 
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -211,3 +212,12 @@ def test_a_table_that_answers_nothing_more_costs_the_report_some_seconds_and_one
         " other runs hold its lock; no alerts are sent until this is fixed\n"
     )
     assert receiver.got == []
+
+
+def test_a_report_on_a_table_that_hangs_ends_with_the_time_of_its_run(line: Machine, aws: FakeAws) -> None:
+    aws.fault("UpdateItem", aws.hang, containing='"state"')
+    begun = time.monotonic()
+    done = line.ddns("run", DDNS_WEBHOOK_URLS=None, DDNS_RUN_TIMEOUT="4", DDNS_VERIFY_TIMEOUT="1", DDNS_IP_TIMEOUT="1")
+    assert (done.status, done.out.partition(":")[0]) == (0, "unchanged")
+    assert time.monotonic() - begun < 4
+    assert "DDNS_RUN_TIMEOUT=4" in done.err

@@ -123,6 +123,15 @@ def test_an_incident_that_began_on_a_wrong_clock_lasts_as_long_as_it_did(file: S
     assert len(world.accepted) == 2
 
 
+def test_where_machines_share_the_state_one_is_no_clock_for_the_other(open_table: Callable[..., StateStore]) -> None:
+    """Copies of one virtual machine have one boot, and each its own uptime."""
+    world = World(open_table())
+    for seconds in (5_000.0, 90_000.0, 91_000.0):
+        world.uptime = Uptime("boot", seconds)
+        assert world.report(Outcome.UNCHANGED) == []
+        world.now += 60
+
+
 def test_an_alert_is_not_too_old_because_the_clock_was_set(file: StateFile) -> None:
     world = World(file)
     world.uptime = Uptime("boot", 60.0)

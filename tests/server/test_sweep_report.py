@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from ddns_updater.lib.trust import open_own
 from ddns_updater.lib.uptime import Uptime
 from ddns_updater.server.sweep_report import SweepReporter
 from ddns_updater.state.file import StateFile
+from ddns_updater.state.ports import StateStore
+from tests.support.aws import FakeAws
 from tests.support.database import load_settings_with
 from tests.support.receivers import Receiver
 from tests.support.services import answer
@@ -45,9 +48,10 @@ class Server:
             **({"DDNS_WEBHOOK_URLS": ",".join(urls)} if urls else {}),
         }
         self.settings = load_settings_with(self.environment)
-        self.file = StateFile(folder / "state", self.settings.database.identity, of="sweep")
+        self.file: Any = StateFile(folder / "state", self.settings.database.identity, of="sweep")
         self.now = 1_767_355_200.0
         self.boot: str | None = None
+        self.booted_before = 0.0  # seconds by which its uptime is longer than the time of the day
         self.seconds = 8.0
         self.start()
 
@@ -60,7 +64,7 @@ class Server:
             alert_after=3,
             seconds=self.seconds,
             clock=lambda: self.now,
-            uptime=lambda: Uptime(self.boot, self.now % DAY) if self.boot else None,
+            uptime=lambda: Uptime(self.boot, self.now % DAY + self.booted_before) if self.boot else None,
         )
 
     def sweep(self, *sweeps: Sweep) -> None:
@@ -237,6 +241,65 @@ def test_the_reporter_of_the_settings_has_their_channels_state_folder_and_number
     (alert,) = receiver.take()
     assert (alert["event"], alert["cause"]) == ("hosts_failing", DATABASE_DOWN.error)
     assert [each.name for each in (tmp_path / "state").glob("*.json")] == [Server(tmp_path).file.path.name]
+
+
+# In a table of DynamoDB
+
+
+def on_table(folder: Path, store: StateStore, receiver: Receiver) -> Server:
+    """Return a server whose state is in a table that others share."""
+    server = Server(folder, receiver.url)
+    server.file = store
+    server.start()
+    return server
+
+
+def test_two_servers_on_one_table_tell_an_incident_once(
+    tmp_path: Path, open_table: Callable[..., StateStore], receiver: Receiver
+) -> None:
+    one, other = (on_table(tmp_path, open_table(of="sweep"), receiver) for _ in range(2))
+    one.boot = other.boot = "boot"  # as copies of one virtual machine have
+    other.booted_before = 9 * DAY
+    one.sweep(FAILING, FAILING)
+    began, other.now = one.now - MINUTE, one.now
+    other.sweep(FAILING)
+    assert receiver.events == ["hosts_failing"]
+    incident = one.file.read().origins[""].incident
+    assert incident.since.timestamp() == began  # the uptime of the other one says nothing of this one's clock
+    one.now = other.now
+    one.sweep(FAILING, GOOD)
+    other.now = one.now
+    other.sweep(GOOD)
+    assert receiver.events == ["hosts_failing", "hosts_recovered"]
+
+
+def test_a_quiet_sweep_reads_the_table_once_and_writes_nothing(
+    tmp_path: Path, open_table: Callable[..., StateStore], receiver: Receiver, aws: FakeAws
+) -> None:
+    server = on_table(tmp_path, open_table(of="sweep"), receiver)
+    aws.calls.clear()
+    server.sweep(GOOD)
+    assert aws.calls == ["GetItem"]
+    server.sweep(FAILING)
+    assert aws.calls == ["GetItem", "GetItem", "UpdateItem", "UpdateItem"]
+
+
+def test_a_table_that_hangs_keeps_the_server_for_its_time_and_is_one_warning(
+    tmp_path: Path,
+    open_table: Callable[..., StateStore],
+    receiver: Receiver,
+    aws: FakeAws,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = on_table(tmp_path, open_table(of="sweep"), receiver)
+    server.seconds = 0.5
+    server.start()
+    aws.fault("GetItem", aws.hang)
+    server.sweep(GOOD)
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "failed to report a sweep: the state of the sweeps in DynamoDB table ddns did not answer within 0.5 s"
+    )
 
 
 # What hangs or breaks

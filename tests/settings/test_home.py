@@ -8,6 +8,7 @@ import pytest
 
 from ddns_updater.settings.home import user_folder
 from ddns_updater.settings.load import read_settings
+from tests.support.database import load_settings_with
 from tests.support.machine import Machine
 
 NOBODY = 65534
@@ -152,3 +153,9 @@ def test_the_settings_of_another_are_refused_with_that_advice_alone(
         f"error: cannot use {env}: it belongs to {home_of_another};"
         f" run ddns as that user: sudo -u {home_of_another} -H ddns …\n"
     )
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, None), ({"DDNS_STATE_FOLDER": "/var/lib/ddns"}, "/var/lib/ddns")])
+def test_the_state_is_in_a_dynamodb_table_unless_a_folder_is_set(given: dict[str, str], kept: str | None) -> None:
+    settings = load_settings_with({"HOME": "/dev/null", "DDNS_DATABASE_URL": "dynamodb://ddns"} | given)
+    assert settings.state_folder == (kept and Path(kept))

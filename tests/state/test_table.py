@@ -63,6 +63,14 @@ def test_a_use_is_one_call_to_take_the_content_and_one_to_replace_it(aws: FakeAw
     assert aws.calls[3:] == ["GetItem"]
 
 
+def test_one_that_replaces_nothing_gives_the_lock_back_at_once(aws: FakeAws, open_table: OpenTable) -> None:
+    with open_table().locked():
+        pass
+    aws.calls.clear()
+    write(open_table(), 1)
+    assert aws.calls == ["UpdateItem", "UpdateItem"]
+
+
 def test_the_lock_of_one_that_was_killed_is_free_within_five_seconds(open_table: OpenTable) -> None:
     clock = Clock()
     dead = open_table(clock=lambda: clock.now)

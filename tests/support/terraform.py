@@ -5,6 +5,7 @@ Its provider is either a stub that serves the schema of a new one, or, on Linux 
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 TOP = Path(__file__).parents[2]
 MODULE = TOP / "contrib" / "terraform"
 _TOOLS = TOP / "tests" / "systems" / "terraform"
@@ -22,6 +25,14 @@ _ENVIRONMENT = Path(sys.prefix) / "terraform"
 _STATE = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.zip", "*.tfvars*")
 _OLD = "terraform-provider-aws_3.39.0_linux_amd64.zip"
 _NO_CHECKPOINT = "disable_checkpoint = true\n"
+
+_MACHINE = sys.platform, platform.machine()
+needs_terraform = pytest.mark.skipif(
+    _MACHINE[0] == "linux" and _MACHINE[1] != "x86_64", reason="Terraform's library is not for Linux on this machine"
+)
+needs_old_provider = pytest.mark.skipif(
+    _MACHINE != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
+)
 
 
 class Terraform:

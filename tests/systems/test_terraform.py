@@ -1,6 +1,7 @@
-"""contrib/terraform: its form, its policies, and a deployment on a stand-in for AWS."""
+"""contrib/terraform: its form, and its policies."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ from ddns_updater.app import iam_policy as iam
 from ddns_updater.settings.settings import Settings
 from tests.support.database import load_settings_with
 from tests.support.policies import listed
-from tests.support.terraform import MODULE, Terraform, copied, stub_provider
+from tests.support.terraform import MODULE, Terraform, copied, needs_terraform, stub_provider
+from tests.support.zipped import BUILD
+
+pytestmark = needs_terraform
 
 INSTANCE, OTHER, ZONE = "i-0123456789abcdef0", "i-0123456789abcdef1", "ZONE1"
 DATABASE = "dynamodb://ddns?region=eu-west-1"
@@ -78,6 +82,15 @@ def test_the_module_and_its_examples_are_valid_with_a_new_provider(module: Terra
         assert "is valid" in example.do("validate")
 
 
+@pytest.mark.parametrize("job", ["follow", "endpoint"])
+def test_an_example_says_how_its_zip_is_built(job: str) -> None:
+    example = MODULE / "examples" / job
+    text = (example / "main.tf").read_text()
+    (command, out) = re.findall(r"# Build the zip first: (\S+) (\S+)\n", text)[0]
+    assert (example / command).resolve() == BUILD
+    assert f'"${{path.module}}/{out}"' in text
+
+
 def test_an_argument_that_the_provider_does_not_know_is_found(module: Terraform) -> None:
     table = module.folder / "table.tf"
     table.write_text(table.read_text().replace("deletion_protection_enabled", "deletion_protection_on"))
@@ -116,12 +129,10 @@ def test_the_endpoint_may_do_what_the_program_says_it_needs(module: Terraform, n
     assert statements(policy) == statements(iam.policy_of(settings, hosts=names))
 
 
-def test_a_function_may_read_the_parameters_that_are_named_and_no_others(module: Terraform) -> None:
+def test_a_function_may_read_the_parameters_that_are_named_as_the_program_says_it_needs(module: Terraform) -> None:
     names = {"webhook_urls_parameter": "/ddns/webhook-urls", "heartbeat_url_parameter": "ping"}
-    policy = deployed(module, "follow", instances={INSTANCE: ["home.example.com"]}, hosted_zone_ids=[ZONE], **names)
-    begin = "arn:aws:ssm:eu-west-1:*:parameter"
-    assert policy["Statement"][-1] == {
-        "Effect": "Allow",
-        "Action": ["ssm:GetParameter"],
-        "Resource": [f"{begin}/ping", f"{begin}/ddns/webhook-urls"],
-    }
+    instances = {INSTANCE: ["home.example.com"]}
+    policy = deployed(module, "follow", instances=instances, hosted_zone_ids=[ZONE], **names)
+    named = {name.removesuffix("_parameter"): value for name, value in names.items()}
+    settings = settings_for(instances, DDNS_HOSTED_ZONE_ID=ZONE)._replace(parameters=named)
+    assert statements(policy) == statements(iam.policy_of(settings))

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import platform
 import shutil
-import sys
-import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,15 +24,14 @@ from tests.support.dynamodb import REGION, dynamodb_environment
 from tests.support.endpoint import LOGIN, SECRET
 from tests.support.machine import AWS
 from tests.support.policies import KEY, Asked, allows, asked_for, upsert
+from tests.support.receivers import Receiver
 from tests.support.runtime_api import RuntimeApi, running_function
-from tests.support.terraform import Terraform, copied, make_old
+from tests.support.terraform import Terraform, copied, make_old, needs_old_provider
 
-HOST = "a.dyn.example.com"
+PARAMETER, HOST = "/ddns/webhook-urls", "a.dyn.example.com"
 _ACCOUNT = "123456789012"  # moto's
 
-pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
-)
+pytestmark = needs_old_provider
 
 
 @cache
@@ -48,7 +44,7 @@ class Deployment:
     """What Terraform made for two instances and the hosts below dyn.example.com."""
 
     def __init__(self, folder: Path, aws: FakeAws, zipped: Path, old_provider: str) -> None:
-        self.folder = folder
+        """Deploy it; the webhooks are in a parameter."""
         self.aws = aws
         self.zone = aws.zone()
         self.instances = {launch(self.client("ec2"))[0]: [name] for name in ("home.example.com", "vpn.example.com")}
@@ -61,6 +57,7 @@ class Deployment:
             "endpoint": True,
             "host_names": ["*.dyn.example.com"],
             "hosted_zone_ids": [self.zone],
+            "webhook_urls_parameter": PARAMETER,
         }
         (module / "it.auto.tfvars.json").write_text(json.dumps(variables))
         self.terraform = Terraform(module, old_provider, AWS_EC2_METADATA_DISABLED="true")
@@ -90,16 +87,13 @@ class Deployment:
         return self.client("iam").get_role_policy(RoleName=f"ddns-{job}", PolicyName="ddns")["PolicyDocument"]
 
     @contextmanager
-    def running(self, job: str) -> Iterator["Running"]:
-        """Run the zip as the function that was deployed."""
+    def running(self, job: str, folder: Path) -> Iterator["Running"]:
+        """Run the zip, unpacked in `folder`, as the function that was deployed."""
         configuration = self.function(job)
-        code = self.folder / "code"
-        with zipfile.ZipFile(self.terraform.folder / "ddns.zip") as archive:
-            archive.extractall(code)
         environment = {**AWS, "AWS_ENDPOINT_URL": self.aws.url, **configuration["Environment"]["Variables"]}
         with (
             RuntimeApi(timeout=configuration["Timeout"]) as api,
-            running_function(api, code, configuration["Handler"], environment) as log,
+            running_function(api, folder, configuration["Handler"], environment) as log,
         ):
             yield Running(self.aws, api, log)
 
@@ -129,9 +123,9 @@ class Running:
 
 
 def _asked(operation: str, asked: str) -> Asked:
-    """Return a request to Route 53 or DynamoDB as IAM sees it."""
+    """Return a request to Route 53, DynamoDB or SSM as IAM sees it."""
     path, _, body = asked.split("\n", 2)
-    if path != "/":
+    if path != "/" or operation == "GetParameter":
         return asked_for(operation, asked)
     content = json.loads(body)
     index = f"/index/{content['IndexName']}" if "IndexName" in content else ""
@@ -139,7 +133,13 @@ def _asked(operation: str, asked: str) -> Asked:
 
 
 def test_a_deployment_works_needs_nothing_more_and_is_taken_away(
-    tmp_path: Path, aws: FakeAws, zipped: Path, old_provider: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    aws: FakeAws,
+    zipped: Path,
+    old_provider: str,
+    function: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for variable, text in dynamodb_environment(aws.url).items():
         monkeypatch.setenv(variable, text)
@@ -149,8 +149,8 @@ def test_a_deployment_works_needs_nothing_more_and_is_taken_away(
     assert again.returncode == 0, again.stdout + again.stderr
     everything_is_as_it_was_described(deployment, zipped)
     the_policies_allow_the_names_of_the_job_alone(deployment)
-    the_records_follow_the_instances(deployment)
-    a_host_is_answered_and_swept(deployment)
+    the_records_follow_the_instances(deployment, function, receiver)
+    a_host_is_answered_and_swept(deployment, function)
 
     deployment.terraform.do("destroy", "-auto-approve", "-input=false")
     assert deployment.client("lambda").list_functions()["Functions"] == []
@@ -209,8 +209,10 @@ def the_policies_allow_the_names_of_the_job_alone(deployment: Deployment) -> Non
         assert not allows(policy, upsert("ZOTHER", right, ["A"]))
 
 
-def the_records_follow_the_instances(deployment: Deployment) -> None:
+def the_records_follow_the_instances(deployment: Deployment, code: Path, receiver: Receiver) -> None:
     one, two = sorted(deployment.instances)  # as Terraform has them
+    secret = {"Name": PARAMETER, "Value": receiver.url, "Type": "SecureString"}
+    deployment.client("ssm").put_parameter(**secret)
     (pattern,) = [
         each["EventPattern"] for each in deployment.client("events").list_rules()["Rules"] if "EventPattern" in each
     ]
@@ -218,7 +220,7 @@ def the_records_follow_the_instances(deployment: Deployment) -> None:
     assert [rule.matches_event(state_change(each, "running")) for each in (one, two, "i-00000000")] == [1, 1, 0]
     assert not rule.matches_event(state_change(one, "stopped"))
 
-    with deployment.running("follow") as function:
+    with deployment.running("follow", code) as function:
         assert function.invoke(state_change(one, "running")) == {"outcomes": {one: "updated", two: "updated"}}
         for each in (one, two):
             assert deployment.published(each) == deployment.address(each)
@@ -230,16 +232,17 @@ def the_records_follow_the_instances(deployment: Deployment) -> None:
         assert function.invoke(state_change(one, "running")) == {"outcomes": {one: "updated", two: "unchanged"}}
         assert deployment.published(one) == deployment.address(one) != before
         assert [each["name"] for each in function.logged()] == [one, two, one]
+        assert receiver.events == ["changed"] * 3
 
         assert function.invoke(SCHEDULED) == {"outcomes": {one: "unchanged", two: "unchanged"}}
         assert len(function.logged()) == 3
-    needs_no_more_than_it_may(deployment, "follow", function, "ec2:DescribeInstances")
+    needs_no_more_than_it_may(deployment, "follow", function, "ec2:DescribeInstances", "ssm:GetParameter")
 
 
-def a_host_is_answered_and_swept(deployment: Deployment) -> None:
+def a_host_is_answered_and_swept(deployment: Deployment, code: Path) -> None:
     with factories.open_hosts(read_settings().valid()) as hosts:
         hosts.add(NewHost(HOST, LOGIN, SECRET))
-    with deployment.running("endpoint") as function:
+    with deployment.running("endpoint", code) as function:
         answer = function.invoke(request(query=f"hostname={HOST}"))
         assert (answer["statusCode"], answer["body"]) == (200, f"good {CALLER}")
         assert deployment.aws.address(deployment.zone, HOST) == CALLER

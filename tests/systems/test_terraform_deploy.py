@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -14,11 +13,9 @@ import boto3
 import pytest
 
 from tests.support.aws import FakeAws
-from tests.support.terraform import copied, make_old, on_path
+from tests.support.terraform import copied, make_old, needs_old_provider, on_path
 
-pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old provider is for Linux on x86_64"
-)
+pytestmark = needs_old_provider
 
 INSTANCE, OTHER, ZONE, WEBHOOK = (
     "i-0123456789abcdef0",
