@@ -31,7 +31,6 @@ from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
 _LEASE = 90.0  # seconds, after which another server goes on for one that was killed
-_MOST = 250  # records in a round
 _TOGETHER = 50  # records that are saved between two looks at the lease
 _GRACE = timedelta(minutes=2)  # for a version that is missing, twice what a writer takes that does not mark again
 _SOON = timedelta(seconds=5)  # until it is looked for again
@@ -59,12 +58,9 @@ class DynamoDbPublications(DynamoDbRequests):
     def due(self, limit: int) -> list[HostRecord]:
         """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
 
-        One whose versions were deleted is not looked at until it has another. There are never more than a round does
-        within the time that a function has.
+        One whose versions were deleted is not looked at until it has another.
         """
         self.history.keep()
-        limit = min(limit, _MOST)
-        self.versions.forget()
         until = time_text(self.now())
         due = sorted(self.table.query(DUE, looks_until=until), key=lambda item: item["dueSince"])
         marked = {item["sk"] for item in due}
@@ -73,8 +69,9 @@ class DynamoDbPublications(DynamoDbRequests):
         others = [each for each in self.table.query(SEEN, looks_until=until, limit=limit) if each["sk"] not in marked]
         others = others[: limit - len(due)]
         records = self._records([*due, *others])
-        found = [record for item in due if (record := self._due(item, seen.get((SEEN, item["sk"]), {}), records))]
-        return found + [record for item in others if (record := self._seen(item, records))]
+        found = at_once(lambda item: self._due(item, seen.get((SEEN, item["sk"]), {}), records), due)
+        found += at_once(lambda item: self._seen(item, records), others)
+        return [each for each in found if each]
 
     def _due(self, item: Item, seen: Item, records: Mapping[str, _Found]) -> HostRecord | None:
         mark, found = mark_of(item), records.get(item["sk"])

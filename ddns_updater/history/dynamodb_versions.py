@@ -109,10 +109,6 @@ class Versions:
         self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
         return journal
 
-    def forget(self) -> None:
-        """Forget what was read to be saved."""
-        self._read.clear()
-
     def seen(self, origin: str) -> Journal | None:
         """Return the latest version of an origin as `latest` does, to be looked at alone."""
         return next(self.journals(origin, limit=1), None)

@@ -1,6 +1,6 @@
 """Hosts in a table of DynamoDB, which knows no transactions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -520,28 +520,6 @@ def test_a_round_of_the_publisher_costs_few_calls(hosts: DynamoDbHosts, table: T
     mine.history.save([(at.journal.version, verified)])
     mine.looked([Looked(at, True, hosts.now() + timedelta(hours=1))])
     assert counting.calls == ["update", "update", "delete"]
-
-
-def test_a_round_has_no_more_records_than_it_can_end_in_time() -> None:
-    class Crowd:
-        """A table with a thousand records that are due, and none of their hosts."""
-
-        asked = 0
-
-        def query(self, partition: str, **_: Any) -> list[dict[str, Any]]:
-            mark = {"token": "", "version": 1, "login": "login", "dueSince": "2026-01-01T00:00:00Z"}
-            return [{**mark, "sk": f"{each}#ipv4"} for each in range(1000)] if partition == "due" else []
-
-        def get_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-            self.asked += sum(partition == "seen" for partition, _ in keys)
-            return {}
-
-        def update(self, *_: object) -> None:
-            """Put the mark off."""
-
-    crowd = Crowd()
-    assert _open(crowd).due(2000) == []
-    assert 0 < crowd.asked <= 250
 
 
 def test_the_right_to_write_is_checked_without_writing(hosts: DynamoDbHosts, aws: FakeAws) -> None:
