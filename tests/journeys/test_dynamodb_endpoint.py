@@ -26,14 +26,14 @@ _SENDING = [
     "return:Route53.upsert",  # the change was made, its ID is not written yet
     "return:Versions._save:2",  # submitted
     "call:DynamoDbPublications._save_looked",
-    "call:DynamoDbPublications._change_mark",  # between its two writes
+    "call:DynamoDbPublications._change_due",  # between its two writes
     "return:DynamoDbPublications._save_looked",
 ]
 _VERIFYING = [
     "return:Route53.in_sync",
     "return:Versions._save",  # verified
-    "call:DynamoDbPublications._change_mark",  # to be looked at again, and due
-    "return:DynamoDbPublications._change_mark",
+    "call:DynamoDbPublications._forget",  # to be looked at again, and due
+    "return:DynamoDbPublications._forget",
 ]
 
 

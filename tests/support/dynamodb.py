@@ -18,7 +18,7 @@ from tests.support.machine import AWS
 
 REGION = "eu-west-1"
 _URL = f"dynamodb://ddns?region={REGION}"
-_OF_MARKS = ("dueSince", "lookAt", "recordedAt", "sentAt")
+_OF_MARKS = ("dueSince", "lookAt", "missedAt", "sentAt")
 
 
 @dataclass(frozen=True)
