@@ -15,7 +15,7 @@ _OURS = {
     "dns": "names records",
     "history": "keepalive queries rows sql sql_connection sql_origins url",
     "lib": "deadline files http_errors humanize masking printable trust uptime",
-    "output": "layout run",
+    "output": "layout log_lines run",
     "run": (
         "claims deliveries detection flapping incidents journal news origins ports publisher report sending skips steps"
         " timetable updater verifier"
