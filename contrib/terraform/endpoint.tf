@@ -21,7 +21,7 @@ module "endpoint" {
 
   name                 = "${var.name}-endpoint"
   handler              = "ddns_updater.aws_lambda.endpoint"
-  timeout              = max(var.run_timeout, 55) + 5 # a sweep takes 53 s at most
+  timeout              = max(var.run_timeout, 55) + 5 # a sweep takes 48 s at most, a start some more
   function             = local.function
   reserved_concurrency = var.reserved_concurrency
   environment          = local.environment

@@ -175,9 +175,9 @@ variable "run_timeout" {
 }
 
 variable "memory_mb" {
-  description = "The memory of a function, which also sets its share of a processor."
+  description = "The memory of a function, which also sets its share of a processor. With much less, a start takes longer than the 5 s that a function has beside its runs."
   type        = number
-  default     = 256
+  default     = 512
 
   validation {
     condition     = var.memory_mb >= 128 && var.memory_mb <= 10240

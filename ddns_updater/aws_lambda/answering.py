@@ -31,7 +31,8 @@ from ddns_updater.settings.load import read_settings
 log = logging.getLogger(__name__)
 
 _REQUEST = 5.0, 15.0  # seconds in which a request begins rounds, and in which they end: an HTTP API waits for 30 s
-_SWEEP = 30.0, 45.0  # those of a sweep; a report of 8 s follows, and the function has DDNS_RUN_TIMEOUT and 5 s
+_SWEEP = 20.0, 30.0  # those of a sweep
+_READING = 10.0  # seconds to read how the hosts are; a report of 8 s follows, and a function has a minute at least
 _SAVE_EVERY = 60.0  # seconds; the next sweep may run in another process
 
 
@@ -67,6 +68,19 @@ class _Server:
                 self.last_requests.save(hosts)
         except HistoryError as error:
             log.warning("%s", error)
+
+    def report(self) -> None:
+        """Save the last requests, and report how the hosts are, unless so many are due that reading takes too long."""
+        too_long = HistoryError(
+            f"reading how the hosts are took more than {_READING:g} s", then="the next sweep tells it"
+        )
+        try:
+            with time_limit(_READING, too_long):
+                sweep = swept(self.pool, self.last_requests)
+        except HistoryError as error:  # nothing is known to fail, so it begins no incident
+            log.warning("%s", error)
+        else:
+            self.reporter.report(sweep)
 
     def publish(self, begin: float, most: float) -> None:
         """Publish what is due, for `most` seconds; no round begins after `begin` seconds. What fails stays due."""
@@ -119,5 +133,5 @@ def sweep() -> dict[str, Any]:
         log_problem(error)
         return {"error": str(error)}
     server.publish(*_SWEEP)
-    server.reporter.report(swept(server.pool, server.last_requests))
+    server.report()
     return {}

@@ -12,7 +12,7 @@ from ddns_updater.errors import DdnsError, SettingsError
 from ddns_updater.model import Outcome, RunResult
 from ddns_updater.output.run import run_json, run_lines
 from ddns_updater.run.news import News
-from ddns_updater.settings.load import environment_text, read_settings
+from ddns_updater.settings.load import environment_text, parameter_reader, read_settings
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import Ec2Spec
 
@@ -51,8 +51,9 @@ def _runners() -> dict[str, Runner]:
     """Return the runner of each origin, by its name; they are kept with their clients until Lambda ends the process."""
     log_warnings()
     runners: dict[str, Runner] = {}
+    read_parameter = parameter_reader({})
     for given in _settings_of_each():
-        loaded = read_settings(given=given)
+        loaded = read_settings(given=given, read_parameter=read_parameter)
         settings = loaded.valid()
         name = settings.name or _instance_of(settings)
         remarks = [str(each) for each in loaded.warnings]

@@ -207,7 +207,7 @@ class Updater:
                 raise VersionTaken(f"another run is creating the origin {name}")
             origins = choose_origins(history, name, self._plan.families, or_none=True)
             if run.family not in origins:
-                run.recorded = True
+                run.begun_at = 0  # so that version 1 is what this run recorded, over no address
                 return history.seed(name, run.family, found.address, None)
             return origins[run.family]
 

@@ -54,11 +54,13 @@ def read_settings(
     for_init: bool = False,
     with_parameters: bool = True,
     given: Mapping[str, str] | None = None,
+    read_parameter: Callable[[str], str] | None = None,
 ) -> LoadResult:
     """Read the environment and the `.env` files, or only `env_file` instead of those; `given` overrides both.
 
     `for_init` refuses a database file whose place depends on where the program is started. Without `with_parameters`
-    AWS is not asked, and a setting that a parameter holds has its default value.
+    AWS is not asked, and a setting that a parameter holds has its default value. `read_parameter` is what
+    `parameter_reader` returned, where settings are read more than once.
     """
     forget_empty_home()
     found = read_env_files(env_file)
@@ -70,7 +72,7 @@ def read_settings(
     texts = written | os.environ | dict(given or {})
     known = {variable: texts[variable] for variable in VARIABLES if variable in texts}
     aws = {key: value for key, value in written.items() if key.startswith("AWS_")}
-    parser = Parser(known, SETTINGS, _parameter_reader(aws) if with_parameters else None)
+    parser = Parser(known, SETTINGS, (read_parameter or parameter_reader(aws)) if with_parameters else None)
     settings = default_settings()._replace(**parser.values, parameters=parser.parameters, aws=aws)
     if isinstance(settings.database, DynamoDbUrl) and "state_folder" not in parser.values:
         settings = settings._replace(state_folder=None)
@@ -86,6 +88,19 @@ def read_settings(
         env_files=found.used,
         secret_files=tuple(Path(os.path.expanduser(each.strip())) for each in secret_files),  # noqa: PTH111 - it never raises
     )
+
+
+def parameter_reader(aws: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what reads each parameter once, with the `AWS_…` variables of the `.env` files as well."""
+
+    @cache
+    def parameters() -> "Parameters":
+        _export(aws)
+        from ddns_updater.settings.parameters import Parameters  # imports boto3, which only a parameter is worth
+
+        return Parameters()
+
+    return cache(lambda name: parameters().read(name))
 
 
 def environment_text(variable: str) -> str:
@@ -122,19 +137,6 @@ def environment_of_programs() -> dict[str, str]:
     """Return the environment that this program was started with, without the secrets of its own settings."""
     secrets = {each.variable for each in SETTINGS if each.is_secret} | {"DDNS_IP_SOURCES"}  # may hold passwords
     return {key: value for key, value in os.environ.items() if key not in secrets | _exported}
-
-
-def _parameter_reader(aws: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what reads a parameter, with the `AWS_…` variables of the `.env` files as well."""
-
-    @cache
-    def parameters() -> "Parameters":
-        _export(aws)
-        from ddns_updater.settings.parameters import Parameters  # imports boto3, which only a parameter is worth
-
-        return Parameters()
-
-    return lambda name: parameters().read(name)
 
 
 def _misspelt(texts: Mapping[str, str], set_in: Mapping[str, Path]) -> Iterator[SettingsError]:

@@ -18,6 +18,7 @@ from ddns_updater.settings.load import read_settings
 from tests.aws_lambda.conftest import logged, restart
 from tests.support.aws import FakeAws, refuse, refuse_item
 from tests.support.endpoint import LOGIN, NAMES, SECRET
+from tests.support.receivers import Receiver
 
 CALLER = "9.9.9.9"
 SCHEDULED = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -226,6 +227,21 @@ def test_a_sweep_verifies_what_was_sent_and_is_quiet(
     assert endpoint(SCHEDULED, None) == {}
     assert _due() == 0
     assert logged(capsys) == []
+
+
+def test_a_sweep_whose_reading_hangs_ends_and_reports_no_failure(
+    zone: str, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], receiver: Receiver
+) -> None:
+    del zone
+    monkeypatch.setenv("DDNS_WEBHOOK_URLS", receiver.url)
+    monkeypatch.setenv("DDNS_ALERT_AFTER", "1")
+    monkeypatch.setattr("ddns_updater.aws_lambda.answering._SWEEP", (0.0, 1.0))
+    monkeypatch.setattr("ddns_updater.aws_lambda.answering._READING", 1.0)
+    aws.fault("Query", aws.hang)
+    assert endpoint(SCHEDULED, None) == {}
+    [line] = logged(capsys)
+    assert line["message"] == "reading how the hosts are took more than 1 s; the next sweep tells it"
+    assert receiver.got == []
 
 
 @pytest.mark.parametrize("event", [request(query=f"hostname={NAMES[0]}"), SCHEDULED])

@@ -126,6 +126,21 @@ def test_several_instances_have_origins_of_their_own_and_one_does_not_stop_anoth
     assert [line["name"] for line in logged(capsys)] == [UNKNOWN, one, two]
 
 
+def test_a_parameter_is_read_once_for_several_instances(
+    ec2: Any, aws: FakeAws, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del zone
+    ssm = boto3.client("ssm", endpoint_url=aws.url, region_name=REGION)
+    ssm.put_parameter(Name="hook", Value="https://hooks.example.com/secret", Type="SecureString")
+    monkeypatch.setenv("DDNS_WEBHOOK_URLS_PARAMETER", "hook")
+    instances = [launch(ec2)[0] for _ in range(2)]
+    ec2.stop_instances(InstanceIds=instances)
+    monkeypatch.setenv("DDNS_INSTANCES", json.dumps({each: [f"{each}.example.com"] for each in instances}))
+    aws.calls.clear()
+    assert set(follow({}, None)["outcomes"].values()) == {"off"}
+    assert aws.calls.count("GetParameter") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

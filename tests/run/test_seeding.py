@@ -30,7 +30,9 @@ def run(machine: Machine, name: str = "web", **changes: str) -> RunResult:
 
 
 def test_the_first_run_creates_the_origin_and_publishes_it(unseeded: Machine) -> None:
-    assert run(unseeded).outcome is Outcome.UPDATED
+    first = run(unseeded)
+    assert first.outcome is Outcome.UPDATED
+    assert (first.results[0].recorded, first.results[0].previous_address) == (True, None)
     assert unseeded.database.versions() == [(1, _ADDRESS)]
     assert unseeded.aws.address(unseeded.zone_id) == _ADDRESS
     assert run(unseeded).outcome is Outcome.UNCHANGED
