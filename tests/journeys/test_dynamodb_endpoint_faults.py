@@ -94,5 +94,7 @@ def test_every_command_ends_when_the_table_does_not_answer(machine: Machine) -> 
     assert time.monotonic() - began < 30
     for done, words in zip(ended, commands, strict=True):
         assert done.status == 1, words
-        assert "did not answer" in done.out + done.err, words
+        text = done.out + done.err
+        # The pauses between the tries of a call are random: the time of the work may end first.
+        assert "did not answer" in text or (words == ("run",) and "(DDNS_RUN_TIMEOUT=10)" in text), words
         assert "Traceback" not in done.err

@@ -10,7 +10,7 @@ from ddns_updater.errors import HistoryError
 from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 from ddns_updater.lib.dynamodb import Update
 from ddns_updater.model import Family
-from tests.support.aws import FakeAws, answering, refuse_item
+from tests.support.aws import Call, FakeAws, answering, refuse_item
 from tests.support.command import Finished
 from tests.support.dynamodb import TableDatabase
 from tests.support.endpoint_journey import TableHosts, wait_until
@@ -104,7 +104,12 @@ def test_the_doctor_tells_of_a_lease_that_is_held_and_of_no_other(machine: Machi
 
 def test_the_doctor_says_that_deleted_items_cannot_be_restored(machine: Machine) -> None:
     off = '{"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription":'
-    machine.aws.fault("DescribeContinuousBackups", answering(off + ' {"PointInTimeRecoveryStatus": "DISABLED"}}}'))
+
+    def disabled(call: Call) -> bytes:
+        call.headers.append(("x-amzn-RequestId", "r"))
+        return answering(off + ' {"PointInTimeRecoveryStatus": "DISABLED"}}}')(call)
+
+    machine.aws.fault("DescribeContinuousBackups", disabled)
     assert _checks(machine.ddns("doctor", "--json"))["schema"][1] == "lacks point-in-time recovery"
 
 
