@@ -112,6 +112,7 @@ def _without_faults(module: ModuleType, fixtures: set[str]) -> dict[str, Any]:
         if name.startswith("test_")
         and fixtures & (asked := set(inspect.signature(each).parameters))
         and ("aws" not in asked or "line" in fixtures)
+        and "aws.fault(" not in inspect.getsource(each)
     }
 
 
