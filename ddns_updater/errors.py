@@ -129,6 +129,10 @@ class ConnectionLost(HistoryError):
     """Report that the database session ended, and with it its locks: what was read under them may be out of date."""
 
 
+class NoAnswer(HistoryError):
+    """Report that the database did not answer, whatever was tried: another question now would fare no better."""
+
+
 class DnsError(DdnsError):
     """Report that the DNS provider refused, failed or holds something else."""
 

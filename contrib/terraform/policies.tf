@@ -38,7 +38,8 @@ locals {
       Effect = "Allow"
       Action = [
         "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
-        "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+        "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+        "dynamodb:Query", "dynamodb:UpdateItem",
       ]
       Resource = [local.table_arn]
     },

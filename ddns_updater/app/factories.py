@@ -19,7 +19,7 @@ from ddns_updater.model import RunResult
 from ddns_updater.output.run import run_lines
 from ddns_updater.run.ports import AddressSource, Authority, Dns, HistoryStore
 from ddns_updater.run.report import Destinations
-from ddns_updater.run.timetable import patience_seconds, session_seconds
+from ddns_updater.run.timetable import answer_seconds, patience_seconds, session_seconds
 from ddns_updater.settings.load import ca_bundle, environment_of_programs, export_aws
 from ddns_updater.settings.settings import Settings
 from ddns_updater.sources.spec import (
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from moto.server import ThreadedMotoServer
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_route53.client import Route53Client
 
     from ddns_updater.dns.lookup import Lookup
@@ -74,7 +75,7 @@ def open_history(settings: Settings, *, for_init: bool = False, read_only: bool 
                 url, _schema, authorities=_authorities, idle=idle, patient=for_init, read_only=read_only
             )
         case DynamoDbUrl() as url:
-            opened = _open_dynamodb(settings, url)
+            opened = _open_dynamodb(settings, url, read_only=read_only)
     try:
         yield opened
     finally:
@@ -89,7 +90,7 @@ def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["Host
     if isinstance(settings.database, DynamoDbUrl):
         from ddns_updater.history.dynamodb_hosts import DynamoDbHosts
 
-        yield DynamoDbHosts(_open_dynamodb(settings, settings.database), judge)
+        yield DynamoDbHosts(_open_dynamodb(settings, settings.database, read_only=read_only), judge)
         return
     from ddns_updater.history.hosts import SqlHosts
 
@@ -98,20 +99,29 @@ def open_hosts(settings: Settings, *, read_only: bool = False) -> Iterator["Host
         yield SqlHosts(history, judge)
 
 
-def _open_dynamodb(settings: Settings, url: DynamoDbUrl) -> "DynamoDbHistory":
+def _open_dynamodb(settings: Settings, url: DynamoDbUrl, *, read_only: bool) -> "DynamoDbHistory":
     export_aws(settings)
     from ddns_updater.history.dynamodb import DynamoDbHistory
 
-    return DynamoDbHistory(_kept_table(url), url.place, settings.run_timeout + _LEASE_MARGIN)
+    table = _table(settings, url, read_only=read_only)
+    return DynamoDbHistory(table, url.place, settings.run_timeout + _LEASE_MARGIN)
+
+
+def _table(settings: Settings, url: DynamoDbUrl, *, read_only: bool = False) -> "Table":
+    from ddns_updater.lib.dynamodb import Table
+
+    return Table(_kept_client(url.region, answer_seconds(settings.run_timeout)), url.table, read_only=read_only)
 
 
 @cache
-def _kept_table(url: DynamoDbUrl) -> "Table":
-    """Return the table; its client is kept for the process, because making one costs far more than a call."""
-    from ddns_updater.lib.aws import Client
-    from ddns_updater.lib.dynamodb import Table
+def _kept_client(region: str | None, patience: float) -> "Client[DynamoDBClient]":
+    """Return the client of DynamoDB, each call of which ends within so many seconds.
 
-    return Table(Client("dynamodb", HistoryError, url.region), url.table)
+    It is kept for the process, because making one costs far more than a call.
+    """
+    from ddns_updater.lib.aws import Client
+
+    return Client("dynamodb", HistoryError, region, patience=patience)
 
 
 def _schema() -> Schema:
@@ -260,7 +270,7 @@ def state_store(settings: Settings, *, of: str = "run") -> "StateStore":
     export_aws(settings)
     from ddns_updater.state.table import StateTable
 
-    return StateTable(_kept_table(settings.database), settings.database.place, of=of)
+    return StateTable(_table(settings, settings.database), settings.database.place, of=of)
 
 
 def destinations(settings: Settings) -> Destinations:

@@ -30,6 +30,7 @@ _NAMES = f"{_KEY}NormalizedRecordNames"
 _LIKE, _EQUAL = "ForAllValues:StringLike", "ForAllValues:StringEquals"
 
 _ITEMS = (
+    "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",

@@ -16,9 +16,11 @@ from uuid import uuid4
 from ddns_updater.errors import NEXT_RUN, HistoryError, NotInitialised, VersionTaken
 from ddns_updater.history import dynamodb_table
 from ddns_updater.history.dynamodb_claims import claims_of
+from ddns_updater.history.dynamodb_rights import check_rights
 from ddns_updater.history.dynamodb_summary import is_within, summary_of
 from ddns_updater.history.dynamodb_versions import VersionKey, Versions, now, origin_key
-from ddns_updater.lib.dynamodb import Changed, Table
+from ddns_updater.lib.at_once import at_once
+from ddns_updater.lib.dynamodb import Changed, Lease, Table
 from ddns_updater.model import (
     Address,
     Claim,
@@ -56,6 +58,7 @@ class DynamoDbHistory:
         self._lease_ends: dict[str, float] = {}  # of the origins that are locked
         self._wall_clock = wall_clock  # which goes on while the machine is suspended
         self.versions = Versions(table)
+        self._lease: Lease | None = None
 
     # What a run needs
 
@@ -92,8 +95,8 @@ class DynamoDbHistory:
         key = _key(origin)
         self._lease_ends[key] = self._wall_clock() + self._lease_seconds
         try:
-            with self.table.lease(f"{ORIGINS}#{key}", self._lease_seconds) as taken:
-                yield taken
+            with self.table.lease(f"{ORIGINS}#{key}", self._lease_seconds) as lease:
+                yield lease is not None
         finally:
             del self._lease_ends[key]
 
@@ -102,6 +105,20 @@ class DynamoDbHistory:
         if self._wall_clock() >= self._lease_ends.get(key, math.inf):
             name, _, family = key.rpartition("#")
             raise HistoryError(f"this run of {name}, {family}, was suspended for longer than its lease", then=NEXT_RUN)
+
+    @contextmanager
+    def holding(self, name: str, seconds: float) -> Iterator[bool]:
+        """Take a lease that `keep` and every save renew, without waiting; yield False when another one holds it."""
+        with self.table.lease(name, seconds) as self._lease:
+            try:
+                yield self._lease is not None
+            finally:
+                self._lease = None
+
+    def keep(self) -> None:
+        """Renew the lease that is held, if any, before it ends; raises HistoryError when another one has it by now."""
+        if self._lease:
+            self._lease.keep()
 
     def latest(self, origin: Origin) -> Journal:
         """Return the version with the highest number, and its publications."""
@@ -129,17 +146,14 @@ class DynamoDbHistory:
 
     def sent_before(self, versions: Mapping[Origin, Version]) -> dict[Origin, set[Sent]]:
         """Return what DNS may have been sent for the versions just before one of each origin."""
-        return {
-            origin: set()
-            if version.version == 1
-            else {
-                each.sent
-                for journal in self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
-                for each in journal.publications
-                if each.sent
-            }
-            for origin, version in versions.items()
-        }
+        return dict(zip(versions, at_once(self._sent_before, versions.items()), strict=True))
+
+    def _sent_before(self, version_of: tuple[Origin, Version]) -> set[Sent]:
+        origin, version = version_of
+        if version.version == 1:
+            return set()
+        journals = self.versions.readable(_key(origin), below=version.version, limit=_LOOK_BACK)
+        return {each.sent for journal in journals for each in journal.publications if each.sent}
 
     def claims(self, records: Collection[Record], since: datetime) -> Sequence[Claim]:
         """Return the claims of every origin on `records` that were checked at `since` or later, by the origin."""
@@ -147,7 +161,8 @@ class DynamoDbHistory:
             return ()
         keys = {item["sk"] for item in self.table.query(ORIGINS)}
         keys |= {origin_key(each.name, Family.of_record(each.type)) for each in records}  # a host has its name
-        return [claim for key in sorted(keys) for claim in claims_of(self.versions, key, records, since)]
+        found = at_once(lambda key: list(claims_of(self.versions, key, records, since)), sorted(keys))
+        return [claim for claims in found for claim in claims]
 
     def save(self, publications: Iterable[tuple[Version, Publication]]) -> None:
         """Save each publication of its version over the existing one, one version after another.
@@ -157,6 +172,7 @@ class DynamoDbHistory:
         saved = list(publications)
         for version, _ in saved:
             self._check_lease(cast(VersionKey, version.id).origin)
+        self.keep()
         self.versions.save(saved)
 
     # What the commands need that look back
@@ -194,8 +210,8 @@ class DynamoDbHistory:
         except NotInitialised:
             yield True
             return
-        with self.table.lease("init", _BUILDING) as taken:
-            yield taken
+        with self.table.lease("init", _BUILDING) as lease:
+            yield lease is not None
 
     def rehearse(self, _name: str, _families: Sequence[Family]) -> None:
         """Do nothing: no other program writes this table, and it takes every version."""
@@ -217,20 +233,29 @@ class DynamoDbHistory:
     # What `doctor` needs
 
     def now(self) -> datetime:
-        """Return the time by this machine's clock, which dates the versions, in whole seconds."""
+        """Return the time by this machine's clock, which dates the versions, once the table has answered."""
+        with suppress(NotInitialised):  # init makes the table
+            self.table.get(ORIGINS, " ")
         return now()
 
     def remarks(self) -> Sequence[tuple[str, str | None]]:
-        """Return what is worth knowing about the connection: nothing."""
-        return ()
+        """Return what is worth knowing about the connection: who holds a lease now."""
+        try:
+            held = list(self.table.leases())
+        except HistoryError:  # whatever needs the table as well tells it
+            return ()
+        return [
+            (f"the lease {name} is held, for {seconds:.0f} s at most if its holder was killed", None)
+            for name, seconds in held
+        ]
 
     def outdated(self) -> Sequence[str]:
         """Return what the table lacks; writes nothing."""
         return dynamodb_table.lacks(self.table)
 
     def check_writing(self) -> None:
-        """Raise HistoryError when the table refuses what a run writes; nothing is written."""
-        self.table.check_writing()
+        """Raise HistoryError when AWS refuses anything that a run or a server does; nothing is written."""
+        check_rights(self.table)
 
     def examine(self, _name: str | None, _families: Sequence[Family]) -> Sequence[tuple[str, str | None]]:
         """Return what is worth knowing about the table of versions: nothing, no other program writes it."""

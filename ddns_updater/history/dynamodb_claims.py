@@ -1,18 +1,18 @@
 """The claims of origins on records, found in their versions in a table of DynamoDB."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from ddns_updater.history.dynamodb_versions import Versions
-from ddns_updater.model import Claim, Publication, PublicationState, Record
+from ddns_updater.model import Claim, Journal, Publication, PublicationState, Record
 
-_LOOK_BACK = 20  # versions of an origin, at most, in which a claim is looked for
+_PAGE = 20  # versions of an origin that are read at once
 
 
 def claims_of(versions: Versions, key: str, records: Collection[Record], since: datetime) -> Iterable[Claim]:
     """Return the claims of an origin on `records` that were checked at `since` or later."""
     found: dict[tuple[Record, str], Claim] = {}
-    for journal in versions.readable(key, limit=_LOOK_BACK):
+    for journal in _newest_first(versions, key):
         for each in journal.publications:
             claim = _claim(key, journal.version.name, each)
             if claim and claim.record in records and claim.at >= since:
@@ -22,6 +22,16 @@ def claims_of(versions: Versions, key: str, records: Collection[Record], since: 
         if journal.version.created_at < since:
             break
     return found.values()
+
+
+def _newest_first(versions: Versions, key: str) -> Iterator[Journal]:
+    """Yield the versions of an origin, a few of which are read at a time."""
+    below = None
+    while page := list(versions.readable(key, below=below, limit=_PAGE)):
+        yield from page
+        if len(page) < _PAGE:
+            return
+        below = page[-1].version.version
 
 
 def _claim(key: str, name: str, publication: Publication) -> Claim | None:

@@ -4,12 +4,14 @@ The name of a host is taken first, and said to be there last: one whose adding w
 login, and so can one whose removal was killed. Two operators who add the same name at once: one is refused.
 """
 
+from contextlib import suppress
 from uuid import uuid4
 
 from ddns_updater.errors import HostError
 from ddns_updater.history.dynamodb import ORIGINS
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
+    EXISTS,
     LOGIN,
     NAMES,
     SEEN,
@@ -49,6 +51,7 @@ class DynamoDbHostAdding(HostItems):
             self._take_name(new, entry, token)
             self._make_login(new)
             self.put_host(new)
+            self._hold_login(new)
             is_there = Update({"isThere": True}, condition=_OWN, names=("token",), values={"token": token})
             self.table.update(NAMES, new.name, is_there)
         except Changed as error:
@@ -105,6 +108,15 @@ class DynamoDbHostAdding(HostItems):
         except Changed as error:
             raise login_taken(new.login) from error
 
+    def _hold_login(self, new: NewHost) -> None:
+        """Let nobody delete the login of a host that was put, who has not seen it; raises HostError when one has."""
+        changed = Update({"token": uuid4().hex}, condition=EXISTS)
+        try:
+            self.table.update(partition_of(new.login), LOGIN, changed)
+        except Changed as error:
+            self.delete_host(HostKey(new.login, new.name))
+            raise HostError(f"the last host of login {new.login} was removed meanwhile", "add it again") from error
+
     def rotate(self, host: Host, secret: str) -> None:
         """Make `secret` the newest of its login; the one before stays valid, older ones do not."""
         found = self._login_item(host)
@@ -151,8 +163,10 @@ class DynamoDbHostAdding(HostItems):
         for family in Family:
             for mark in (DUE, SEEN):
                 self.table.delete(mark, record_key(host.name, family))
-        if not any(self.hosts_of(host.login)):
-            self.table.delete(partition_of(host.login), LOGIN)
+        login = self.table.get(partition_of(host.login), LOGIN)
+        if login and not any(self.hosts_of(host.login)):
+            with suppress(Changed):  # a host has joined it meanwhile
+                self.table.delete(partition_of(host.login), LOGIN, _OWN, ("token",), {"token": login["token"]})
         try:
             self.table.delete(NAMES, host.name, _OWN, ("token",), {"token": token})
         except Changed:  # it was added again meanwhile

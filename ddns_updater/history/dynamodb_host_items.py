@@ -1,6 +1,6 @@
 """The items of hosts in a table of DynamoDB, and what they mean."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple, cast
@@ -55,6 +55,12 @@ class HostItems:
     def item_of(self, key: HostKey) -> Item | None:
         """Return the item of a host, None when it was removed."""
         return self.table.get(partition_of(key.login), f"{_HOST}{key.name}")
+
+    def hosts(self, keys: Iterable[HostKey]) -> dict[HostKey, Host]:
+        """Return those of many hosts that are there, by their keys."""
+        sorts = {(partition_of(key.login), f"{_HOST}{key.name}"): key for key in keys}
+        items = self.table.get_many(sorts)
+        return {key: host_of(key.login, items[sort]) for sort, key in sorts.items() if sort in items}
 
     def host(self, key: HostKey) -> Host | None:
         """Return a host, None when it was removed."""

@@ -5,10 +5,10 @@ that tells when to look at it again. A due mark whose version never comes is rem
 told by the clock of the publisher, for that of the writer may be wrong.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import uuid4
 
 from ddns_updater.history.dynamodb_host_items import (
@@ -25,17 +25,23 @@ from ddns_updater.history.dynamodb_host_items import (
 )
 from ddns_updater.history.dynamodb_host_requests import DynamoDbRequests
 from ddns_updater.history.dynamodb_versions import time_of, time_or_none, time_text
-from ddns_updater.hosts import Failing, HostRecord, Looked
+from ddns_updater.hosts import Failing, Host, HostRecord, Looked
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.dynamodb import Changed, Item, Update
 from ddns_updater.model import Journal, Record
 
-_LEASE = 90.0  # seconds; each round takes it anew
-_MOST = 250  # records in a round
+_LEASE = 90.0  # seconds, after which another server goes on for one that was killed
+_TOGETHER = 50  # records that are saved between two looks at the lease
 _GRACE = timedelta(minutes=2)  # for a version that is missing, twice what a writer takes that does not mark again
 _SOON = timedelta(seconds=5)  # until it is looked for again
 _SAME = "#token = :token"
 _SEEN_OR_OWN = "#token = :seen OR #token = :new"
 _UNSEEN_OR_OWN = "attribute_not_exists(#token) OR #token = :new"
+
+
+class _Found(NamedTuple):
+    host: Host
+    journal: Journal
 
 
 class DynamoDbPublications(DynamoDbRequests):
@@ -44,53 +50,51 @@ class DynamoDbPublications(DynamoDbRequests):
     def lock_publisher(self) -> AbstractContextManager[bool]:
         """Take the lease of the publisher without waiting; False when another server holds it.
 
-        One who is late does no harm: a journal, and the marks of a record, are only changed as they were read.
+        It is renewed while there is progress. One who is late all the same does no harm: a journal, and the marks of a
+        record, are only changed as they were read.
         """
-        return self.table.lease("publisher", _LEASE)
+        return self.history.holding("publisher", _LEASE)
 
     def due(self, limit: int) -> list[HostRecord]:
         """Return at most `limit` records to look at by now: those first that are due, and of these the oldest.
 
-        One whose versions were deleted is not looked at until it has another. Each takes some ten calls, one after
-        another: there are never more than a round does within the lease, and within the time that a function has.
+        One whose versions were deleted is not looked at until it has another.
         """
-        limit = min(limit, _MOST)
-        self.versions.forget()
+        self.history.keep()
         until = time_text(self.now())
         due = sorted(self.table.query(DUE, looks_until=until), key=lambda item: item["dueSince"])
         marked = {item["sk"] for item in due}
-        found = [record for item in due[:limit] if (record := self._due(item))]
-        if len(due) < limit:
-            for item in self.table.query(SEEN, looks_until=until, limit=limit):
-                if item["sk"] not in marked and len(found) < limit and (record := self._seen(item)):
-                    found.append(record)
-        return found
+        due = due[:limit]
+        seen = self.table.get_many((SEEN, item["sk"]) for item in due)
+        others = [each for each in self.table.query(SEEN, looks_until=until, limit=limit) if each["sk"] not in marked]
+        others = others[: limit - len(due)]
+        records = self._records([*due, *others])
+        found = at_once(lambda item: self._due(item, seen.get((SEEN, item["sk"]), {}), records), due)
+        found += at_once(lambda item: self._seen(item, records), others)
+        return [each for each in found if each]
 
-    def _due(self, item: Item) -> HostRecord | None:
-        mark = mark_of(item)
-        seen = self.table.get(SEEN, item["sk"]) or {}
-        record = self._record(item, seen)
-        if record is None:
+    def _due(self, item: Item, seen: Item, records: Mapping[str, _Found]) -> HostRecord | None:
+        mark, found = mark_of(item), records.get(item["sk"])
+        if found is None:
             self._wait_for_version(item["sk"], mark)
             return None
+        record = _record(item, found, seen)
         return record._replace(due_since=time_of(item["dueSince"]), mark=Marks(mark, seen.get("token")))
 
-    def _seen(self, item: Item) -> HostRecord | None:
-        record = self._record(item, item)
-        if record is None:
+    def _seen(self, item: Item, records: Mapping[str, _Found]) -> HostRecord | None:
+        found = records.get(item["sk"])
+        if found is None:
             with suppress(Changed):
                 self.table.delete(SEEN, item["sk"], _SAME, ("token",), {"token": item["token"]})
             return None
-        return record._replace(mark=Marks(None, item["token"]))
+        return _record(item, found, item)._replace(mark=Marks(None, item["token"]))
 
-    def _record(self, item: Item, seen: Item) -> HostRecord | None:
-        """Return a record to look at; None when its host was removed, or has no version."""
-        key, family = record_of(item)
-        host = self.host(key)
-        journal = self.versions.latest(item["sk"]) if host else None
-        if host is None or journal is None:
-            return None
-        return HostRecord(host, family, item["sk"], journal, None, time_or_none(seen.get("sentAt")), free_of(seen))
+    def _records(self, marks: Sequence[Item]) -> dict[str, _Found]:
+        """Return the host and the latest version of each marked record that has both, by the key of the mark."""
+        keys = {item["sk"]: record_of(item)[0] for item in marks}
+        hosts = self.hosts(keys.values())
+        journals = self.versions.latest_of({item["sk"]: item["version"] for item in marks if keys[item["sk"]] in hosts})
+        return {sort: _Found(hosts[keys[sort]], journal) for sort, journal in journals.items()}
 
     def next_look(self) -> datetime | None:
         """Return when the next record has to be looked at; None when none ever has."""
@@ -114,23 +118,25 @@ class DynamoDbPublications(DynamoDbRequests):
         return len(found), found[:limit]
 
     def due_journals(self) -> Iterator[tuple[Item, Journal]]:
-        """Yield each due mark of a host that is there, with the latest version of its record."""
+        """Return each due mark of a host that is there, with the latest version of its record."""
         marks = list(self.table.query(DUE))
         logins = {item["sk"]: item["login"] for item in self.table.query(NAMES)} if marks else {}
-        for item in marks:
-            key, _ = record_of(item)
-            journal = self.versions.seen(item["sk"]) if logins.get(key.name) == key.login else None
-            if journal:
-                yield item, journal
+        kept = [item for item in marks if logins.get(record_of(item)[0].name) == item["login"]]
+        journals = self.versions.seen_of({item["sk"]: item["version"] for item in kept})
+        return ((item, journals[item["sk"]]) for item in kept if item["sk"] in journals)
 
     def looked(self, found: Sequence[Looked]) -> None:
         """Save what was found, one record after another; a version that was recorded meanwhile stays due.
 
         What is done is first marked to be looked at again, and only then due no more.
         """
-        for each in found:
-            with suppress(Changed):  # a version was recorded, or another publisher has looked, since it was read
-                self._save_looked(each)
+        for start in range(0, len(found), _TOGETHER):
+            self.history.keep()
+            at_once(self._save_looked_as_read, found[start : start + _TOGETHER])
+
+    def _save_looked_as_read(self, looked: Looked) -> None:
+        with suppress(Changed):  # a version was recorded, or another publisher has looked, since it was read
+            self._save_looked(looked)
 
     def _save_looked(self, looked: Looked) -> None:
         at = looked.at
@@ -204,3 +210,9 @@ class DynamoDbPublications(DynamoDbRequests):
             "lookAt": time_text(looked.look_at) if looked.look_at else since,
         }
         self.table.put(DUE, key, mark, token=uuid4().hex)
+
+
+def _record(item: Item, found: _Found, seen: Item) -> HostRecord:
+    _, family = record_of(item)
+    sent_at = time_or_none(seen.get("sentAt"))
+    return HostRecord(found.host, family, item["sk"], found.journal, None, sent_at, free_of(seen))

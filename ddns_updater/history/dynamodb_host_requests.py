@@ -5,6 +5,7 @@ between the two leaves a mark without its version, which the publisher removes. 
 for, so that one whose version is still being written is not taken for done.
 """
 
+import logging
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from functools import partial
 from typing import cast
 from uuid import uuid4
 
-from ddns_updater.errors import HistoryError, VersionTaken
+from ddns_updater.errors import HistoryError, NoAnswer, VersionTaken
 from ddns_updater.history.dynamodb import DynamoDbHistory
 from ddns_updater.history.dynamodb_host_items import (
     DUE,
@@ -28,8 +29,11 @@ from ddns_updater.history.dynamodb_host_items import (
 )
 from ddns_updater.history.dynamodb_versions import time_text
 from ddns_updater.hosts import NOT_NOW, Decision, Host, Judge, LastRequest, Login, Result, Verdict, result_of
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.dynamodb import Changed, Update
 from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record
+
+log = logging.getLogger(__name__)
 
 _TRIES = 100  # each one that fails means that another writer succeeded
 _LONG = 60.0  # seconds from a mark to its version, after which the mark may have been removed meanwhile
@@ -58,7 +62,8 @@ class DynamoDbRequests(HostItems):
 
     def logins(self, wanted: Sequence[str]) -> dict[str, Login]:
         """Return those of the logins that exist, each with its hosts; they are lower-case."""
-        return {each: found for each in wanted if (found := self.login(each))}
+        found = zip(wanted, at_once(self.login, wanted), strict=True)
+        return {login: each for login, each in found if each}
 
     def login_of(self, name: str) -> Login | None:
         """Return the login of the host called `name` with that host alone, None when there is no such host."""
@@ -72,25 +77,34 @@ class DynamoDbRequests(HostItems):
         return True
 
     def update(self, updates: Sequence[tuple[Host, Mapping[Family, Address]]]) -> list[Result]:
-        """Record the addresses of hosts, one after another, and return the result of each.
+        """Record the addresses of hosts, several at once, and return the result of each.
 
         Each record stands alone. A host whose record could not be written is answered LATER when another one's could:
-        what was recorded is answered as recorded. Raises HistoryError when nothing could.
+        what was recorded is answered as recorded. Once the table has not answered, nothing more is asked of it. Raises
+        HistoryError when nothing could be recorded.
         """
-        results: list[Result] = []
-        errors: list[HistoryError] = []
-        for host, addresses in updates:
-            decisions = []
-            for family, address in addresses.items():
-                try:
-                    decisions.append(self._update(host, family, address))
-                except HistoryError as error:
-                    errors.append(error)
-                    decisions.append(NOT_NOW)
-            results.append(result_of(decisions, tuple(addresses.values())))
-        if errors and len(errors) == sum(len(addresses) for _, addresses in updates):
+        records = [(host, family, address) for host, given in updates for family, address in given.items()]
+        away: list[NoAnswer] = []
+
+        def decide(record: tuple[Host, Family, Address]) -> Decision | HistoryError:
+            try:
+                if away:
+                    raise away[0].with_traceback(None)
+                return self._update(*record)
+            except NoAnswer as error:
+                away.append(error)
+                return error
+            except HistoryError as error:
+                return error
+
+        found = at_once(decide, records)
+        errors = [each for each in found if isinstance(each, HistoryError)]
+        if errors and len(errors) == len(records):
             raise errors[0]
-        return results
+        if errors:
+            log.warning("failed to record %d addresses of %d: %s", len(errors), len(records), errors[0])
+        decided = iter(NOT_NOW if isinstance(each, HistoryError) else each for each in found)
+        return [result_of([next(decided) for _ in given], tuple(given.values())) for _, given in updates]
 
     def _update(self, host: Host, family: Family, address: Address) -> Decision:
         """Judge and record an address, again for as long as another writer was first."""
@@ -153,6 +167,5 @@ class DynamoDbRequests(HostItems):
         self.table.update(DUE, record_key(key.name, family), update)
 
     def note_requests(self, requests: Mapping[Hashable, LastRequest]) -> None:
-        """Note the last request of each host, by its key, one after another."""
-        for key, each in requests.items():
-            self.change_host(key, Update({"request": request_item(each)}))
+        """Note the last request of each host, by its key, several at once."""
+        at_once(lambda noted: self.change_host(noted[0], Update({"request": request_item(noted[1])})), requests.items())

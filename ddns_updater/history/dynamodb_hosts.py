@@ -16,6 +16,7 @@ from ddns_updater.history.dynamodb_host_items import (
     record_of,
 )
 from ddns_updater.history.dynamodb_host_publications import DynamoDbPublications
+from ddns_updater.history.dynamodb_rights import check_rights
 from ddns_updater.history.dynamodb_versions import time_of
 from ddns_updater.hosts import Held, Host, HostEntry, Overview
 from ddns_updater.lib.dynamodb import Item
@@ -110,8 +111,8 @@ class DynamoDbHosts(DynamoDbHostAdding, DynamoDbPublications):
         )
 
     def check_writing(self) -> None:
-        """Raise HistoryError when the table refuses what the server writes; nothing is written."""
-        self.table.check_writing()
+        """Raise HistoryError when AWS refuses anything that a run or a server does; nothing is written."""
+        check_rights(self.table)
 
     def _registered(self, after: str = "") -> Iterator[Item]:
         """Yield what is kept of the name of each host, by name."""

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from ddns_updater.errors import NEXT_RUN, HistoryError, VersionTaken
 from ddns_updater.history.rows import COLUMNS
+from ddns_updater.lib.at_once import at_once
 from ddns_updater.lib.dynamodb import Changed, Item, Table, TooLarge, Update
 from ddns_updater.model import Address, Family, Journal, Publication, PublicationState, Record, Version, parse_address
 
@@ -74,14 +75,39 @@ class Versions:
     def latest(self, origin: str) -> Journal | None:
         """Return the latest version of an origin and its publications, to be saved; None when it has none."""
         for item in self._items(origin, None, 1):
-            journal = _journal(origin, item)
-            self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
-            return journal
+            return self._remembered(origin, item)
         return None
 
-    def forget(self) -> None:
-        """Forget what was read to be saved."""
-        self._read.clear()
+    def latest_of(self, numbers: Mapping[str, int]) -> dict[str, Journal]:
+        """Return the latest versions of many origins, to be saved, by their keys; those without a version are left out.
+
+        Each is given with the number that it has most likely.
+        """
+        found = self._latest_items(numbers)
+        return {origin: self._remembered(origin, item) for origin, item in found.items()}
+
+    def seen_of(self, numbers: Mapping[str, int]) -> dict[str, Journal]:
+        """Return the latest versions of many origins as `latest_of` does, to be looked at alone."""
+        return {origin: _journal(origin, item) for origin, item in self._latest_items(numbers).items()}
+
+    def _latest_items(self, numbers: Mapping[str, int]) -> dict[str, Item]:
+        """Return the latest versions of origins: each the one with a number, unless there is one with the next."""
+        pairs = {origin: (number, number + 1) for origin, number in numbers.items()}
+        items = self._table.get_many(
+            (_partition(origin), _sort(number)) for origin, pair in pairs.items() for number in pair
+        )
+
+        def read(origin: str) -> Item | None:
+            item, later = (items.get((_partition(origin), _sort(number))) for number in pairs[origin])
+            return item if item and not later else next(self._items(origin, None, 1), None)
+
+        found = zip(numbers, at_once(read, numbers), strict=True)
+        return {origin: item for origin, item in found if item}
+
+    def _remembered(self, origin: str, item: Item) -> Journal:
+        journal = _journal(origin, item)
+        self._read[origin] = _Read(journal.version.version, item.get("rev", 0), item.get("pubs", {}))
+        return journal
 
     def seen(self, origin: str) -> Journal | None:
         """Return the latest version of an origin as `latest` does, to be looked at alone."""
@@ -140,10 +166,10 @@ class Versions:
         by_version: dict[VersionKey, list[Publication]] = {}
         for version, publication in publications:
             by_version.setdefault(cast(VersionKey, version.id), []).append(publication)
-        for key, each in by_version.items():
-            self._save(key, each)
+        at_once(self._save, by_version.items())
 
-    def _save(self, key: VersionKey, publications: Sequence[Publication]) -> None:
+    def _save(self, saved: tuple[VersionKey, Sequence[Publication]]) -> None:
+        key, publications = saved
         pubs = dict(self._read_of(key).pubs)
         for each in publications:
             text = str(each.record)

@@ -48,6 +48,9 @@ FORGET_RECORDS = """
 UPDATE admin_ddns_record SET dueSince = NULL, lookAt = NULL, freeZoneId = NULL, freeTtl = NULL, freeAt = NULL
 WHERE hostId = ?
 """
+DUE_AGAIN = """
+UPDATE admin_ddns_record SET dueSince = ?, lookAt = ? WHERE hostId = ? AND recordType = ? AND dueSince IS NULL
+"""
 BLOCK = "UPDATE admin_ddns_host SET blockedAt = ? WHERE id = ?"
 SLOW = "UPDATE admin_ddns_host SET slowedAt = ? WHERE id = ?"
 NOTE_REQUEST = """
@@ -72,11 +75,12 @@ WHERE r.dueSince IS NOT NULL AND o.loginId IS NOT NULL
 _FAILING = f"{_OF_DUE} AND p.lastError IS NOT NULL"
 COUNT_FAILING = f"SELECT COUNT(*) {_FAILING}"
 
-# The latest versions of a host, but those that DNS refuses.
+# The latest versions of a host, but those that DNS refuses, and those that were not published when it was removed.
 _HELD = f"""
 LEFT JOIN admin_ddns_record r ON r.hostId = o.id
 LEFT JOIN admin_ip_history h ON h.originId = r.originId AND h.version = {_NEWEST}
-     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id AND {_REFUSED})
+     AND NOT EXISTS (SELECT 1 FROM admin_dns_publication p WHERE p.historyId = h.id
+                     AND ({_REFUSED} OR p.state <> 'verified' AND r.dueSince IS NULL))
 """  # noqa: S608 - only names from this program
 
 CREATED_AT = "SELECT {seconds} FROM admin_ip_history WHERE originId = ? AND version = ?"
@@ -165,7 +169,7 @@ def overview_of_due(dialect: Dialect) -> str:
 
 def writes(dialect: Dialect) -> Sequence[str]:
     """Return every statement with which the server changes the tables of hosts."""
-    return (recorded(dialect), looked(dialect), FORGET_RECORD, SLOW, NOTE_REQUEST, locked(dialect, 1))
+    return (recorded(dialect), looked(dialect), FORGET_RECORD, DUE_AGAIN, SLOW, NOTE_REQUEST, locked(dialect, 1))
 
 
 def recent(dialect: Dialect, number: int) -> str:

@@ -10,7 +10,7 @@ from ddns_updater.history.host_table import Current, HostTable, chunks, host_of
 from ddns_updater.history.rows import publication_row, text_of, time_of, utc_text
 from ddns_updater.history.sql import SqlHistory
 from ddns_updater.hosts import NOT_NOW, Decision, Host, Judge, LastRequest, Login, Result, Verdict, result_of
-from ddns_updater.model import Address, Family, Origin, Publication, Record, Version, parse_address
+from ddns_updater.model import Address, Family, Origin, Publication, PublicationState, Record, Version, parse_address
 
 
 class _Step(NamedTuple):
@@ -92,6 +92,11 @@ class SqlRequests(HostTable):
                     for step, version, origin_id in new
                 ],
             )
+            at = utc_text(now)
+            self.write(
+                host_queries.DUE_AGAIN,
+                [(at, at, each.host.id, each.family.record_type) for each in steps if _is_unpublished(each)],
+            )
             for each in steps:
                 if each.decision.is_slowed and not each.host.slowed_at:
                     self.history.execute(host_queries.SLOW, (utc_text(now), each.host.id))
@@ -144,6 +149,18 @@ def _logins(rows: Iterable[Sequence[Any]]) -> dict[str, Login]:
         )
         for login, given in secrets.items()
     }
+
+
+def _is_unpublished(step: _Step) -> bool:
+    """Return whether a host that is there gives its latest version, which was not yet seen to hold.
+
+    It is due, unless the host was removed meanwhile and added again.
+    """
+    if step.known is None or step.decision == NOT_NOW or step.decision.verdict is Verdict.BLOCKED:
+        return False
+    publication = step.known.journal.publication(Record(step.host.name, step.family.record_type))
+    is_latest = step.known.journal.version.address == step.address
+    return is_latest and publication is not None and publication.state is not PublicationState.VERIFIED
 
 
 def _removed(step: _Step) -> _Step:

@@ -46,7 +46,8 @@ _CREDENTIALS = (  # codes that say that the credentials are wrong, or no longer 
 )
 _NOT_AWS = "check AWS_ENDPOINT_URL and the proxy settings"
 _IDLE = 10.0  # seconds without a call after which connections are not used again
-_CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3, 8, 3  # seconds, seconds, tries of one call
+_CONNECT_TIMEOUT, _READ_TIMEOUT, _ATTEMPTS = 3.0, 8.0, 3  # seconds, seconds, tries of one call
+_CONNECTIONS = 32  # at once; the SDK closes what is more after each call
 
 _ADVICE: Mapping[str, str] = {
     "AccessDenied": 'attach the policy that "ddns iam-policy" prints',
@@ -80,16 +81,18 @@ class Client(Generic[T]):
         region: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         budget: "Budget | None" = None,
+        patience: float | None = None,
     ) -> None:
         """Take the service, the kind of error to raise, and the region (default: the configured one).
 
-        Each try of a call waits until `budget` has it.
+        Each try of a call waits until `budget` has it. With `patience` all tries of a call end within these seconds.
         """
         self._service = service
         self._kind = kind
         self._region = region
         self._monotonic = monotonic
         self._budget = budget
+        self._patience = patience
         self._kept: Any = None
         self._used_at = 0.0
 
@@ -100,7 +103,7 @@ class Client(Generic[T]):
         try:
             if kept is None:
                 with errors("failed to prepare the AWS client", self._kind):
-                    made = _make(self._service, self._region)
+                    made = _make(self._service, self._region, self._patience)
                 if self._budget:
                     _charge(made, self._budget)
                 self._check_token(made)
@@ -127,7 +130,9 @@ class Client(Generic[T]):
                 )
 
 
-def _make(service: str, region: str | None) -> Any:
+def _make(service: str, region: str | None, patience: float | None) -> Any:
+    # Half of the time is for the pauses between the tries, which are random.
+    each_try = _READ_TIMEOUT if patience is None else min(patience / 2 / _ATTEMPTS, _READ_TIMEOUT)
     session: Any = boto3.Session()  # the stubs type a client only by its service's literal name
     client = session.client(
         service,
@@ -135,8 +140,9 @@ def _make(service: str, region: str | None) -> Any:
         region_name=region or session.region_name or "us-east-1",
         config=Config(
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            connect_timeout=_CONNECT_TIMEOUT,
-            read_timeout=_READ_TIMEOUT,
+            connect_timeout=min(each_try, _CONNECT_TIMEOUT),
+            read_timeout=each_try,
+            max_pool_connections=_CONNECTIONS,
             user_agent_extra="ddns-updater",
         ),
     )

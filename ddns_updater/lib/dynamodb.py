@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +18,9 @@ from boto3.dynamodb.types import (  # noqa: TID251 - lib/aws.py creates the clie
     TypeSerializer,
 )
 
-from ddns_updater.errors import HistoryError, NotInitialised
-from ddns_updater.lib.aws import Client, error_code
+from ddns_updater.errors import NEXT_RUN, HistoryError, NoAnswer, NotInitialised
+from ddns_updater.lib.at_once import at_once
+from ddns_updater.lib.aws import Client, error_code, was_answered
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -30,8 +31,10 @@ PARTITION, SORT = "pk", "sk"
 BY_LOOK, LOOK = "byLook", "lookAt"  # a local index, which sorts the items of a partition that have a time to look at
 _NOTHING: Item = MappingProxyType({})
 _LEASE = "lease"
+_BATCH = 100  # items that one call reads
+_PAUSES = (0.0, 0.1, 0.3, 1.0)  # seconds before each try to read items that AWS left out of a batch
 _ONLY_NEW_OR_OWN = "attribute_not_exists(pk) OR #token = :token"
-_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
+_LEASED = ("until", "owner")
 _FREE_OR_OWN = "attribute_not_exists(pk) OR #until < :now OR #owner = :owner"
 
 _write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
@@ -62,18 +65,40 @@ class Update(NamedTuple):
 class Table:
     """A table in one region. Its methods raise HistoryError, NotInitialised when there is no such table.
 
-    It may be used from several threads.
+    It may be used from several threads. With `read_only` every write fails.
     """
 
-    def __init__(self, client: "Client[DynamoDBClient]", name: str) -> None:
+    def __init__(self, client: "Client[DynamoDBClient]", name: str, *, read_only: bool = False) -> None:
         self._client = client
         self.name = name
+        self._read_only = read_only
 
     def get(self, partition: str, sort: str) -> Item | None:
         """Return an item as it is now, None when there is none."""
         with self.calling("read") as client:
             answer = client.get_item(TableName=self.name, Key=_key(partition, sort), ConsistentRead=True)
         return _item(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Return those of many items that there are, by partition and sort key; one call reads a hundred."""
+        wanted = [_key(*each) for each in dict.fromkeys(keys)]
+        pages = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+        items = [item for page in at_once(self._get_page, pages) for item in page]
+        return {(item[PARTITION], item[SORT]): item for item in items}
+
+    def _get_page(self, keys: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Return the items with at most a hundred keys: also those that come only when they are asked for again."""
+        items: list[Item] = []
+        left: Any = {self.name: {"Keys": keys, "ConsistentRead": True}}
+        for pause in _PAUSES:
+            time.sleep(pause)
+            with self.calling("read") as client:
+                answer = client.batch_get_item(RequestItems=left)
+            items += map(_item, answer["Responses"].get(self.name, ()))
+            left = answer.get("UnprocessedKeys")
+            if not left:
+                return items
+        raise NoAnswer(f"failed to read the table {self.name}: AWS left out items {len(_PAUSES)} times", then=NEXT_RUN)
 
     def put(self, partition: str, sort: str, item: Item, *, token: str | None = None) -> None:
         """Write an item over what is there; with a token only where nothing is, else raise Changed.
@@ -89,7 +114,7 @@ class Table:
                 "ExpressionAttributeNames": {"#token": "token"},
                 "ExpressionAttributeValues": {":token": _write(token)},
             }
-        with self.calling("write") as client:
+        with self._writing() as client:
             client.put_item(TableName=self.name, Item=_row(row), **condition)
 
     def update(self, partition: str, sort: str, update: Update) -> Item:
@@ -108,7 +133,7 @@ class Table:
         asked |= {"ConditionExpression": update.condition} if update.condition else {}
         asked |= {"ExpressionAttributeNames": names} if names else {}
         asked |= {"ExpressionAttributeValues": values} if values else {}
-        with self.calling("write") as client:
+        with self._writing() as client:
             answer = client.update_item(TableName=self.name, Key=_key(partition, sort), ReturnValues="ALL_NEW", **asked)
         return _item(answer["Attributes"])
 
@@ -125,7 +150,7 @@ class Table:
         asked |= {"ExpressionAttributeNames": {f"#{each}": each for each in names}} if names else {}
         if values:
             asked["ExpressionAttributeValues"] = {f":{name}": _write(value) for name, value in values.items()}
-        with self.calling("write") as client:
+        with self._writing() as client:
             client.delete_item(TableName=self.name, Key=_key(partition, sort), **asked)
 
     def query(
@@ -168,48 +193,40 @@ class Table:
                 return
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def check_writing(self) -> None:
-        """Raise HistoryError when the table refuses to write items; nothing is written."""
-        key = _key(" ", " ")
-        with suppress(Changed), self.calling("write") as client:
-            client.put_item(TableName=self.name, Item=key, ConditionExpression=_NEVER)
-        with suppress(Changed), self.calling("write") as client:
-            client.update_item(TableName=self.name, Key=key, ConditionExpression=_NEVER)
-        with suppress(Changed), self.calling("write") as client:
-            client.delete_item(TableName=self.name, Key=key, ConditionExpression=_NEVER)
-
     @contextmanager
-    def lease(self, name: str, seconds: float) -> Iterator[bool]:
-        """Take a lease without waiting; False when another one holds it. It ends after `seconds`, also unreturned.
+    def lease(self, name: str, seconds: float) -> "Iterator[Lease | None]":
+        """Take a lease without waiting; None when another one holds it. It ends after `seconds`, also unreturned.
 
         It keeps two holders from doing the same at once, and no more: a holder that was suspended may write after its
         end. What it writes then must do no harm.
         """
-        owner = uuid4().hex
-        now = time.time()
+        lease = Lease(self, name, seconds)
         try:
-            self.update(
-                _LEASE,
-                name,
-                Update(
-                    {"owner": owner, "until": int((now + seconds) * 1000)},
-                    condition=_FREE_OR_OWN,
-                    names=("until", "owner"),
-                    values={"now": int(now * 1000), "owner": owner},
-                ),
-            )
+            lease.take()
         except Changed:
-            yield False
+            yield None
             return
         try:
-            yield True
+            yield lease
         finally:
             with suppress(HistoryError):  # another holder has it by now, or it ends by itself
-                self.delete(_LEASE, name, "#owner = :owner", ("owner",), {"owner": owner})
+                lease.give_back()
+
+    def leases(self) -> Iterator[tuple[str, float]]:
+        """Yield each lease that is held now, with the seconds until it ends."""
+        now = time.time()
+        for item in self.query(_LEASE):
+            if (seconds := item["until"] / 1000 - now) > 0:
+                yield item[SORT], seconds
+
+    def _writing(self) -> "AbstractContextManager[DynamoDBClient]":
+        if self._read_only:
+            raise HistoryError(f"failed to write the table {self.name}: it is only to be read")
+        return self.calling("write")
 
     @contextmanager
     def calling(self, doing: str) -> "Iterator[DynamoDBClient]":
-        """Yield the client; errors in the block become HistoryError, Changed, TooLarge or NotInitialised."""
+        """Yield the client; errors in the block become HistoryError, Changed, TooLarge, NotInitialised or NoAnswer."""
         try:
             with self._client.calling(f"failed to {doing} the table {self.name}") as client:
                 yield client
@@ -225,8 +242,44 @@ class Table:
                     raise NotInitialised(
                         f"there is no table {self.name} in {client.meta.region_name}", 'run "ddns init --name NAME"'
                     ) from error.__cause__
+                case _ if not was_answered(error.__cause__):
+                    raise NoAnswer(error.problem, error.advice, then=error.then) from error.__cause__
                 case _:
                     raise
+
+
+class Lease:
+    """A lease of one holder."""
+
+    def __init__(self, table: Table, name: str, seconds: float) -> None:
+        """Take the table, the name of the lease, and how long it holds; it is not taken yet."""
+        self._table = table
+        self._name = name
+        self._seconds = seconds
+        self._owner = uuid4().hex
+        self._taken_at = 0.0
+
+    def take(self) -> None:
+        """Take it, or hold it for as long again; raises Changed when another one holds it."""
+        now = time.time()
+        values = {"now": int(now * 1000), "owner": self._owner}
+        until = int((now + self._seconds) * 1000)
+        update = Update({"owner": self._owner, "until": until}, condition=_FREE_OR_OWN, names=_LEASED, values=values)
+        self._table.update(_LEASE, self._name, update)
+        self._taken_at = now
+
+    def keep(self) -> None:
+        """Hold it for as long again once a third of its time has passed; raises HistoryError when that is too late."""
+        if 0 <= time.time() - self._taken_at < self._seconds / 3:
+            return
+        try:
+            self.take()
+        except Changed as error:
+            raise HistoryError(f"the lease {self._name} ran out, and another one holds it") from error
+
+    def give_back(self) -> None:
+        """Let another one take it; raises Changed when one has."""
+        self._table.delete(_LEASE, self._name, "#owner = :owner", ("owner",), {"owner": self._owner})
 
 
 def _key(partition: str, sort: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ less, but there is one in every request.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ddns_updater.errors import HistoryError
+from ddns_updater.errors import HistoryError, NoAnswer
 from ddns_updater.hosts import Host, Login, Result, Verdict
 from ddns_updater.model import Address, Family
 from ddns_updater.server.pool import Pool
@@ -56,7 +56,7 @@ class Recorder:
             with self._pool.taken() as hosts:
                 together = hosts.update([update for each in wanted for update in each.question])
         except HistoryError as error:
-            if len(wanted) == 1 or not self._pool.answers():
+            if len(wanted) == 1 or isinstance(error, NoAnswer) or not self._pool.answers():
                 for each in wanted:
                     each.error = error
                 return

@@ -70,6 +70,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "a pin and any zone": {"DDNS_RECORDS": "a.example.com=ZONE3,b.example.com", "DDNS_IP_FAMILIES": "ipv6"},
     "name servers": {"DDNS_RECORDS": "home.example.com", "DDNS_VERIFY_NAME_SERVERS": "1"},
     "a source that is AWS": {"DDNS_RECORDS": "home.example.com", "DDNS_IP_SOURCES": "ec2:i-0123456789abcdef0"},
+    "a table": {"DDNS_RECORDS": "home.example.com", "DDNS_DATABASE_URL": "dynamodb://ddns?region=eu-west-1"},
+    "a table of any region": {"DDNS_DATABASE_URL": "dynamodb://my_own.table-2"},
     "that source alone": {"DDNS_IP_SOURCES": "https://ifconfig.me/ip,EC2:i-0123456789abcdef0?region=eu-west-1"},
 }
 

@@ -11,7 +11,7 @@ import pytest
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.errors import ConnectionLost, HostError, NotInitialised
 from ddns_updater.hosts import Host, Looked, NewHost, Verdict
-from ddns_updater.model import Family, Record, SeenFree
+from ddns_updater.model import Family, Publication, PublicationState, Record, SeenFree
 from ddns_updater.server.ports import HostStore
 from tests.support.database import Database
 
@@ -185,6 +185,38 @@ def test_a_blocked_host_records_nothing(hosts: HostStore, database: Database) ->
     assert entry
     assert [each.verdict for each in hosts.update([(entry.host, {Family.IPV4: _ONE})])] == [Verdict.BLOCKED]
     assert database.versions() == []
+
+
+def test_a_host_that_was_removed_before_it_was_published_is_due_again_once_it_asks_again(hosts: HostStore) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE, Family.IPV6: _SIX})])
+    (ipv4,) = [each for each in hosts.due(10) if each.family is Family.IPV4]
+    verified = Publication(ipv4.record, hosts.now(), PublicationState.VERIFIED, "Z1", _ONE, 60)
+    hosts.history.save([(ipv4.journal.version, verified)])
+    hosts.remove(host)
+    again = _add(hosts)
+    assert hosts.due(10) == []
+    login = hosts.login(_NAME)
+    assert login
+    assert login.hosts[0].held == {_ONE}
+    assert hosts.update([(again, {Family.IPV4: _ONE, Family.IPV6: _SIX})])[0].verdict is Verdict.NOCHG
+    (due,) = hosts.due(10)
+    assert (due.family, due.journal.version.version) == (Family.IPV6, 1)
+    assert due.due_since
+    login = hosts.login(_NAME)
+    assert login
+    assert login.hosts[0].held == {_ONE, _SIX}
+
+
+def test_what_dns_refuses_is_not_looked_at_earlier_because_its_host_asks(hosts: HostStore) -> None:
+    host = _add(hosts)
+    hosts.update([(host, {Family.IPV4: _ONE})])
+    (at,) = hosts.due(10)
+    hosts.history.save([(at.journal.version, Publication(at.record, hosts.now(), PublicationState.FAILED, error="no"))])
+    later = hosts.now() + timedelta(hours=1)
+    hosts.looked([Looked(at, False, later)])
+    assert hosts.update([(host, {Family.IPV4: _ONE})])[0].verdict is Verdict.LATER
+    assert hosts.next_look() == later
 
 
 def test_two_connections_record_versions_of_many_hosts_at_once(hosts: HostStore, database: Database) -> None:

@@ -8,7 +8,8 @@ import pytest
 from ddns_updater.app import factories
 from ddns_updater.lib.dynamodb import Table, Update
 from ddns_updater.model import Family
-from tests.support.aws import FakeAws
+from tests.journeys.test_watch import Output, stopped
+from tests.support.aws import FakeAws, refuse_item
 from tests.support.database import Database
 from tests.support.dynamodb import dynamodb_environment, dynamodb_settings, make_table
 from tests.support.machine import Machine
@@ -89,3 +90,22 @@ def test_every_command_works_on_a_table(line: Machine, aws: FakeAws) -> None:
     with factories.open_hosts(dynamodb_settings(aws.url)) as hosts:
         assert hosts.names() == ["nas.example.com"]
         assert [each.family for each in hosts.history.origins("line")] == [Family.IPV4]
+
+
+def test_watch_follows_the_line_also_after_the_table_was_away(line: Machine, aws: FakeAws) -> None:
+    process = line.start("watch", "--every", "1", DDNS_RUN_TIMEOUT="10")
+    output = Output(process)
+    line.service.address = "1.1.1.1"
+    output.until("updated: 1.1.1.1 (was 9.9.9.9) is version 2 of line")
+    aws.fault("Query", refuse_item("InternalServerError"))
+    output.until("failed: ")
+    aws.heal()
+    line.service.address = "8.8.8.8"
+    output.until("updated: 8.8.8.8 (was 1.1.1.1) is version 3 of line")
+    assert stopped(process) == 0
+    assert [(version, address) for version, address, _ in _versions(line)] == [
+        (1, "9.9.9.9"),
+        (2, "1.1.1.1"),
+        (3, "8.8.8.8"),
+    ]
+    assert aws.address(line.zone_id) == "8.8.8.8"

@@ -171,7 +171,7 @@ def test_a_record_that_waits_for_its_instance_is_no_problem(small_machine: Machi
     done = small_machine.ddns("status", "--json")
     assert (done.status, done.json["problems"], done.json["last_run"]["outcome"]) == (0, [], "off")
     ec2.play = described(RUNNING)
-    small_machine.ddns("run", DDNS_RUN_TIMEOUT="6")
+    small_machine.ddns("run", DDNS_RUN_TIMEOUT="10")
     assert "is not verified" in small_machine.ddns("status").out
 
 

@@ -26,6 +26,7 @@ _PATTERNS = (
 )
 _ONLY_CHANGE_ID = b"C2682N5HXP0BZ4"  # moto gives this one to every change
 _TESTER = "the-test-itself"
+OF_TESTS = Config(user_agent_extra=_TESTER)  # of clients whose calls meet no fault and are not counted
 
 Environ = dict[str, Any]
 Forward = Callable[[], bytes]
@@ -80,7 +81,7 @@ class FakeAws:
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(user_agent_extra=_TESTER),
+            config=OF_TESTS,
         )
 
     def reset(self) -> None:

@@ -5,7 +5,7 @@ import re
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +14,7 @@ from typing import Any
 from ddns_updater.app.factories import open_hosts
 from ddns_updater.hosts import NewHost
 from tests.support.command import Finished
+from tests.support.dynamodb import TableDatabase
 from tests.support.endpoint import SECRET
 from tests.support.hosts import age
 from tests.support.machine import Machine
@@ -151,15 +152,22 @@ class Hosts:
     def versions(self) -> dict[str, list[str]]:
         """Return the addresses of each host in the order of its versions, which are contiguous in one origin each."""
         found: dict[str, list[str]] = {}
-        origins: dict[str, int] = {}
-        rows = self.machine.database.sql(
-            "SELECT name, originId, version, ip FROM admin_ip_history ORDER BY name, originId, version"
-        )
-        for name, origin, version, address in rows:
+        origins: dict[str, object] = {}
+        for name, origin, version, address in self._rows():
             addresses = found.setdefault(name.removesuffix(f".{_ZONE}"), [])
             addresses.append(address)
             assert (origins.setdefault(name, origin), len(addresses)) == (origin, version), name
         return found
+
+    def _rows(self) -> Iterable[tuple[str, object, int, str]]:
+        """Return name, origin, number and address of every version, in this order."""
+        return self.machine.database.sql(
+            "SELECT name, originId, version, ip FROM admin_ip_history ORDER BY name, originId, version"
+        )
+
+    def _states(self) -> Iterable[tuple[str, str]]:
+        """Return the name and the state of each publication of a latest version."""
+        return self.machine.database.sql(_STATES)
 
     def statements_hold(self, **changes: Any) -> dict[str, list[str]]:
         """Assert the three statements for every host, and return the versions.
@@ -174,8 +182,7 @@ class Hosts:
         assert versions == before
         for name, answered in self.answered.items():
             assert not Counter(answered) - Counter(versions[name]), (name, answered, versions[name])
-        states = self.machine.database.sql(_STATES)
-        assert sorted(states) == [(f"{name}.{_ZONE}", "verified") for name in sorted(versions)]
+        assert sorted(self._states()) == [(f"{name}.{_ZONE}", "verified") for name in sorted(versions)]
         held = {
             name.removesuffix(f".{_ZONE}"): each["ResourceRecords"][0]["Value"]
             for (name, kind), each in self.machine.aws.record_sets(self.machine.zone_id).items()
@@ -183,6 +190,37 @@ class Hosts:
         }
         assert held == {name: addresses[-1] for name, addresses in versions.items()}
         return versions
+
+
+class TableHosts(Hosts):
+    """Hosts in a table of DynamoDB."""
+
+    @property
+    def _table(self) -> TableDatabase:
+        assert isinstance(self.machine.database, TableDatabase)
+        return self.machine.database
+
+    def later(self, seconds: float) -> None:
+        """Let time pass for the publisher, also for the lease of one that was killed."""
+        self._table.age(timedelta(seconds=seconds))
+
+    def settle(self, **changes: Any) -> None:
+        """Let clean servers run until nothing is due, after the lease of one that was killed has ended."""
+        self.later(100)
+        super().settle(**changes)
+
+    def _versions(self) -> list[dict[str, Any]]:
+        found = [each for each in self._table.items() if each["pk"]["S"].startswith("line#")]
+        return sorted(found, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
+
+    def _rows(self) -> Iterable[tuple[str, object, int, str]]:
+        for item in self._versions():
+            _, name, family = item["pk"]["S"].split("#")
+            yield name, family, int(item["sk"]["S"].removeprefix("v#")), item["ip"]["S"]
+
+    def _states(self) -> Iterable[tuple[str, str]]:
+        latest = {item["pk"]["S"].split("#")[1]: item["pubs"]["M"] for item in self._versions()}
+        return [(name, each["M"]["state"]["S"]) for name, pubs in latest.items() for each in pubs.values()]
 
 
 def get(server: Listening, path: str, head: str = "") -> Answer:

@@ -27,6 +27,10 @@ _RESOURCES = {  # the resource that each action is about; "*" where IAM knows no
     "ec2:DescribeInstances": "*",
     "ssm:GetParameter": "parameter/",
 }
+_TABLE = r"arn:{partition}:dynamodb:(\*|[a-z0-9-]+):\*:table/[A-Za-z0-9_.-]{{3,255}}"
+_ITEM_ACTIONS = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
+_OF_TABLES = {f"dynamodb:{each}" for each in (*_ITEM_ACTIONS, "DescribeContinuousBackups", "DescribeTable")}
+_ACCOUNT = "123456789012"
 
 
 _MATCHES: Mapping[str, Callable[[str, str], bool]] = {
@@ -84,6 +88,8 @@ def normalized(name: str) -> str:
 def asked_for(operation: str, asked: str) -> Asked:
     """Return a request that the stand-in for AWS was sent: its operation, and its path, query and body."""
     path, _, body = asked.split("\n", 2)
+    if f"dynamodb:{operation}" in _OF_TABLES:
+        return _asked_of_table(operation, json.loads(body))
     if operation == "GetParameter":
         arn = f"arn:aws:ssm:us-east-1:123456789012:parameter/{json.loads(body)['Name'].removeprefix('/')}"
         return Asked("ssm:GetParameter", arn)
@@ -96,6 +102,13 @@ def asked_for(operation: str, asked: str) -> Asked:
     if operation == "ListHostedZones":
         return Asked("route53:ListHostedZones", "*")
     return Asked(f"route53:{operation}", f"arn:aws:route53:::{kind}/{name}")
+
+
+def _asked_of_table(operation: str, body: Mapping[str, Any]) -> Asked:
+    """Return a request for items: it is about the table, or about the index of it that it names."""
+    (table,) = body["RequestItems"] if "RequestItems" in body else [body["TableName"]]
+    index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
+    return Asked(f"dynamodb:{operation}", f"arn:aws:dynamodb:eu-west-1:{_ACCOUNT}:table/{table}{index}")
 
 
 def _form(kind: str, partition: str) -> re.Pattern[str]:
@@ -114,6 +127,11 @@ def complaints(policy: Any, partition: str = "aws") -> Sequence[str]:
         if statement["Effect"] != "Allow" or not set(statement) <= {"Effect", "Action", "Resource", "Condition"}:
             found.append(f"the elements of {statement}")
         for action in listed(statement["Action"]):
+            if action in _OF_TABLES:
+                index = "(/index/byLook)?" if action == "dynamodb:Query" else ""
+                form = re.compile(_TABLE.format(partition=partition) + index)
+                found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]
+                continue
             kind = _RESOURCES.get(action, "an action that it does not need")
             form = _form(kind, partition)
             found += [f"{action} on {each}" for each in listed(statement["Resource"]) if not form.fullmatch(each)]

@@ -59,9 +59,9 @@ def dynalite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def endpoint(dynalite: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the URL of dynalite without any table, and lead the program there with its tables alone."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynalite)
-    factories._kept_table.cache_clear()
+    factories._kept_client.cache_clear()
     yield dynalite
-    factories._kept_table.cache_clear()
+    factories._kept_client.cache_clear()
     client = sdk(dynalite)
     with suppress(client.exceptions.ResourceNotFoundException):
         client.delete_table(TableName="ddns")
