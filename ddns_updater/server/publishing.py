@@ -8,8 +8,10 @@ waits a moment for company; records are read back, a whole zone at once, when no
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from ddns_updater.hosts import HostRecord, Looked
@@ -105,33 +107,40 @@ class HostPublisher:
 
     def round(self) -> Round:
         """Do what is due by now, unless another server does; raises HistoryError."""
+        with self.turn() as do_round:
+            return do_round() if do_round else Round(is_elsewhere=True)
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[], Round] | None]:
+        """Take the lock of the publisher and yield what does a round, None when another server holds it."""
         with self._pool.taken() as hosts, hosts.lock_publisher() as is_ours:
-            if not is_ours:
-                return Round(is_elsewhere=True)
-            due = hosts.due(_MOST)
-            if not due:
-                return Round()
-            now = hosts.now()
-            self._allow_apexes({each.host.name for each in due if each.host.is_apex})
-            looks: list[_Look] = []
-            others: list[Looked] = []
-            for each in due:
-                look = _Look(each, hosts, self._monotonic, is_reserved=each.record in self._reserved)
-                if not each.journal.version.address:
-                    others.append(Looked(each, False, now + _RETRY_MOST))
-                elif later := look.waits_until(now):
-                    others.append(Looked(each, False, later, each.free))
-                else:
-                    looks.append(look)
-            self._send(looks)
-            sent = [each for each in looks if each.sent]
-            self._verify(looks, now, has_sent=bool(sent))
-            hosts.looked([*others, *(self._looked(each, now) for each in looks)])
-            verified = [each for each in looks if each.state is PublicationState.VERIFIED]
-            errors = [error for each in looks if (error := each.journal.get(each.record).error)]
-            return Round(
-                len(sent), len(verified), len(due) > _BATCH, failed=len(errors), error=errors[0] if errors else None
-            )
+            yield partial(self._round, hosts) if is_ours else None
+
+    def _round(self, hosts: HostStore) -> Round:
+        due = hosts.due(_MOST)
+        if not due:
+            return Round()
+        now = hosts.now()
+        self._allow_apexes({each.host.name for each in due if each.host.is_apex})
+        looks: list[_Look] = []
+        others: list[Looked] = []
+        for each in due:
+            look = _Look(each, hosts, self._monotonic, is_reserved=each.record in self._reserved)
+            if not each.journal.version.address:
+                others.append(Looked(each, False, now + _RETRY_MOST))
+            elif later := look.waits_until(now):
+                others.append(Looked(each, False, later, each.free))
+            else:
+                looks.append(look)
+        self._send(looks)
+        sent = [each for each in looks if each.sent]
+        self._verify(looks, now, has_sent=bool(sent))
+        hosts.looked([*others, *(self._looked(each, now) for each in looks)])
+        verified = [each for each in looks if each.state is PublicationState.VERIFIED]
+        errors = [error for each in looks if (error := each.journal.get(each.record).error)]
+        return Round(
+            len(sent), len(verified), len(due) > _BATCH, failed=len(errors), error=errors[0] if errors else None
+        )
 
     def _send(self, looks: Sequence[_Look]) -> None:
         self._publisher.publish([each.pair for each in looks])

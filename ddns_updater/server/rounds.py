@@ -23,18 +23,27 @@ def publish_due(
     """
     done = Round()
     while deadline.left():
-        latest = publisher.round()
-        done = latest._replace(
-            sent=done.sent + latest.sent,
-            verified=done.verified + latest.verified,
-            failed=done.failed + latest.failed,
-            error=done.error or latest.error,
-        )
-        if latest.is_elsewhere or not _is_due(pool):
+        with publisher.turn() as do_round:
+            if do_round is None:
+                return done._replace(is_elsewhere=True)
+            while deadline.left():
+                done = _together(done, latest := do_round())
+                if not _is_due(pool):
+                    break
+                if latest.sent:
+                    wait(min(_WINDOW, deadline.left()))
+        if not _is_due(pool):
             break
-        if latest.sent:
-            wait(min(_WINDOW, deadline.left()))
     return done
+
+
+def _together(done: Round, latest: Round) -> Round:
+    return latest._replace(
+        sent=done.sent + latest.sent,
+        verified=done.verified + latest.verified,
+        failed=done.failed + latest.failed,
+        error=done.error or latest.error,
+    )
 
 
 def _is_due(pool: Pool) -> bool:
