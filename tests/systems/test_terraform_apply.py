@@ -129,7 +129,8 @@ def _asked(operation: str, asked: str) -> Asked:
         return asked_for(operation, asked)
     content = json.loads(body)
     index = f"/index/{content['IndexName']}" if "IndexName" in content else ""
-    return Asked(f"dynamodb:{operation}", f"arn:aws:dynamodb:{REGION}:{_ACCOUNT}:table/{content['TableName']}{index}")
+    (table,) = content["RequestItems"] if "RequestItems" in content else [content["TableName"]]
+    return Asked(f"dynamodb:{operation}", f"arn:aws:dynamodb:{REGION}:{_ACCOUNT}:table/{table}{index}")
 
 
 def test_a_deployment_works_needs_nothing_more_and_is_taken_away(
